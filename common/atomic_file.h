@@ -1,0 +1,26 @@
+// Whole files, or none: what a reader finds under a name was written to the end and is on disk.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace baton {
+
+// The whole file. NotFound when it does not exist; other errors name path and cause.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Writes PATH.tmp, syncs it, renames it over `path` and syncs the folder.
+// ResourceExhausted when the disk is full; the old file is then untouched.
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
+
+// Makes a rename or a new name in `folder` survive a power cut.
+absl::Status SyncFolder(const std::string& folder);
+
+// The status for a failed system call: the message is "what: strerror"; ENOSPC and EDQUOT become
+// ResourceExhausted ("the disk is full"), ENOENT NotFound, EACCES PermissionDenied.
+absl::Status ErrnoStatus(int error_number, absl::string_view what);
+
+}  // namespace baton
