@@ -1,0 +1,100 @@
+// A job as its person wrote it, with all defaults filled in. Plain values; parse.h makes them from
+// YAML and write.h turns them back into canonical YAML.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/spec/model.h"
+#include "common/spec/optimizer.h"
+
+namespace baton::spec {
+
+// World sizes that the job accepts, both ends included; 1 <= min <= max.
+struct RanksRange {
+  int64_t min = 1;
+  int64_t max = 1;
+};
+
+// What one rank needs. Zero means: no demand.
+struct Resources {
+  int64_t cpu_millis = 1000;  // thousandths of a CPU
+  int64_t memory_bytes = 0;
+  int64_t disk_bytes = 0;
+  int64_t gpus = 0;
+  std::string gpu_type;          // e.g. "a100"; empty: any
+  int64_t gpu_memory_bytes = 0;  // at least so much on each GPU
+};
+
+enum class Capacity { kAuto, kSpot, kOnDemand };
+
+// Who starts processes on a node: the worker one per rank, or the command itself all of them.
+enum class Launch { kRank, kNode };
+
+// When the trainer saves. Both intervals zero: it chooses one from the measured cost of a save.
+struct CheckpointPolicy {
+  enum class From { kAny, kRank0 };
+  int64_t every_steps = 0;
+  int64_t every_ms = 0;
+  int64_t keep = 3;  // newest checkpoints that are kept; the best and the one in use are extra
+  From from = From::kAny;
+};
+
+// A file that the spec names. `uri` is a path relative to the spec file, an absolute path (both
+// are packed and uploaded by the client), or file:///path (read on the node, never uploaded).
+struct FileSource {
+  std::string uri;
+  std::string
+      sha256;    // 64 lower-case hexadecimal characters of the file as it lies; empty: not given
+  int line = 0;  // of the spec file; 0 when it came from elsewhere
+};
+
+// Samples and their labels in one pair of files.
+struct Split {
+  FileSource images;
+  FileSource labels;
+};
+
+// IDX files, plain or gzip (yann.lecun.com/exdb/mnist).
+struct Data {
+  Split train;
+  std::optional<Split> test;  // none: no evaluation
+};
+
+// What a job with `model:` has beside what every job has.
+struct NativeSpec {
+  int64_t shards = 1;  // logical shards: ranks.max <= shards <= batch_size
+  int64_t epochs = 1;
+  int64_t batch_size = 0;  // of the whole gang
+  bool shuffle = true;     // a new order each epoch, from the seed
+  Data data;
+  Model model;
+  Optimizer optimizer;
+  int64_t log_every_steps = 10;
+  int64_t evaluate_every_epochs = 1;  // 0: at the end only
+};
+
+struct JobSpec {
+  std::string name;  // [A-Za-z0-9][A-Za-z0-9._-]*, at most 63; default: the file's name
+  uint64_t seed = 1;
+  RanksRange ranks;
+  Resources resources;
+  Capacity capacity = Capacity::kAuto;
+  int64_t retries = 3;
+  int64_t priority = 50;  // 0..100, higher first
+  std::string project = "default";
+  int64_t time_limit_ms = 0;  // of all attempts together; 0: none
+  std::map<std::string, std::string> env;
+  CheckpointPolicy checkpoint;
+  Launch launch = Launch::kRank;
+  std::string params_json = "{}";  // a JSON object: what the task finds in BATON_PARAMS_FILE
+
+  // Exactly one of the two: argv of a user's program, or a native job.
+  std::vector<std::string> command;
+  std::optional<NativeSpec> native;
+};
+
+}  // namespace baton::spec
