@@ -2,6 +2,8 @@
 // worker writes them, the native trainer reads them, nobody else spells them out.
 #pragma once
 
+#include <cstdint>
+
 namespace baton::contract {
 
 // Environment of a task.
@@ -24,12 +26,52 @@ inline constexpr char kRendezvous[] = "BATON_RENDEZVOUS";  // unix:PATH or dir:P
 inline constexpr char kParamsFile[] = "BATON_PARAMS_FILE";
 
 // Exit codes of a task.
-inline constexpr int kExitResumeMe = 75;   // EX_TEMPFAIL: checkpointed, wants to go on elsewhere
-inline constexpr int kExitPeerLost = 76;   // another rank of the gang went away
+inline constexpr int kExitResumeMe = 75;  // EX_TEMPFAIL: checkpointed, wants to go on elsewhere
+inline constexpr int kExitPeerLost = 76;  // another rank of the gang went away
 
 // In BATON_CHECKPOINT_DIR: `<name>/` appears by an atomic rename from `<name>.tmp`.
 inline constexpr char kCheckpointTmpSuffix[] = ".tmp";
 inline constexpr char kCheckpointMeta[] = "checkpoint.json";  // {step, world_size?, metrics?}
+
+// Beside BATON_METRICS_FILE, under its name with this suffix: how far the program is, rewritten in
+// place (one pwrite, no sync) after every finished step, for whoever wants to poll it cheaply.
+// Optional; the native trainer writes it in every rank. A shorter file says nothing yet.
+inline constexpr char kProgressSuffix[] = ".progress";
+struct Progress {
+  int64_t step = 0;          // finished steps of the whole training, restarts included
+  int64_t unix_ms = 0;       // when that step ended
+  int64_t save_wait_ms = 0;  // since the process began: time in which a step waited for a save
+};
+static_assert(sizeof(Progress) == 24, "three little-endian 64-bit numbers, without gaps");
+
+// BATON_RENDEZVOUS is `unix:PATH`, a stream socket on which the worker listens, one per task, or
+// `dir:PATH`, a folder (without a worker). Over the socket go lines of JSON, requests and answers,
+// many requests at a time; an answer repeats the request's `id` (a number that the client chose)
+// and answers may overtake each other. `key` is at most 256 bytes, `value` a string of at most
+// 64 KiB that is handed on as it is (the native trainer puts base64 into it). Keys belong to a
+// generation; a request's `generation` is the one of the membership that the program acts in.
+//   {"id":1,"op":"set","generation":0,"key":"address-0","value":"..."}   {"id":1,"ok":true}
+//   {"id":2,"op":"wait","generation":0,"key":"address-1"}                {"id":2,"value":"..."}
+//   {"id":3,"op":"lost","generation":0,"rank":1}    rank 1 failed me     {"id":3,"ok":true}
+//   {"id":4,"op":"done","generation":0}             I need no more       {"id":4,"ok":true}
+// A `wait` has no timeout: it is answered when the key is set, or else as soon as one holds:
+//   {"id":2,"stale":GENERATION}   a newer generation exists
+//   {"id":2,"lost":RANK}          a member of this generation failed
+// Any request may be answered {"id":N,"error":"what is wrong"}. Closing the connection ends the
+// client's waits. A `wait` for a key that nobody sets is therefore a way to hear of a loss.
+inline constexpr char kRendezvousSocketPrefix[] = "unix:";
+inline constexpr char kRendezvousFolderPrefix[] = "dir:";
+inline constexpr char kRendezvousOpSet[] = "set";
+inline constexpr char kRendezvousOpWait[] = "wait";
+inline constexpr char kRendezvousOpLost[] = "lost";
+inline constexpr char kRendezvousOpDone[] = "done";
+inline constexpr int kRendezvousKeyBytesMax = 256;
+inline constexpr int kRendezvousValueBytesMax = 64 << 10;
+
+// BATON_MEMBERSHIP_FILE: JSON, replaced whole by rename when the gang changes. `ranks` holds one
+// entry per rank, in order:
+// {"generation":0,"world_size":2,"ranks":[{"rank":0,"address":"10.0.0.1"},
+// {"rank":1,"address":"10.0.0.2"}]}.
 
 // In BATON_OUTPUT_DIR, from the native trainer.
 inline constexpr char kModelFile[] = "model.safetensors";
