@@ -16,9 +16,9 @@ std::string JobId(absl::string_view request_id, uint32_t index) {
   std::string id;
   uint32_t bits = 0;
   int have = 0;
-  for (size_t i = 0; id.size() < 16; ++i) {
+  for (size_t i = 0; id.size() < 15; ++i) {
     bits = (bits << 8) | static_cast<unsigned char>(digest[i]);
-    for (have += 8; have >= 5 && id.size() < 16; have -= 5) {
+    for (have += 8; have >= 5 && id.size() < 15; have -= 5) {
       id += kAlphabet[(bits >> (have - 5)) & 31];
     }
   }

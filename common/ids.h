@@ -9,7 +9,8 @@
 
 namespace baton {
 
-// 16 lower-case base-32 characters (no 0, 1, l, o: they are misread).
+// 15 lower-case base-32 characters (no 0, 1, l, o: they are misread), which fit a string without
+// an allocation: a million queued jobs must fit in 1 GiB.
 std::string JobId(absl::string_view request_id, uint32_t index);
 
 // 128 random bits as 32 hexadecimal characters: request ids, node ids, incarnations.

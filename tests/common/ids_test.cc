@@ -13,9 +13,9 @@ TEST(Ids, SameRequestSameJob) {
   EXPECT_NE(JobId("r1", 0), JobId("r2", 0));
 }
 
-TEST(Ids, SixteenUnambiguousCharacters) {
+TEST(Ids, FifteenUnambiguousCharacters) {
   const std::string id = JobId("r1", 0);
-  EXPECT_EQ(id.size(), 16u);
+  EXPECT_EQ(id.size(), 15u);
   EXPECT_EQ(id.find_first_not_of("23456789abcdefghijkmnpqrstuvwxyz"), std::string::npos);
 }
 
