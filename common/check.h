@@ -10,7 +10,8 @@ namespace baton {
 
 }  // namespace baton
 
-#define BATON_CHECK(condition, message)                                                     \
-  do {                                                                                      \
-    if (!(condition)) ::baton::CheckFailed(__FILE__, __LINE__, #condition ": " + std::string(message)); \
+#define BATON_CHECK(condition, message)                                                 \
+  do {                                                                                  \
+    if (!(condition))                                                                   \
+      ::baton::CheckFailed(__FILE__, __LINE__, #condition ": " + std::string(message)); \
   } while (false)

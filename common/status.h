@@ -6,10 +6,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define BATON_RETURN_IF_ERROR(expression)                     \
-  do {                                                        \
-    ::absl::Status baton_status_ = (expression);              \
-    if (!baton_status_.ok()) return baton_status_;            \
+#define BATON_RETURN_IF_ERROR(expression)          \
+  do {                                             \
+    ::absl::Status baton_status_ = (expression);   \
+    if (!baton_status_.ok()) return baton_status_; \
   } while (false)
 
 #define BATON_CONCAT_INNER_(a, b) a##b

@@ -1,0 +1,66 @@
+// The only entry to the core: (state, event, now) -> (state', outputs). Deterministic; no I/O, no
+// clock, no thread, no randomness. Production, simulator and replay run this same code.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "scheduler/state/effect.h"
+#include "scheduler/state/event.h"
+#include "scheduler/state/state.h"
+
+namespace baton::core {
+
+// Outputs of one event, in the order in which they must be told.
+struct Outputs {
+  // Answer to whoever caused the event: a refusal changes nothing.
+  absl::Status reply;
+  std::vector<state::JobId> job_ids;  // of a submit, also of one that was seen before
+  std::vector<state::Effect> effects;
+  std::vector<state::Note> notes;
+  std::vector<state::JobId> dirty_jobs;  // records to store, sorted, each once
+  std::vector<state::NodeId> dirty_nodes;
+  bool counters_dirty = false;
+};
+
+// State with its derived indexes (queue order, free capacity, deadlines), which are rebuilt from
+// the state by the constructor: recovery is "load, construct, apply SchedulerStarted".
+class Core {
+ public:
+  explicit Core(state::State state);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // Applies the event and makes all decisions that follow from it. `now_ms` below the newest time
+  // seen counts as that time.
+  Outputs Step(const state::Event& event, int64_t now_ms);
+
+  // When TimerFired should come, if nothing else does; INT64_MAX: never.
+  int64_t NextDeadline() const;
+
+  const state::State& state() const;
+
+  // The node's whole wanted set (for a session that has just joined); empty for an unknown node.
+  std::vector<state::WantedTask> Wanted(const state::NodeId& node) const;
+
+  // Why the job is in its state, in words; for a queued one the same code path that decides.
+  std::string Explain(const state::JobId& job, int64_t now_ms) const;
+
+  // The job's phases with the open one closed at `now_ms` (live cost likewise).
+  state::Phases PhasesAt(const state::Job& job, int64_t now_ms) const;
+  struct Cost {
+    int64_t usd_micro = 0;
+    int64_t on_demand_usd_micro = 0;
+  };
+  Cost CostAt(const state::Job& job, int64_t now_ms) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace baton::core

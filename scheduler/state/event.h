@@ -1,0 +1,138 @@
+// Everything that can happen to the core. Heartbeats, metrics, log bytes and rendezvous keys are
+// not events: they never change a decision.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "scheduler/state/job.h"
+#include "scheduler/state/node.h"
+
+namespace baton::state {
+
+// The scheduler has started under a new term and recovered its state: all leases start anew.
+struct SchedulerStarted {
+  uint64_t term = 0;
+};
+
+struct NewJob {
+  JobId id;  // JobId(request id, index)
+  std::string name;
+  std::shared_ptr<const JobSpec> spec;
+};
+
+// All or none.
+struct JobsSubmitted {
+  std::string request_id;
+  uint64_t request_digest = 0;
+  std::shared_ptr<const Submitter> submitter;
+  std::vector<NewJob> jobs;
+};
+
+struct JobCancelled {
+  JobId job;
+  std::string by;
+};
+
+struct JobRetried {
+  JobId job;
+  std::string by;
+};
+
+struct TaskKey {
+  JobId job;
+  int32_t attempt = 0;
+  int32_t rank = 0;
+  Token token = 0;
+  bool operator==(const TaskKey&) const = default;
+};
+
+enum class TaskStage : uint8_t { kPrepared, kRunning, kFirstStep, kExited, kFailed };
+
+// A stage that a task reached. A later stage implies the earlier ones.
+struct TaskReported {
+  TaskKey task;
+  NodeId node;
+  std::string incarnation;
+  TaskStage stage = TaskStage::kPrepared;
+  int64_t at_ms = 0;  // by the worker's clock; the core clamps it to [attempt start, now]
+  int32_t exit_code = 0;
+  std::string error;
+  int64_t first_step = 0;
+  int64_t last_step = 0;
+  int64_t last_step_ms = 0;
+  int64_t setup_ms = 0;
+  int64_t restore_ms = 0;
+  int64_t save_ms = 0;
+  std::string address;
+  int32_t port = 0;
+  std::string output_digest;
+  bool infrastructure = false;
+};
+
+// A worker said hello; `tasks` are those that run there or whose end is not acknowledged.
+struct NodeJoined {
+  NodeOffer offer;
+  std::vector<TaskReported> tasks;
+};
+
+// Newest progress heard of a task when its node was lost, from the edge's memory.
+struct LastHeard {
+  TaskKey task;
+  int64_t step = 0;
+  int64_t step_ms = 0;
+  int64_t save_ms = 0;
+};
+
+// The connection broke because the process died, the lease ran out, or the worker said goodbye.
+struct NodeLost {
+  NodeId node;
+  std::string incarnation;  // another one's loss is ignored
+  std::string cause;        // words: "connection closed", "silent for 10 s", ..
+  int64_t last_heard_ms = 0;
+  std::vector<LastHeard> tasks;
+};
+
+struct NodeDrained {
+  NodeId node;
+  std::string reason;
+  int64_t grace_ms = 0;
+};
+
+struct NodeUndrained {
+  NodeId node;
+};
+
+struct NodeNoticed {
+  NodeId node;
+  std::string incarnation;
+  Notice notice;
+};
+
+struct NoticeWithdrawn {
+  NodeId node;
+  std::string incarnation;
+};
+
+// Its chunks and manifest are stored and verified by the edge before the event is made.
+struct CheckpointUploaded {
+  TaskKey task;
+  NodeId node;
+  std::string name;
+  int64_t step = 0;
+  int64_t bytes = 0;
+  std::string manifest_digest;
+  int64_t taken_ms = 0;
+};
+
+// A deadline has passed (core/step.h: NextDeadline).
+struct TimerFired {};
+
+using Event = std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined,
+                           NodeLost, NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn,
+                           TaskReported, CheckpointUploaded, TimerFired>;
+
+}  // namespace baton::state

@@ -1,0 +1,208 @@
+// A job, its attempts and its checkpoints as the scheduler holds them. Plain values: a job moves
+// only through scheduler/core. Times are milliseconds since 1970 UTC, money micro-USD.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace baton::state {
+
+using JobId = std::string;   // 15 characters (common/ids.h)
+using NodeId = std::string;  // 32 hexadecimal characters, kept on the node's disk
+using Token = uint64_t;  // fencing token: unique to an attempt, rising through the cluster's life
+
+enum class Capacity : uint8_t { kAuto, kSpot, kOnDemand };
+
+struct Resources {
+  int32_t cpus_milli = 1000;
+  int64_t memory_bytes = 0;
+  int32_t gpus = 0;
+  std::string gpu_type;  // empty: any
+  int64_t gpu_memory_bytes = 0;
+  int64_t disk_bytes = 0;
+  bool operator==(const Resources&) const = default;
+};
+
+struct Label {
+  std::string key;
+  std::string value;
+  bool operator==(const Label&) const = default;
+};
+
+// What decisions read of a spec. `wire` is the whole request (a serialized baton.v1.JobSpec),
+// opaque here and handed to the workers. Jobs of equal spec share one object.
+struct JobSpec {
+  std::string project = "default";
+  int32_t priority = 0;
+  int32_t ranks_min = 1;
+  int32_t ranks_max = 1;
+  int32_t shards = 0;  // V; 0: a command, any world size is worth its ranks
+  Resources resources;
+  int32_t retries = 3;
+  Capacity capacity = Capacity::kAuto;
+  std::vector<Label> require;
+  int32_t checkpoints_kept = 3;
+  int64_t time_limit_ms = 0;    // of running time; 0: none
+  int64_t notice_grace_ms = 0;  // 0: the default
+  bool queue_anyway = false;
+  std::string wire;
+  bool operator==(const JobSpec&) const = default;
+};
+
+// Who typed the command and where; shared by the jobs of one request.
+struct Submitter {
+  std::string owner;
+  std::string folder;
+  bool operator==(const Submitter&) const = default;
+};
+
+enum class JobState : uint8_t {
+  kHeld,
+  kQueued,
+  kStarting,
+  kRunning,
+  kRescaling,
+  kStopping,
+  kSucceeded,
+  kFailed,
+  kCancelled,
+};
+
+// What becomes of a STOPPING job once its attempt has ended.
+enum class Intent : uint8_t { kNone, kFinish, kRequeue, kPause, kCancel, kBudget, kFail };
+
+enum class TaskPhase : uint8_t { kPreparing, kPrepared, kRunning, kExited, kLost };
+
+// One rank of an attempt on one node.
+struct Task {
+  int32_t rank = 0;
+  NodeId node;
+  TaskPhase phase = TaskPhase::kPreparing;
+  std::vector<int32_t> gpus;  // indices on the node
+  std::string address;        // host that other ranks reach, once prepared
+  int32_t port = 0;
+  int32_t exit_code = 0;   // -N: killed by signal N
+  int64_t end_ms = 0;      // reported end, or when the lease ran out
+  int64_t first_step = 0;  // first step finished in this attempt; 0: none
+  int64_t first_step_ms = 0;
+  int64_t last_step = 0;  // last step known finished; 0: none
+  int64_t last_step_ms = 0;
+  int64_t setup_ms = 0;
+  int64_t restore_ms = 0;
+  int64_t save_ms = 0;
+  std::string error;
+  bool infrastructure = false;  // the failure was the node's
+  std::string output_digest;
+  bool operator==(const Task&) const = default;
+};
+
+struct Checkpoint {
+  std::string name;
+  int64_t step = 0;
+  int64_t bytes = 0;
+  std::string manifest_digest;
+  int64_t taken_ms = 0;  // when the step boundary was passed
+  int64_t committed_ms = 0;
+  int32_t attempt = 0;
+  int32_t rank = 0;
+  bool operator==(const Checkpoint&) const = default;
+};
+
+enum class EndCause : uint8_t {
+  kNone,  // it lives
+  kSucceeded,
+  kPreempted,    // a notice, a drain, an operator's stop: never counts against retries
+  kNodeLost,     // likewise
+  kCrashed,      // the user's program failed: a retry, once the verdict window has closed
+  kPeerLost,     // exit 76 without a lost node inside the verdict window: counts as a crash
+  kStartFailed,  // prepare or start failed or missed its deadline
+  kCancelled,
+  kTimeLimit,
+  kPaused,
+};
+
+// Wall milliseconds of one attempt by what they were spent on; they add up to end - start.
+struct Phases {
+  int64_t queue_ms = 0;
+  int64_t provision_ms = 0;
+  int64_t setup_ms = 0;
+  int64_t restore_ms = 0;
+  int64_t train_ms = 0;
+  int64_t save_ms = 0;
+  int64_t lost_ms = 0;
+  int64_t idle_ms = 0;
+  bool operator==(const Phases&) const = default;
+};
+
+// One life of a job.
+struct Attempt {
+  int32_t number = 0;
+  Token token = 0;
+  uint64_t generation = 1;
+  int32_t world_size = 0;
+  std::vector<Task> tasks;  // by rank
+  int64_t start_ms = 0;
+  int64_t start_deadline_ms = 0;  // all tasks prepared by then, or the gang gives all back
+  int64_t running_ms = 0;         // when all were told to run; 0: not yet
+  int64_t end_ms = 0;             // 0: it lives
+  EndCause cause = EndCause::kNone;
+  std::string detail;               // one sentence
+  int64_t failed_ms = 0;            // first failure or loss seen; 0: none
+  int64_t verdict_deadline_ms = 0;  // cause and retry are decided then; 0: decided
+  int64_t stop_deadline_ms = 0;     // tasks are being stopped, killed at this time; 0: no
+  std::string stop_reason;
+  std::string resume_name;  // checkpoint it started from; empty: from the start
+  int64_t resume_step = 0;
+  std::string resume_digest;
+  bool operator==(const Attempt&) const = default;
+};
+
+// All that a job has only once it has been started: a queued job stays small.
+struct JobHistory {
+  std::vector<Attempt> attempts;        // oldest first
+  std::vector<Checkpoint> checkpoints;  // committed, oldest first, retention applied
+  Phases phases;                        // closed wall time up to phases_until_ms
+  int64_t phases_until_ms = 0;
+  int32_t preemptions = 0;
+  int64_t steps_lost = 0;
+  std::vector<int64_t> recoveries_ms;  // loss to next finished step
+  int64_t pending_loss_ms = 0;         // a loss whose recovery is not finished; 0: none
+  int64_t cost_usd_micro = 0;
+  int64_t cost_on_demand_usd_micro = 0;
+  std::string output_digest;  // of rank 0's newest output
+  bool operator==(const JobHistory&) const = default;
+};
+
+struct Job {
+  JobId id;
+  std::string name;
+  std::shared_ptr<const JobSpec> spec;
+  std::shared_ptr<const Submitter> submitter;
+  uint64_t request_digest = 0;  // of the whole submit request
+  uint64_t order = 0;           // rank in the queue among equals; rises with each submit or requeue
+  int64_t submit_ms = 0;
+  int64_t end_ms = 0;  // 0: not ended
+  int64_t state_since_ms = 0;
+  JobState state = JobState::kQueued;
+  Intent intent = Intent::kNone;
+  int32_t retries_left = 0;
+  std::string reason;                   // how it ended, or why it is held; empty while queued
+  std::unique_ptr<JobHistory> history;  // null until the first attempt
+
+  // Null when there is none.
+  const Attempt* LiveAttempt() const {
+    if (history == nullptr || history->attempts.empty()) return nullptr;
+    const Attempt& last = history->attempts.back();
+    return last.end_ms == 0 ? &last : nullptr;
+  }
+  Attempt* LiveAttempt() { return const_cast<Attempt*>(std::as_const(*this).LiveAttempt()); }
+};
+
+inline bool IsEnded(JobState s) {
+  return s == JobState::kSucceeded || s == JobState::kFailed || s == JobState::kCancelled;
+}
+
+}  // namespace baton::state

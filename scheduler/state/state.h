@@ -1,0 +1,38 @@
+// The whole truth: what the store holds (jobs, nodes, counters), and indexes derived from it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "scheduler/state/job.h"
+#include "scheduler/state/node.h"
+
+namespace baton::state {
+
+// Fixed for the life of a scheduler; written at the head of each segment of the event log.
+struct Config {
+  int64_t lease_ms = 10'000;
+  int64_t start_deadline_ms = 120'000;  // PREPARE to all prepared
+  int64_t drain_grace_ms = 25'000;
+  int64_t cancel_grace_ms = 10'000;
+  int64_t verdict_margin_ms = 1'000;  // beyond the lease
+  int32_t start_failures_max = 5;     // in a row, before the job fails with the reason
+  bool operator==(const Config&) const = default;
+};
+
+struct Counters {
+  uint64_t term = 0;
+  Token next_token = 1;
+  uint64_t next_order = 1;
+  int64_t now_ms = 0;  // newest `now` applied; time never goes back
+  bool operator==(const Counters&) const = default;
+};
+
+struct State {
+  Config config;
+  Counters counters;
+  std::map<JobId, Job> jobs;
+  std::map<NodeId, Node> nodes;
+};
+
+}  // namespace baton::state
