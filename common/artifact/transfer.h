@@ -1,0 +1,62 @@
+// Files to a store and back. Both directions can be cut off at any moment and repeated: what has
+// arrived is not sent again.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/artifact/artifact.h"
+
+namespace baton::artifact {
+
+struct Progress {
+  int64_t files = 0;
+  int64_t bytes_total = 0;   // raw bytes of all files
+  int64_t bytes_done = 0;    // of these in place: sent, fetched or found there
+  int64_t chunks_total = 0;  // distinct ones
+  int64_t chunks_moved = 0;  // really sent or fetched
+  int64_t bytes_moved = 0;   // their compressed bytes, what the line carried
+};
+
+struct TransferOptions {
+  // Asked between chunks; true ends the transfer with Cancelled. May be empty.
+  std::function<bool()> cancelled;
+  // Told after each chunk, on the caller's thread. May be empty.
+  std::function<void(const Progress&)> progress;
+};
+
+// A file to upload: `path` is its name in the manifest.
+struct SourceFile {
+  std::string path;
+  std::string from;  // where it lies here
+};
+
+struct Uploaded {
+  std::string manifest;  // digest
+  Progress progress;
+};
+
+// All regular files below `folder`, by path. InvalidArgument for a symbolic link or a special file
+// (whoever uploads may be allowed to read more than who made the folder).
+absl::StatusOr<std::vector<SourceFile>> ListFolder(const std::string& folder);
+
+// Sends the chunks that `store` lacks, then the manifest. Permission bits are kept, owners and
+// times are not. Aborted when a file changes meanwhile.
+absl::StatusOr<Uploaded> Upload(const std::vector<SourceFile>& files, Store& store,
+                                const TransferOptions& options = {});
+
+// ListFolder and Upload.
+absl::StatusOr<Uploaded> UploadFolder(const std::string& folder, Store& store,
+                                      const TransferOptions& options = {});
+
+// Fetches into `folder`.tmp, verifies every chunk, syncs, and renames to `folder`, which appears
+// whole or not at all; a `folder`.tmp of an earlier try is taken up again. AlreadyExists when
+// `folder` is there; NotFound and DataLoss as the store says.
+absl::StatusOr<Progress> Download(Store& store, const std::string& manifest_digest,
+                                  const std::string& folder, const TransferOptions& options = {});
+
+}  // namespace baton::artifact
