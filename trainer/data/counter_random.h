@@ -1,0 +1,62 @@
+// Counter-based random numbers: the i-th number of a stream is a pure function of (stream, i), so
+// it does not depend on who draws it, when, or what was drawn before. Integer arithmetic only: the
+// same on every platform.
+// Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11,
+// section 4.3; the constants are those of the paper's Random123 library.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace baton::trainer {
+
+using PhiloxCounter = std::array<uint32_t, 4>;
+using PhiloxKey = std::array<uint32_t, 2>;
+
+PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key);
+
+// What a stream is for: streams of different purposes never share a number.
+enum class RandomPurpose : uint32_t { kInitialize = 1, kShuffle = 2, kTrain = 3 };
+
+// A value, cheap to copy. Streams made by different (seed, purpose, a, b, c) are independent, up
+// to the chance that two 64-bit keys collide.
+class RandomStream {
+ public:
+  // `a`, `b`, `c` name the place of use, for example (epoch, step, shard).
+  static RandomStream Make(uint64_t seed, RandomPurpose purpose, uint64_t a = 0, uint64_t b = 0,
+                           uint64_t c = 0);
+
+  // A stream of its own for one part of the owner's work (one layer, say).
+  RandomStream Derive(uint64_t part) const;
+
+  // The numbers 4 * block .. 4 * block + 3 of the stream.
+  PhiloxCounter Block(uint64_t block) const;
+
+  // Uniform 32 bits.
+  uint32_t Bits(uint64_t index) const { return Block(index / 4)[index % 4]; }
+
+  // Uniform in [0, 1), a multiple of 2^-24, so that it is exact in float.
+  static float ToUnit(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+
+ private:
+  explicit RandomStream(uint64_t key) : key_(key) {}
+  uint64_t key_;
+};
+
+// Draws from a stream in order.
+class RandomSequence {
+ public:
+  explicit RandomSequence(RandomStream stream) : stream_(stream) {}
+
+  uint32_t Next();
+  // Uniform in [0, bound), without bias; bound > 0. Lemire, "Fast random integer generation in an
+  // interval", ACM TOMACS 29(1), 2019.
+  uint32_t Below(uint32_t bound);
+
+ private:
+  RandomStream stream_;
+  uint64_t next_ = 0;
+  PhiloxCounter block_{};
+};
+
+}  // namespace baton::trainer

@@ -1,0 +1,68 @@
+// A model as one logical shard computes it: forward, loss, backward, over one micro-batch. It
+// knows nothing of ranks, other shards or the optimizer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/spec/model.h"
+#include "trainer/backend/backend.h"
+#include "trainer/data/batch.h"
+#include "trainer/data/counter_random.h"
+
+namespace baton::trainer {
+
+// One tensor of weights inside the flat vector of all. Graph order, weight before bias, without
+// gaps: offset is the sum of the counts before.
+struct Parameter {
+  std::string name;            // "<layer name>.weight", "<layer name>.bias"
+  std::vector<int64_t> shape;  // as PyTorch's: (out, in, height, width); (out, in); (out)
+  size_t offset;               // in floats
+  size_t count;                // floats
+};
+
+// Over the samples of one micro-batch.
+struct BatchResult {
+  double loss_sum = 0;  // sum of the samples' cross entropies (natural log), not scaled
+  int64_t correct = 0;  // samples whose largest logit is the label's (ties: the lowest class)
+};
+
+// The parameters of a model, without building a network. INVALID_ARGUMENT when a layer does not
+// fit its input.
+absl::StatusOr<std::vector<Parameter>> ModelParameters(const spec::Model& model);
+
+// Fills `weights` (as long as the parameters) as PyTorch's layers do by default: Kaiming uniform
+// with a = sqrt(5), that is U(-b, b) with b = 1/sqrt(fan_in), for weights and biases alike. A pure
+// function of (model, seed), the same bits on every platform.
+absl::Status InitializeParameters(const spec::Model& model, uint64_t seed, float* weights);
+
+// Holds its own buffers and backend stream; one per shard thread. Thread-compatible: one call at a
+// time, from any thread. The bits of a result depend only on the arguments, the model, the backend
+// and its identity(), never on the thread, the calls before, or where the buffers lie.
+class Network {
+ public:
+  // Micro-batches have at most batch_max samples. The backend must outlive the network.
+  static absl::StatusOr<std::unique_ptr<Network>> Create(const spec::Model& model, Backend& backend,
+                                                         int64_t batch_max);
+  virtual ~Network() = default;
+
+  virtual const std::vector<Parameter>& parameters() const = 0;
+  virtual size_t parameter_count() const = 0;  // floats in all
+
+  // One forward and backward pass. `gradient` is overwritten with loss_scale * (sum over the
+  // batch's samples of d loss / d weights); loss_scale is 1 / (samples of the global batch). An
+  // empty batch gives a zero gradient. `stream` feeds dropout. INVALID_ARGUMENT when the batch is
+  // larger than batch_max, has the wrong sample size, or a label is out of range.
+  virtual absl::StatusOr<BatchResult> Train(const float* weights, const Batch& batch,
+                                            float loss_scale, RandomStream stream,
+                                            float* gradient) = 0;
+
+  // Forward only, without dropout.
+  virtual absl::StatusOr<BatchResult> Evaluate(const float* weights, const Batch& batch) = 0;
+};
+
+}  // namespace baton::trainer

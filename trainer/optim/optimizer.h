@@ -1,0 +1,42 @@
+// The rule that turns a summed gradient into new weights. Every rank applies it to all parameters,
+// so it must give the same bits everywhere: only IEEE basic operations and square roots, in a fixed
+// order per element (no libm, no fused multiply-add: -ffp-contract=off).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/spec/optimizer.h"
+
+namespace baton::trainer {
+
+// Thread-compatible: one owner at a time.
+class Optimizer {
+ public:
+  // One vector of state, as long as the weights, zero at the start. With the weights and the step
+  // number it is all that a checkpoint has to hold: the owner may read and overwrite `values`.
+  struct StateVector {
+    std::string name;  // "momentum"; "adam_m", "adam_v"
+    std::vector<float> values;
+  };
+
+  // Meanings and defaults as in PyTorch's torch.optim.SGD and torch.optim.Adam.
+  static std::unique_ptr<Optimizer> Create(const spec::Optimizer& options, size_t parameter_count);
+  virtual ~Optimizer() = default;
+
+  // Step `step` (1-based: the first update of the run is step 1) with learning rate `lr`.
+  // `gradient` is the sum over the global batch, already scaled by 1 / batch; it is not changed.
+  virtual void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
+                     double lr) = 0;
+
+  std::vector<StateVector>& state() { return state_; }
+  const std::vector<StateVector>& state() const { return state_; }
+
+ protected:
+  std::vector<StateVector> state_;
+};
+
+}  // namespace baton::trainer
