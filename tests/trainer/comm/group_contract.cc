@@ -1,0 +1,94 @@
+#include "tests/trainer/comm/group_contract.h"
+
+#include <thread>
+
+#include "gmock/gmock.h"
+
+namespace baton::trainer {
+
+using std::chrono::milliseconds;
+
+void OnEachRank(std::vector<std::unique_ptr<Group>>& members,
+                const std::function<void(std::unique_ptr<Group>& member)>& body) {
+  std::vector<std::thread> threads;
+  for (auto& member : members) threads.emplace_back([&] { body(member); });
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_P(GroupContract, GathersEveryPieceForEveryRank) {
+  for (const int size : {1, 2, 3, 5}) {
+    auto members = GetParam().make(size);
+    OnEachRank(members, [size](std::unique_ptr<Group>& member) {
+      std::vector<int64_t> all(size, -1);
+      all[member->rank()] = 100 + member->rank();
+      const absl::Status status =
+          AllGather(*member, all.data(), sizeof(int64_t), milliseconds(10000));
+      EXPECT_TRUE(status.ok()) << status;
+      for (int rank = 0; rank < size; ++rank) EXPECT_EQ(all[rank], 100 + rank);
+    });
+  }
+}
+
+// Different sizes, offsets and some empty messages, many times over the same buffers.
+TEST_P(GroupContract, RepeatsAnUnevenPattern) {
+  constexpr int kSize = 3;
+  constexpr size_t kFloats = 40000;
+  auto members = GetParam().make(kSize);
+  const auto size_of = [](int from, int to) -> size_t {
+    return from == 2 && to == 0 ? 0 : 4 * (1 + 5000 * static_cast<size_t>(from) + to);
+  };
+  OnEachRank(members, [&](std::unique_ptr<Group>& member) {
+    const int rank = member->rank();
+    std::vector<int32_t> send(kFloats);
+    std::vector<int32_t> receive(kFloats);
+    TransferPlan plan{send.data(), send.size() * 4, {}, receive.data(), receive.size() * 4, {}};
+    size_t send_offset = 64;
+    size_t receive_offset = 128;
+    for (int peer = 0; peer < kSize; ++peer) {
+      if (peer == rank) continue;
+      plan.sends.push_back({peer, send_offset, size_of(rank, peer)});
+      plan.receives.push_back({peer, receive_offset, size_of(peer, rank)});
+      send_offset += size_of(rank, peer);
+      receive_offset += size_of(peer, rank);
+    }
+    auto transfer = member->Prepare(plan);
+    ASSERT_TRUE(transfer.ok()) << transfer.status();
+    for (int32_t run = 0; run < 20; ++run) {
+      for (const Message& m : plan.sends) {
+        std::fill_n(send.begin() + m.offset_bytes / 4, m.size_bytes / 4,
+                    run * 100 + rank * 10 + m.peer);
+      }
+      const absl::Status status = (*transfer)->Run(milliseconds(10000));
+      ASSERT_TRUE(status.ok()) << status;
+      for (const Message& m : plan.receives) {
+        const std::vector<int32_t> got(receive.begin() + m.offset_bytes / 4,
+                                       receive.begin() + (m.offset_bytes + m.size_bytes) / 4);
+        EXPECT_THAT(got, testing::Each(run * 100 + m.peer * 10 + rank));
+      }
+    }
+  });
+}
+
+TEST_P(GroupContract, ARankThatLeavesFailsTheOthersAtOnce) {
+  auto members = GetParam().make(3);
+  OnEachRank(members, [](std::unique_ptr<Group>& member) {
+    ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
+    if (member->rank() == 1) {
+      member.reset();
+      return;
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::Status status = Barrier(*member, milliseconds(30000));
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(5000));
+  });
+}
+
+TEST_P(GroupContract, ASilentRankEndsTheWaitAtItsTimeout) {
+  auto members = GetParam().make(2);
+  ASSERT_EQ(members[0]->rank(), 0);
+  const absl::Status status = Barrier(*members[0], milliseconds(50));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+}
+
+}  // namespace baton::trainer

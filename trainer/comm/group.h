@@ -1,0 +1,67 @@
+// The port between the trainer and whatever carries its bytes: a group of ranks, each one process
+// (gloo) or one thread (local), that exchange fixed patterns of messages.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace baton::trainer {
+
+// Bytes [offset, offset + size) of a transfer's send or receive buffer, to or from `peer`.
+struct Message {
+  int peer = 0;
+  size_t offset_bytes = 0;
+  size_t size_bytes = 0;
+};
+
+// A pattern of messages between memory that the caller owns. At most one message per peer and
+// direction, none to oneself; what a rank sends is as long as what its peer receives. The buffers
+// may be the same memory as long as no message received overlaps one sent.
+struct TransferPlan {
+  const void* send = nullptr;
+  size_t send_bytes = 0;
+  std::vector<Message> sends;
+  void* receive = nullptr;
+  size_t receive_bytes = 0;
+  std::vector<Message> receives;
+};
+
+// One pattern, run many times. Thread-compatible; at most one transfer of a group runs at a time.
+class Transfer {
+ public:
+  virtual ~Transfer() = default;
+
+  // Returns when everything has arrived and the sent bytes may be overwritten. UNAVAILABLE when a
+  // peer went away, DEADLINE_EXCEEDED when one was silent for `timeout`, both as well as they can
+  // be told apart; the received bytes are then garbage and the group is of no more use.
+  virtual absl::Status Run(std::chrono::milliseconds timeout) = 0;
+};
+
+// The members of one generation. Destroying it, which a dying process does too, makes the others'
+// transfers fail. All calls from one thread.
+class Group {
+ public:
+  virtual ~Group() = default;
+
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+
+  // Every rank prepares its transfers in the same order. The plan's buffers must outlive the
+  // transfer, and the transfers must not outlive the group.
+  virtual absl::StatusOr<std::unique_ptr<Transfer>> Prepare(const TransferPlan& plan) = 0;
+};
+
+// `all` holds size() pieces of `piece_bytes`; this rank's own piece is filled in, and all others
+// are on return. For rare and small things: it prepares a transfer each time.
+absl::Status AllGather(Group& group, void* all, size_t piece_bytes,
+                       std::chrono::milliseconds timeout);
+
+// Returns once every rank has come here.
+absl::Status Barrier(Group& group, std::chrono::milliseconds timeout);
+
+}  // namespace baton::trainer

@@ -1,0 +1,68 @@
+#include "trainer/parallel/shard_plan.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+
+namespace baton::trainer {
+namespace {
+
+constexpr size_t kLineBytes = 64;
+constexpr size_t kLineFloats = kLineBytes / sizeof(float);
+
+size_t RoundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
+
+// The part [part * whole / parts, (part + 1) * whole / parts), without overflow for real sizes.
+int64_t Cut(int64_t whole, int parts, int part) { return whole * part / parts; }
+
+// Appends a message to a buffer that is `*buffer_bytes` long.
+MessageLayout Append(int results, size_t nodes, size_t slice_floats, size_t* buffer_bytes) {
+  MessageLayout message;
+  message.offset_bytes = *buffer_bytes;
+  message.floats_bytes =
+      RoundUp(sizeof(StepHeader) + static_cast<size_t>(results) * sizeof(ShardResult), kLineBytes);
+  message.size_bytes = message.floats_bytes + nodes * slice_floats * sizeof(float);
+  *buffer_bytes = RoundUp(message.offset_bytes + message.size_bytes, kLineBytes);
+  return message;
+}
+
+}  // namespace
+
+ShardRange RunOf(int shards, int ranks, int rank) {
+  BATON_CHECK(ranks >= 1 && ranks <= shards && rank >= 0 && rank < ranks, "no such rank");
+  const int first = static_cast<int>(Cut(shards, ranks, rank));
+  return {first, static_cast<int>(Cut(shards, ranks, rank + 1)) - first};
+}
+
+Slice SliceOf(size_t parameters, int ranks, int rank) {
+  const int64_t lines = static_cast<int64_t>(RoundUp(parameters, kLineFloats) / kLineFloats);
+  const size_t first =
+      std::min(parameters, static_cast<size_t>(Cut(lines, ranks, rank)) * kLineFloats);
+  const size_t end =
+      std::min(parameters, static_cast<size_t>(Cut(lines, ranks, rank + 1)) * kLineFloats);
+  return {first, end - first};
+}
+
+ExchangePlan::ExchangePlan(int shard_total, int rank_total, int own_rank, size_t parameters)
+    : shards(shard_total),
+      ranks(rank_total),
+      rank(own_rank),
+      run(RunOf(shard_total, rank_total, own_rank)),
+      send_bytes(0),
+      receive_bytes(0) {
+  for (int peer = 0; peer < ranks; ++peer) {
+    nodes.push_back(OwnedNodes(shards, RunOf(shards, ranks, peer)));
+    slices.push_back(SliceOf(parameters, ranks, peer));
+  }
+  const size_t own = static_cast<size_t>(rank);
+  for (int peer = 0; peer < ranks; ++peer) {
+    const size_t p = static_cast<size_t>(peer);
+    sends.push_back(Append(run.count, nodes[own].size(), slices[p].count, &send_bytes));
+    const int results = RunOf(shards, ranks, peer).count;
+    receives.push_back(peer == rank
+                           ? MessageLayout{}
+                           : Append(results, nodes[p].size(), slices[own].count, &receive_bytes));
+  }
+}
+
+}  // namespace baton::trainer

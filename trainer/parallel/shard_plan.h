@@ -1,0 +1,67 @@
+// Who runs which logical shards, and which bytes go where in one step. Everything here is a pure
+// function of (shards, ranks, rank, parameters), so every rank knows the plan of all.
+//
+// One step moves two rounds of messages (trainer/DESIGN.md, "One step on the wire"):
+//   exchange   rank r -> rank p: a header, r's shard results, and for each tree node that r owns
+//              the part of its sum that lies in p's slice of the parameters;
+//   gather     rank r -> all: the summed gradient of its own slice, straight into place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "trainer/parallel/tree_sum.h"
+
+namespace baton::trainer {
+
+// Balanced contiguous runs: sizes differ by at most one. 1 <= ranks <= shards.
+ShardRange RunOf(int shards, int ranks, int rank);
+
+// Floats [first, first + count) of the parameter vector. Slices begin at multiples of 16 floats
+// (a cache line) and may be empty when there are few parameters.
+struct Slice {
+  size_t first = 0;
+  size_t count = 0;
+};
+Slice SliceOf(size_t parameters, int ranks, int rank);
+
+// Precedes each message of the exchange.
+struct StepHeader {
+  uint64_t weights_digest = 0;  // XXH3 of the sender's weights before this step's update
+  int64_t step = 0;             // the step that is being done, from 0
+  uint32_t flags = 0;           // kFlag...
+  uint32_t shard_count = 0;     // shard results that follow
+};
+inline constexpr uint32_t kFlagLeave = 1;  // the sender wants all to leave after this step
+
+// What one shard reports of one step.
+struct ShardResult {
+  double loss_sum = 0;  // over its samples
+  int64_t correct = 0;  // samples
+};
+
+// Where one message of the exchange lies within its buffer.
+struct MessageLayout {
+  size_t offset_bytes = 0;  // of the header; a multiple of 64
+  size_t floats_bytes = 0;  // of the first node's floats, from the message's begin
+  size_t size_bytes = 0;    // header, results and floats
+};
+
+// The layout of both rounds as one rank sees them.
+struct ExchangePlan {
+  ExchangePlan(int shards, int ranks, int rank, size_t parameters);
+
+  int shards;
+  int ranks;
+  int rank;
+  ShardRange run;                              // of this rank
+  std::vector<std::vector<ShardRange>> nodes;  // per rank: the nodes that it owns, left to right
+  std::vector<Slice> slices;                   // per rank
+  std::vector<MessageLayout> sends;            // per peer, this rank too (that one is not sent)
+  std::vector<MessageLayout> receives;         // per peer; empty for this rank
+  size_t send_bytes;                           // of the whole buffer
+  size_t receive_bytes;
+};
+
+}  // namespace baton::trainer
