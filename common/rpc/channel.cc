@@ -1,0 +1,35 @@
+#include "common/rpc/channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "common/rpc/address.h"
+#include "common/status.h"
+
+namespace baton::rpc {
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(const std::string& address,
+                                                    const ChannelOptions& options) {
+  BATON_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
+  if (parsed.port == 0) {
+    return absl::InvalidArgumentError("address \"" + address + "\": nobody listens on port 0");
+  }
+  BATON_RETURN_IF_ERROR(CheckMayBeInsecure(parsed));
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  arguments.SetMaxSendMessageSize(kMessageBytesMax);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
+                   static_cast<int>(options.reconnect_ms_min));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(options.reconnect_ms_min));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(options.reconnect_ms_max));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(options.keepalive_ms));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(options.keepalive_ms));
+  // A proxy from the environment must not see, or break, calls to this machine.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (options.own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(parsed.ToString(), grpc::InsecureChannelCredentials(),
+                                   arguments);
+}
+
+}  // namespace baton::rpc
