@@ -15,7 +15,7 @@
 #define BATON_CONCAT_INNER_(a, b) a##b
 #define BATON_CONCAT_(a, b) BATON_CONCAT_INNER_(a, b)
 
-// BATON_ASSIGN_OR_RETURN(auto bytes, ReadFile(path));
+//   BATON_ASSIGN_OR_RETURN(auto bytes, ReadFile(path));
 #define BATON_ASSIGN_OR_RETURN(declaration, expression) \
   BATON_ASSIGN_OR_RETURN_(BATON_CONCAT_(baton_result_, __LINE__), declaration, expression)
 #define BATON_ASSIGN_OR_RETURN_(result, declaration, expression) \
