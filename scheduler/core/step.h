@@ -7,24 +7,18 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "scheduler/state/effect.h"
 #include "scheduler/state/event.h"
+#include "scheduler/state/outputs.h"
 #include "scheduler/state/state.h"
 
 namespace baton::core {
 
-// Outputs of one event, in the order in which they must be told.
-struct Outputs {
-  // Answer to whoever caused the event: a refusal changes nothing.
-  absl::Status reply;
-  std::vector<state::JobId> job_ids;  // of a submit, also of one that was seen before
-  std::vector<state::Effect> effects;
-  std::vector<state::Note> notes;
-  std::vector<state::JobId> dirty_jobs;  // records to store, sorted, each once
-  std::vector<state::NodeId> dirty_nodes;
-  bool counters_dirty = false;
-};
+using Outputs = state::Outputs;
+
+// Stands at the head of each segment of the event log. Raise it with every change by which the same
+// events could lead to other decisions, other words included: a replay then reports them as such.
+inline constexpr char kVersion[] = "1";
 
 // State with its derived indexes (queue order, free capacity, deadlines), which are rebuilt from
 // the state by the constructor: recovery is "load, construct, apply SchedulerStarted".

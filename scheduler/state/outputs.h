@@ -1,0 +1,23 @@
+// What one event made of the state: the answer, what to tell whom, and what to store first.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "scheduler/state/effect.h"
+
+namespace baton::state {
+
+// Outputs of one event, in the order in which they must be told.
+struct Outputs {
+  // Answer to whoever caused the event: a refusal changes nothing.
+  absl::Status reply;
+  std::vector<JobId> job_ids;  // of a submit, also of one that was seen before
+  std::vector<Effect> effects;
+  std::vector<Note> notes;
+  std::vector<JobId> dirty_jobs;  // records to store, sorted, each once
+  std::vector<NodeId> dirty_nodes;
+  bool counters_dirty = false;
+};
+
+}  // namespace baton::state

@@ -1,0 +1,32 @@
+// Keys of the records. Numbers are big-endian, so that key order is number order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace baton::store {
+
+// Table kMeta.
+inline constexpr char kSchemaKey[] = "schema";      // decimal digits
+inline constexpr char kTermKey[] = "term";          // decimal digits
+inline constexpr char kCountersKey[] = "counters";  // Counters
+inline constexpr char kLogKey[] = "log";            // LogPosition
+inline constexpr char kSegmentsKey[] = "segments";  // Segments
+
+// First byte of a key of table kShared; the digest follows.
+inline constexpr char kSpecPrefix = 's';
+inline constexpr char kSubmitterPrefix = 'u';
+
+std::string NumberKey(uint64_t number);       // 8 bytes
+uint64_t NumberOfKey(absl::string_view key);  // of the first 8 bytes, 0 when there are fewer
+
+// Tables kLog and kUndo. Sequence 0 in kLog is the segment's header.
+std::string LogKey(uint64_t segment, uint64_t sequence);
+
+// Table kNotes. '/' ends the id, so that no job's id is a prefix of another's keys.
+std::string NotesPrefix(absl::string_view job);
+std::string NotesKey(absl::string_view job, uint64_t sequence);
+
+}  // namespace baton::store
