@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -62,6 +63,7 @@ struct TaskReported {
   int32_t exit_code = 0;
   std::string error;
   int64_t first_step = 0;
+  int64_t first_step_ms = 0;
   int64_t last_step = 0;
   int64_t last_step_ms = 0;
   int64_t setup_ms = 0;
@@ -71,12 +73,14 @@ struct TaskReported {
   int32_t port = 0;
   std::string output_digest;
   bool infrastructure = false;
+  std::string bad_checkpoint;  // with kFailed: this checkpoint could not be restored
 };
 
 // A worker said hello; `tasks` are those that run there or whose end is not acknowledged.
 struct NodeJoined {
   NodeOffer offer;
   std::vector<TaskReported> tasks;
+  std::optional<Notice> notice;  // one that is still pending
 };
 
 // Newest progress heard of a task when its node was lost, from the edge's memory.

@@ -145,18 +145,20 @@ struct Attempt {
   int32_t world_size = 0;
   std::vector<Task> tasks;  // by rank
   int64_t start_ms = 0;
-  int64_t start_deadline_ms = 0;  // all tasks prepared by then, or the gang gives all back
-  int64_t running_ms = 0;         // when all were told to run; 0: not yet
-  int64_t end_ms = 0;             // 0: it lives
-  EndCause cause = EndCause::kNone;
-  std::string detail;               // one sentence
-  int64_t failed_ms = 0;            // first failure or loss seen; 0: none
-  int64_t verdict_deadline_ms = 0;  // cause and retry are decided then; 0: decided
-  int64_t stop_deadline_ms = 0;     // tasks are being stopped, killed at this time; 0: no
+  int64_t start_deadline_ms = 0;     // all tasks prepared by then, or the gang gives all back
+  int64_t running_ms = 0;            // when the last of its programs had started; 0: not yet
+  int64_t end_ms = 0;                // 0: it lives
+  EndCause cause = EndCause::kNone;  // with end_ms and verdict_deadline_ms set: not decided yet
+  std::string detail;                // one sentence
+  int64_t failed_ms = 0;             // first failure or loss seen; 0: none
+  int64_t verdict_deadline_ms = 0;   // cause and retry are decided then; 0: decided
+  int64_t stop_deadline_ms = 0;      // tasks are being stopped, killed at this time; 0: no
   std::string stop_reason;
   std::string resume_name;  // checkpoint it started from; empty: from the start
   int64_t resume_step = 0;
   std::string resume_digest;
+  std::string bad_checkpoint;  // it could not be restored; empty: no such trouble
+  Phases phases;               // set at its end; train moves to lost when a later one undoes steps
   bool operator==(const Attempt&) const = default;
 };
 
@@ -172,6 +174,9 @@ struct JobHistory {
   int64_t pending_loss_ms = 0;         // a loss whose recovery is not finished; 0: none
   int64_t cost_usd_micro = 0;
   int64_t cost_on_demand_usd_micro = 0;
+  int64_t cost_remainder = 0;  // what the two lack, in 1 / kMoneyUnit micro-USD (core/ledger.h)
+  int64_t cost_on_demand_remainder = 0;
+  std::string device_kind;    // a native job that has finished a step goes on only there
   std::string output_digest;  // of rank 0's newest output
   bool operator==(const JobHistory&) const = default;
 };
@@ -182,7 +187,7 @@ struct Job {
   std::shared_ptr<const JobSpec> spec;
   std::shared_ptr<const Submitter> submitter;
   uint64_t request_digest = 0;  // of the whole submit request
-  uint64_t order = 0;           // rank in the queue among equals; rises with each submit or requeue
+  uint64_t order = 0;           // age in the queue; a requeued job keeps its own, a retried one not
   int64_t submit_ms = 0;
   int64_t end_ms = 0;  // 0: not ended
   int64_t state_since_ms = 0;

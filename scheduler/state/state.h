@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 
 #include "scheduler/state/job.h"
 #include "scheduler/state/node.h"
@@ -15,16 +16,27 @@ struct Config {
   int64_t start_deadline_ms = 120'000;  // PREPARE to all prepared
   int64_t drain_grace_ms = 25'000;
   int64_t cancel_grace_ms = 10'000;
-  int64_t verdict_margin_ms = 1'000;  // beyond the lease
-  int32_t start_failures_max = 5;     // in a row, before the job fails with the reason
+  int64_t verdict_margin_ms = 1'000;   // beyond the lease
+  int64_t peer_lost_grace_ms = 5'000;  // for the other ranks, once one is gone
+  int32_t start_failures_max = 5;      // in a row, before the job fails with the reason
   bool operator==(const Config&) const = default;
+};
+
+// What a project has used, halved every policy::kUsageHalfLifeMs.
+struct ProjectUsage {
+  int64_t usage = 0;  // thousandths of a core times milliseconds (policy/queue_order.h)
+  int64_t as_of_ms = 0;
+  bool operator==(const ProjectUsage&) const = default;
 };
 
 struct Counters {
   uint64_t term = 0;
   Token next_token = 1;
   uint64_t next_order = 1;
-  int64_t now_ms = 0;  // newest `now` applied; time never goes back
+  int64_t now_ms = 0;  // newest `now` that changed something; time never goes back
+  int64_t started_ms =
+      0;  // when the scheduler last started: no deadline fires within a lease of it
+  std::map<std::string, ProjectUsage> usage;  // by project
   bool operator==(const Counters&) const = default;
 };
 

@@ -1,0 +1,27 @@
+// Names of the enums in words, and the one table of a job's legal moves.
+#pragma once
+
+#include "absl/strings/string_view.h"
+#include "scheduler/state/effect.h"
+#include "scheduler/state/event.h"
+#include "scheduler/state/job.h"
+
+namespace baton::state {
+
+// True if a job may go from one state to the other in one move (DESIGN section 3); staying is none.
+bool LegalMove(JobState from, JobState to);
+
+// "QUEUED", ..: as in baton.v1.JobState.
+absl::string_view Name(JobState state);
+// "finish", "requeue", ..; "none".
+absl::string_view Name(Intent intent);
+// "preparing", ..
+absl::string_view Name(TaskPhase phase);
+// "succeeded", "preempted", "node-lost", ..; empty for kNone.
+absl::string_view Name(EndCause cause);
+absl::string_view Name(TaskStage stage);
+absl::string_view Name(Goal goal);
+// "spot", "on-demand", "auto".
+absl::string_view Name(Capacity capacity);
+
+}  // namespace baton::state
