@@ -26,7 +26,7 @@ def progress(name, done, total, seconds):
 def main():
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     live = sys.stdout.isatty()
-    begin, last_tenth, steps = time.monotonic(), -1, 0
+    begin, last_tenth, done, total = time.monotonic(), -1, 0, 0
     for line in sys.stdin:
         match = STATUS.match(line)
         if not match:
@@ -34,16 +34,16 @@ def main():
                 print(("\r\033[K" if live else "") + line, end="")
             continue
         done, total = int(match.group(1)), int(match.group(2))
-        steps = total
         text = progress(name, done, total, time.monotonic() - begin)
         if live:
             print("\r\033[K" + text, end="", flush=True)
         elif done * 10 // total > last_tenth:
             last_tenth = done * 10 // total
             print(text, flush=True)
-    if live and steps:
+    if live and total:
         print("\r\033[K", end="")
-    print(f"build {name}: {steps} steps in {clock(time.monotonic() - begin)}")
+    if done == total:  # else ninja has just said what went wrong
+        print(f"build {name}: {total} steps in {clock(time.monotonic() - begin)}")
 
 
 if __name__ == "__main__":

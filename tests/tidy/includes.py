@@ -79,7 +79,7 @@ def judge_system(table, row, key, name):
 def judge_own(tree, table, path, key, row, name):
     if "/" not in name:
         return f'"{name}": write includes from the root, such as "scheduler/core/step.h"'
-    source = re.sub(r"\.pb\.h$", ".proto", name)
+    source = re.sub(r"\.pb\.h$", ".proto", re.sub(r"^baton/", "proto/baton/", name))
     if source not in tree:
         return (f'"{name}" is no file of Baton and of no library in tests/tidy/include_table.toml: '
                 "correct the path, or add the library there")
