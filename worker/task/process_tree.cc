@@ -1,0 +1,140 @@
+#include "worker/task/process_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+
+namespace baton::worker {
+namespace {
+
+// Files of /proc have no size; empty when the process is gone.
+std::string ReadProc(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t n = read(file, buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    text.append(buffer, static_cast<size_t>(n));
+  }
+  close(file);
+  return text;
+}
+
+std::string ProcPath(pid_t pid, const char* name) {
+  return "/proc/" + std::to_string(pid) + "/" + name;
+}
+
+// "PID (name with anything) S PPID PGRP SESSION .. STARTTIME(22nd) .."
+bool ParseStat(const std::string& text, Process& process) {
+  const size_t end = text.rfind(')');
+  if (end == std::string::npos) return false;
+  int parent = 0;
+  int session = 0;
+  if (sscanf(text.c_str() + end + 1,
+             " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+             "%*d %*d %*d %*d %llu",
+             &process.state, &parent, &session, &process.start) != 4) {
+    return false;
+  }
+  process.parent = parent;
+  process.session = session;
+  return true;
+}
+
+}  // namespace
+
+std::vector<Process> AllProcesses() {
+  std::vector<Process> all;
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return all;
+  while (const dirent* entry = readdir(folder)) {
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+    Process process;
+    process.pid = atoi(entry->d_name);
+    if (ParseStat(ReadProc(ProcPath(process.pid, "stat")), process)) all.push_back(process);
+  }
+  closedir(folder);
+  std::sort(all.begin(), all.end(),
+            [](const Process& a, const Process& b) { return a.pid < b.pid; });
+  return all;
+}
+
+std::vector<Process> Descendants(pid_t root, const std::vector<Process>& all) {
+  std::set<pid_t> below = {root};
+  std::vector<Process> found;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const Process& process : all) {
+      if (below.count(process.pid) > 0 || below.count(process.parent) == 0) continue;
+      below.insert(process.pid);
+      found.push_back(process);
+      grew = true;
+    }
+  }
+  return found;
+}
+
+std::vector<pid_t> OwnChildren() {
+  const pid_t self = getpid();
+  std::vector<pid_t> children;
+  const std::string path = "/proc/self/task/" + std::to_string(self) + "/children";
+  if (access(path.c_str(), R_OK) == 0) {
+    const std::string text = ReadProc(path);
+    for (const char* at = text.c_str(); *at != '\0';) {
+      char* end;
+      const long pid = strtol(at, &end, 10);
+      if (end == at) break;
+      children.push_back(static_cast<pid_t>(pid));
+      at = end;
+    }
+    return children;
+  }
+  for (const Process& process : AllProcesses()) {
+    if (process.parent == self) children.push_back(process.pid);
+  }
+  return children;
+}
+
+bool Catches(pid_t pid, int signal) {
+  const std::string text = ReadProc(ProcPath(pid, "status"));
+  const size_t at = text.find("\nSigCgt:");
+  if (at == std::string::npos) return false;
+  const unsigned long long mask = strtoull(text.c_str() + at + 8, nullptr, 16);
+  return (mask >> (signal - 1) & 1) != 0;
+}
+
+bool HasVariable(pid_t pid, const std::string& variable) {
+  if (variable.empty()) return false;
+  const std::string text = '\0' + ReadProc(ProcPath(pid, "environ"));
+  return text.find('\0' + variable + '\0') != std::string::npos;
+}
+
+void KillAllDescendants() {
+  const pid_t self = getpid();
+  for (int round = 0; round < 2000; ++round) {
+    for (const Process& process : Descendants(self, AllProcesses())) kill(process.pid, SIGKILL);
+    for (;;) {
+      const pid_t reaped = waitpid(-1, nullptr, WNOHANG);
+      if (reaped > 0) continue;
+      if (reaped < 0 && errno == ECHILD) return;
+      break;
+    }
+    const timespec pause{0, 1'000'000};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+}  // namespace baton::worker

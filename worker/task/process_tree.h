@@ -1,0 +1,40 @@
+// Looking at processes through /proc. A process may end at any moment: what is gone is left out.
+// Standard library only, for the keeper.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace baton::worker {
+
+struct Process {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  pid_t session = 0;
+  char state = '?';              // 'Z': dead, waiting to be reaped
+  unsigned long long start = 0;  // clock ticks since boot: with the pid, the process's identity
+};
+
+// All processes of the machine that are visible, by pid.
+std::vector<Process> AllProcesses();
+
+// Those below `root`, not `root` itself.
+std::vector<Process> Descendants(pid_t root, const std::vector<Process>& all);
+
+// The calling process's own children, from /proc when the kernel lists them there, else by looking
+// at all processes.
+std::vector<pid_t> OwnChildren();
+
+// Whether the process has a handler for `signal` (SigCgt in /proc/PID/status).
+bool Catches(pid_t pid, int signal);
+
+// Whether `variable` (NAME=value) is in the environment the process was started with.
+bool HasVariable(pid_t pid, const std::string& variable);
+
+// Kills and reaps everything below the calling process until nothing is left, or two seconds have
+// passed (a process in an uninterruptible wait).
+void KillAllDescendants();
+
+}  // namespace baton::worker
