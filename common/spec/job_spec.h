@@ -62,6 +62,7 @@ struct Split {
 struct Data {
   Split train;
   std::optional<Split> test;  // none: no evaluation
+  int64_t classes = 0;        // labels are 0..classes-1; the width of the last layer
 };
 
 // What a job with `model:` has beside what every job has.

@@ -1,0 +1,139 @@
+#include <array>
+
+#include "common/spec/read_spec.h"
+
+namespace baton::spec {
+namespace {
+
+// A field that only one kind of an optimizer or schedule has.
+struct OwnField {
+  const char* field;
+  const char* kind;
+};
+
+// Notes fields that `kind` does not have. Those of the file are only dropped when an override
+// chose another kind: `--set optimizer.name=adam` shall work on a spec with momentum.
+void RefuseForeign(MapReader& fields, const std::string& kind,
+                   const std::vector<OwnField>& own_fields) {
+  const Value* name = fields.Get("name");
+  const bool overridden = name != nullptr && name->place.source > 0;
+  for (const OwnField& own : own_fields) {
+    const Value* value = fields.Get(own.field);
+    if (value == nullptr || kind == own.kind) continue;
+    if (overridden && value->place.source == 0) continue;
+    fields.AddMistake(
+        own.field, absl::StrCat("only ", own.kind, " has it, and this is ", kind, "; remove it"));
+  }
+}
+
+Schedule ReadSchedule(MapReader& optimizer, double lr) {
+  MapReader fields = optimizer.Map("schedule");
+  fields.AllowShortForm("name");
+  Schedule schedule;
+  fields.Require("name", "name: cosine");
+  fields.Choice<Schedule::Kind>("name",
+                                {{"constant", Schedule::Kind::kConstant},
+                                 {"step", Schedule::Kind::kStep},
+                                 {"cosine", Schedule::Kind::kCosine}},
+                                &schedule.kind);
+  fields.Int("every_epochs", {1, 1'000'000}, &schedule.every_epochs);
+  fields.Number("factor", {.min = 0, .max = 1, .min_excluded = true}, &schedule.factor);
+  fields.Number("lr_min", {.min = 0, .max = 1e6}, &schedule.lr_min);
+  fields.Int("warmup_steps", {0, 1'000'000'000}, &schedule.warmup_steps);
+  const std::array<const char*, 3> kinds = {"constant", "step", "cosine"};
+  RefuseForeign(fields, kinds[static_cast<size_t>(schedule.kind)],
+                {{"every_epochs", "step"}, {"factor", "step"}, {"lr_min", "cosine"}});
+  if (schedule.kind != Schedule::Kind::kCosine) schedule.lr_min = 0;
+  if (lr > 0 && schedule.lr_min > lr) {
+    fields.AddMistake("lr_min", absl::StrCat("must be at most lr, which is ", NumberText(lr)));
+  }
+  fields.Finish();
+  return schedule;
+}
+
+FileSource ReadFileSource(MapReader& split, const std::string& key) {
+  MapReader fields = split.Map(key);
+  fields.AllowShortForm("uri");
+  FileSource source;
+  source.line = fields.place().line;
+  fields.Require("uri", "uri: train-images-idx3-ubyte.gz");
+  fields.Text("uri", &source.uri);
+  const size_t scheme = source.uri.find("://");
+  if (scheme != std::string::npos && source.uri.rfind("file:///", 0) != 0) {
+    fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
+                                          "' can't be read; use a path, or file:///path for a file "
+                                          "that lies on the nodes"));
+  }
+  fields.Text("sha256", &source.sha256);
+  const bool digest = source.sha256.size() == 64 &&
+                      source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!source.sha256.empty() && !digest) {
+    fields.AddMistake("sha256",
+                      "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
+  }
+  fields.Finish();
+  return source;
+}
+
+Split ReadSplit(MapReader& data, const std::string& key) {
+  MapReader fields = data.Map(key);
+  Split split;
+  fields.Require("images", "images: train-images-idx3-ubyte.gz");
+  fields.Require("labels", "labels: train-labels-idx1-ubyte.gz");
+  split.images = ReadFileSource(fields, "images");
+  split.labels = ReadFileSource(fields, "labels");
+  fields.Finish();
+  return split;
+}
+
+}  // namespace
+
+Data ReadData(MapReader& job) {
+  MapReader fields = job.Map("data");
+  Data data;
+  enum class Format { kIdx };
+  Format format = Format::kIdx;
+  fields.Choice<Format>("format", {{"idx", Format::kIdx}}, &format);
+  fields.Require("train", "train: {images: FILE, labels: FILE}");
+  data.train = ReadSplit(fields, "train");
+  Split test = ReadSplit(fields, "test");
+  if (fields.Has("test")) data.test = std::move(test);
+  fields.Int("classes", {2, 1 << 20}, &data.classes);
+  fields.Finish();
+  return data;
+}
+
+Optimizer ReadOptimizer(MapReader& job) {
+  MapReader fields = job.Map("optimizer");
+  Optimizer optimizer;
+  fields.Require("name", "name: sgd");
+  fields.Require("lr", "lr: 0.05");
+  fields.Choice<Optimizer::Kind>(
+      "name", {{"sgd", Optimizer::Kind::kSgd}, {"adam", Optimizer::Kind::kAdam}}, &optimizer.kind);
+  fields.Number("lr", {.min = 0, .max = 1e6, .min_excluded = true}, &optimizer.lr);
+  fields.Number("momentum", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.momentum);
+  fields.Bool("nesterov", &optimizer.nesterov);
+  fields.Number("weight_decay", {.min = 0, .max = 1e6}, &optimizer.weight_decay);
+  fields.Number("beta1", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.beta1);
+  fields.Number("beta2", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.beta2);
+  fields.Number("epsilon", {.min = 0, .max = 1, .min_excluded = true}, &optimizer.epsilon);
+  const bool sgd = optimizer.kind == Optimizer::Kind::kSgd;
+  RefuseForeign(fields, sgd ? "sgd" : "adam",
+                {{"momentum", "sgd"},
+                 {"nesterov", "sgd"},
+                 {"beta1", "adam"},
+                 {"beta2", "adam"},
+                 {"epsilon", "adam"}});
+  if (!sgd) {
+    optimizer.momentum = 0;
+    optimizer.nesterov = false;
+  }
+  if (optimizer.nesterov && optimizer.momentum == 0) {
+    fields.AddMistake("nesterov", "needs a momentum above 0; add e.g. `momentum: 0.9`");
+  }
+  optimizer.schedule = ReadSchedule(fields, optimizer.lr);
+  fields.Finish();
+  return optimizer;
+}
+
+}  // namespace baton::spec

@@ -1,0 +1,251 @@
+#include "common/spec/read_spec.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "common/spec/shapes.h"
+
+namespace baton::spec {
+namespace {
+
+constexpr int64_t kRanksMax = 65'536;
+
+// Fields that mean something only where Baton itself trains.
+constexpr std::array<const char*, 9> kNativeFields = {
+    "shards",    "epochs",          "batch_size",           "shuffle", "data", "model",
+    "optimizer", "log_every_steps", "evaluate_every_epochs"};
+
+// [A-Za-z0-9][A-Za-z0-9._-]*, at most 63.
+bool IsName(const std::string& name) {
+  return !name.empty() && name.size() <= 63 && absl::ascii_isalnum(name[0]) &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+         });
+}
+
+void ReadName(MapReader& job, const std::string& key, std::string* name) {
+  job.Text(key, name);
+  if (!IsName(*name)) {
+    job.AddMistake(key,
+                   absl::StrCat("'", name->substr(0, 63),
+                                "' is no name; use letters, digits, '.', '_' and '-', a letter "
+                                "or digit first, at most 63"));
+  } else if (key == "name" && *name == "latest") {
+    job.AddMistake(key, "'latest' means the newest job everywhere; choose another name");
+  }
+}
+
+void ReadRanks(MapReader& job, RanksRange* ranks) {
+  const Value* value = job.Get("ranks");
+  if (value == nullptr) return;
+  const std::optional<RanksRange> given =
+      value->kind == Value::Kind::kScalar ? ParseRanks(value->text) : std::nullopt;
+  if (!given) {
+    job.AddMistake("ranks", "must be a whole number or a range such as 1..4");
+  } else if (given->min < 1) {
+    job.AddMistake("ranks", absl::StrCat("must be at least 1, is ", value->text));
+  } else if (given->min > given->max) {
+    job.AddMistake("ranks", absl::StrCat("the range ", value->text, " is empty; write ", given->max,
+                                         "..", given->min));
+  } else if (given->max > kRanksMax) {
+    job.AddMistake("ranks", absl::StrCat("must be at most ", kRanksMax, ", is ", value->text));
+  } else {
+    *ranks = *given;
+  }
+}
+
+void ReadResources(MapReader& job, Resources* resources) {
+  MapReader fields = job.Map("resources");
+  double cpus = 1.0;
+  fields.Number("cpus", {.min = 0, .max = 65536}, &cpus);
+  resources->cpu_millis = static_cast<int64_t>(std::ceil(cpus * 1000 - 1e-6));
+  fields.Bytes("memory", &resources->memory_bytes);
+  fields.Bytes("disk", &resources->disk_bytes);
+  fields.Int("gpus", {0, 65536}, &resources->gpus);
+  fields.Text("gpu_type", &resources->gpu_type);
+  fields.Bytes("gpu_memory", &resources->gpu_memory_bytes);
+  for (const char* key : {"gpu_type", "gpu_memory"}) {
+    if (resources->gpus == 0 && fields.Has(key)) {
+      fields.AddMistake(key, "says what GPUs but `gpus` is 0; add e.g. `gpus: 1`");
+    }
+  }
+  fields.Finish();
+}
+
+void ReadCheckpoint(MapReader& job, CheckpointPolicy* checkpoint) {
+  MapReader fields = job.Map("checkpoint");
+  double every_s = 0;
+  fields.Int("every_steps", {1, 1'000'000'000}, &checkpoint->every_steps);
+  fields.Number("every_s", {.min = 0.1, .max = 1e9}, &every_s);
+  checkpoint->every_ms = static_cast<int64_t>(every_s * 1000 + 0.5);
+  if (fields.Has("every_steps") && fields.Has("every_s")) {
+    fields.AddMistake("every_s", "given beside every_steps; remove one");
+  }
+  fields.Int("keep", {1, 1000}, &checkpoint->keep);
+  const Value* from = fields.Get("from");
+  if (from != nullptr && from->text == "all") {
+    fields.AddMistake("from", "'all' (a checkpoint of node parts) comes later; use any or rank0");
+  } else {
+    fields.Choice<CheckpointPolicy::From>(
+        "from", {{"any", CheckpointPolicy::From::kAny}, {"rank0", CheckpointPolicy::From::kRank0}},
+        &checkpoint->from);
+  }
+  fields.Finish();
+}
+
+void ReadEnv(MapReader& job, Context& context, std::map<std::string, std::string>* env) {
+  const Value* value = job.Get("env");
+  if (value == nullptr) return;
+  if (value->kind != Value::Kind::kMap) {
+    job.AddMistake("env", "must be a map such as {NAME: value}");
+    return;
+  }
+  for (const Entry& entry : value->entries) {
+    const std::string path = absl::StrCat("env.", entry.key);
+    context.schema.paths.insert(path);
+    const bool name = !entry.key.empty() && !absl::ascii_isdigit(entry.key[0]) &&
+                      std::all_of(entry.key.begin(), entry.key.end(),
+                                  [](char c) { return absl::ascii_isalnum(c) || c == '_'; });
+    if (!name) {
+      context.mistakes.Add(entry.place, path,
+                           "no name of a variable; use letters, digits and _, a letter first");
+    } else if (absl::StartsWith(entry.key, "BATON_")) {
+      context.mistakes.Add(entry.place, path,
+                           "names that start with BATON_ are Baton's; rename it");
+    } else if (entry.value.kind != Value::Kind::kScalar) {
+      context.mistakes.Add(entry.value.place, path, "must be a text; quote it, \"\" for none");
+    } else {
+      (*env)[entry.key] = entry.value.text;
+    }
+  }
+}
+
+void ReadCommand(MapReader& job, std::vector<std::string>* command) {
+  const Value* value = job.Get("command");
+  if (value == nullptr) return;
+  bool good = value->kind == Value::Kind::kList && !value->items.empty();
+  for (const Value& item : value->items) {
+    good = good && item.kind == Value::Kind::kScalar;
+    command->push_back(item.text);
+  }
+  if (!good || command->front().empty()) {
+    job.AddMistake("command", "must be a list, the program first, such as [python3, train.py]");
+  }
+}
+
+void CheckShards(MapReader& job, const RanksRange& ranks, const NativeSpec& native) {
+  const std::string origin =
+      job.Has("shards") ? "" : ", the default that follows from the file's own ranks";
+  if (ranks.max > native.shards) {
+    job.AddMistake("ranks", absl::StrCat("up to ", ranks.max, " ranks but ", native.shards,
+                                         native.shards == 1 ? " shard" : " shards", origin,
+                                         "; use fewer ranks, or set `shards` to ", ranks.max,
+                                         " or more (other shards, other weights)"));
+  }
+  if (native.batch_size > 0 && native.batch_size < native.shards) {
+    job.AddMistake("batch_size",
+                   absl::StrCat("a batch of ", native.batch_size, " can't fill ", native.shards,
+                                " shards", origin, "; make it larger or use fewer shards"));
+  }
+}
+
+void CheckClasses(MapReader& job, NativeSpec* native, Context& context) {
+  absl::StatusOr<std::vector<LayerShape>> shapes = InferShapes(native->model);
+  if (!shapes.ok() || shapes->empty() || shapes->back().out.size() != 1) return;
+  const int64_t width = shapes->back().out[0];
+  const Layer& last = native->model.layers.back();
+  if (native->data.classes == 0) native->data.classes = width;
+  if (native->data.classes == width) return;
+  const Value* data = job.Get("data");
+  const Value* classes = data == nullptr ? nullptr : data->Find("classes");
+  const Place place = last.line > 0 || classes == nullptr ? Place{0, last.line} : classes->place;
+  context.mistakes.Add(
+      place, "model.layers",
+      absl::StrCat("the last layer, ", last.name, ", gives ", width, " values but data.classes is ",
+                   native->data.classes, "; make them equal"));
+}
+
+NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& defaults,
+                      Context& context) {
+  NativeSpec native;
+  native.shards = defaults.shards;
+  job.Require("epochs", "epochs: 16");
+  job.Require("batch_size", "batch_size: 64");
+  job.Require("data", "data: {train: {images: FILE, labels: FILE}}");
+  job.Require("optimizer", "optimizer: {name: sgd, lr: 0.05}");
+  job.Int("shards", {1, kRanksMax}, &native.shards);
+  job.Int("epochs", {1, 1'000'000}, &native.epochs);
+  job.Int("batch_size", {1, 1 << 24}, &native.batch_size);
+  job.Bool("shuffle", &native.shuffle);
+  native.data = ReadData(job);
+  native.model = ReadModel(job, context);
+  native.optimizer = ReadOptimizer(job);
+  job.Int("log_every_steps", {1, 1'000'000'000}, &native.log_every_steps);
+  job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
+  CheckShards(job, ranks, native);
+  CheckClasses(job, &native, context);
+  return native;
+}
+
+void ReadLimits(MapReader& job, JobSpec* spec) {
+  job.Uint64("seed", &spec->seed);
+  job.Int("retries", {0, 1000}, &spec->retries);
+  job.Int("priority", {0, 100}, &spec->priority);
+  job.DurationMs("time_limit", &spec->time_limit_ms);
+  job.Choice<Capacity>(
+      "capacity",
+      {{"auto", Capacity::kAuto}, {"spot", Capacity::kSpot}, {"on-demand", Capacity::kOnDemand}},
+      &spec->capacity);
+  job.Choice<Launch>("launch", {{"rank", Launch::kRank}, {"node", Launch::kNode}}, &spec->launch);
+}
+
+}  // namespace
+
+int64_t DefaultShards(const Value& root) {
+  const Value* value = root.Find("ranks");
+  const std::optional<RanksRange> ranks = value == nullptr ? std::nullopt : ParseRanks(value->text);
+  int64_t shards = 1;
+  while (ranks && shards < std::min(ranks->max, kRanksMax)) shards *= 2;
+  return shards;
+}
+
+JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
+  JobSpec spec;
+  spec.name = defaults.name;
+  MapReader job(&root, "", context);
+  ReadName(job, "name", &spec.name);
+  ReadName(job, "project", &spec.project);
+  ReadRanks(job, &spec.ranks);
+  ReadLimits(job, &spec);
+  ReadResources(job, &spec.resources);
+  ReadCheckpoint(job, &spec.checkpoint);
+  ReadEnv(job, context, &spec.env);
+  spec.params_json = ReadParams(job, context);
+  ReadCommand(job, &spec.command);
+  const bool native = job.Has("model");
+  const bool command = job.Has("command");
+  const bool native_field = std::any_of(kNativeFields.begin(), kNativeFields.end(),
+                                        [&](const char* key) { return job.Has(key); });
+  if (native && command) {
+    job.AddMistake("command", "given beside `model`; a job has one of the two, remove the other");
+  } else if (!native && !command) {
+    context.mistakes.Add(root.place, "",
+                         "neither `model` (Baton trains) nor `command` (your program does) is "
+                         "given; add one");
+  }
+  if (native || (native_field && !command)) {
+    spec.native = ReadNative(job, spec.ranks, defaults, context);
+  } else if (command) {
+    for (const char* key : kNativeFields) {
+      if (!job.Has(key)) continue;
+      job.AddMistake(key, "only a job with `model` has it; remove it, or put it into `params`");
+    }
+  }
+  job.Finish();
+  return spec;
+}
+
+}  // namespace baton::spec

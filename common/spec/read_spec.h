@@ -1,0 +1,36 @@
+// Reads the tree of a spec into a JobSpec. Each function notes all mistakes of its part in the
+// context and fills in what is right.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/spec/job_spec.h"
+#include "common/spec/reader.h"
+
+namespace baton::spec {
+
+struct Defaults {
+  std::string name;    // from the file's name
+  int64_t shards = 1;  // from the file's own ranks
+};
+
+// The smallest power of two that holds the ranks that the tree gives; 1 when it gives none.
+int64_t DefaultShards(const Value& root);
+
+// The whole spec.
+JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context);
+
+// `model:`, with names, inputs and shapes of all layers checked.
+Model ReadModel(MapReader& job, Context& context);
+
+// `data:`. `classes` is 0 where the spec doesn't give it.
+Data ReadData(MapReader& job);
+
+// `optimizer:`.
+Optimizer ReadOptimizer(MapReader& job);
+
+// `params:` as a JSON object.
+std::string ReadParams(MapReader& job, Context& context);
+
+}  // namespace baton::spec

@@ -1,0 +1,173 @@
+#include "common/spec/write.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/spec/text.h"
+
+namespace baton::spec {
+namespace {
+
+// A JSON string is also YAML's double-quoted one.
+std::string Quoted(const std::string& text) { return nlohmann::json(text).dump(); }
+
+// Thousandths as a decimal without an exponent: 1500 is "1.5".
+std::string Thousandths(int64_t count) {
+  std::string text = absl::StrCat(count / 1000, ".", absl::Dec(count % 1000, absl::kZeroPad3));
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+const char* Word(Capacity capacity) {
+  switch (capacity) {
+    case Capacity::kAuto:
+      return "auto";
+    case Capacity::kSpot:
+      return "spot";
+    case Capacity::kOnDemand:
+      return "on-demand";
+  }
+  return "";
+}
+
+struct WriteOp {
+  std::string operator()(const Conv& conv) const {
+    return absl::StrCat("conv: {out: ", conv.out, ", kernel: ", conv.kernel,
+                        ", stride: ", conv.stride, ", padding: ", conv.padding, "}");
+  }
+  std::string operator()(const MaxPool& pool) const {
+    return absl::StrCat("max_pool: {kernel: ", pool.kernel, ", stride: ", pool.stride,
+                        ", padding: ", pool.padding, "}");
+  }
+  std::string operator()(const Relu&) const { return "relu: {}"; }
+  std::string operator()(const Flatten&) const { return "flatten: {}"; }
+  std::string operator()(const Dense& dense) const {
+    return absl::StrCat("dense: {out: ", dense.out, "}");
+  }
+  std::string operator()(const Dropout& dropout) const {
+    return absl::StrCat("dropout: {rate: ", NumberText(dropout.rate), "}");
+  }
+};
+
+void WriteSource(const std::string& name, const FileSource& source, std::string* out) {
+  absl::StrAppend(out, "    ", name, ": {uri: ", Quoted(source.uri));
+  if (!source.sha256.empty()) absl::StrAppend(out, ", sha256: ", Quoted(source.sha256));
+  absl::StrAppend(out, "}\n");
+}
+
+void WriteSplit(const std::string& name, const Split& split, std::string* out) {
+  absl::StrAppend(out, "  ", name, ":\n");
+  WriteSource("images", split.images, out);
+  WriteSource("labels", split.labels, out);
+}
+
+void WriteModel(const Model& model, std::string* out) {
+  absl::StrAppend(out, "model:\n  input: [", absl::StrJoin(model.input, ", "),
+                  "]\n  divide_by: ", NumberText(model.divide_by), "\n  layers:\n");
+  for (const Layer& layer : model.layers) {
+    absl::StrAppend(out, "    - {name: ", layer.name, ", inputs: [",
+                    absl::StrJoin(layer.inputs, ", "), "], ", std::visit(WriteOp{}, layer.op),
+                    "}\n");
+  }
+  absl::StrAppend(out, "  loss: softmax_cross_entropy\n  initialization: kaiming_uniform\n");
+}
+
+void WriteSchedule(const Schedule& schedule, std::string* out) {
+  absl::StrAppend(out, "  schedule: {name: ");
+  switch (schedule.kind) {
+    case Schedule::Kind::kConstant:
+      absl::StrAppend(out, "constant");
+      break;
+    case Schedule::Kind::kStep:
+      absl::StrAppend(out, "step, every_epochs: ", schedule.every_epochs,
+                      ", factor: ", NumberText(schedule.factor));
+      break;
+    case Schedule::Kind::kCosine:
+      absl::StrAppend(out, "cosine, lr_min: ", NumberText(schedule.lr_min));
+      break;
+  }
+  absl::StrAppend(out, ", warmup_steps: ", schedule.warmup_steps, "}\n");
+}
+
+void WriteOptimizer(const Optimizer& optimizer, std::string* out) {
+  const bool sgd = optimizer.kind == Optimizer::Kind::kSgd;
+  absl::StrAppend(out, "optimizer:\n  name: ", sgd ? "sgd" : "adam",
+                  "\n  lr: ", NumberText(optimizer.lr),
+                  "\n  weight_decay: ", NumberText(optimizer.weight_decay), "\n");
+  if (sgd) {
+    absl::StrAppend(out, "  momentum: ", NumberText(optimizer.momentum),
+                    "\n  nesterov: ", optimizer.nesterov ? "true" : "false", "\n");
+  } else {
+    absl::StrAppend(out, "  beta1: ", NumberText(optimizer.beta1),
+                    "\n  beta2: ", NumberText(optimizer.beta2),
+                    "\n  epsilon: ", NumberText(optimizer.epsilon), "\n");
+  }
+  WriteSchedule(optimizer.schedule, out);
+}
+
+void WriteNative(const NativeSpec& native, std::string* out) {
+  absl::StrAppend(out, "shards: ", native.shards, "\nepochs: ", native.epochs,
+                  "\nbatch_size: ", native.batch_size,
+                  "\nshuffle: ", native.shuffle ? "true" : "false",
+                  "\nlog_every_steps: ", native.log_every_steps,
+                  "\nevaluate_every_epochs: ", native.evaluate_every_epochs,
+                  "\ndata:\n  format: idx\n  classes: ", native.data.classes, "\n");
+  WriteSplit("train", native.data.train, out);
+  if (native.data.test) WriteSplit("test", *native.data.test, out);
+  WriteModel(native.model, out);
+  WriteOptimizer(native.optimizer, out);
+}
+
+void WriteResources(const Resources& resources, std::string* out) {
+  absl::StrAppend(out, "resources: {cpus: ", Thousandths(resources.cpu_millis),
+                  ", memory: ", resources.memory_bytes, ", disk: ", resources.disk_bytes,
+                  ", gpus: ", resources.gpus);
+  if (!resources.gpu_type.empty()) absl::StrAppend(out, ", gpu_type: ", Quoted(resources.gpu_type));
+  if (resources.gpus > 0) absl::StrAppend(out, ", gpu_memory: ", resources.gpu_memory_bytes);
+  absl::StrAppend(out, "}\n");
+}
+
+void WriteCheckpoint(const CheckpointPolicy& checkpoint, std::string* out) {
+  absl::StrAppend(out, "checkpoint: {");
+  if (checkpoint.every_steps > 0) {
+    absl::StrAppend(out, "every_steps: ", checkpoint.every_steps, ", ");
+  }
+  if (checkpoint.every_ms > 0) {
+    absl::StrAppend(out, "every_s: ", Thousandths(checkpoint.every_ms), ", ");
+  }
+  absl::StrAppend(out, "keep: ", checkpoint.keep,
+                  ", from: ", checkpoint.from == CheckpointPolicy::From::kAny ? "any" : "rank0",
+                  "}\n");
+}
+
+}  // namespace
+
+std::string WriteSpec(const JobSpec& spec) {
+  std::string out = absl::StrCat(
+      "name: ", Quoted(spec.name), "\nproject: ", Quoted(spec.project), "\nseed: ", spec.seed,
+      "\nranks: ", spec.ranks.min, "..", spec.ranks.max, "\nretries: ", spec.retries,
+      "\npriority: ", spec.priority, "\ncapacity: ", Word(spec.capacity),
+      "\nlaunch: ", spec.launch == Launch::kRank ? "rank" : "node", "\n");
+  if (spec.time_limit_ms > 0) {
+    absl::StrAppend(&out, "time_limit: ", Thousandths(spec.time_limit_ms), "s\n");
+  }
+  WriteResources(spec.resources, &out);
+  WriteCheckpoint(spec.checkpoint, &out);
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : spec.env) {
+    variables.push_back(absl::StrCat(name, ": ", Quoted(value)));
+  }
+  absl::StrAppend(&out, "env: {", absl::StrJoin(variables, ", "), "}\n");
+  absl::StrAppend(&out, "params: ", spec.params_json, "\n");
+  if (!spec.command.empty()) {
+    std::vector<std::string> words;
+    for (const std::string& word : spec.command) words.push_back(Quoted(word));
+    absl::StrAppend(&out, "command: [", absl::StrJoin(words, ", "), "]\n");
+  }
+  if (spec.native) WriteNative(*spec.native, &out);
+  return out;
+}
+
+}  // namespace baton::spec
