@@ -15,7 +15,18 @@ ROOT = os.path.abspath(sys.argv[1])
 sys.path.insert(0, os.path.join(ROOT, "deploy"))
 
 import build_progress  # noqa: E402
+import demo_view  # noqa: E402
 import run_tests  # noqa: E402
+
+JOB = {
+    "name": "lenet", "state": "SUCCEEDED", "reason": "", "step": 2512, "steps_total": 2512,
+    "world_size": 2, "preemptions": 2, "steps_lost": 7, "recoveries_s": [0.7, 1.25],
+    "cost_usd": 0.0031, "cost_on_demand_usd": 0.0089, "prices_are_examples": True,
+    "metrics": {"loss": 0.231, "test_accuracy": 0.979, "images_per_s": 6910.4},
+    "phases": {"queue_s": 0, "train_s": 90.0, "save_s": 10.0},
+    "checkpoints": [{"name": "a", "step": 9, "sha256": "0" * 64},
+                    {"name": "b", "step": 2512, "sha256": "abcd" + "0" * 60}],
+}
 
 JUNIT = """<testsuite>
  <testcase name="a" time="30.5"><properties><property name="cmake_labels" value="unit"/></properties>
@@ -75,8 +86,34 @@ class DeployTest(unittest.TestCase):
         self.assertEqual(run.failed, ["no (exit code 1)"])
         self.assertGreater(run.seconds["tidy"], 0)
 
+    def test_the_progress_line_tells_where_the_job_is_and_how_long_it_takes(self):
+        job = JOB | {"state": "RUNNING", "step": 1256}
+        self.assertEqual(demo_view.progress(job, 16, [2.0, 1.0], 20.0),
+                         "lenet  epoch 9/16  step 1 256/2 512  ▁█  loss 0.231  6 910 img/s  "
+                         "2 ranks  $0.0031  1:02 left")
+        waiting = job | {"steps_total": 0, "state": "QUEUED", "reason": "no node yet",
+                         "metrics": {}, "world_size": 0}
+        self.assertIn("QUEUED  no node yet", demo_view.progress(waiting, 16, [], 0.0))
+
+    def test_the_summary_says_yes_only_when_the_bytes_are_the_same(self):
+        same = demo_view.summary(JOB, 98.0, "3f9c" + "0" * 60, "3f9c" + "0" * 60, "m", 2000)
+        self.assertEqual(same[0], "lenet  SUCCEEDED in 1:38    test accuracy 97.9 % (2 000 images)"
+                                  "    2 losses survived")
+        self.assertIn("same weights?  yes: 3f9c…0000 = an undisturbed run", same[1])
+        self.assertIn("train 90.0 %  save 10.0 %", same[2])
+        self.assertIn("7 steps", same[3])
+        self.assertIn("0.7 s, 1.2 s", same[3])
+        self.assertIn("nothing was billed", same[4])
+        self.assertIn("b (step 2 512, abcd…0000)", same[5])
+        other = demo_view.summary(JOB, 98.0, "3f9c" + "0" * 60, "aaaa" + "0" * 60, "m", 2000)
+        self.assertIn("same weights?  NO: 3f9c…0000 and aaaa…0000 of", other[1])
+
+    def test_the_epoch_under_way_never_passes_the_last(self):
+        self.assertEqual([demo_view.epoch_of(JOB | {"step": step}, 16) for step in
+                          (0, 156, 157, 2511, 2512)], [1, 1, 2, 16, 16])
+
     def test_scripts_explain_themselves_when_called_wrongly(self):
-        for script in ("install_packages.sh", "test.sh"):
+        for script in ("install_packages.sh", "test.sh", "quickstart.sh"):
             run = subprocess.run([os.path.join(ROOT, "deploy", script), "--nonsense"],
                                  capture_output=True, text=True, check=False)
             self.assertEqual(run.returncode, 2)
