@@ -228,14 +228,14 @@ INSTANTIATE_TEST_SUITE_P(
             "all_at_once",
             "ranks: 0\nepoch: 3\nbatch_size: big\nmodel:\n  input: [1, 4, 4]\n  layers: [max_pool: "
             "5]\noptimizer: {name: sgd, lr: -1}\n",
+            "s.yaml:1: ranks: must be at least 1, is 0\n"
             "s.yaml:1: epochs: missing; add e.g. `epochs: 16`\n"
             "s.yaml:1: data: missing; add e.g. `data: {train: {images: FILE, labels: FILE}}`\n"
-            "s.yaml:1: ranks: must be at least 1, is 0\n"
             "s.yaml:2: epoch: unknown field; did you mean epochs?\n"
             "s.yaml:3: batch_size: must be a whole number, is 'big'\n"
             "s.yaml:6: model.layers.0: max_pool1 a kernel of 5 is larger than its input of 4 with "
             "padding 0; make the kernel smaller or pad more\n"
-            "s.yaml:7: optimizer.lr: must be at least 0, is -1"}),
+            "s.yaml:7: optimizer.lr: must be more than 0, is -1"}),
     [](const auto& c) { return c.param.what; });
 
 TEST(BadSpecSize, OverOneMebibyteIsRefused) {
