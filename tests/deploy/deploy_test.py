@@ -28,13 +28,12 @@ JOB = {
                     {"name": "b", "step": 2512, "sha256": "abcd" + "0" * 60}],
 }
 
-JUNIT = """<testsuite>
- <testcase name="a" time="30.5"><properties><property name="cmake_labels" value="unit"/></properties>
- </testcase>
- <testcase name="b" time="100"><properties><property name="cmake_labels" value="unit"/></properties>
- </testcase>
- <testcase name="c" time="1"><properties/></testcase>
-</testsuite>"""
+JUNIT = """<testsuite><testcase name="a" time="30.5"><system-out>x</system-out></testcase>
+<testcase name="b" time="100"/><testcase name="c" time="1"/></testsuite>"""
+SHOWN = {"tests": [
+    {"name": "a", "properties": [{"name": "LABELS", "value": ["unit"]}]},
+    {"name": "b", "properties": [{"name": "LABELS", "value": ["unit"]}]},
+    {"name": "c", "properties": [{"name": "TIMEOUT", "value": 9}]}]}
 
 
 class DeployTest(unittest.TestCase):
@@ -69,7 +68,7 @@ class DeployTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
             file.write(JUNIT)
             file.flush()
-            self.assertEqual(run_tests.label_seconds(file.name),
+            self.assertEqual(run_tests.label_seconds(file.name, run_tests.labels_of(SHOWN)),
                              {"unit": 130.5, "unlabelled": 1.0})
 
     def test_a_label_over_its_budget_is_warned_about_and_others_are_not(self):
