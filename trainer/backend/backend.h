@@ -43,7 +43,7 @@ struct BackwardArguments {
   const float* weights;
   const Tensor* x;
   const Tensor* y;
-  const Tensor* dy;         // d loss / d y
+  Tensor* dy;               // d loss / d y; may be overwritten
   Tensor* dx;               // null: not wanted (the first operation of a network)
   float* weights_gradient;  // overwritten; as `weights`
 };

@@ -33,6 +33,7 @@ struct MaxPoolOperation {
   int64_t kernel = 1;
   int64_t stride = 1;
   int64_t padding = 0;
+  Activation activation = Activation::kNone;
 };
 
 struct ReluOperation {

@@ -3,6 +3,7 @@
 // order per element (no libm, no fused multiply-add: -ffp-contract=off).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,13 +20,15 @@ class Optimizer {
   // One vector of state, as long as the weights, zero at the start. With the weights and the step
   // number it is all that a checkpoint has to hold: the owner may read and overwrite `values`.
   struct StateVector {
-    std::string name;  // "momentum"; "adam_m", "adam_v"
+    std::string name;  // "momentum" (only when it is not 0); "adam_m", "adam_v"
     std::vector<float> values;
   };
 
   // Meanings and defaults as in PyTorch's torch.optim.SGD and torch.optim.Adam.
   static std::unique_ptr<Optimizer> Create(const spec::Optimizer& options, size_t parameter_count);
   virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
 
   // Step `step` (1-based: the first update of the run is step 1) with learning rate `lr`.
   // `gradient` is the sum over the global batch, already scaled by 1 / batch; it is not changed.
@@ -36,6 +39,12 @@ class Optimizer {
   const std::vector<StateVector>& state() const { return state_; }
 
  protected:
+  explicit Optimizer(size_t parameter_count) : parameter_count_(parameter_count) {}
+
+  void AddState(std::string name);
+  void CheckSizes(absl::Span<float> weights, absl::Span<const float> gradient) const;
+
+  size_t parameter_count_;
   std::vector<StateVector> state_;
 };
 

@@ -14,8 +14,8 @@ struct RunLength {
 };
 
 // The rate of step `step` (0-based, below steps_total). With a warm-up of w steps, step s < w gets
-// (s + 1) / (w + 1) of the rate that the schedule starts with; a cosine then runs over the steps
-// that are left, and would reach lr_min one step after the last. The bits are the same on every
+// (s + 1) / w of the base rate; a cosine then runs over the steps that are left, and would reach
+// lr_min one step after the last. The bits are the same on every
 // CPU: the cosine is our own polynomial, since libm picks fused multiply-add variants by CPU.
 double LearningRate(const spec::Optimizer& options, int64_t step, const RunLength& run);
 

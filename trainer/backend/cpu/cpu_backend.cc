@@ -1,0 +1,108 @@
+#include "trainer/backend/cpu/cpu_backend.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "trainer/backend/cpu/context.h"
+#include "trainer/backend/cpu/operations.h"
+#include "trainer/backend/cpu/staging.h"
+#include "trainer/backend/cpu/tensor.h"
+
+namespace baton::trainer {
+
+namespace cpu {
+namespace {
+
+struct Make {
+  Context& context;
+
+  std::unique_ptr<Operation> operator()(const ConvOperation& s) { return MakeConv(s, context); }
+  std::unique_ptr<Operation> operator()(const MaxPoolOperation& s) {
+    return MakeMaxPool(s, context);
+  }
+  std::unique_ptr<Operation> operator()(const ReluOperation& s) { return MakeRelu(s, context); }
+  std::unique_ptr<Operation> operator()(const DenseOperation& s) { return MakeDense(s, context); }
+  std::unique_ptr<Operation> operator()(const DropoutOperation& s) {
+    return MakeDropout(s, context);
+  }
+};
+
+class CpuStream : public Stream {
+ public:
+  std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t /*batch_max*/) override {
+    // Memory comes with the first write: only then is the layout known.
+    return std::make_unique<CpuTensor>(shape);
+  }
+
+  absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,
+                                                             int64_t /*batch_max*/) override {
+    return std::visit(Make{context_}, operation);
+  }
+
+  absl::Status Upload(const float* values, int64_t count, Tensor* tensor) override {
+    return Guarded("upload", [&] {
+      CpuTensor& cpu = Cpu(tensor);
+      const dnnl::memory& memory = cpu.Write(cpu.PlainDesc(count), context_.engine);
+      std::memcpy(memory.get_data_handle(), values, memory.get_desc().get_size());
+    });
+  }
+
+  absl::Status Download(const Tensor& tensor, int64_t count, float* values) override {
+    return Guarded("download", [&] {
+      const CpuTensor& cpu = Cpu(&tensor);
+      const dnnl::memory::desc plain = cpu.PlainDesc(count);
+      const dnnl::memory from = download_.Bring(context_, cpu.memory(), plain);
+      std::memcpy(values, from.get_data_handle(), plain.get_size());
+    });
+  }
+
+  absl::StatusOr<LossResult> SoftmaxCrossEntropy(const Tensor& logits, const int32_t* labels,
+                                                 int64_t count, float scale,
+                                                 Tensor* dlogits) override {
+    LossResult result;
+    BATON_RETURN_IF_ERROR(Guarded("softmax", [&] {
+      const CpuTensor& x = Cpu(&logits);
+      const dnnl::memory::desc plain = x.PlainDesc(count);
+      const dnnl::memory from = logits_.Bring(context_, x.memory(), plain);
+      float* gradient = nullptr;
+      if (dlogits != nullptr) {
+        const dnnl::memory& to = Cpu(dlogits).Write(plain, context_.engine);
+        gradient = static_cast<float*>(to.get_data_handle());
+      }
+      result = cpu::SoftmaxCrossEntropy(static_cast<const float*>(from.get_data_handle()), labels,
+                                        count, ElementCount(x.shape()), scale, gradient);
+    }));
+    return result;
+  }
+
+ private:
+  Context context_;
+  Staging download_, logits_;
+};
+
+// "cpu onednn 2.6.3 isa 0x7f": the value of dnnl::cpu_isa names the instruction set in use, after
+// DNNL_MAX_CPU_ISA.
+std::string Identity() {
+  const dnnl_version_t* version = dnnl_version();
+  return absl::StrCat("cpu onednn ", version->major, ".", version->minor, ".", version->patch,
+                      " isa 0x", absl::Hex(static_cast<int>(dnnl::get_effective_cpu_isa())));
+}
+
+class CpuBackend : public Backend {
+ public:
+  std::string name() const override { return "cpu"; }
+  std::string identity() const override { return Identity(); }
+  absl::StatusOr<std::unique_ptr<Stream>> CreateStream() override {
+    std::unique_ptr<Stream> stream;
+    BATON_RETURN_IF_ERROR(Guarded("set-up", [&] { stream = std::make_unique<CpuStream>(); }));
+    return stream;
+  }
+};
+
+}  // namespace
+}  // namespace cpu
+
+std::unique_ptr<Backend> CreateCpuBackend() { return std::make_unique<cpu::CpuBackend>(); }
+
+}  // namespace baton::trainer

@@ -1,0 +1,52 @@
+// The operations of this backend, one file each. The context must outlive them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "trainer/backend/backend.h"
+#include "trainer/backend/cpu/context.h"
+#include "trainer/backend/cpu/staging.h"
+#include "trainer/backend/cpu/tensor.h"
+
+namespace baton::trainer::cpu {
+
+std::unique_ptr<Operation> MakeConv(const ConvOperation& shape, Context& context);
+std::unique_ptr<Operation> MakeMaxPool(const MaxPoolOperation& shape, Context& context);
+std::unique_ptr<Operation> MakeRelu(const ReluOperation& shape, Context& context);
+std::unique_ptr<Operation> MakeDense(const DenseOperation& shape, Context& context);
+std::unique_ptr<Operation> MakeDropout(const DropoutOperation& shape, Context& context);
+
+// y = max(y, 0), in place.
+void ClipValues(const dnnl::memory& y);
+
+// dy = 0 where y is 0, in place; `staging` brings dy into y's layout first, and holds the result
+// if it had another.
+dnnl::memory ClipGradient(Context& context, const dnnl::memory& y, const dnnl::memory& dy,
+                          Staging& staging);
+
+LossResult SoftmaxCrossEntropy(const float* logits, const int32_t* labels, int64_t count,
+                               int64_t classes, float scale, float* dlogits);
+
+// The primitives of an operation for each (batch count, layout of x) that came along. A run sees
+// few: full micro-batches, those of an epoch's last step, those of the evaluation.
+template <class Plan>
+class PlanCache {
+ public:
+  template <class MakePlan>
+  Plan& Get(int64_t count, const dnnl::memory::desc& x, const MakePlan& make) {
+    auto found = plans_.find(count);
+    if (found == plans_.end() || found->second->x_desc != x) {
+      found = plans_.insert_or_assign(count, make()).first;
+      found->second->x_desc = x;
+    }
+    return *found->second;
+  }
+  Plan& Last(int64_t count) { return *plans_.at(count); }
+
+ private:
+  std::map<int64_t, std::unique_ptr<Plan>> plans_;
+};
+
+}  // namespace baton::trainer::cpu

@@ -1,0 +1,25 @@
+// Adam: Kingma, Ba, "Adam: A method for stochastic optimization", ICLR'15, algorithm 1, with the
+// order of operations of torch.optim.Adam (L2 weight decay, no AMSGrad).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "trainer/optim/optimizer.h"
+
+namespace baton::trainer {
+
+class Adam : public Optimizer {
+ public:
+  Adam(const spec::Optimizer& options, size_t parameter_count);
+
+  void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
+             double lr) override;
+
+ private:
+  double beta1_, beta2_;
+  float epsilon_;
+  float weight_decay_;
+};
+
+}  // namespace baton::trainer

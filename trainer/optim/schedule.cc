@@ -1,0 +1,54 @@
+#include "trainer/optim/schedule.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "common/check.h"
+#include "trainer/optim/power.h"
+
+namespace baton::trainer {
+
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+// cos(pi * x) for x in [0, 1], within 2e-15: the Taylor series of cosine or sine about 0 with the
+// angle brought into [0, pi / 4], where ten terms are below the last bit.
+double CosinePi(double x) {
+  if (x > 0.5) return -CosinePi(1 - x);
+  const bool by_sine = x > 0.25;
+  const double angle = kPi * (by_sine ? 0.5 - x : x);
+  double term = by_sine ? angle : 1;
+  double sum = term;
+  for (int k = by_sine ? 2 : 1; k < 20; k += 2) {
+    term = -term * (angle * angle) / (k * (k + 1));
+    sum += term;
+  }
+  return sum;
+}
+
+}  // namespace
+
+double LearningRate(const spec::Optimizer& options, int64_t step, const RunLength& run) {
+  BATON_CHECK(step >= 0 && run.steps_total >= 1 && run.steps_per_epoch >= 1, "step out of the run");
+  const spec::Schedule& schedule = options.schedule;
+  const int64_t warmup = schedule.warmup_steps;
+  if (step < warmup) {
+    return options.lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
+  }
+  switch (schedule.kind) {
+    case spec::Schedule::Kind::kConstant:
+      return options.lr;
+    case spec::Schedule::Kind::kStep:
+      return options.lr *
+             Power(schedule.factor, step / run.steps_per_epoch / schedule.every_epochs);
+    case spec::Schedule::Kind::kCosine: {
+      const double steps = static_cast<double>(std::max<int64_t>(1, run.steps_total - warmup));
+      const double progress = std::min(1.0, static_cast<double>(step - warmup) / steps);
+      return schedule.lr_min + (options.lr - schedule.lr_min) * (1 + CosinePi(progress)) / 2;
+    }
+  }
+  BATON_CHECK(false, "unknown schedule");
+}
+
+}  // namespace baton::trainer

@@ -1,0 +1,42 @@
+#include "trainer/optim/sgd.h"
+
+#include "common/check.h"
+
+namespace baton::trainer {
+
+Sgd::Sgd(const spec::Optimizer& options, size_t parameter_count)
+    : Optimizer(parameter_count),
+      momentum_(static_cast<float>(options.momentum)),
+      weight_decay_(static_cast<float>(options.weight_decay)),
+      nesterov_(options.nesterov) {
+  // Without momentum the vector would only repeat the gradient, and cost a checkpoint its size.
+  if (momentum_ != 0) AddState("momentum");
+}
+
+void Sgd::Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t /*step*/,
+                double lr) {
+  CheckSizes(weights, gradient);
+  const auto rate = static_cast<float>(lr);
+  const size_t count = weights.size();
+  float* __restrict w = weights.data();
+  const float* __restrict g = gradient.data();
+  if (momentum_ == 0) {
+    for (size_t i = 0; i < count; ++i) w[i] -= rate * (g[i] + weight_decay_ * w[i]);
+    return;
+  }
+  float* __restrict v = state_[0].values.data();
+  if (nesterov_) {
+    for (size_t i = 0; i < count; ++i) {
+      const float decayed = g[i] + weight_decay_ * w[i];
+      v[i] = momentum_ * v[i] + decayed;
+      w[i] -= rate * (decayed + momentum_ * v[i]);
+    }
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    v[i] = momentum_ * v[i] + (g[i] + weight_decay_ * w[i]);
+    w[i] -= rate * v[i];
+  }
+}
+
+}  // namespace baton::trainer
