@@ -170,4 +170,16 @@ std::string WriteSpec(const JobSpec& spec) {
   return out;
 }
 
+std::string ModelText(const Model& model) {
+  std::string out;
+  WriteModel(model, &out);
+  return out;
+}
+
+std::string OptimizerText(const Optimizer& optimizer) {
+  std::string out;
+  WriteOptimizer(optimizer, &out);
+  return out;
+}
+
 }  // namespace baton::spec

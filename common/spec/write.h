@@ -11,4 +11,8 @@ namespace baton::spec {
 
 std::string WriteSpec(const JobSpec& spec);
 
+// The sections `model:` and `optimizer:` of it: equal texts are equal models and optimizers.
+std::string ModelText(const Model& model);
+std::string OptimizerText(const Optimizer& optimizer);
+
 }  // namespace baton::spec
