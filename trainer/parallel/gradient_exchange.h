@@ -1,0 +1,75 @@
+// From the gradients of a rank's own shards to the summed gradient of all, in the canonical order,
+// and with it what every rank must know of every other at each step.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "trainer/comm/group.h"
+#include "trainer/parallel/shard_plan.h"
+#include "trainer/parallel/shard_pool.h"
+#include "trainer/parallel/tree_sum.h"
+
+namespace baton::trainer {
+
+// Nothing that arrives is written anywhere but into this object's own buffers, so a failed step
+// leaves weights and optimizer as they were. Thread-compatible; allocates nothing per step.
+class GradientExchange {
+ public:
+  // The group and the pool must outlive it. Every rank creates it with the same numbers.
+  static absl::StatusOr<std::unique_ptr<GradientExchange>> Create(Group& group, ShardPool& pool,
+                                                                  int shards, size_t parameters);
+
+  // The shards that this rank runs.
+  ShardRange run() const { return plan_.run; }
+  // Where the gradient of the i-th of them goes (`parameters` floats), and its result.
+  float* shard_gradient(int i) { return gradients_[static_cast<size_t>(i)].data(); }
+  ShardResult& shard_result(int i) { return own_results_[static_cast<size_t>(i)]; }
+
+  struct Step {
+    int64_t step = 0;             // from 0
+    uint64_t weights_digest = 0;  // XXH3 of this rank's weights
+    uint32_t flags = 0;           // kFlag...
+  };
+  struct Sum {
+    absl::Span<const float> gradient;       // valid until the next Run
+    absl::Span<const ShardResult> results;  // of all shards, in their order
+    uint32_t flags = 0;                     // of all ranks, or-ed: the same on every rank
+  };
+  // UNAVAILABLE or DEADLINE_EXCEEDED when a peer was lost (`timeout` is for each of the two
+  // rounds). DATA_LOSS when the ranks' weights are no longer the same, naming the rank that
+  // differs from rank 0; INTERNAL when they are not at the same step.
+  absl::StatusOr<Sum> Run(const Step& step, std::chrono::milliseconds timeout);
+
+ private:
+  GradientExchange(Group& group, ShardPool& pool, int shards, size_t parameters);
+  absl::Status Prepare();
+  void ReduceOwn(const Step& step);
+  absl::Status ReadPeers(const Step& step);
+  void SumSlice();
+  const char* MessageOf(int rank) const;
+
+  Group& group_;
+  ShardPool& pool_;
+  const ExchangePlan plan_;
+  std::vector<std::vector<float>> gradients_;  // per own shard
+  std::vector<ShardResult> own_results_;
+  std::vector<ShardResult> results_;  // all shards
+  std::vector<char> send_;
+  std::vector<char> receive_;
+  std::vector<float> sum_;
+  std::vector<TreeSum> own_sums_;         // per own node
+  TreeSum all_;                           // over the nodes of all ranks
+  std::vector<const float*> leaves_;      // of own shards
+  std::vector<const float*> node_parts_;  // of all nodes, in this rank's slice
+  uint32_t flags_ = 0;
+  std::unique_ptr<Transfer> exchange_;
+  std::unique_ptr<Transfer> gather_;
+};
+
+}  // namespace baton::trainer
