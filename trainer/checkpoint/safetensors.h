@@ -1,0 +1,18 @@
+// The trained model as a .safetensors file (github.com/huggingface/safetensors, "Format"): an
+// 8-byte little-endian length, a JSON header padded with spaces to a multiple of 8, the tensors.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "trainer/layer/network.h"
+
+namespace baton::trainer {
+
+// float32 tensors in the order of `parameters`, named and shaped as they are. A pure function of
+// its arguments: equal weights are equal files.
+std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
+                              absl::Span<const float> weights);
+
+}  // namespace baton::trainer

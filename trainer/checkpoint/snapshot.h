@@ -1,0 +1,36 @@
+// The whole state of a training at a step boundary, in host memory of its own, so that the next
+// steps can go on while it is written.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "trainer/checkpoint/hash_chain.h"
+#include "trainer/optim/optimizer.h"
+
+namespace baton::trainer {
+
+// The data position and all random numbers are functions of (seed, step), so the step stands for
+// them.
+struct Snapshot {
+  int64_t step = 0;  // finished steps
+  double loss = 0;   // mean over the batch of the last one
+  HashChain chain;
+  std::vector<float> weights;
+  std::vector<Optimizer::StateVector> optimizer;
+
+  // Copies; reuses the memory of an earlier snapshot.
+  void Take(absl::Span<const float> live_weights,
+            const std::vector<Optimizer::StateVector>& live_optimizer) {
+    weights.assign(live_weights.begin(), live_weights.end());
+    optimizer.resize(live_optimizer.size());
+    for (size_t i = 0; i < live_optimizer.size(); ++i) {
+      optimizer[i].name = live_optimizer[i].name;
+      optimizer[i].values.assign(live_optimizer[i].values.begin(), live_optimizer[i].values.end());
+    }
+  }
+};
+
+}  // namespace baton::trainer

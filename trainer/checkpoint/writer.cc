@@ -1,0 +1,210 @@
+#include "trainer/checkpoint/writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/atomic_file.h"
+#include "common/contract.h"
+#include "common/hash.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "trainer/checkpoint/format.h"
+
+namespace baton::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::string_view Bytes(const std::vector<float>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+// The pieces one after the other, on disk when it returns.
+absl::Status WriteFileSynced(const std::string& path,
+                             const std::vector<absl::string_view>& pieces) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return ErrnoStatus(errno, path);
+  absl::Status status;
+  for (absl::string_view piece : pieces) {
+    while (!piece.empty() && status.ok()) {
+      const ssize_t n = write(fd, piece.data(), piece.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) status = ErrnoStatus(errno, path);
+      if (n > 0) piece.remove_prefix(static_cast<size_t>(n));
+    }
+  }
+  if (status.ok() && fsync(fd) != 0) status = ErrnoStatus(errno, path);
+  if (close(fd) != 0 && status.ok()) status = ErrnoStatus(errno, path);
+  return status;
+}
+
+absl::Status WriteState(const CheckpointOptions& options, const Snapshot& snapshot,
+                        const std::string& path) {
+  Header header;
+  header.step = snapshot.step;
+  header.loss = snapshot.loss;
+  header.definition = DefinitionJson(options.definition);
+  header.identity = options.identity;
+  header.chain = snapshot.chain;
+  header.weights_root = WeightsRoot(snapshot.weights);
+  header.vectors.push_back({"weights", snapshot.weights.size()});
+  std::vector<absl::string_view> pieces = {"", Bytes(snapshot.weights)};
+  for (const Optimizer::StateVector& vector : snapshot.optimizer) {
+    header.vectors.push_back({vector.name, vector.values.size()});
+    pieces.push_back(Bytes(vector.values));
+  }
+  Sha256 digest;
+  for (const absl::string_view piece : pieces) {
+    digest.Update(piece);
+    header.payload_bytes += piece.size();
+  }
+  header.payload_sha256 = digest.FinishHex();
+  const std::string encoded = EncodeHeader(header);
+  pieces[0] = encoded;
+  return WriteFileSynced(path, pieces);
+}
+
+// Gives `from` the name `to`, which may be taken by an older folder: names of steps come again
+// when a run is started anew in the same folder.
+absl::Status Publish(const std::string& from, const std::string& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    return absl::OkStatus();
+  }
+  if (errno != EEXIST) return ErrnoStatus(errno, absl::StrCat("rename to ", to));
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("rename to ", to));
+  }
+  std::error_code error;
+  fs::remove_all(from, error);
+  return absl::OkStatus();
+}
+
+// Takes the name away before the contents, so that no reader finds half a checkpoint under it.
+void RemoveCheckpoint(const fs::path& path) {
+  const fs::path doomed = path.string() + contract::kCheckpointTmpSuffix;
+  std::error_code error;
+  fs::remove_all(doomed, error);
+  fs::rename(path, doomed, error);
+  fs::remove_all(doomed, error);
+}
+
+// Only names up to `step`: a later one is of an older run, and not ours to judge.
+void Prune(const CheckpointOptions& options, int64_t step) {
+  std::vector<int64_t> steps;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(options.folder, error)) {
+    const int64_t found = CheckpointStep(entry.path().filename().string());
+    if (found >= 0 && found <= step) steps.push_back(found);
+  }
+  std::sort(steps.rbegin(), steps.rend());
+  for (size_t i = static_cast<size_t>(options.keep); i < steps.size(); ++i) {
+    RemoveCheckpoint(fs::path(options.folder) / CheckpointName(steps[i]));
+  }
+}
+
+void RemoveHalfWritten(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (absl::StartsWith(name, "step-") && absl::EndsWith(name, contract::kCheckpointTmpSuffix)) {
+      fs::remove_all(entry.path(), error);
+    }
+  }
+}
+
+}  // namespace
+
+absl::Status WriteCheckpoint(const CheckpointOptions& options, const Snapshot& snapshot) {
+  const std::string path = absl::StrCat(options.folder, "/", CheckpointName(snapshot.step));
+  const std::string unfinished = path + contract::kCheckpointTmpSuffix;
+  std::error_code error;
+  fs::create_directories(options.folder, error);
+  fs::remove_all(unfinished, error);
+  if (mkdir(unfinished.c_str(), 0755) != 0) return ErrnoStatus(errno, unfinished);
+  absl::Cleanup clean_up = [&] { fs::remove_all(unfinished, error); };
+  BATON_RETURN_IF_ERROR(WriteState(options, snapshot, absl::StrCat(unfinished, "/", kStateFile)));
+  const nlohmann::ordered_json meta = {{"step", snapshot.step},
+                                       {"world_size", options.world_size},
+                                       {"metrics", {{"loss", snapshot.loss}}}};
+  BATON_RETURN_IF_ERROR(WriteFileSynced(absl::StrCat(unfinished, "/", contract::kCheckpointMeta),
+                                        {meta.dump() + "\n"}));
+  BATON_RETURN_IF_ERROR(SyncFolder(unfinished));
+  BATON_RETURN_IF_ERROR(Publish(unfinished, path));
+  std::move(clean_up).Cancel();
+  BATON_RETURN_IF_ERROR(SyncFolder(options.folder));
+  Prune(options, snapshot.step);
+  return absl::OkStatus();
+}
+
+CheckpointWriter::CheckpointWriter(CheckpointOptions options) : options_(std::move(options)) {
+  RemoveHalfWritten(options_.folder);
+  thread_ = std::thread([this] { Run(); });
+}
+
+CheckpointWriter::~CheckpointWriter() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+bool CheckpointWriter::idle() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return !busy_;
+}
+
+void CheckpointWriter::Start() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    busy_ = true;
+  }
+  changed_.notify_all();
+}
+
+bool CheckpointWriter::Wait(std::chrono::milliseconds timeout) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return changed_.wait_for(lock, timeout, [this] { return !busy_; });
+}
+
+CheckpointWriter::Result CheckpointWriter::result() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return result_;
+}
+
+void CheckpointWriter::Run() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return busy_ || stop_; });
+    if (!busy_) return;
+    lock.unlock();
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::Status status = WriteCheckpoint(options_, snapshot_);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    if (!status.ok()) {
+      LogWarning(absl::StrCat("checkpoint of step ", snapshot_.step, " was not saved: ",
+                              status.message(), "; training goes on, the next one is tried later"));
+    }
+    lock.lock();
+    result_.status = status;
+    result_.write_s = took.count();
+    ++result_.attempts;
+    if (status.ok()) result_.step = snapshot_.step;
+    busy_ = false;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace baton::trainer
