@@ -1,0 +1,54 @@
+#include "trainer/build_id.h"
+
+#include <link.h>
+
+#include <cstring>
+
+#include "absl/strings/escaping.h"
+
+namespace baton::trainer {
+namespace {
+
+constexpr size_t Aligned(size_t size) { return (size + 3) / 4 * 4; }
+
+// The build id among the notes of one segment; empty when it is not there (elf(5), "Notes").
+std::string FindInNotes(const char* notes, size_t size) {
+  constexpr char kGnu[] = "GNU";
+  while (size >= sizeof(ElfW(Nhdr))) {
+    ElfW(Nhdr) note;
+    std::memcpy(&note, notes, sizeof(note));
+    const char* name = notes + sizeof(note);
+    const char* value = name + Aligned(note.n_namesz);
+    const size_t whole = sizeof(note) + Aligned(note.n_namesz) + Aligned(note.n_descsz);
+    if (whole > size) return "";
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof(kGnu) &&
+        std::memcmp(name, kGnu, sizeof(kGnu)) == 0) {
+      return absl::BytesToHexString(absl::string_view(value, note.n_descsz));
+    }
+    notes += whole;
+    size -= whole;
+  }
+  return "";
+}
+
+// Called for the program itself first, then for its libraries.
+int VisitObject(dl_phdr_info* info, size_t, void* result) {
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = info->dlpi_phdr[i];
+    if (header.p_type != PT_NOTE) continue;
+    const std::string id = FindInNotes(
+        reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr), header.p_memsz);
+    if (!id.empty()) *static_cast<std::string*>(result) = id;
+  }
+  return 1;  // no further object
+}
+
+}  // namespace
+
+std::string BuildId() {
+  std::string id;
+  dl_iterate_phdr(VisitObject, &id);
+  return id.empty() ? "unknown" : id;
+}
+
+}  // namespace baton::trainer

@@ -1,0 +1,301 @@
+#include "trainer/job.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "common/clock.h"
+#include "common/contract.h"
+#include "common/hash.h"
+#include "common/log.h"
+#include "common/spec/files.h"
+#include "common/spec/parse.h"
+#include "common/status.h"
+#include "trainer/backend/cpu/cpu_backend.h"
+#include "trainer/build_id.h"
+#include "trainer/checkpoint/reader.h"
+#include "trainer/data/idx.h"
+#include "trainer/loop.h"
+#include "trainer/parallel/membership.h"
+#include "trainer/replica.h"
+
+namespace baton::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsPeerLost(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
+}
+
+int AvailableCpus() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? std::max(CPU_COUNT(&cpus), 1) : 1;
+}
+
+// The user's word, else the field's (OMP_NUM_THREADS, which launchers set), else the machine's.
+int ThreadCount(const JobOptions& options, int shards) {
+  int threads = options.threads;
+  const char* omp = std::getenv("OMP_NUM_THREADS");
+  if (threads <= 0 && (omp == nullptr || !absl::SimpleAtoi(omp, &threads) || threads <= 0)) {
+    threads = AvailableCpus();
+  }
+  return std::clamp(threads, 1, shards);
+}
+
+class Job {
+ public:
+  Job(const JobOptions& options, const std::atomic<bool>& stop) : options_(options), stop_(stop) {}
+
+  absl::StatusOr<Ending> Run() {
+    BATON_RETURN_IF_ERROR(ReadSpec());
+    BATON_RETURN_IF_ERROR(ReadMembers());
+    BATON_RETURN_IF_ERROR(ReadData());
+    BATON_RETURN_IF_ERROR(MakeReplica());
+    BATON_RETURN_IF_ERROR(Resume());
+    usage_errors_ = false;
+    BATON_RETURN_IF_ERROR(replica_->WarmUp());
+    BATON_RETURN_IF_ERROR(Meet());
+    return RunLoop(Loop(), *gang_.group, *replica_, *chain_);
+  }
+
+  // Whether INVALID_ARGUMENT and the like are about what the user gave.
+  bool usage_errors() const { return usage_errors_; }
+
+ private:
+  const spec::NativeSpec& native() const { return *spec_.native; }
+
+  absl::Status ReadSpec();
+  absl::Status ReadMembers();
+  absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
+  absl::StatusOr<Dataset> ReadSplit(const spec::Split& split) const;
+  absl::Status ReadData();
+  absl::Status MakeReplica();
+  absl::Status Resume();
+  absl::Status Meet();
+  LoopOptions Loop() const;
+
+  const JobOptions& options_;
+  const std::atomic<bool>& stop_;
+  bool usage_errors_ = true;
+  spec::JobSpec spec_;
+  Membership membership_;
+  Dataset train_;
+  std::optional<Dataset> test_;
+  std::unique_ptr<Backend> backend_ = CreateCpuBackend();
+  Identity identity_{backend_->identity(), BuildId()};
+  // The replica holds on to the gang's group, so it goes first.
+  Gang gang_;
+  std::unique_ptr<Replica> replica_;
+  std::optional<HashChain> chain_;
+  double restore_s_ = 0;
+};
+
+absl::Status Job::ReadSpec() {
+  if (options_.spec_file.empty()) {
+    return absl::InvalidArgumentError(
+        "no spec: give --spec FILE, for example "
+        "--spec trainer/specs/lenet.yaml");
+  }
+  BATON_ASSIGN_OR_RETURN(spec_, spec::ParseFile(options_.spec_file));
+  if (spec_.native.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(options_.spec_file,
+                   ": command: this program trains specs with a `model:`; run "
+                   "the command itself, or submit it with `baton train`"));
+}
+
+absl::Status Job::ReadMembers() {
+  membership_.rank = options_.rank;
+  membership_.world_size = options_.world_size;
+  if (!options_.membership_file.empty()) {
+    BATON_ASSIGN_OR_RETURN(membership_, ReadMembership(options_.membership_file, options_.rank));
+  }
+  if (!options_.address.empty()) membership_.address = options_.address;
+  if (membership_.address.empty()) membership_.address = "127.0.0.1";
+  const int world = membership_.world_size;
+  if (world < 1 || membership_.rank < 0 || membership_.rank >= world) {
+    return absl::InvalidArgumentError(absl::StrCat("--rank ", membership_.rank, " --world-size ",
+                                                   world,
+                                                   ": ranks count from 0 and must be below "
+                                                   "the world size"));
+  }
+  if (world > native().shards) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--world-size ", world, ": the spec has ", native().shards,
+                     " shards, and each rank needs one; use fewer ranks, or set `shards` (which "
+                     "makes it another training)"));
+  }
+  if (world > 1 && options_.rendezvous.empty()) {
+    return absl::InvalidArgumentError(
+        "more than one rank: tell them where to meet, for example --rendezvous dir:/tmp/meet");
+  }
+  return absl::OkStatus();
+}
+
+// The file as it was packed for this task, or as the spec's author has it.
+absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const {
+  std::string path;
+  if (!options_.data_dir.empty() && !spec::IsOnNode(source.uri) &&
+      !absl::StartsWith(source.uri, "/")) {
+    path = absl::StrCat(options_.data_dir, "/", source.uri);
+    std::error_code error;
+    if (!fs::exists(path, error)) path.clear();
+  }
+  if (path.empty()) {
+    const std::string folder = fs::path(options_.spec_file).parent_path();
+    BATON_ASSIGN_OR_RETURN(path, spec::ResolveUri(source.uri, folder.empty() ? "." : folder));
+  }
+  if (!source.sha256.empty()) BATON_RETURN_IF_ERROR(spec::VerifyFile(path, source.sha256));
+  return path;
+}
+
+absl::StatusOr<Dataset> Job::ReadSplit(const spec::Split& split) const {
+  IdxOptions idx;
+  BATON_ASSIGN_OR_RETURN(idx.images, FindFile(split.images));
+  BATON_ASSIGN_OR_RETURN(idx.labels, FindFile(split.labels));
+  idx.classes = static_cast<int>(native().data.classes);
+  idx.divide_by = static_cast<float>(native().model.divide_by);
+  BATON_ASSIGN_OR_RETURN(Dataset data, ReadIdxDataset(idx));
+  if (data.count == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(idx.images, " holds no samples"));
+  }
+  if (data.sample_shape != native().model.input) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(idx.images, " holds samples of ", absl::StrJoin(data.sample_shape, " x "),
+                     ", the spec's model.input is ", absl::StrJoin(native().model.input, " x ")));
+  }
+  return data;
+}
+
+absl::Status Job::ReadData() {
+  BATON_ASSIGN_OR_RETURN(train_, ReadSplit(native().data.train));
+  if (native().data.test.has_value()) {
+    BATON_ASSIGN_OR_RETURN(Dataset test, ReadSplit(*native().data.test));
+    test_ = std::move(test);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Job::MakeReplica() {
+  const ShardRange run =
+      RunOf(static_cast<int>(native().shards), membership_.world_size, membership_.rank);
+  ReplicaOptions replica;
+  replica.seed = spec_.seed;
+  replica.spec = &native();
+  replica.train = &train_;
+  replica.test = test_.has_value() ? &*test_ : nullptr;
+  replica.backend = backend_.get();
+  replica.clock = &SystemClock();
+  replica.threads = ThreadCount(options_, run.count);
+  replica.silence = std::chrono::milliseconds(options_.silence_ms);
+  BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));
+  chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
+  return absl::OkStatus();
+}
+
+absl::Status Job::Resume() {
+  if (options_.resume_dir.empty()) return absl::OkStatus();
+  const int64_t begin_ms = SystemClock().MonotonicMillis();
+  BATON_ASSIGN_OR_RETURN(LoadedCheckpoint checkpoint, ReadCheckpoint(options_.resume_dir));
+  const Fit fit = CompareDefinitions(checkpoint.header.definition, replica_->definition());
+  if (!fit.status.ok()) {
+    return absl::Status(fit.status.code(),
+                        absl::StrCat(options_.resume_dir, ": ", fit.status.message()));
+  }
+  for (const std::string& warning : fit.warnings) {
+    LogWarning(absl::StrCat("resumed with another ", warning,
+                            ": the result is not that of an undisturbed run"));
+  }
+  const Identity& before = checkpoint.header.identity;
+  if (before.backend != identity_.backend) {
+    LogWarning(absl::StrCat("the checkpoint was written with ", before.backend, ", this is ",
+                            identity_.backend,
+                            ": the last bits may differ from an undisturbed run's"));
+  }
+  if (before.build != identity_.build) {
+    LogWarning(absl::StrCat("the checkpoint was written by trainer build ", before.build,
+                            ", this is ", identity_.build,
+                            ": the last bits may differ from an undisturbed run's"));
+  }
+  chain_ = checkpoint.header.chain;
+  BATON_RETURN_IF_ERROR(replica_->Restore(std::move(checkpoint)));
+  restore_s_ = static_cast<double>(SystemClock().MonotonicMillis() - begin_ms) / 1000;
+  absl::PrintF("resumed from step %d of %d\n", replica_->step(), replica_->steps_total());
+  std::fflush(stdout);
+  return absl::OkStatus();
+}
+
+absl::Status Job::Meet() {
+  FormOptions form;
+  form.membership = membership_;
+  form.rendezvous = options_.rendezvous;
+  form.stop = &stop_;
+  const absl::Span<const float> weights = replica_->weights();
+  form.agreement.build = identity_.build;
+  form.agreement.backend = identity_.backend;
+  form.agreement.definition = DefinitionJson(replica_->definition()).dump();
+  form.agreement.state = absl::StrCat(replica_->step(), " ", chain_->head(), " ",
+                                      Xxh3(weights.data(), weights.size() * sizeof(float)));
+  BATON_ASSIGN_OR_RETURN(gang_, Form(form));
+  return replica_->Join(*gang_.group);
+}
+
+LoopOptions Job::Loop() const {
+  LoopOptions loop;
+  loop.checkpoint = spec_.checkpoint;
+  loop.log_every_steps = native().log_every_steps;
+  loop.evaluate_every_epochs = native().evaluate_every_epochs;
+  loop.evaluate = test_.has_value();
+  loop.output_dir =
+      options_.output_dir.empty() ? absl::StrCat("runs/", spec_.name) : options_.output_dir;
+  loop.checkpoint_dir = options_.checkpoint_dir.empty()
+                            ? absl::StrCat(loop.output_dir, "/checkpoints")
+                            : options_.checkpoint_dir;
+  loop.metrics_file = options_.metrics_file;
+  loop.deadline_file = options_.deadline_file;
+  loop.identity = identity_;
+  loop.stop = &stop_;
+  loop.restore_s = restore_s_;
+  loop.clock = &SystemClock();
+  return loop;
+}
+
+}  // namespace
+
+int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
+  Job job(options, stop);
+  const absl::StatusOr<Ending> ending = job.Run();
+  if (ending.ok()) {
+    return ending->kind == Ending::Kind::kFinished ? kExitOk : contract::kExitResumeMe;
+  }
+  const absl::Status& status = ending.status();
+  if (absl::IsCancelled(status)) {
+    LogInfo("asked to leave before the first step; nothing new to save");
+    return contract::kExitResumeMe;
+  }
+  if (IsPeerLost(status)) {
+    LogError(absl::StrCat("a peer was lost: ", status.message(),
+                          "; resume from the last checkpoint, at any number of ranks"));
+    return contract::kExitPeerLost;
+  }
+  LogError(status.message());
+  const bool usage =
+      job.usage_errors() && (absl::IsInvalidArgument(status) || absl::IsNotFound(status) ||
+                             absl::IsFailedPrecondition(status));
+  return usage ? kExitUsage : kExitFailed;
+}
+
+}  // namespace baton::trainer

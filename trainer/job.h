@@ -1,0 +1,36 @@
+// One life of the trainer: from its options to its exit code.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace baton::trainer {
+
+// As the flags or the environment of the public job contract give them.
+struct JobOptions {
+  std::string spec_file;
+  std::string data_dir;        // where the spec's data files are looked up first; may be empty
+  std::string output_dir;      // empty: runs/<name>
+  std::string checkpoint_dir;  // empty: <output>/checkpoints
+  std::string resume_dir;      // empty: from the beginning
+  std::string metrics_file;
+  std::string deadline_file;
+  std::string membership_file;
+  std::string rendezvous;
+  std::string address;  // empty: the membership's, or 127.0.0.1
+  int rank = 0;
+  int world_size = 1;
+  int threads = 0;  // 0: one per shard, at most one per CPU that this process may use
+  int64_t silence_ms = 5000;
+};
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;  // a spec, flag or checkpoint that does not fit
+
+// Says on stderr what went wrong. Besides the above returns contract::kExitResumeMe and
+// contract::kExitPeerLost. `stop` becomes true when the process was asked to leave.
+int RunJob(const JobOptions& options, const std::atomic<bool>& stop);
+
+}  // namespace baton::trainer

@@ -1,0 +1,339 @@
+#include "trainer/loop.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/atomic_file.h"
+#include "common/contract.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "trainer/checkpoint/safetensors.h"
+#include "trainer/checkpoint/writer.h"
+#include "trainer/drain.h"
+#include "trainer/metrics.h"
+#include "trainer/save_schedule.h"
+
+namespace baton::trainer {
+namespace {
+
+// At most 20 lines of metrics a second, and as many looks for a notice.
+constexpr int64_t kMetricsGapMs = 50;
+constexpr int64_t kNoticeGapMs = 50;
+// A write under way when a peer was lost may end within this; the process has to go soon.
+constexpr std::chrono::milliseconds kLastWrite{300};
+// A save that somebody waits for takes as long as the disk takes.
+constexpr std::chrono::hours kPatience{24};
+
+class Loop {
+ public:
+  Loop(const LoopOptions& options, Group& group, Replica& replica, HashChain chain)
+      : options_(options),
+        group_(group),
+        replica_(replica),
+        chain_(std::move(chain)),
+        schedule_(options.checkpoint, options.clock->MonotonicMillis()) {}
+
+  absl::StatusOr<Ending> Run() {
+    BATON_RETURN_IF_ERROR(Begin());
+    absl::StatusOr<Ending> ending = Steps();
+    // What the writer has begun may become a checkpoint yet. What it cannot finish stays unseen and
+    // ends with the process, which does not wait for it.
+    if (!ending.ok() && writer_ != nullptr && !writer_->Wait(kLastWrite)) {
+      static_cast<void>(writer_.release());
+    }
+    return ending;
+  }
+
+ private:
+  bool first() const { return group_.rank() == 0; }
+  int64_t NowMs() const { return options_.clock->MonotonicMillis(); }
+  int64_t EpochOf(int64_t step) const {  // from 1, of a finished step
+    return (std::max<int64_t>(step, 1) - 1) / replica_.steps_per_epoch() + 1;
+  }
+  bool EpochEnds() const { return replica_.step() % replica_.steps_per_epoch() == 0; }
+
+  absl::Status Begin();
+  absl::StatusOr<Ending> Steps();
+  absl::Status AfterStep(const Replica::StepResult& result, double lr);
+  void ReportStep(const Replica::StepResult& result, double lr);
+  absl::Status EndEpoch();
+  absl::Status Test();
+  absl::StatusOr<Ending> Finish();
+  absl::StatusOr<Ending> Leave();
+  absl::Status WriteModel();
+
+  DrainPlan Drain();
+  bool NoticeSeen();
+  void SaveWhenDue();
+  void StartSave();
+  absl::Status SaveNow();
+  Ending EndingOf(Ending::Kind kind) const { return {kind, replica_.step(), chain_.head()}; }
+
+  const LoopOptions& options_;
+  Group& group_;
+  Replica& replica_;
+  HashChain chain_;
+  SaveSchedule schedule_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<CheckpointWriter> writer_;  // rank 0 with a folder
+  int64_t writes_seen_ = 0;
+  double last_loss_ = 0;
+  std::optional<Evaluation> evaluation_;
+  int64_t save_wait_ms_ = 0;
+
+  bool notice_ = false;
+  std::optional<int64_t> notice_deadline_ms_;
+  int64_t notice_looked_ms_ = 0;
+
+  int64_t reported_ms_ = 0;       // monotonic, of the last line of metrics
+  int64_t reported_samples_ = 0;  // trained on since
+  int64_t epoch_begin_ms_ = 0;
+  int64_t epoch_samples_ = 0;
+  double epoch_loss_ = 0;  // sum over the epoch's samples that this process saw
+};
+
+absl::Status Loop::Begin() {
+  BATON_ASSIGN_OR_RETURN(metrics_, Metrics::Open(options_.metrics_file, first(), *options_.clock));
+  if (first() && !options_.checkpoint_dir.empty()) {
+    CheckpointOptions checkpoints;
+    checkpoints.folder = options_.checkpoint_dir;
+    checkpoints.definition = replica_.definition();
+    checkpoints.identity = options_.identity;
+    checkpoints.world_size = group_.size();
+    writer_ = std::make_unique<CheckpointWriter>(checkpoints);
+  }
+  reported_ms_ = epoch_begin_ms_ = NowMs();
+  if (replica_.step() > 0) {
+    metrics_->Resumed(replica_.step(), options_.restore_s);
+    // The process that finished this epoch may have been gone before it could test.
+    if (EpochEnds() && replica_.step() < replica_.steps_total()) return EndEpoch();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Ending> Loop::Steps() {
+  while (replica_.step() < replica_.steps_total()) {
+    const DrainPlan drain = Drain();
+    if (drain.leave && group_.size() == 1) return Leave();
+    // A failure is logged, and the save tried again when all have left.
+    if (drain.save_first && writer_ != nullptr) SaveNow().IgnoreError();
+    const double lr = replica_.learning_rate();
+    BATON_ASSIGN_OR_RETURN(const Replica::StepResult result,
+                           replica_.Step(drain.leave ? kFlagLeave : 0));
+    const bool leave = (result.flags & kFlagLeave) != 0;
+    BATON_RETURN_IF_ERROR(AfterStep(result, lr));
+    if (replica_.step() == replica_.steps_total()) break;
+    if (leave) return Leave();
+    if (EpochEnds()) BATON_RETURN_IF_ERROR(EndEpoch());
+    SaveWhenDue();
+  }
+  return Finish();
+}
+
+absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
+  const int64_t step = replica_.step();
+  last_loss_ = result.loss;
+  if (step % kChainSteps == 0 || step == replica_.steps_total()) {
+    chain_.Extend(step, WeightsRoot(replica_.weights()));
+  }
+  metrics_->Progress(step, save_wait_ms_);
+  reported_samples_ += result.samples;
+  epoch_samples_ += result.samples;
+  epoch_loss_ += result.loss * static_cast<double>(result.samples);
+  if (first()) ReportStep(result, lr);
+  return absl::OkStatus();
+}
+
+void Loop::ReportStep(const Replica::StepResult& result, double lr) {
+  const int64_t step = replica_.step();
+  const int64_t now = NowMs();
+  const bool due = step % options_.log_every_steps == 0 && now - reported_ms_ >= kMetricsGapMs;
+  if (!due && step != 1 && step != replica_.steps_total()) return;
+  StepMetrics line;
+  line.step = step;
+  line.epoch = EpochOf(step);
+  line.loss = result.loss;
+  line.accuracy = result.accuracy;
+  line.images_per_s = static_cast<double>(reported_samples_) * 1000 /
+                      static_cast<double>(std::max<int64_t>(now - reported_ms_, 1));
+  line.lr = lr;
+  line.steps_total = replica_.steps_total();
+  metrics_->Step(line);
+  reported_ms_ = now;
+  reported_samples_ = 0;
+}
+
+absl::Status Loop::EndEpoch() {
+  const int64_t epoch = EpochOf(replica_.step());
+  const int64_t every = options_.evaluate_every_epochs;
+  const bool test = options_.evaluate && every > 0 && epoch % every == 0;
+  const int64_t trained_ms = std::max<int64_t>(NowMs() - epoch_begin_ms_, 1);
+  if (test) BATON_RETURN_IF_ERROR(Test());
+  if (first()) {
+    std::string line = absl::StrFormat("epoch %d/%d  step %d/%d", epoch,
+                                       replica_.steps_total() / replica_.steps_per_epoch(),
+                                       replica_.step(), replica_.steps_total());
+    if (epoch_samples_ > 0) {
+      absl::StrAppendFormat(
+          &line, "  loss %.4f  %.0f images/s", epoch_loss_ / static_cast<double>(epoch_samples_),
+          static_cast<double>(epoch_samples_) * 1000 / static_cast<double>(trained_ms));
+    }
+    if (test) absl::StrAppendFormat(&line, "  test accuracy %.2f %%", evaluation_->accuracy * 100);
+    absl::PrintF("%s\n", line);
+    std::fflush(stdout);
+  }
+  epoch_begin_ms_ = NowMs();
+  epoch_samples_ = 0;
+  epoch_loss_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status Loop::Test() {
+  BATON_ASSIGN_OR_RETURN(evaluation_, replica_.Evaluate());
+  metrics_->Tested(replica_.step(), EpochOf(replica_.step()), *evaluation_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Ending> Loop::Finish() {
+  // Always tested at the end, whatever the interval.
+  if (options_.evaluate) BATON_RETURN_IF_ERROR(Test());
+  if (first()) {
+    BATON_RETURN_IF_ERROR(WriteModel());
+    metrics_->Finished(replica_.step(), EpochOf(replica_.step()), chain_.head(),
+                       evaluation_.has_value() ? &*evaluation_ : nullptr);
+    std::string line = absl::StrFormat("finished  step %d", replica_.step());
+    if (evaluation_.has_value()) {
+      absl::StrAppendFormat(&line, "  test accuracy %.2f %% (%d samples)  test loss %.4f",
+                            evaluation_->accuracy * 100, evaluation_->count, evaluation_->loss);
+    }
+    absl::PrintF("%s\nhash chain %s\n", line, chain_.head());
+    std::fflush(stdout);
+  }
+  replica_.Part();
+  return EndingOf(Ending::Kind::kFinished);
+}
+
+absl::Status Loop::WriteModel() {
+  if (options_.output_dir.empty()) return absl::OkStatus();
+  std::error_code error;
+  std::filesystem::create_directories(options_.output_dir, error);
+  const std::string path = absl::StrCat(options_.output_dir, "/", contract::kModelFile);
+  const absl::Status status =
+      WriteFileAtomically(path, EncodeSafetensors(replica_.parameters(), replica_.weights()));
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("the model was not written: ", status.message(),
+                                   "; make room, then resume from the last checkpoint"));
+}
+
+absl::StatusOr<Ending> Loop::Leave() {
+  absl::Status saved;
+  if (writer_ != nullptr) {
+    saved = SaveNow();
+  } else if (first()) {
+    LogWarning("no folder for checkpoints was given, so nothing is saved");
+  }
+  metrics_->Progress(replica_.step(), save_wait_ms_);
+  replica_.Part();
+  if (!saved.ok()) {
+    // Not kUnavailable or the like: nobody was lost.
+    return absl::InternalError(absl::StrCat("asked to leave at step ", replica_.step(),
+                                            ", but its state could not be saved: ", saved.message(),
+                                            "; the checkpoint before it is whole"));
+  }
+  if (first()) {
+    absl::PrintF("left after step %d of %d\n", replica_.step(), replica_.steps_total());
+    std::fflush(stdout);
+  }
+  return EndingOf(Ending::Kind::kLeft);
+}
+
+bool Loop::NoticeSeen() {
+  if (notice_ || options_.deadline_file.empty()) return notice_;
+  const int64_t now = NowMs();
+  if (now - notice_looked_ms_ < kNoticeGapMs) return false;
+  notice_looked_ms_ = now;
+  if (access(options_.deadline_file.c_str(), F_OK) != 0) return false;
+  notice_ = true;
+  const absl::StatusOr<std::string> text = ReadFile(options_.deadline_file);
+  if (text.ok()) notice_deadline_ms_ = NoticeDeadlineMs(*text);
+  LogInfo(absl::StrCat("notice at step ", replica_.step(), ": ",
+                       text.ok() ? *text : std::string(text.status().message())));
+  return true;
+}
+
+DrainPlan Loop::Drain() {
+  DrainView view;
+  view.asked = options_.stop != nullptr && *options_.stop;
+  view.notice = NoticeSeen();
+  if (!view.asked && !view.notice) return {};
+  view.deadline_unix_ms = notice_deadline_ms_;
+  view.now_unix_ms = options_.clock->UnixMillis();
+  view.step_ms = replica_.longest_step_ms();
+  if (writer_ != nullptr) {
+    view.save_ms = static_cast<int64_t>(writer_->result().write_s * 1000);
+  }
+  view.world_size = group_.size();
+  return DecideDrain(view);
+}
+
+void Loop::SaveWhenDue() {
+  if (writer_ == nullptr) return;
+  const CheckpointWriter::Result result = writer_->result();
+  if (result.attempts != writes_seen_) {
+    writes_seen_ = result.attempts;
+    schedule_.Ended(result.write_s);
+  }
+  const int64_t now = NowMs();
+  if (!schedule_.Due(replica_.step(), now)) return;
+  if (!writer_->idle() && !schedule_.exact()) return;
+  writer_->Wait(kPatience);
+  StartSave();
+  save_wait_ms_ += NowMs() - now;
+}
+
+// Only while the writer is idle.
+void Loop::StartSave() {
+  Snapshot& snapshot = writer_->snapshot();
+  snapshot.step = replica_.step();
+  snapshot.loss = last_loss_;
+  snapshot.chain = chain_;
+  snapshot.Take(replica_.weights(), replica_.optimizer_state());
+  schedule_.Begun(NowMs());
+  writer_->Start();
+}
+
+absl::Status Loop::SaveNow() {
+  const int64_t begin = NowMs();
+  writer_->Wait(kPatience);
+  if (writer_->result().step != replica_.step()) {
+    StartSave();
+    writer_->Wait(kPatience);
+  }
+  const CheckpointWriter::Result result = writer_->result();
+  const int64_t took_ms = NowMs() - begin;
+  save_wait_ms_ += took_ms;
+  if (result.step == replica_.step()) {
+    absl::PrintF("saved step %d (%.2f s)\n", result.step, static_cast<double>(took_ms) / 1000);
+    std::fflush(stdout);
+    return absl::OkStatus();
+  }
+  return result.status;
+}
+
+}  // namespace
+
+absl::StatusOr<Ending> RunLoop(const LoopOptions& options, Group& group, Replica& replica,
+                               HashChain chain) {
+  return Loop(options, group, replica, std::move(chain)).Run();
+}
+
+}  // namespace baton::trainer

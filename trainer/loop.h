@@ -1,0 +1,47 @@
+// The training loop of one rank, from the state that its replica has to the end or to the step
+// after which all leave.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "common/spec/job_spec.h"
+#include "trainer/checkpoint/hash_chain.h"
+#include "trainer/comm/group.h"
+#include "trainer/replica.h"
+
+namespace baton::trainer {
+
+struct LoopOptions {
+  spec::CheckpointPolicy checkpoint;
+  int64_t log_every_steps = 10;
+  int64_t evaluate_every_epochs = 1;  // 0: at the end only
+  bool evaluate = false;              // there is test data
+  std::string checkpoint_dir;         // empty: no checkpoints
+  std::string output_dir;             // empty: no model is written
+  std::string metrics_file;           // empty: no metrics
+  std::string deadline_file;          // empty: no notices by file
+  Identity identity;
+  const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null
+  double restore_s = 0;                     // what a resume took, for the metrics
+  const Clock* clock = nullptr;
+};
+
+struct Ending {
+  enum class Kind { kFinished, kLeft };
+  Kind kind = Kind::kFinished;
+  int64_t step = 0;        // finished steps
+  std::string chain_head;  // of the hash chain, in full only when finished
+};
+
+// `replica` has joined `group`; `chain` belongs to its state. UNAVAILABLE or DEADLINE_EXCEEDED: a
+// peer was lost, and everything that was saved is whole. DATA_LOSS: the ranks' weights drifted
+// apart. Others: what the message says. kLeft on rank 0 means that the state is saved.
+absl::StatusOr<Ending> RunLoop(const LoopOptions& options, Group& group, Replica& replica,
+                               HashChain chain);
+
+}  // namespace baton::trainer

@@ -1,0 +1,88 @@
+// baton-trainer: the native data-parallel trainer (trainer/DESIGN.md). Flags win over the
+// environment of the public job contract.
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "CLI/CLI.hpp"
+#include "common/contract.h"
+#include "common/log.h"
+#include "trainer/job.h"
+
+namespace {
+
+std::atomic<bool> g_stop{false};
+
+void OnStopSignal(int) { g_stop = true; }
+
+void HandleSignals() {
+  struct sigaction stop {};
+  stop.sa_handler = OnStopSignal;
+  stop.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &stop, nullptr);
+  sigaction(SIGINT, &stop, nullptr);
+  // A peer that dies must not take this process with it: Gloo writes to its socket.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
+  namespace contract = baton::contract;
+  app.add_option("--spec", options.spec_file, "the spec (YAML with a `model:`)")
+      ->envname(contract::kSpecFile);
+  app.add_option("--data", options.data_dir, "where the spec's data files are looked up first")
+      ->envname(contract::kDataDir);
+  app.add_option("--output", options.output_dir, "folder for model.safetensors [runs/<name>]")
+      ->envname(contract::kOutputDir);
+  app.add_option("--checkpoints", options.checkpoint_dir,
+                 "folder for checkpoints [<output>/checkpoints]")
+      ->envname(contract::kCheckpointDir);
+  app.add_option("--resume", options.resume_dir, "checkpoint to go on from, e.g. .../step-00000400")
+      ->envname(contract::kResumeDir);
+  app.add_option("--metrics", options.metrics_file, "file that metrics are appended to")
+      ->envname(contract::kMetricsFile);
+  app.add_option("--deadline-file", options.deadline_file,
+                 "when this file appears, save and leave with exit code 75")
+      ->envname(contract::kDeadlineFile);
+  app.add_option("--rank", options.rank, "this process, from 0")->envname(contract::kRank);
+  app.add_option("--world-size", options.world_size, "processes in all")
+      ->envname(contract::kWorldSize);
+  app.add_option("--rendezvous", options.rendezvous, "where ranks meet: dir:FOLDER or unix:SOCKET")
+      ->envname(contract::kRendezvous);
+  app.add_option("--membership", options.membership_file, "the gang as a file (JSON)")
+      ->envname(contract::kMembershipFile);
+  app.add_option("--address", options.address, "address by which the other ranks reach this node")
+      ->envname(contract::kNodeAddress);
+  app.add_option("--threads", options.threads, "threads of this rank [one per shard and CPU]")
+      ->check(CLI::Range(0, 4096));
+  app.add_option("--silence-ms", options.silence_ms, "after which a silent peer counts as lost")
+      ->check(CLI::Range(10, 3600000));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  baton::InitLog("baton-trainer");
+  HandleSignals();
+  CLI::App app("Trains a model, data-parallel and bit-exact at any number of ranks.",
+               "baton-trainer");
+  app.footer(
+      "Examples:\n"
+      "  baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet\n"
+      "  for r in 0 1; do baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet \\\n"
+      "    --rank $r --world-size 2 --rendezvous dir:/tmp/meet & done; wait\n"
+      "Exit codes: 0 trained, 1 failed, 2 bad spec or flags, 75 saved and asked to be resumed,\n"
+      "76 another rank was lost.");
+  baton::trainer::JobOptions options;
+  AddFlags(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? baton::trainer::kExitOk : baton::trainer::kExitUsage;
+  }
+  const int code = baton::trainer::RunJob(options, g_stop);
+  std::fflush(nullptr);
+  // Threads of a lost gang or of an unfinished write may still run: nothing waits for them.
+  std::_Exit(code);
+}

@@ -1,0 +1,66 @@
+// What the outside may know of a run: JSON lines in BATON_METRICS_FILE (rank 0) and the progress
+// file beside it (every rank; both in common/contract.h). Lines are, one object each, `time` in
+// unix seconds:
+//   {"event":"resumed","from_step":S,"restore_s":..,"time":..}
+//   {"step":..,"time":..,"epoch":..,"loss":..,"accuracy":..,"images_per_s":..,"lr":..,
+//    "steps_total":..}       loss and accuracy of that step's batch: the same in every run of a
+//    spec
+//   {"step":..,"time":..,"epoch":..,"test_loss":..,"test_accuracy":..,"test_count":..}
+//   {"event":"finished","step":..,"time":..,"epoch":..,"chain":"..","test_accuracy":..,..}
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "nlohmann/json_fwd.hpp"
+
+namespace baton::trainer {
+
+struct Evaluation {
+  int64_t count = 0;  // samples
+  double loss = 0;    // mean
+  double accuracy = 0;
+};
+
+struct StepMetrics {
+  int64_t step = 0;   // finished steps
+  int64_t epoch = 0;  // from 1: the pass over the data that the step belongs to
+  double loss = 0;
+  double accuracy = 0;
+  double images_per_s = 0;
+  double lr = 0;
+  int64_t steps_total = 0;
+};
+
+// A disk that is full is said once and does not stop the training. One thread.
+class Metrics {
+ public:
+  // An empty path: nothing is written. `lines` is false on all ranks but 0.
+  static absl::StatusOr<std::unique_ptr<Metrics>> Open(const std::string& path, bool lines,
+                                                       const Clock& clock);
+  ~Metrics();
+
+  // Cheap: to be called after every step.
+  void Progress(int64_t step, int64_t save_wait_ms);
+
+  void Resumed(int64_t from_step, double restore_s);
+  void Step(const StepMetrics& metrics);
+  void Tested(int64_t step, int64_t epoch, const Evaluation& evaluation);
+  // `evaluation` is null without test data.
+  void Finished(int64_t step, int64_t epoch, const std::string& chain,
+                const Evaluation* evaluation);
+
+ private:
+  Metrics(int lines_fd, int progress_fd, const Clock& clock);
+  void Write(nlohmann::ordered_json line);
+
+  const int lines_fd_;  // -1: not written
+  const int progress_fd_;
+  const Clock& clock_;
+  bool warned_ = false;
+};
+
+}  // namespace baton::trainer

@@ -1,0 +1,246 @@
+#include "trainer/replica.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "common/hash.h"
+#include "common/spec/write.h"
+#include "common/status.h"
+#include "trainer/data/counter_random.h"
+
+namespace baton::trainer {
+namespace {
+
+// Test samples per forward pass. Fixed, so that the sums do not depend on ranks or threads.
+constexpr int64_t kBlockSamples = 64;
+// A peer that takes this many times as long as this rank's own longest work is not merely slower.
+constexpr int64_t kSilenceFactor = 10;
+
+std::string DataDigest(const Dataset& data) {
+  return absl::StrFormat("xxh3:%016x%016x", Xxh3(data.bytes.data(), data.bytes.size()),
+                         Xxh3(data.labels.data(), data.labels.size() * sizeof(data.labels[0])));
+}
+
+absl::Status FirstFailure(std::vector<absl::Status>& failures) {
+  for (absl::Status& failure : failures) {
+    if (!failure.ok()) return std::exchange(failure, absl::OkStatus());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(const ReplicaOptions& options) {
+  SamplerOptions sampling;
+  sampling.seed = options.seed;
+  sampling.sample_count = options.train->count;
+  sampling.batch_size = options.spec->batch_size;
+  sampling.shards = static_cast<int>(options.spec->shards);
+  sampling.shuffle = options.spec->shuffle;
+  BATON_ASSIGN_OR_RETURN(const Sampler sampler, Sampler::Create(sampling));
+  auto replica = std::unique_ptr<Replica>(new Replica(options, sampler));
+  BATON_RETURN_IF_ERROR(replica->Build());
+  return replica;
+}
+
+Replica::Replica(const ReplicaOptions& options, const Sampler& sampler)
+    : options_(options), sampler_(sampler), pool_(options.threads) {
+  length_.steps_per_epoch = sampler_.steps_per_epoch();
+  length_.steps_total = length_.steps_per_epoch * options.spec->epochs;
+}
+
+absl::Status Replica::Build() {
+  const spec::NativeSpec& spec = *options_.spec;
+  const int64_t batch_max = std::max(sampler_.micro_batch_max(), kBlockSamples);
+  for (int i = 0; i < pool_.threads(); ++i) {
+    BATON_ASSIGN_OR_RETURN(auto network, Network::Create(spec.model, *options_.backend, batch_max));
+    networks_.push_back(std::move(network));
+  }
+  batches_.resize(networks_.size());
+  failures_.resize(networks_.size());
+  weights_.resize(networks_[0]->parameter_count());
+  BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
+  optimizer_ = Optimizer::Create(spec.optimizer, weights_.size());
+
+  definition_.seed = options_.seed;
+  definition_.shards = spec.shards;
+  definition_.batch_size = spec.batch_size;
+  definition_.epochs = spec.epochs;
+  definition_.train_samples = options_.train->count;
+  definition_.shuffle = spec.shuffle;
+  definition_.data = DataDigest(*options_.train);
+  definition_.model = spec::ModelText(spec.model);
+  definition_.optimizer = spec::OptimizerText(spec.optimizer);
+  definition_.optimizer_state = absl::StrJoin(
+      optimizer_->state(), ",",
+      [](std::string* out, const auto& vector) { absl::StrAppend(out, vector.name); });
+  definition_.parameters = networks_[0]->parameters();
+  return absl::OkStatus();
+}
+
+absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
+  if (checkpoint.weights.size() != weights_.size() ||
+      checkpoint.optimizer.size() != optimizer_->state().size()) {
+    return absl::FailedPreconditionError("the checkpoint's vectors do not fit the spec's model");
+  }
+  for (size_t i = 0; i < checkpoint.optimizer.size(); ++i) {
+    const Optimizer::StateVector& mine = optimizer_->state()[i];
+    if (checkpoint.optimizer[i].name != mine.name ||
+        checkpoint.optimizer[i].values.size() != mine.values.size()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the checkpoint's optimizer state \"", checkpoint.optimizer[i].name, "\" does not fit"));
+    }
+  }
+  const int64_t step = checkpoint.header.step;
+  if (step < 0 || step > length_.steps_total) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the checkpoint is of step ", step, ", the spec ends at step ",
+                     length_.steps_total, "; give it more epochs"));
+  }
+  weights_ = std::move(checkpoint.weights);
+  for (size_t i = 0; i < checkpoint.optimizer.size(); ++i) {
+    optimizer_->state()[i].values = std::move(checkpoint.optimizer[i].values);
+  }
+  step_ = step;
+  return absl::OkStatus();
+}
+
+absl::Status Replica::WarmUp() {
+  std::vector<uint32_t> indices(
+      static_cast<size_t>(std::min(options_.train->count, sampler_.micro_batch_max())));
+  std::iota(indices.begin(), indices.end(), 0u);
+  std::vector<std::vector<float>> gradients(networks_.size(), std::vector<float>(weights_.size()));
+  // One task per thread is what the pool gives only by chance, so each task takes its network.
+  pool_.ForEach(pool_.threads(), [&](int task, int) {
+    const size_t i = static_cast<size_t>(task);
+    options_.train->Fill(indices, &batches_[i]);
+    failures_[i] =
+        networks_[i]
+            ->Train(weights_.data(), batches_[i], 1.0f,
+                    RandomStream::Make(options_.seed, RandomPurpose::kTrain), gradients[i].data())
+            .status();
+  });
+  return FirstFailure(failures_);
+}
+
+absl::Status Replica::Join(Group& group) {
+  exchange_.reset();
+  group_ = &group;
+  BATON_ASSIGN_OR_RETURN(
+      exchange_, GradientExchange::Create(group, pool_, static_cast<int>(options_.spec->shards),
+                                          weights_.size()));
+  return absl::OkStatus();
+}
+
+double Replica::learning_rate() const {
+  return LearningRate(options_.spec->optimizer, step_, length_);
+}
+
+std::chrono::milliseconds Replica::Timeout() const {
+  return std::max(options_.silence, std::chrono::milliseconds(kSilenceFactor * longest_step_ms_));
+}
+
+absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
+  const int64_t epoch = step / length_.steps_per_epoch;
+  const int64_t in_epoch = step % length_.steps_per_epoch;
+  if (epoch != order_epoch_) {
+    order_ = sampler_.Order(epoch);
+    order_epoch_ = epoch;
+  }
+  // One scale for all shards: a mean per micro-batch would give other bits for uneven ones.
+  const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
+  pool_.ForEach(run.count, [&](int i, int worker) {
+    const size_t w = static_cast<size_t>(worker);
+    const int shard = run.first + i;
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &batches_[w]);
+    const RandomStream stream =
+        RandomStream::Make(options_.seed, RandomPurpose::kTrain, static_cast<uint64_t>(epoch),
+                           static_cast<uint64_t>(in_epoch), static_cast<uint64_t>(shard));
+    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale, stream,
+                                      exchange_->shard_gradient(i));
+    if (result.ok()) {
+      exchange_->shard_result(i) = {result->loss_sum, result->correct};
+    } else {
+      failures_[w] = result.status();
+    }
+  });
+  return FirstFailure(failures_);
+}
+
+absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
+  const int64_t begin_ms = options_.clock->MonotonicMillis();
+  const double lr = learning_rate();
+  GradientExchange::Step step;
+  step.step = step_;
+  step.flags = flags;
+  if (group_->size() > 1) {
+    step.weights_digest = Xxh3(weights_.data(), weights_.size() * sizeof(float));
+  }
+  BATON_RETURN_IF_ERROR(ComputeShards(step_, exchange_->run()));
+  longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
+  BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
+  // Only now, with everything received and everything sent, does the state change.
+  optimizer_->Apply(absl::MakeSpan(weights_), sum.gradient, step_ + 1, lr);
+  StepResult result;
+  result.samples = sampler_.batch_count(step_ % length_.steps_per_epoch);
+  int64_t correct = 0;
+  for (const ShardResult& shard : sum.results) {
+    result.loss += shard.loss_sum;
+    correct += shard.correct;
+  }
+  result.loss /= static_cast<double>(result.samples);
+  result.accuracy = static_cast<double>(correct) / static_cast<double>(result.samples);
+  result.flags = sum.flags;
+  ++step_;
+  return result;
+}
+
+absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
+                                     std::vector<ShardResult>& results) {
+  const Dataset& test = *options_.test;
+  pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
+    const size_t w = static_cast<size_t>(worker);
+    const int64_t begin = (first + i) * kBlockSamples;
+    std::vector<uint32_t> indices(static_cast<size_t>(std::min(kBlockSamples, test.count - begin)));
+    std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
+    test.Fill(indices, &batches_[w]);
+    auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
+    if (result.ok()) {
+      results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
+    } else {
+      failures_[w] = result.status();
+    }
+  });
+  return FirstFailure(failures_);
+}
+
+// Blocks are dealt to the ranks and their results added in the order of the blocks.
+absl::StatusOr<Evaluation> Replica::Evaluate() {
+  const int64_t begin_ms = options_.clock->MonotonicMillis();
+  const int64_t blocks = (options_.test->count + kBlockSamples - 1) / kBlockSamples;
+  const int64_t share = (blocks + group_->size() - 1) / group_->size();
+  std::vector<ShardResult> results(static_cast<size_t>(share * group_->size()));
+  const int64_t first = std::min(blocks, share * group_->rank());
+  BATON_RETURN_IF_ERROR(EvaluateBlocks(first, std::min(blocks, first + share), results));
+  longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
+  BATON_RETURN_IF_ERROR(AllGather(*group_, results.data(),
+                                  static_cast<size_t>(share) * sizeof(ShardResult), Timeout()));
+  Evaluation evaluation;
+  evaluation.count = options_.test->count;
+  int64_t correct = 0;
+  for (int64_t block = 0; block < blocks; ++block) {
+    evaluation.loss += results[static_cast<size_t>(block)].loss_sum;
+    correct += results[static_cast<size_t>(block)].correct;
+  }
+  evaluation.loss /= static_cast<double>(evaluation.count);
+  evaluation.accuracy = static_cast<double>(correct) / static_cast<double>(evaluation.count);
+  return evaluation;
+}
+
+void Replica::Part() { Barrier(*group_, options_.silence).IgnoreError(); }
+
+}  // namespace baton::trainer

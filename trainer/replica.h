@@ -1,0 +1,111 @@
+// What one rank holds of a training: the whole state, the networks of its threads, and its part in
+// every step.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/clock.h"
+#include "common/spec/job_spec.h"
+#include "trainer/backend/backend.h"
+#include "trainer/checkpoint/definition.h"
+#include "trainer/checkpoint/reader.h"
+#include "trainer/comm/group.h"
+#include "trainer/data/dataset.h"
+#include "trainer/data/sampler.h"
+#include "trainer/layer/network.h"
+#include "trainer/metrics.h"
+#include "trainer/optim/optimizer.h"
+#include "trainer/optim/schedule.h"
+#include "trainer/parallel/gradient_exchange.h"
+#include "trainer/parallel/shard_pool.h"
+
+namespace baton::trainer {
+
+struct ReplicaOptions {
+  uint64_t seed = 0;
+  const spec::NativeSpec* spec = nullptr;
+  const Dataset* train = nullptr;
+  const Dataset* test = nullptr;  // null: no evaluation
+  Backend* backend = nullptr;
+  const Clock* clock = nullptr;
+  int threads = 1;
+  // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
+  std::chrono::milliseconds silence{5000};
+};
+
+// Everything that the options point to must outlive it. One thread.
+class Replica {
+ public:
+  // The state at step 0.
+  static absl::StatusOr<std::unique_ptr<Replica>> Create(const ReplicaOptions& options);
+
+  // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
+  absl::Status Restore(LoadedCheckpoint checkpoint);
+
+  // Runs one step's computation on every thread and drops the result, so that the libraries have
+  // their kernels ready before the others wait for this rank.
+  absl::Status WarmUp();
+
+  // Becomes a member; the group must outlive the replica or the next Join.
+  absl::Status Join(Group& group);
+
+  struct StepResult {
+    double loss = 0;      // mean over the global batch, before the update
+    double accuracy = 0;  // likewise
+    int64_t samples = 0;  // of the global batch
+    uint32_t flags = 0;   // of all ranks (kFlag...)
+  };
+  // The next step, of all ranks. On an error the state is as before; codes as in GradientExchange,
+  // and whatever a network reports.
+  absl::StatusOr<StepResult> Step(uint32_t flags);
+
+  // Loss and accuracy on the test data, the same on every rank and at every number of ranks.
+  absl::StatusOr<Evaluation> Evaluate();
+
+  // All ranks come here or `silence` passes; errors do not matter to who is leaving.
+  void Part();
+
+  const Definition& definition() const { return definition_; }
+  const std::vector<Parameter>& parameters() const { return definition_.parameters; }
+  absl::Span<const float> weights() const { return weights_; }
+  const std::vector<Optimizer::StateVector>& optimizer_state() const { return optimizer_->state(); }
+  int64_t step() const { return step_; }  // finished steps
+  int64_t steps_total() const { return length_.steps_total; }
+  int64_t steps_per_epoch() const { return length_.steps_per_epoch; }
+  // Of the next step.
+  double learning_rate() const;
+  int64_t longest_step_ms() const { return longest_step_ms_; }
+
+ private:
+  Replica(const ReplicaOptions& options, const Sampler& sampler);
+  absl::Status Build();
+  absl::Status ComputeShards(int64_t step, ShardRange run);
+  absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
+  std::chrono::milliseconds Timeout() const;
+
+  const ReplicaOptions options_;
+  const Sampler sampler_;
+  RunLength length_;
+  Definition definition_;
+  std::vector<float> weights_;
+  std::unique_ptr<Optimizer> optimizer_;
+  int64_t step_ = 0;
+  int64_t longest_step_ms_ = 0;  // this rank's own work, of all steps and evaluations so far
+
+  ShardPool pool_;
+  std::vector<std::unique_ptr<Network>> networks_;  // per thread
+  std::vector<Batch> batches_;                      // per thread
+  std::vector<absl::Status> failures_;              // per thread
+  int64_t order_epoch_ = -1;
+  std::vector<uint32_t> order_;  // of the samples in order_epoch_
+  Group* group_ = nullptr;
+  std::unique_ptr<GradientExchange> exchange_;
+};
+
+}  // namespace baton::trainer
