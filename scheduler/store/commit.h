@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,12 +38,12 @@ class Committer {
   static absl::StatusOr<Committer> Open(const Store& store, SharedValues& shared,
                                         CommitterOptions options);
 
-  // The batch of an event that the core has just applied: `state` is the state after it, `outputs`
-  // what Step returned. Batches must be committed in the order in which they were made. A refused
-  // event that changed nothing has an empty batch. An error comes from reading the store: it ends
-  // the process like a failed commit.
+  // The batch of an event that the core has just applied at `now_ms`: `state` is the state after
+  // it, `outputs` what Step returned. Batches must be committed in the order in which they were
+  // made. A refused event that changed nothing has an empty batch. An error comes from reading the
+  // store: it ends the process like a failed commit.
   absl::StatusOr<Batch> Make(const state::State& state, const state::Event& event,
-                             const state::Outputs& outputs);
+                             const state::Outputs& outputs, int64_t now_ms);
 
   // The sequence number of the newest batch made; 0: none yet.
   uint64_t last_sequence() const { return next_sequence_ - 1; }
@@ -56,19 +57,34 @@ class Committer {
     uint64_t sequence = 0;
     std::string value;
   };
+  struct Undo {
+    RecordKey key;
+    std::optional<std::string> former;
+  };
+  // The records that the event at hand changes.
+  struct Change {
+    Batch batch;
+    std::vector<Undo> undo;
+    std::string hashes;  // of table, key and value of each record, 8 bytes each
+  };
   struct ClosedSegment {
     uint64_t segment = 0;
     int64_t end_ms = 0;
     uint64_t bytes = 0;
   };
-  class Writer;
-
   Committer(const Store& store, SharedValues& shared, CommitterOptions options)
       : store_(&store), shared_(&shared), options_(std::move(options)) {}
 
   bool SegmentIsFull(int64_t now_ms) const;
-  void BeginSegment(const state::State& state, Batch& batch);
+  void BeginSegment(const state::Config& config, int64_t now_ms, Batch& batch);
   void DropOldSegments(int64_t now_ms, Batch& batch);
+  // Nullopt: there was no such record.
+  absl::StatusOr<std::optional<std::string>> FormerValue(const RecordKey& key) const;
+  absl::Status WriteRecord(Table table, const std::string& key, std::string value, Change& change);
+  absl::Status WriteRecords(const state::State& state, const state::Outputs& outputs,
+                            Change& change);
+  void WriteLog(const std::string& event, const state::Outputs& outputs, int64_t now_ms,
+                Change& change);
 
   const Store* store_;
   SharedValues* shared_;
@@ -76,7 +92,6 @@ class Committer {
   uint64_t segment_ = 0;  // the open one; of the former run until the first event
   bool segment_open_ = false;
   int64_t segment_start_ms_ = 0;
-  int64_t now_ms_ = 0;
   uint64_t segment_bytes_ = 0;
   uint64_t next_sequence_ = 1;
   std::vector<ClosedSegment> closed_;  // oldest first

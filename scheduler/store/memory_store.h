@@ -23,7 +23,7 @@ class MemoryStore : public Store {
   absl::StatusOr<double> FreeFraction() const override;
 
   // What a failing commit has left behind: nobody can tell from its error.
-  enum class Left { kNothing, kFirstBatches, kEverything };
+  enum class Left { kNothing, kEverything };
   // The next commit fails with `error`, and so does every later one until Reopen.
   void FailNextCommit(absl::Status error, Left left);
   void SetFreeFraction(double fraction);

@@ -1,0 +1,208 @@
+#include "scheduler/store/commit.h"
+
+#include "common/check.h"
+#include "common/hash.h"
+#include "common/status.h"
+#include "scheduler/store/codec.h"
+#include "scheduler/store/codec_records.h"
+#include "scheduler/store/keys.h"
+
+namespace baton::store {
+namespace {
+
+uint64_t HashOf(absl::string_view bytes) { return Xxh3(bytes.data(), bytes.size()); }
+
+// A refused event that left no trace need not be told again by a replay.
+bool ChangedNothing(const state::Outputs& outputs) {
+  return !outputs.reply.ok() && outputs.effects.empty() && outputs.notes.empty() &&
+         outputs.dirty_jobs.empty() && outputs.dirty_nodes.empty() && !outputs.counters_dirty;
+}
+
+absl::Status NameRecord(const absl::Status& status, absl::string_view key) {
+  return absl::Status(status.code(), absl::StrCat("table meta, key ", key, ": ", status.message()));
+}
+
+// Leaves the message as it is when the record does not exist.
+template <typename Message>
+absl::Status ReadMeta(const Store& store, absl::string_view key, Message* message) {
+  const absl::StatusOr<std::string> bytes = store.Get(Table::kMeta, key);
+  if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
+  BATON_RETURN_IF_ERROR(bytes.status());
+  const absl::Status parsed = ParseRecord(*bytes, "record of the event log", message);
+  return parsed.ok() ? parsed : NameRecord(parsed, key);
+}
+
+// Notes of one event by job, each job's in their order.
+std::map<state::JobId, std::vector<state::Note>> ByJob(const std::vector<state::Note>& notes) {
+  std::map<state::JobId, std::vector<state::Note>> by_job;
+  for (const state::Note& note : notes) by_job[note.job].push_back(note);
+  return by_job;
+}
+
+}  // namespace
+
+absl::StatusOr<Committer> Committer::Open(const Store& store, SharedValues& shared,
+                                          CommitterOptions options) {
+  Committer committer(store, shared, std::move(options));
+  v1::LogPosition position;
+  BATON_RETURN_IF_ERROR(ReadMeta(store, kLogKey, &position));
+  committer.segment_ = position.segment();
+  committer.segment_bytes_ = position.segment_bytes();
+  if (position.next_sequence() > 0) committer.next_sequence_ = position.next_sequence();
+  v1::Segments segments;
+  BATON_RETURN_IF_ERROR(ReadMeta(store, kSegmentsKey, &segments));
+  for (const auto& closed : segments.closed()) {
+    committer.closed_.push_back({closed.segment(), closed.end_ms(), closed.bytes()});
+  }
+  return committer;
+}
+
+absl::StatusOr<Batch> Committer::Make(const state::State& state, const state::Event& event,
+                                      const state::Outputs& outputs, int64_t now_ms) {
+  if (ChangedNothing(outputs)) return Batch();
+  Change change;
+  if (SegmentIsFull(now_ms)) BeginSegment(state.config, now_ms, change.batch);
+  BATON_RETURN_IF_ERROR(WriteRecords(state, outputs, change));
+  WriteLog(EncodeEvent(event, *shared_), outputs, now_ms, change);
+  for (Put& put : shared_->TakeFresh()) change.batch.puts.push_back(std::move(put));
+  ++next_sequence_;
+  return std::move(change.batch);
+}
+
+void Committer::Committed(uint64_t sequence) {
+  const auto end = pending_keys_.upper_bound(sequence);
+  for (auto it = pending_keys_.begin(); it != end; ++it) {
+    for (const RecordKey& key : it->second) {
+      const auto found = pending_.find(key);
+      if (found != pending_.end() && found->second.sequence <= sequence) pending_.erase(found);
+    }
+  }
+  pending_keys_.erase(pending_keys_.begin(), end);
+}
+
+bool Committer::SegmentIsFull(int64_t now_ms) const {
+  return !segment_open_ || segment_bytes_ >= options_.segment_bytes ||
+         touched_.size() >= options_.segment_records ||
+         now_ms - segment_start_ms_ >= options_.segment_age_ms;
+}
+
+void Committer::BeginSegment(const state::Config& config, int64_t now_ms, Batch& batch) {
+  if (segment_ > 0) {
+    closed_.push_back({segment_, now_ms, segment_bytes_});
+    DropOldSegments(now_ms, batch);
+    v1::Segments segments;
+    for (const ClosedSegment& closed : closed_) {
+      auto* record = segments.add_closed();
+      record->set_segment(closed.segment);
+      record->set_end_ms(closed.end_ms);
+      record->set_bytes(closed.bytes);
+    }
+    batch.puts.push_back({Table::kMeta, kSegmentsKey, segments.SerializeAsString()});
+  }
+  ++segment_;
+  segment_open_ = true;
+  segment_start_ms_ = now_ms;
+  segment_bytes_ = 0;
+  touched_.clear();
+  v1::SegmentHeader header;
+  header.set_segment(segment_);
+  header.set_first_sequence(next_sequence_);
+  header.set_start_ms(now_ms);
+  header.set_core_version(options_.core_version);
+  header.set_config(EncodeConfig(config));
+  batch.puts.push_back({Table::kLog, LogKey(segment_, 0), header.SerializeAsString()});
+}
+
+void Committer::DropOldSegments(int64_t now_ms, Batch& batch) {
+  uint64_t bytes = 0;
+  for (const ClosedSegment& closed : closed_) bytes += closed.bytes;
+  size_t dropped = 0;
+  for (const ClosedSegment& oldest : closed_) {
+    if (bytes <= options_.log_bytes && now_ms - oldest.end_ms <= options_.log_age_ms) break;
+    bytes -= oldest.bytes;
+    ++dropped;
+    for (const Table table : {Table::kLog, Table::kUndo}) {
+      batch.deletes.push_back({table, NumberKey(oldest.segment)});
+    }
+  }
+  closed_.erase(closed_.begin(), closed_.begin() + static_cast<std::ptrdiff_t>(dropped));
+}
+
+absl::StatusOr<std::optional<std::string>> Committer::FormerValue(const RecordKey& key) const {
+  // A batch on its way to the disk can't be read back yet.
+  const auto pending = pending_.find(key);
+  if (pending != pending_.end()) return std::optional<std::string>(pending->second.value);
+  absl::StatusOr<std::string> stored = store_->Get(key.first, key.second);
+  if (absl::IsNotFound(stored.status())) return std::optional<std::string>();
+  BATON_RETURN_IF_ERROR(stored.status());
+  return std::optional<std::string>(*std::move(stored));
+}
+
+absl::Status Committer::WriteRecord(Table table, const std::string& key, std::string value,
+                                    Change& change) {
+  const RecordKey record(table, key);
+  if (!touched_.contains(record)) {
+    BATON_ASSIGN_OR_RETURN(auto former, FormerValue(record));
+    change.undo.push_back({record, std::move(former)});
+    touched_.insert(record);
+  }
+  change.hashes += NumberKey(HashOf(absl::StrCat(TableName(table), "/", key, "/", value)));
+  pending_[record] = {next_sequence_, value};
+  pending_keys_[next_sequence_].push_back(record);
+  change.batch.puts.push_back({table, key, std::move(value)});
+  return absl::OkStatus();
+}
+
+absl::Status Committer::WriteRecords(const state::State& state, const state::Outputs& outputs,
+                                     Change& change) {
+  for (const state::JobId& id : outputs.dirty_jobs) {
+    const auto job = state.jobs.find(id);
+    BATON_CHECK(job != state.jobs.end(), "a changed job is gone: " + id);
+    BATON_RETURN_IF_ERROR(WriteRecord(Table::kJobs, id, EncodeJob(job->second, *shared_), change));
+  }
+  for (const state::NodeId& id : outputs.dirty_nodes) {
+    const auto node = state.nodes.find(id);
+    BATON_CHECK(node != state.nodes.end(), "a changed node is gone: " + id);
+    BATON_RETURN_IF_ERROR(WriteRecord(Table::kNodes, id, EncodeNode(node->second), change));
+  }
+  if (!outputs.counters_dirty) return absl::OkStatus();
+  return WriteRecord(Table::kMeta, kCountersKey, EncodeCounters(state.counters), change);
+}
+
+void Committer::WriteLog(const std::string& event, const state::Outputs& outputs, int64_t now_ms,
+                         Change& change) {
+  v1::LogEntry entry;
+  entry.set_sequence(next_sequence_);
+  entry.set_now_ms(now_ms);
+  entry.set_event(event);
+  entry.set_decisions_digest(HashOf(EncodeDecisions(outputs, *shared_)));
+  entry.set_records_digest(HashOf(change.hashes));
+  entry.set_notes(EncodeNotes(outputs.notes));
+  const std::string key = LogKey(segment_, next_sequence_);
+  Batch& batch = change.batch;
+  batch.puts.push_back({Table::kLog, key, entry.SerializeAsString()});
+  segment_bytes_ += batch.puts.back().value.size();
+
+  if (!change.undo.empty()) {
+    v1::UndoImages images;
+    for (Undo& undo : change.undo) {
+      auto* image = images.add_images();
+      image->set_table(EnumNumber(undo.key.first));
+      image->set_key(std::move(undo.key.second));
+      image->set_absent(!undo.former.has_value());
+      if (undo.former.has_value()) image->set_value(*std::move(undo.former));
+    }
+    batch.puts.push_back({Table::kUndo, key, images.SerializeAsString()});
+    segment_bytes_ += batch.puts.back().value.size();
+  }
+  for (const auto& [job, notes] : ByJob(outputs.notes)) {
+    batch.puts.push_back({Table::kNotes, NotesKey(job, next_sequence_), EncodeNotes(notes)});
+  }
+  v1::LogPosition position;
+  position.set_segment(segment_);
+  position.set_next_sequence(next_sequence_ + 1);
+  position.set_segment_bytes(segment_bytes_);
+  batch.puts.push_back({Table::kMeta, kLogKey, position.SerializeAsString()});
+}
+
+}  // namespace baton::store
