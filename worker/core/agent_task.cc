@@ -1,0 +1,121 @@
+// What tasks do, and how it is told.
+#include <algorithm>
+#include <utility>
+
+#include "worker/core/agent.h"
+
+namespace baton::worker {
+
+void Agent::Tell(AgentTask& task, Stage stage, int64_t at_ms) {
+  task.report.stage = stage;
+  task.report.at_ms = at_ms;
+  task.acked = false;
+  if (link_up_) Emit(SendReport{task.report});
+}
+
+void Agent::On(const TaskPrepared& prepared, Now now) {
+  AgentTask* task = Find(prepared.key);
+  if (task == nullptr || task->phase != Phase::kPreparing) return;
+  task->phase = Phase::kPrepared;
+  task->report.address = prepared.address;
+  task->report.port = prepared.port;
+  task->report.setup_ms = prepared.setup_ms;
+  task->report.restore_ms = prepared.restore_ms;
+  if (task->killed) return EndBeforeStart(*task, now);
+  Tell(*task, Stage::kPrepared, now.unix_ms);
+  if (task->wanted.goal == Goal::kRun) StartPrepared(*task);
+}
+
+void Agent::StartPrepared(AgentTask& task) {
+  task.phase = Phase::kStarting;
+  Emit(Start{task.wanted});
+}
+
+void Agent::On(const TaskFailed& failed, Now now) {
+  AgentTask* task = Find(failed.key);
+  if (task == nullptr || (task->phase != Phase::kPreparing && task->phase != Phase::kStarting)) {
+    return;
+  }
+  if (task->killed) return EndBeforeStart(*task, now);
+  Fail(*task, failed, now);
+}
+
+void Agent::Fail(AgentTask& task, const TaskFailed& failed, Now now) {
+  task.phase = Phase::kEnded;
+  task.report.error = failed.error;
+  task.report.infrastructure = failed.infrastructure;
+  task.report.bad_checkpoint = failed.bad_checkpoint;
+  Tell(task, Stage::kFailed, now.unix_ms);
+}
+
+void Agent::On(const TaskStarted& started, Now now) {
+  AgentTask* task = Find(started.key);
+  if (task == nullptr || task->phase != Phase::kStarting) return;
+  task->phase = Phase::kRunning;
+  task->report.pid = started.pid;
+  Tell(*task, Stage::kRunning, now.unix_ms);
+}
+
+void Agent::On(const TaskProgressed& progressed, Now now) {
+  const StepProgress& progress = progressed.progress;
+  AgentTask* task = Find(progress.key);
+  if (task == nullptr || task->phase == Phase::kEnded || progress.step <= 0) return;
+  Report& report = task->report;
+  if (progress.step == report.last_step && progress.save_ms == report.save_ms) return;
+  report.last_step = progress.step;
+  report.last_step_ms = progress.at_ms;
+  report.save_ms = progress.save_ms;
+  task->progress_is_new = true;
+  if (report.first_step != 0) return;
+  // Steps are looked at ten times a second: the first one seen need not be the first one done.
+  report.first_step = std::min(progress.step, std::max<int64_t>(task->wanted.resume.step, 0) + 1);
+  if (task->phase == Phase::kRunning) Tell(*task, Stage::kFirstStep, now.unix_ms);
+}
+
+void Agent::On(const TaskExited& exited, Now now) {
+  AgentTask* task = Find(exited.key);
+  if (task == nullptr || (task->phase != Phase::kStarting && task->phase != Phase::kRunning)) {
+    return;
+  }
+  task->phase = Phase::kCollecting;
+  task->exited = exited;
+  task->exited_ms = now.unix_ms;
+  Emit(Collect{exited.key, task->is_wanted ? VanishTime() : now.unix_ms, task->is_wanted});
+}
+
+void Agent::On(const TaskCollected& collected, Now now) {
+  AgentTask* task = Find(collected.key);
+  if (task == nullptr || task->phase != Phase::kCollecting) return;
+  task->collected = true;
+  task->report.output_digest = collected.output_digest;
+  task->report.output_bytes = collected.output_bytes;
+  task->report.log_bytes = collected.log_bytes;
+  task->report.metrics_bytes = collected.metrics_bytes;
+  if (task->exited.error.empty()) task->exited.error = collected.error;
+  EndIfComplete(*task, now);
+}
+
+// The last checkpoint counts only if the scheduler hears of it before it hears of the end, also
+// when the link breaks between the two: so the end waits for the checkpoint's acknowledgement.
+void Agent::EndIfComplete(AgentTask& task, Now) {
+  if (task.phase != Phase::kCollecting || !task.collected || !task.unacked.empty()) return;
+  task.phase = Phase::kEnded;
+  task.report.exit_code = task.exited.code;
+  task.report.error = task.exited.error;
+  task.report.infrastructure = task.exited.infrastructure;
+  // When it ended, not when its outputs were uploaded: it is billed until then.
+  Tell(task, Stage::kExited, task.exited_ms);
+}
+
+void Agent::On(const CheckpointUploaded& uploaded, Now) {
+  const UploadedCheckpoint& checkpoint = uploaded.checkpoint;
+  AgentTask* task = Find(checkpoint.key);
+  if (task == nullptr || !task->is_wanted || task->phase == Phase::kEnded) {
+    Emit(RemoveCheckpoint{checkpoint.key, checkpoint.name, "its task is over"});
+    return;
+  }
+  task->unacked[checkpoint.name] = checkpoint;
+  if (link_up_) Emit(SendCheckpoint{checkpoint});
+}
+
+}  // namespace baton::worker

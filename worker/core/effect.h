@@ -1,0 +1,104 @@
+// What the agent asks for. Whoever carries an effect out answers with the event named here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "worker/core/task.h"
+
+namespace baton::worker {
+
+// -> TaskPrepared or TaskFailed
+struct Prepare {
+  Wanted task;  // with its spec
+};
+
+// -> TaskStarted and later TaskExited, or TaskFailed
+struct Start {
+  Wanted task;  // with its spec and peers
+};
+
+// (Re)write the task's deadline file.
+struct WriteDeadline {
+  TaskKey key;
+  int64_t deadline_ms = 0;
+  std::string reason;
+};
+
+// The stop was called off: the deadline file goes.
+struct RemoveDeadline {
+  TaskKey key;
+};
+
+// SIGTERM to each process of the task that catches it and was not sent it before.
+struct Terminate {
+  TaskKey key;
+};
+
+// SIGKILL to all its processes -> TaskExited. A preparation is given up -> TaskFailed.
+struct Kill {
+  TaskKey key;
+};
+
+// Drain the log, upload the last checkpoints and the outputs, until `deadline_ms` at the latest
+// (0: as long as it takes) -> TaskCollected. `upload` false: the scheduler has no use for them.
+// Sent again when the limit changes.
+struct Collect {
+  TaskKey key;
+  int64_t deadline_ms = 0;
+  bool upload = true;
+};
+
+// The task is over and told: its folder goes, its log once it is acknowledged.
+struct Forget {
+  TaskKey key;
+};
+
+// The local copy of a checkpoint goes: it is committed, or refused for the reason given.
+struct RemoveCheckpoint {
+  TaskKey key;
+  std::string name;
+  std::string refusal;  // empty: committed
+};
+
+struct SendHello {
+  uint64_t term_seen = 0;
+  std::vector<Report> tasks;
+  bool has_notice = false;
+  Notice notice;
+};
+
+struct SendReport {
+  Report report;
+};
+
+struct SendCheckpoint {
+  UploadedCheckpoint checkpoint;
+};
+
+struct SendNotice {
+  Notice notice;
+};
+
+// Renews the lease; with the steps that changed.
+struct SendHeartbeat {
+  std::vector<StepProgress> progress;
+};
+
+// The scheduler speaks for an older term: hang up and dial again.
+struct HangUp {
+  std::string reason;
+};
+
+// All is told, or the time is up: say goodbye and end.
+struct Finish {
+  std::string reason;
+};
+
+using Effect = std::variant<Prepare, Start, WriteDeadline, RemoveDeadline, Terminate, Kill, Collect,
+                            Forget, RemoveCheckpoint, SendHello, SendReport, SendCheckpoint,
+                            SendNotice, SendHeartbeat, HangUp, Finish>;
+
+}  // namespace baton::worker
