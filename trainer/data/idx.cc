@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<uint32_t>> ReadHeader(Reader& reader) {
 
 // Grows with what is really there: a damaged header must not reserve gigabytes.
 absl::Status ReadValues(Reader& reader, uint64_t size, std::vector<uint8_t>* values) {
-  constexpr uint64_t kPieceBytes = 16 << 20;
+  constexpr uint64_t kPieceBytes = 1 << 20;
   while (values->size() < size) {
     const size_t done = values->size();
     const auto piece = static_cast<size_t>(std::min<uint64_t>(kPieceBytes, size - done));
