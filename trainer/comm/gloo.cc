@@ -5,6 +5,7 @@
 #include <gloo/transport/tcp/device.h>
 #include <gloo/transport/unbound_buffer.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -80,10 +81,12 @@ class MeshStore : public gloo::rendezvous::Store {
   bool all_met_ = false;
 };
 
+// One buffer for all peers: a wait on it ends as soon as any of them fails.
 class GlooTransfer : public Transfer {
  public:
   GlooTransfer(gloo::Context& context, uint64_t id, const TransferPlan& plan)
-      : plan_(plan),
+      : context_(context),
+        plan_(plan),
         next_slot_(id << 40),
         send_(context.createUnboundBuffer(const_cast<void*>(plan.send), plan.send_bytes)),
         receive_(context.createUnboundBuffer(plan.receive, plan.receive_bytes)) {}
@@ -101,12 +104,30 @@ class GlooTransfer : public Transfer {
       for (size_t i = 0; i < plan_.receives.size(); ++i) receive_->waitRecv(Left(deadline));
       for (size_t i = 0; i < plan_.sends.size(); ++i) send_->waitSend(Left(deadline));
     } catch (const std::exception& error) {
-      return FromException(error, "exchange with the other ranks");
+      const absl::Status status = FromException(error, "exchange with the other ranks");
+      const std::string gone = absl::IsUnavailable(status) ? PeersGone() : "";
+      if (gone.empty()) return status;
+      return absl::UnavailableError(absl::StrCat(gone, " went away (", status.message(), ")"));
     }
     return absl::OkStatus();
   }
 
  private:
+  // "rank 1, rank 2". Gloo does not say whose connection broke, but refuses a receive on one that
+  // did.
+  std::string PeersGone() {
+    std::string gone;
+    for (const Message& m : plan_.receives) {
+      try {
+        probes_.push_back(context_.createUnboundBuffer(&probe_byte_, 1));
+        probes_.back()->recv(m.peer, next_slot_++);
+      } catch (const std::exception&) {
+        absl::StrAppend(&gone, gone.empty() ? "" : ", ", "rank ", m.peer);
+      }
+    }
+    return gone;
+  }
+
   // Zero would mean "no timeout" to Gloo.
   static std::chrono::milliseconds Left(SteadyClock::time_point deadline) {
     const auto left =
@@ -114,7 +135,10 @@ class GlooTransfer : public Transfer {
     return std::max(left, std::chrono::milliseconds(1));
   }
 
+  gloo::Context& context_;
   const TransferPlan plan_;
+  char probe_byte_ = 0;
+  std::vector<std::unique_ptr<gloo::transport::UnboundBuffer>> probes_;
   uint64_t next_slot_;  // one per run: a late message of an earlier run never matches
   const std::unique_ptr<gloo::transport::UnboundBuffer> send_;
   const std::unique_ptr<gloo::transport::UnboundBuffer> receive_;

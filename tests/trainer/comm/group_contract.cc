@@ -81,6 +81,7 @@ TEST_P(GroupContract, ARankThatLeavesFailsTheOthersAtOnce) {
     const absl::Status status = Barrier(*member, milliseconds(30000));
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
     EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(5000));
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("rank 1"));
   });
 }
 
