@@ -26,7 +26,8 @@ class Store {
   virtual absl::StatusOr<std::vector<std::string>> MissingChunks(
       const std::vector<std::string>& digests) = 0;
 
-  // Stores a chunk (`compressed` as CompressChunk made it). When it returns, the bytes are on disk.
+  // Stores a chunk (`compressed` as CompressChunk made it). Its bytes are on disk
+  // when it returns, its name when a manifest has been put after it.
   // InvalidArgument: they are not the chunk that `digest` names, nothing is stored.
   // ResourceExhausted: the disk is nearly full, try again later.
   virtual absl::Status PutChunk(const std::string& digest, absl::string_view compressed) = 0;

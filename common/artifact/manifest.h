@@ -41,7 +41,8 @@ absl::Status Validate(const Manifest& manifest);
 // The same manifest gives the same bytes. `manifest` is valid.
 std::string SerializeManifest(const Manifest& manifest);
 
-// A valid manifest or InvalidArgument, whatever the bytes.
+// A valid manifest or InvalidArgument, whatever the bytes. Only what SerializeManifest wrote is
+// one, so that a manifest has one name.
 absl::StatusOr<Manifest> ParseManifest(absl::string_view bytes);
 
 }  // namespace baton::artifact

@@ -17,7 +17,7 @@ struct Progress {
   int64_t files = 0;
   int64_t bytes_total = 0;   // raw bytes of all files
   int64_t bytes_done = 0;    // of these in place: sent, fetched or found there
-  int64_t chunks_total = 0;  // distinct ones
+  int64_t chunks_total = 0;  // an upload counts the same content once
   int64_t chunks_moved = 0;  // really sent or fetched
   int64_t bytes_moved = 0;   // their compressed bytes, what the line carried
 };

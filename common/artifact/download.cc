@@ -1,0 +1,194 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/artifact/chunk.h"
+#include "common/artifact/file.h"
+#include "common/artifact/manifest.h"
+#include "common/artifact/transfer.h"
+#include "common/atomic_file.h"
+#include "common/hash.h"
+#include "common/status.h"
+
+namespace baton::artifact {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Dirty bytes before a sync: more would stall the disk for others when the kernel writes them.
+constexpr int64_t kBytesPerSync = 8 << 20;
+
+class Downloader {
+ public:
+  Downloader(Store& store, Manifest manifest, std::string folder, const TransferOptions& options)
+      : store_(store),
+        manifest_(std::move(manifest)),
+        folder_(std::move(folder)),
+        tmp_(folder_ + ".tmp"),
+        options_(options) {}
+
+  absl::StatusOr<Progress> Run() {
+    std::error_code error;
+    if (fs::exists(fs::symlink_status(folder_, error))) {
+      return absl::AlreadyExistsError(absl::StrCat(folder_, " is there already; remove it first"));
+    }
+    progress_.bytes_total = TotalBytes(manifest_);
+    for (const ManifestFile& file : manifest_.files) {
+      progress_.chunks_total += static_cast<int64_t>(file.chunks.size());
+      NoteFolders(file.path);
+    }
+    BATON_RETURN_IF_ERROR(Prepare());
+    for (const ManifestFile& file : manifest_.files) {
+      BATON_RETURN_IF_ERROR(Fetch(file));
+      ++progress_.files;
+    }
+    BATON_RETURN_IF_ERROR(Publish());
+    return progress_;
+  }
+
+ private:
+  void NoteFolders(const std::string& path) {
+    for (size_t slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      folders_.insert(path.substr(0, slash));
+    }
+  }
+
+  std::string TmpPath(const std::string& path) const { return absl::StrCat(tmp_, "/", path); }
+
+  // Makes the folders, and removes from an earlier try what does not belong there.
+  absl::Status Prepare() {
+    std::set<std::string> files;
+    for (const ManifestFile& file : manifest_.files) files.insert(file.path);
+    std::error_code error;
+    if (fs::exists(fs::symlink_status(tmp_, error)) &&
+        !fs::is_directory(fs::symlink_status(tmp_))) {
+      fs::remove(tmp_, error);
+    }
+    std::vector<fs::path> strangers;
+    for (const auto& entry : fs::recursive_directory_iterator(tmp_, error)) {
+      const std::string path = entry.path().string().substr(tmp_.size() + 1);
+      const fs::file_status kind = entry.symlink_status(error);
+      const bool ours = fs::is_directory(kind) ? folders_.count(path) > 0
+                                               : fs::is_regular_file(kind) && files.count(path) > 0;
+      if (!ours) strangers.push_back(entry.path());
+    }
+    for (const fs::path& stranger : strangers) fs::remove_all(stranger, error);
+    fs::create_directories(tmp_, error);
+    for (const std::string& folder : folders_) {
+      if (!error) fs::create_directories(TmpPath(folder), error);
+    }
+    if (error) return ErrnoStatus(error.value(), absl::StrCat("create ", tmp_));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<File> OpenForWriting(const std::string& path) const {
+    constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+    File file(::open(path.c_str(), kFlags, 0600));
+    if (!file.is_open() && errno == EACCES) {
+      // An earlier try has finished a read-only file.
+      ::unlink(path.c_str());
+      file = File(::open(path.c_str(), kFlags, 0600));
+    }
+    if (!file.is_open()) return ErrnoStatus(errno, absl::StrCat("create ", path));
+    return file;
+  }
+
+  absl::Status Fetch(const ManifestFile& entry) {
+    const std::string path = TmpPath(entry.path);
+    BATON_ASSIGN_OR_RETURN(const File file, OpenForWriting(path));
+    int64_t offset = 0;
+    for (const std::string& digest : entry.chunks) {
+      if (options_.cancelled && options_.cancelled()) {
+        return absl::CancelledError("the download was cancelled; the next one takes it up");
+      }
+      const int64_t size = std::min<int64_t>(kChunkBytes, entry.size - offset);
+      BATON_RETURN_IF_ERROR(FetchChunk(file, path, digest, offset, size));
+      offset += size;
+      progress_.bytes_done += size;
+      if (options_.progress) options_.progress(progress_);
+    }
+    if (::ftruncate(file.fd(), static_cast<off_t>(entry.size)) != 0 ||
+        ::fchmod(file.fd(), entry.mode) != 0) {
+      return ErrnoStatus(errno, absl::StrCat("finish ", path));
+    }
+    if (::fsync(file.fd()) != 0) return ErrnoStatus(errno, absl::StrCat("sync ", path));
+    unsynced_bytes_ = 0;
+    return absl::OkStatus();
+  }
+
+  absl::Status FetchChunk(const File& file, const std::string& path, const std::string& digest,
+                          int64_t offset, int64_t size) {
+    BATON_ASSIGN_OR_RETURN(const std::string found,
+                           ReadAt(file, offset, static_cast<size_t>(size), path));
+    if (static_cast<int64_t>(found.size()) == size && Sha256Hex(found) == digest) {
+      return absl::OkStatus();
+    }
+    if (digest != last_digest_) {
+      BATON_ASSIGN_OR_RETURN(const std::string compressed, store_.GetChunk(digest));
+      BATON_ASSIGN_OR_RETURN(last_raw_, OpenChunk(digest, compressed));
+      last_digest_ = digest;
+      ++progress_.chunks_moved;
+      progress_.bytes_moved += static_cast<int64_t>(compressed.size());
+    }
+    if (static_cast<int64_t>(last_raw_.size()) != size) {
+      return absl::DataLossError(absl::StrCat("chunk ", digest, " of ", path, " has ",
+                                              last_raw_.size(), " bytes, not ", size));
+    }
+    BATON_RETURN_IF_ERROR(WriteAt(file, offset, last_raw_, path));
+    unsynced_bytes_ += size;
+    if (unsynced_bytes_ < kBytesPerSync) return absl::OkStatus();
+    unsynced_bytes_ = 0;
+    return SyncData(file, path);
+  }
+
+  absl::Status Publish() const {
+    for (const std::string& folder : folders_) BATON_RETURN_IF_ERROR(SyncFolder(TmpPath(folder)));
+    BATON_RETURN_IF_ERROR(SyncFolder(tmp_));
+    int result = ::renameat2(AT_FDCWD, tmp_.c_str(), AT_FDCWD, folder_.c_str(), RENAME_NOREPLACE);
+    // Some file systems know no flags; a plain rename then still refuses a folder with content.
+    if (result != 0 && errno == EINVAL) result = ::rename(tmp_.c_str(), folder_.c_str());
+    if (result != 0 && (errno == EEXIST || errno == ENOTEMPTY)) {
+      return absl::AlreadyExistsError(absl::StrCat(folder_, " appeared meanwhile"));
+    }
+    if (result != 0) return ErrnoStatus(errno, absl::StrCat("rename ", tmp_));
+    return SyncFolder(fs::path(folder_).parent_path().string());
+  }
+
+  Store& store_;
+  const Manifest manifest_;
+  const std::string folder_;
+  const std::string tmp_;
+  const TransferOptions& options_;
+  Progress progress_;
+  std::set<std::string> folders_;  // of all files, relative
+  int64_t unsynced_bytes_ = 0;
+  // The chunk fetched last: files of zeros are many times the same one.
+  std::string last_digest_;
+  std::string last_raw_;
+};
+
+}  // namespace
+
+absl::StatusOr<Progress> Download(Store& store, const std::string& manifest_digest,
+                                  const std::string& folder, const TransferOptions& options) {
+  BATON_ASSIGN_OR_RETURN(const std::string bytes, store.GetManifest(manifest_digest));
+  if (Sha256Hex(bytes) != manifest_digest) {
+    return absl::DataLossError(
+        absl::StrCat("manifest ", manifest_digest, " came with other bytes than its name says"));
+  }
+  BATON_ASSIGN_OR_RETURN(Manifest manifest, ParseManifest(bytes));
+  std::string target = folder;
+  while (target.size() > 1 && target.back() == '/') target.pop_back();
+  return Downloader(store, std::move(manifest), std::move(target), options).Run();
+}
+
+}  // namespace baton::artifact
