@@ -74,6 +74,7 @@ enum class JobState : uint8_t {
 // What becomes of a STOPPING job once its attempt has ended.
 enum class Intent : uint8_t { kNone, kFinish, kRequeue, kPause, kCancel, kBudget, kFail };
 
+// kLost: its node was lost, or it did not stop in time and was killed unheard.
 enum class TaskPhase : uint8_t { kPreparing, kPrepared, kRunning, kExited, kLost };
 
 // One rank of an attempt on one node.
@@ -145,14 +146,16 @@ struct Attempt {
   int32_t world_size = 0;
   std::vector<Task> tasks;  // by rank
   int64_t start_ms = 0;
-  int64_t start_deadline_ms = 0;     // all tasks prepared by then, or the gang gives all back
-  int64_t running_ms = 0;            // when the last of its programs had started; 0: not yet
-  int64_t end_ms = 0;                // 0: it lives
-  EndCause cause = EndCause::kNone;  // with end_ms and verdict_deadline_ms set: not decided yet
-  std::string detail;                // one sentence
-  int64_t failed_ms = 0;             // first failure or loss seen; 0: none
-  int64_t verdict_deadline_ms = 0;   // cause and retry are decided then; 0: decided
-  int64_t stop_deadline_ms = 0;      // tasks are being stopped, killed at this time; 0: no
+  int64_t start_deadline_ms = 0;  // all tasks prepared by then, or the gang gives all back
+  int64_t running_ms = 0;         // when the last of its programs had started; 0: not yet
+  int64_t end_ms = 0;             // 0: it lives
+  // The one it ended with; while it is being stopped, the one that it will end with unless all
+  // ranks succeed; kNone with end_ms set: the verdict is open.
+  EndCause cause = EndCause::kNone;
+  std::string detail;               // one sentence
+  int64_t failed_ms = 0;            // first failure or loss seen; 0: none
+  int64_t verdict_deadline_ms = 0;  // cause and retry are decided then; 0: decided
+  int64_t stop_deadline_ms = 0;     // tasks are being stopped, killed at this time; 0: no
   std::string stop_reason;
   std::string resume_name;  // checkpoint it started from; empty: from the start
   int64_t resume_step = 0;
@@ -176,6 +179,7 @@ struct JobHistory {
   int64_t cost_on_demand_usd_micro = 0;
   int64_t cost_remainder = 0;  // what the two lack, in 1 / kMoneyUnit micro-USD (core/ledger.h)
   int64_t cost_on_demand_remainder = 0;
+  int32_t retried_after = 0;  // newest attempt when a person last sent the job on again
   std::string device_kind;    // a native job that has finished a step goes on only there
   std::string output_digest;  // of rank 0's newest output
   bool operator==(const JobHistory&) const = default;

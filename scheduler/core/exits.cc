@@ -1,0 +1,99 @@
+#include "scheduler/core/exits.h"
+
+#include <algorithm>
+
+namespace baton::core {
+namespace {
+
+using state::Attempt;
+using state::EndCause;
+using state::JobHistory;
+using state::Task;
+using state::TaskPhase;
+
+bool IsOrdinary(int32_t exit_code) {
+  return exit_code > 0 && exit_code != kExitResumeMe && exit_code != kExitPeerLost;
+}
+
+// Calls `visit` for each failed start, newest first, until one ran. Those taken down by a notice or
+// a lost node before they ran say nothing and are passed over.
+template <typename Visit>
+void ForEachStartFailure(const JobHistory& history, const Visit& visit) {
+  for (auto a = history.attempts.rbegin(); a != history.attempts.rend(); ++a) {
+    if (a->number <= history.retried_after) return;
+    if (a->cause == EndCause::kStartFailed) {
+      visit(*a);
+    } else if (a->running_ms != 0) {
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+bool AllSucceeded(const Attempt& attempt) {
+  return std::all_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& task) {
+    return task.phase == TaskPhase::kExited && task.exit_code == 0;
+  });
+}
+
+bool CertainlyCrashed(const Attempt& attempt) {
+  const bool all_told =
+      std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
+                  [](const Task& task) { return task.phase == TaskPhase::kExited; });
+  return all_told && std::any_of(attempt.tasks.begin(), attempt.tasks.end(),
+                                 [](const Task& task) { return IsOrdinary(task.exit_code); });
+}
+
+EndCause CrashCause(const Attempt& attempt) {
+  bool peer_lost = false;
+  for (const Task& task : attempt.tasks) {
+    if (task.phase != TaskPhase::kExited || task.exit_code == 0) continue;
+    if (task.exit_code != kExitPeerLost) return EndCause::kCrashed;
+    peer_lost = true;
+  }
+  return peer_lost ? EndCause::kPeerLost : EndCause::kCrashed;
+}
+
+bool HasOpenVerdict(const state::Job& job) {
+  return job.history != nullptr &&
+         std::any_of(job.history->attempts.begin(), job.history->attempts.end(),
+                     [](const Attempt& a) { return a.verdict_deadline_ms != 0; });
+}
+
+int32_t OpenVerdicts(const JobHistory& history) {
+  int32_t open = 0;
+  for (const Attempt& attempt : history.attempts) open += attempt.verdict_deadline_ms != 0;
+  return open;
+}
+
+bool BlamesProgram(const Attempt& attempt) {
+  if (!attempt.bad_checkpoint.empty()) return false;
+  return std::none_of(attempt.tasks.begin(), attempt.tasks.end(),
+                      [](const Task& task) { return task.infrastructure; });
+}
+
+int32_t StartFailuresInARow(const JobHistory& history) {
+  int32_t failures = 0;
+  ForEachStartFailure(history, [&](const Attempt&) { ++failures; });
+  return failures;
+}
+
+std::set<state::NodeId> NodesOfStartFailures(const JobHistory& history) {
+  std::set<state::NodeId> nodes;
+  ForEachStartFailure(history, [&](const Attempt& attempt) {
+    for (const Task& task : attempt.tasks) {
+      if (task.infrastructure) nodes.insert(task.node);
+    }
+  });
+  return nodes;
+}
+
+int32_t RestoreFailures(const JobHistory& history, const std::string& name) {
+  if (name.empty()) return 0;
+  return static_cast<int32_t>(
+      std::count_if(history.attempts.begin(), history.attempts.end(),
+                    [&](const Attempt& a) { return a.bad_checkpoint == name; }));
+}
+
+}  // namespace baton::core

@@ -1,0 +1,41 @@
+// What the ends of an attempt's tasks say, and what a job's earlier attempts say of the next.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "scheduler/state/job.h"
+
+namespace baton::core {
+
+// Exit codes of the job contract.
+inline constexpr int32_t kExitResumeMe = 75;  // EX_TEMPFAIL: checkpointed, resume me
+inline constexpr int32_t kExitPeerLost = 76;
+// In place of a code: the end was not heard, or the program was never started.
+inline constexpr int32_t kExitUnknown = -1000;
+
+bool AllSucceeded(const state::Attempt& attempt);
+
+// True if no lost node can explain the end: every task's own worker has told its exit, and one of
+// them with a code that no death of a peer makes (not a signal, not 75, not 76).
+bool CertainlyCrashed(const state::Attempt& attempt);
+
+// kPeerLost if nothing but 76 was heard, else kCrashed.
+state::EndCause CrashCause(const state::Attempt& attempt);
+
+bool HasOpenVerdict(const state::Job& job);
+// Open verdicts since a person last asked for a retry.
+int32_t OpenVerdicts(const state::JobHistory& history);
+
+// A failed start that the program is to blame for, not the node, the time or the checkpoint.
+bool BlamesProgram(const state::Attempt& attempt);
+
+// The newest attempts that failed to start, up to the last one that ran or was taken down.
+int32_t StartFailuresInARow(const state::JobHistory& history);
+// Nodes to blame for those.
+std::set<state::NodeId> NodesOfStartFailures(const state::JobHistory& history);
+
+// How many of the job's attempts could not restore the checkpoint of that name.
+int32_t RestoreFailures(const state::JobHistory& history, const std::string& name);
+
+}  // namespace baton::core

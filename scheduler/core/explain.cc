@@ -1,0 +1,170 @@
+// Why a job is in its state, in words. For a queued one the same code that decides is asked.
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "scheduler/core/exits.h"
+#include "scheduler/core/machine.h"
+#include "scheduler/policy/backfill.h"
+#include "scheduler/state/job_state.h"
+
+namespace baton::core {
+namespace {
+
+using policy::WhyNot;
+using state::Attempt;
+using state::Job;
+using state::JobState;
+
+std::string Seconds(int64_t ms) {
+  return absl::StrCat(std::max<int64_t>(0, (ms + 999) / 1000), " s");
+}
+
+std::string RanksWords(const state::JobSpec& spec) {
+  const state::Resources& need = spec.resources;
+  std::string words = absl::StrFormat("%g free cores", need.cpus_milli / 1000.0);
+  if (need.memory_bytes > 0) {
+    absl::StrAppend(&words, absl::StrFormat(" and %.1f GiB of memory",
+                                            static_cast<double>(need.memory_bytes) / (1 << 30)));
+  }
+  if (need.gpus > 0) {
+    absl::StrAppend(&words, " and ", need.gpus, need.gpu_type.empty() ? "" : " ", need.gpu_type,
+                    need.gpus == 1 ? " GPU" : " GPUs");
+  }
+  if (spec.ranks_min == 1) return absl::StrCat("needs ", words);
+  return absl::StrCat("needs ", words, " for each of ", spec.ranks_min, " ranks");
+}
+
+std::string Words(WhyNot why, const Job& job, const state::Node& node) {
+  switch (why) {
+    case WhyNot::kNothing:
+      return "has room";
+    case WhyNot::kTooSmall:
+      return "is too small even when empty";
+    case WhyNot::kGpuType:
+      return job.spec->resources.gpu_type.empty()
+                 ? "has not the GPUs"
+                 : absl::StrCat("has not the ", job.spec->resources.gpu_type, " GPUs");
+    case WhyNot::kDown:
+      return "is lost";
+    case WhyNot::kDrained:
+      return "is drained";
+    case WhyNot::kNotice:
+      return absl::StrCat("has a notice (", node.notice.kind, ")");
+    case WhyNot::kCapacity:
+      return node.offer.spot ? "is spot, and on-demand is asked for"
+                             : "is on-demand, and spot is asked for";
+    case WhyNot::kLabel:
+      return "lacks a required label";
+    case WhyNot::kDeviceKind:
+      return absl::StrCat("is of another device kind than ", job.history->device_kind,
+                          ", on which the job has begun");
+    case WhyNot::kBusy:
+      return "is busy";
+    case WhyNot::kPromised:
+      return "is kept for a job earlier in the queue";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string Machine::PromiseWords(const state::JobId& job) const {
+  const auto held = promises_.find(job);
+  if (held == promises_.end() || held->second.empty()) return "";
+  std::vector<std::string> names;
+  for (const state::NodeId& id : held->second) {
+    if (names.size() < 4) names.push_back(NodeName(id));
+  }
+  const size_t others = held->second.size() - names.size();
+  return absl::StrCat("what gets free on ", absl::StrJoin(names, ", "),
+                      others > 0 ? absl::StrCat(" and ", others, " more nodes") : "",
+                      " is kept for it");
+}
+
+// One reason per node, equal ones together: "busy: spot-a, spot-b".
+std::string Machine::ExplainPlacement(const Job& job) const {
+  policy::Ask ask = AskOf(job);
+  for (const auto& [holder, nodes] : promises_) {
+    if (holder != job.id) ask.honoured.insert(holder);
+  }
+  constexpr size_t kNamedMax = 3;
+  std::map<std::string, std::pair<size_t, std::vector<std::string>>> by_reason;
+  int64_t fit = 0;
+  for (const auto& [id, room] : fleet_.rooms()) {
+    const WhyNot why = policy::WhyNotHere(room, ask);
+    fit += policy::RanksHere(room, ask, job.spec->ranks_max);
+    auto& [count, names] = by_reason[Words(why, job, *room.node)];
+    if (++count <= kNamedMax) names.push_back(NodeName(id));
+  }
+  std::vector<std::string> parts;
+  for (const auto& [reason, nodes] : by_reason) {
+    const size_t more = nodes.first - nodes.second.size();
+    parts.push_back(absl::StrCat(absl::StrJoin(nodes.second, ", "),
+                                 more > 0 ? absl::StrCat(" and ", more, " more") : "", " ",
+                                 reason));
+  }
+  std::string words = absl::StrCat(RanksWords(*job.spec), "; ", fit, " would fit now");
+  if (fit >= job.spec->ranks_min && job.spec->ranks_min > 1) {
+    absl::StrAppend(&words,
+                    ", but not on nodes that reach each other: a gang of several machines needs a "
+                    "data address on each that is not loopback",
+                    job.spec->shards > 0 ? ", and one device kind" : "");
+  }
+  return absl::StrCat(words, ": ", absl::StrJoin(parts, "; "));
+}
+
+std::string Machine::ExplainQueued(const Job& job) const {
+  const int64_t held_ms = HeldBackUntil(job);
+  if (held_ms > now_ms_) {
+    const bool verdict = OpenVerdicts(*job.history) > job.retries_left;
+    return verdict ? absl::StrCat("waits ", Seconds(held_ms - now_ms_),
+                                  " to learn whether a node was lost: without that, the last "
+                                  "failure has used up its retries")
+                   : absl::StrCat(
+                         "waits ", Seconds(held_ms - now_ms_),
+                         " before it is tried again; last: ", job.history->attempts.back().detail);
+  }
+  if (state_.nodes.empty()) return "no node has joined yet";
+  policy::Ask ask = AskOf(job);
+  if (!policy::Place(fleet_, ask).has_value()) {
+    const std::string kept = PromiseWords(job.id);
+    return absl::StrCat(ExplainPlacement(job), kept.empty() ? "" : "; ", kept);
+  }
+  for (const auto& [holder, nodes] : promises_) {
+    if (holder != job.id) ask.honoured.insert(holder);
+  }
+  if (!policy::Place(fleet_, ask).has_value()) return ExplainPlacement(job);
+  return "its turn comes as soon as the jobs before it have been started";
+}
+
+std::string Machine::Explain(const state::JobId& id, int64_t) const {
+  const auto it = state_.jobs.find(id);
+  if (it == state_.jobs.end()) return absl::StrCat("no job ", id, " is known");
+  const Job& job = it->second;
+  const Attempt* attempt = job.LiveAttempt();
+  switch (job.state) {
+    case JobState::kHeld:
+      return job.reason.empty() ? "held" : job.reason;
+    case JobState::kQueued:
+      return ExplainQueued(job);
+    case JobState::kStarting:
+      return absl::StrCat("attempt ", attempt->number, " is being prepared on ",
+                          NodeNames(*attempt));
+    case JobState::kRunning:
+    case JobState::kRescaling:
+      return absl::StrCat("attempt ", attempt->number, " runs on ", NodeNames(*attempt));
+    case JobState::kStopping:
+      return absl::StrCat("attempt ", attempt->number, " is being stopped: ", attempt->stop_reason);
+    case JobState::kSucceeded:
+      return "all ranks exited with code 0";
+    case JobState::kFailed:
+    case JobState::kCancelled:
+      return job.reason;
+  }
+  return "";
+}
+
+}  // namespace baton::core

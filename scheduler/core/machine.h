@@ -1,0 +1,180 @@
+// The state machine behind Core: the state, the indexes over it and one handler per event, each
+// family in its own file. Internal to scheduler/core.
+//
+// A handler checks first and changes nothing when it refuses. All changes go through the few
+// mutators below, which keep indexes, ledgers and the lists of changed records in step.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "scheduler/core/deadlines.h"
+#include "scheduler/core/queue.h"
+#include "scheduler/core/step.h"
+#include "scheduler/policy/fleet.h"
+#include "scheduler/policy/placement.h"
+#include "scheduler/state/state.h"
+
+namespace baton::core {
+
+// Why and until when an attempt is to stop.
+struct StopOrder {
+  state::Intent intent = state::Intent::kRequeue;
+  state::EndCause cause = state::EndCause::kNone;  // kNone: as the exits say
+  int64_t deadline_ms = 0;
+  std::string reason;
+};
+
+class Machine {
+ public:
+  explicit Machine(state::State initial);
+
+  // step.cc
+  Outputs Step(const state::Event& event, int64_t now_ms);
+  int64_t NextDeadline() const;
+  const state::State& state() const { return state_; }
+
+  // wanted.cc
+  std::vector<state::WantedTask> Wanted(const state::NodeId& node) const;
+
+  // explain.cc
+  std::string Explain(const state::JobId& job, int64_t now_ms) const;
+
+  // accounts.cc
+  state::Phases PhasesAt(const state::Job& job, int64_t now_ms) const;
+  Core::Cost CostAt(const state::Job& job, int64_t now_ms) const;
+
+ private:
+  // One handler per event; the status is the answer.
+  absl::Status On(const state::SchedulerStarted& event);
+  absl::Status On(const state::JobsSubmitted& event);
+  absl::Status On(const state::JobCancelled& event);
+  absl::Status On(const state::JobRetried& event);
+  absl::Status On(const state::NodeJoined& event);
+  absl::Status On(const state::NodeLost& event);
+  absl::Status On(const state::NodeDrained& event);
+  absl::Status On(const state::NodeUndrained& event);
+  absl::Status On(const state::NodeNoticed& event);
+  absl::Status On(const state::NoticeWithdrawn& event);
+  absl::Status On(const state::TaskReported& event);
+  absl::Status On(const state::CheckpointUploaded& event);
+  absl::Status On(const state::TimerFired& event);
+
+  // job_events.cc
+  absl::Status CheckSubmit(const state::JobsSubmitted& event) const;
+  absl::Status CouldEverRun(const state::JobSpec& spec) const;
+
+  // task_events.cc: the report of a task of a live attempt.
+  void Apply(const state::TaskReported& report, state::Job* job, state::Task* task);
+  void RecordProgress(const state::TaskReported& report, state::Job* job, state::Task* task);
+  void OnRunning(state::Job* job);
+  void OnExited(const state::TaskReported& report, state::Job* job, state::Task* task);
+  void OnStartFailed(const state::TaskReported& report, state::Job* job, state::Task* task);
+  void CloseRecovery(state::Job* job, int64_t step_ms);
+
+  // node_events.cc
+  void LoseNode(state::Node* node, const std::string& cause,
+                const std::vector<state::LastHeard>& heard);
+  void AdoptTasks(const state::NodeJoined& event, bool same_incarnation);
+  void Join(const state::NodeJoined& event);
+  void OnTasksLost(state::Job* job, const std::string& why);
+  void SettleVerdicts(const state::Node& node, state::EndCause cause);
+  void VacateNode(const state::Node& node, int64_t deadline_ms, const std::string& reason);
+  void SetNotice(state::Node* node, const state::Notice& notice);
+
+  // checkpoint_events.cc
+  absl::Status CheckCheckpoint(const state::CheckpointUploaded& event,
+                               const std::vector<state::Checkpoint>& committed, bool* known) const;
+  void Retain(state::Job* job);
+  void DropCheckpoint(state::Job* job, const std::string& name);
+
+  // attempt.cc: the life of an attempt.
+  void Begin(state::Job* job, const policy::Placement& placement);
+  void SayPlaced(const state::Job& job, int64_t undone);
+  void Stop(state::Job* job, const StopOrder& order);
+  void StopPeers(state::Job* job, const std::string& why);
+  void EndTask(state::Job* job, state::Task* task, state::TaskPhase phase, int64_t end_ms);
+  void LoseTask(state::Job* job, state::Task* task, const std::string& why);
+  void KillTasks(state::Job* job, const std::string& why);
+  void FinishIfOver(state::Job* job);
+
+  // verdict.cc: what an ended attempt means for its job.
+  void Finish(state::Job* job);
+  void EndCrashed(state::Job* job);
+  void EndStartFailed(state::Job* job);
+  void CloseVerdict(state::Job* job, state::Attempt* attempt, state::EndCause cause);
+  void CloseDueVerdicts(state::Job* job);
+  void Requeue(state::Job* job);
+  void CloseQueueTime(state::Job* job);
+  void ReleaseIfReady(state::Job* job);
+  void End(state::Job* job, state::JobState how, const std::string& reason);
+
+  // timers.cc
+  int64_t DeadlineOf(const state::Job& job) const;
+  int64_t Effective(int64_t deadline_ms) const;
+  void OnDue(state::Job* job);
+  int64_t HeldBackUntil(const state::Job& job) const;
+  void OnStartDeadline(state::Job* job);
+  int64_t TimeLimitAt(const state::Job& job) const;
+
+  // schedule.cc: the pass that starts what can start.
+  void Pass();
+  policy::Ask AskOf(const state::Job& job) const;
+  bool StartFirst(std::set<const JobClass*>* passed_over);
+  std::set<state::JobId> HonouredBefore(const policy::QueueRank& rank, const state::Job& job);
+  bool KeepPromise(const state::Job& head, const std::set<state::JobId>& others);
+  void ReleasePromises(const state::JobId& job);
+  int64_t ReservedStart(const state::JobId& head) const;
+
+  // explain.cc
+  std::string ExplainQueued(const state::Job& job) const;
+  std::string ExplainPlacement(const state::Job& job) const;
+  std::string PromiseWords(const state::JobId& job) const;
+
+  // mutators.cc
+  state::JobHistory& HistoryOf(state::Job* job);
+  void Move(state::Job* job, state::JobState to);
+  void Enqueue(state::Job* job);
+  void Dequeue(state::Job* job);
+  void ChargeUsage(const state::JobSpec& spec, int32_t ranks, int sign);
+  void MarkJob(const state::Job& job);
+  void MarkNode(const state::Node& node);
+  // Its wanted set is to be sent at the end of the step.
+  void Touch(const state::NodeId& node);
+  void TouchAll(const state::Attempt& attempt);
+  void Say(const state::Job& job, absl::string_view code, std::string text);
+  std::string NodeName(const state::NodeId& node) const;
+  std::string NodeNames(const state::Attempt& attempt) const;
+  state::WantedTask WantedOf(const state::Job& job, const state::Attempt& attempt,
+                             const state::Task& task) const;
+  void IndexLive(const state::Job& job);
+
+  state::State state_;
+
+  // Derived from the state.
+  policy::Fleet fleet_;
+  Queue queue_;
+  Deadlines deadlines_;
+  std::map<state::NodeId, std::set<std::pair<state::JobId, int32_t>>> tasks_on_;  // job, rank
+  std::set<state::JobId> undecided_;  // jobs with an attempt whose verdict is open
+  std::map<state::JobId, std::set<state::NodeId>> promises_;  // by whom they were made to
+  bool pass_cut_short_ = false;  // more could start now: a step starts only so many
+
+  // Of nodes that were up before the scheduler's last start and have not been heard of since.
+  std::set<state::NodeId> unconfirmed_;
+  int64_t recovered_ms_ = 0;  // the last thing that the recovered state knows of
+
+  // Of the step in progress.
+  int64_t now_ms_ = 0;
+  Outputs out_;
+  std::set<state::JobId> dirty_jobs_;
+  std::set<state::NodeId> dirty_nodes_;
+  std::set<state::NodeId> touched_;
+};
+
+}  // namespace baton::core

@@ -1,0 +1,92 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/check.h"
+#include "scheduler/core/machine.h"
+#include "scheduler/policy/queue_order.h"
+#include "scheduler/state/job_state.h"
+
+namespace baton::core {
+
+using state::Attempt;
+using state::Job;
+using state::JobState;
+using state::Node;
+using state::NodeId;
+
+state::JobHistory& Machine::HistoryOf(Job* job) {
+  if (job->history == nullptr) {
+    job->history = std::make_unique<state::JobHistory>();
+    job->history->phases_until_ms = job->submit_ms;
+  }
+  return *job->history;
+}
+
+void Machine::Move(Job* job, JobState to) {
+  BATON_CHECK(state::LegalMove(job->state, to),
+              absl::StrCat(job->id, ": ", state::Name(job->state), " -> ", state::Name(to)));
+  job->state = to;
+  job->state_since_ms = now_ms_;
+  MarkJob(*job);
+}
+
+void Machine::Enqueue(Job* job) {
+  MarkJob(*job);
+  if (HeldBackUntil(*job) <= now_ms_) queue_.Add(job);
+}
+
+void Machine::Dequeue(Job* job) {
+  queue_.Remove(job);
+  ReleasePromises(job->id);
+}
+
+void Machine::ChargeUsage(const state::JobSpec& spec, int32_t ranks, int sign) {
+  state::ProjectUsage& account = state_.counters.usage[spec.project];
+  account = policy::Accrue(account, queue_.Running(spec.project), now_ms_);
+  queue_.AddRunning(spec.project, sign * policy::DominantDemand(spec.resources, ranks));
+  if (account.usage == 0 && queue_.Running(spec.project) == 0) {
+    state_.counters.usage.erase(spec.project);
+  }
+  out_.counters_dirty = true;
+}
+
+void Machine::MarkJob(const Job& job) { dirty_jobs_.insert(job.id); }
+
+void Machine::MarkNode(const Node& node) { dirty_nodes_.insert(node.offer.id); }
+
+void Machine::Touch(const NodeId& node) { touched_.insert(node); }
+
+void Machine::TouchAll(const Attempt& attempt) {
+  for (const state::Task& task : attempt.tasks) Touch(task.node);
+}
+
+void Machine::Say(const Job& job, absl::string_view code, std::string text) {
+  const bool started = job.history != nullptr && !job.history->attempts.empty();
+  out_.notes.push_back({.job = job.id,
+                        .at_ms = now_ms_,
+                        .attempt = started ? job.history->attempts.back().number : 0,
+                        .code = std::string(code),
+                        .text = std::move(text)});
+}
+
+std::string Machine::NodeName(const NodeId& node) const {
+  const auto it = state_.nodes.find(node);
+  if (it == state_.nodes.end() || it->second.offer.name.empty()) return node;
+  return it->second.offer.name;
+}
+
+std::string Machine::NodeNames(const Attempt& attempt) const {
+  std::vector<std::string> names;
+  for (const state::Task& task : attempt.tasks) {
+    const std::string name = NodeName(task.node);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  constexpr size_t kNamesMax = 8;
+  if (names.size() <= kNamesMax) return absl::StrJoin(names, ", ");
+  const size_t others = names.size() - kNamesMax;
+  names.resize(kNamesMax);
+  return absl::StrCat(absl::StrJoin(names, ", "), " and ", others, " more");
+}
+
+}  // namespace baton::core

@@ -1,0 +1,171 @@
+// The pass: starts what can start, in queue order. A job whose gang does not fit keeps its place
+// and is promised rooms; a later one may run in front of it only beside these promises.
+#include <algorithm>
+
+#include "scheduler/core/exits.h"
+#include "scheduler/core/machine.h"
+#include "scheduler/policy/backfill.h"
+#include "scheduler/policy/capacity.h"
+
+namespace baton::core {
+namespace {
+
+using state::Job;
+using state::JobId;
+using state::NodeId;
+
+// A commit is small enough for etcd (100 puts): a pass that could start more is cut short, and goes
+// on as soon as the timer comes, which is at once.
+constexpr int kStartsPerStep = 24;
+
+// How many waiting heads are looked at for the one of each device class that holds promises.
+constexpr int kHeadsLookedAt = 64;
+
+std::string DeviceClass(const state::JobSpec& spec) {
+  return spec.resources.gpus > 0 ? "gpu:" + spec.resources.gpu_type : "cpu";
+}
+
+}  // namespace
+
+void Machine::Pass() {
+  pass_cut_short_ = false;
+  std::set<const JobClass*> passed_over;
+  for (int starts = 0; queue_.AnyRunnable();) {
+    if (starts == kStartsPerStep) {
+      pass_cut_short_ = true;
+      return;
+    }
+    if (!StartFirst(&passed_over)) return;
+    ++starts;
+  }
+}
+
+// Starts the first job in queue order that can be placed; false: there is none.
+bool Machine::StartFirst(std::set<const JobClass*>* passed_over) {
+  Queue::Walk walk(queue_, state_.counters, now_ms_, Queue::Walk::Over::kRunnable);
+  while (JobClass* job_class = walk.Next()) {
+    if (passed_over->count(job_class) != 0) continue;
+    Job& job = state_.jobs.at(job_class->Head()->id);
+    policy::Ask ask = AskOf(job);
+    std::optional<policy::Placement> placement = policy::Place(fleet_, ask);
+    if (!placement.has_value()) {
+      queue_.Block(job_class);
+      continue;
+    }
+    ask.honoured = HonouredBefore(walk.rank(), job);
+    if (!ask.honoured.empty()) placement = policy::Place(fleet_, ask);
+    if (!placement.has_value()) {
+      passed_over->insert(job_class);
+      continue;
+    }
+    Begin(&job, *placement);
+    return true;
+  }
+  return false;
+}
+
+policy::Ask Machine::AskOf(const Job& job) const {
+  policy::Ask ask;
+  ask.job = job.id;
+  ask.spec = job.spec;
+  if (job.history == nullptr) return ask;
+  ask.device_kind = job.history->device_kind;
+  ask.avoid = NodesOfStartFailures(*job.history);
+  ask.on_demand_first = policy::PrefersOnDemand(job.spec->capacity, job.history.get());
+  return ask;
+}
+
+// The first waiting job of each device class that is earlier in the queue than `rank`, if the fleet
+// can hold it at all: makes sure that it holds promises, and names it unless `job` is sure to end
+// before it can start.
+std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const Job& job) {
+  std::set<JobId> honoured;
+  std::set<JobId> heads;
+  std::set<std::string> seen;
+  Queue::Walk walk(queue_, state_.counters, now_ms_, Queue::Walk::Over::kAll);
+  for (int i = 0; i < kHeadsLookedAt; ++i) {
+    const JobClass* job_class = walk.Next();
+    if (job_class == nullptr || !policy::Before(walk.rank(), rank)) break;
+    if (seen.count(DeviceClass(*job_class->spec)) != 0) continue;
+    const Job& head = *job_class->Head();
+    if (!KeepPromise(head, heads)) continue;
+    seen.insert(DeviceClass(*job_class->spec));
+    heads.insert(head.id);
+    const int64_t limit_ms = job.spec->time_limit_ms;
+    const int64_t longest_ms =
+        limit_ms + 2 * state_.config.start_deadline_ms + state_.config.cancel_grace_ms;
+    const bool ends_before = limit_ms > 0 && ReservedStart(head.id) != Deadlines::kNever &&
+                             now_ms_ + longest_ms <= ReservedStart(head.id);
+    if (!ends_before) honoured.insert(head.id);
+  }
+  // Whoever was head before and is none now gives its promises back.
+  std::vector<JobId> former;
+  for (const auto& [holder, nodes] : promises_) {
+    const auto at = state_.jobs.find(holder);
+    const bool behind = at != state_.jobs.end() && heads.count(holder) == 0 &&
+                        seen.count(DeviceClass(*at->second.spec)) != 0;
+    if (behind) former.push_back(holder);
+  }
+  for (const JobId& holder : former) ReleasePromises(holder);
+  return honoured;
+}
+
+// Keeps the promises to the head as they are, if they still can be kept, or makes new ones.
+bool Machine::KeepPromise(const Job& head, const std::set<JobId>& others) {
+  const auto held = promises_.find(head.id);
+  if (held != promises_.end()) {
+    const bool good = std::all_of(held->second.begin(), held->second.end(), [&](const NodeId& id) {
+      return state_.nodes.at(id).TakesWork();
+    });
+    if (good) return true;
+    ReleasePromises(head.id);
+  }
+  policy::Ask ask = AskOf(head);
+  ask.honoured = others;
+  const std::vector<policy::Promise> promises = policy::ChoosePromises(fleet_, ask);
+  if (promises.empty()) return false;
+  std::vector<std::string> names;
+  for (const policy::Promise& promise : promises) {
+    state::Node& node = state_.nodes.at(promise.node);
+    if (!node.promised_to.empty()) promises_[node.promised_to].erase(promise.node);
+    node.promised_to = head.id;
+    node.promised_ranks = promise.ranks;
+    promises_[head.id].insert(promise.node);
+    fleet_.SetPromise(promise.node, head.spec);
+    MarkNode(node);
+  }
+  Say(head, "promised", PromiseWords(head.id));
+  return true;
+}
+
+void Machine::ReleasePromises(const JobId& job) {
+  const auto held = promises_.find(job);
+  if (held == promises_.end()) return;
+  for (const NodeId& id : held->second) {
+    state::Node& node = state_.nodes.at(id);
+    node.promised_to.clear();
+    node.promised_ranks = 0;
+    fleet_.SetPromise(id, nullptr);
+    MarkNode(node);
+  }
+  promises_.erase(held);
+}
+
+// When all that runs on the promised nodes has ended by its time limit; kNever: not known.
+int64_t Machine::ReservedStart(const JobId& head) const {
+  int64_t start_ms = now_ms_;
+  const auto held = promises_.find(head);
+  if (held == promises_.end()) return Deadlines::kNever;
+  for (const NodeId& id : held->second) {
+    const auto tasks = tasks_on_.find(id);
+    if (tasks == tasks_on_.end()) continue;
+    for (const auto& [job_id, rank] : tasks->second) {
+      const int64_t at_ms = TimeLimitAt(state_.jobs.at(job_id));
+      if (at_ms == Deadlines::kNever) return Deadlines::kNever;
+      start_ms = std::max(start_ms, at_ms);
+    }
+  }
+  return start_ms;
+}
+
+}  // namespace baton::core

@@ -1,0 +1,185 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/core/exits.h"
+#include "scheduler/core/fence.h"
+#include "scheduler/core/ledger.h"
+#include "scheduler/core/machine.h"
+
+namespace baton::core {
+
+using state::Attempt;
+using state::Job;
+using state::JobState;
+using state::Task;
+using state::TaskPhase;
+using state::TaskReported;
+using state::TaskStage;
+
+absl::Status Machine::On(const TaskReported& report) {
+  // Acknowledged in any case: a refused report would be refused again, and the wanted set tells the
+  // worker what it should have instead.
+  out_.effects.push_back(
+      state::AckReport{.node = report.node, .task = report.task, .stage = report.stage});
+  auto fenced = Fence(state_, report.task, report.node, report.incarnation);
+  if (!fenced.ok()) {
+    Touch(report.node);
+    return fenced.status();
+  }
+  Apply(report, fenced->job, fenced->task);
+  return absl::OkStatus();
+}
+
+void Machine::Apply(const TaskReported& report, Job* job, Task* task) {
+  if (task->phase == TaskPhase::kExited) return;
+  Attempt& attempt = *job->LiveAttempt();
+  RecordProgress(report, job, task);
+  const bool placed = !report.address.empty() &&
+                      (task->phase == TaskPhase::kPreparing || task->phase == TaskPhase::kPrepared);
+  if (placed && (report.address != task->address || report.port != task->port)) {
+    task->address = report.address;
+    task->port = report.port;
+    MarkJob(*job);
+    // Ranks that were told the old address already are told the new one.
+    if (task->phase == TaskPhase::kPrepared) TouchAll(attempt);
+  }
+  switch (report.stage) {
+    case TaskStage::kPrepared: {
+      if (task->phase != TaskPhase::kPreparing) return;
+      task->phase = TaskPhase::kPrepared;
+      MarkJob(*job);
+      const bool all = std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
+                                   [](const Task& t) { return t.phase != TaskPhase::kPreparing; });
+      if (!all) return;
+      // From here on the programs have as long again to start.
+      attempt.start_deadline_ms = now_ms_ + state_.config.start_deadline_ms;
+      TouchAll(attempt);
+      return;
+    }
+    case TaskStage::kRunning:
+    case TaskStage::kFirstStep:
+      if (task->phase == TaskPhase::kRunning) return;
+      task->phase = TaskPhase::kRunning;
+      MarkJob(*job);
+      attempt.running_ms =
+          std::max(attempt.running_ms, std::clamp(report.at_ms, attempt.start_ms, now_ms_));
+      OnRunning(job);
+      return;
+    case TaskStage::kExited:
+      OnExited(report, job, task);
+      return;
+    case TaskStage::kFailed:
+      OnStartFailed(report, job, task);
+      return;
+  }
+}
+
+void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
+  const Attempt& attempt = *job->LiveAttempt();
+  const auto clamp = [&](int64_t at_ms) { return std::clamp(at_ms, attempt.start_ms, now_ms_); };
+  const Task before = *task;
+  const int64_t span_ms = now_ms_ - attempt.start_ms;
+  task->setup_ms = std::clamp(report.setup_ms, task->setup_ms, std::max(task->setup_ms, span_ms));
+  task->restore_ms =
+      std::clamp(report.restore_ms, task->restore_ms, std::max(task->restore_ms, span_ms));
+  task->save_ms = std::clamp(report.save_ms, task->save_ms, std::max(task->save_ms, span_ms));
+  if (report.last_step > task->last_step) {
+    task->last_step = report.last_step;
+    task->last_step_ms = clamp(report.last_step_ms != 0 ? report.last_step_ms : report.at_ms);
+  }
+  if (report.first_step > 0 && task->first_step == 0) {
+    task->first_step = report.first_step;
+    const bool timed = report.first_step_ms != 0;
+    task->first_step_ms = clamp(timed ? report.first_step_ms : report.at_ms);
+    task->last_step = std::max(task->last_step, task->first_step);
+    task->last_step_ms = std::max(task->last_step_ms, task->first_step_ms);
+    state::JobHistory& history = *job->history;
+    if (job->spec->shards > 0 && history.device_kind.empty()) {
+      history.device_kind = state_.nodes.at(task->node).offer.device_kind;
+    }
+    CloseRecovery(job, task->first_step_ms);
+  }
+  if (!report.output_digest.empty()) {
+    task->output_digest = report.output_digest;
+    if (task->rank == 0) job->history->output_digest = report.output_digest;
+  }
+  if (!report.error.empty()) task->error = report.error;
+  if (!(before == *task)) MarkJob(*job);
+}
+
+void Machine::CloseRecovery(Job* job, int64_t step_ms) {
+  state::JobHistory& history = *job->history;
+  if (history.pending_loss_ms == 0) return;
+  constexpr size_t kRecoveriesKept = 1000;
+  const int64_t took_ms = std::max<int64_t>(0, step_ms - history.pending_loss_ms);
+  if (history.recoveries_ms.size() == kRecoveriesKept) {
+    history.recoveries_ms.erase(history.recoveries_ms.begin());
+  }
+  history.recoveries_ms.push_back(took_ms);
+  history.pending_loss_ms = 0;
+  Say(*job, "recovered", absl::StrCat("next step ", took_ms, " ms after the loss"));
+  MarkJob(*job);
+}
+
+void Machine::OnRunning(Job* job) {
+  Attempt& attempt = *job->LiveAttempt();
+  const bool all = std::all_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& t) {
+    return t.phase == TaskPhase::kRunning || t.phase == TaskPhase::kExited;
+  });
+  if (!all || job->state != JobState::kStarting) return;
+  Move(job, JobState::kRunning);
+  Say(*job, "started",
+      absl::StrCat("attempt ", attempt.number, " runs ", attempt.world_size,
+                   attempt.world_size == 1 ? " rank" : " ranks"));
+  // No step of a command may ever be heard of: that it runs again is all there is to wait for.
+  if (job->spec->shards == 0) CloseRecovery(job, attempt.running_ms);
+}
+
+void Machine::OnExited(const TaskReported& report, Job* job, Task* task) {
+  Attempt& attempt = *job->LiveAttempt();
+  const int64_t at_ms = std::clamp(report.at_ms, attempt.start_ms, now_ms_);
+  if (task->phase != TaskPhase::kRunning) {
+    // It has run, though nobody has heard of it before its end.
+    const int64_t since_ms = attempt.start_ms + task->setup_ms + task->restore_ms;
+    attempt.running_ms = std::max(attempt.running_ms, std::min(since_ms, at_ms));
+  }
+  task->exit_code = report.exit_code;
+  task->infrastructure = report.infrastructure;
+  EndTask(job, task, TaskPhase::kExited, at_ms);
+  OnRunning(job);
+  if (report.exit_code != 0 && attempt.stop_deadline_ms == 0) {
+    if (attempt.failed_ms == 0) attempt.failed_ms = at_ms;
+    if (attempt.detail.empty()) {
+      attempt.detail =
+          absl::StrCat("rank ", task->rank, " on ", NodeName(task->node),
+                       report.exit_code < 0 ? " was killed by signal " : " exited with code ",
+                       std::abs(report.exit_code), report.error.empty() ? "" : ": ", report.error);
+    }
+    Say(*job, "exited", attempt.detail);
+  }
+  if (attempt.failed_ms != 0) {
+    StopPeers(job, "a peer was lost");
+  } else {
+    FinishIfOver(job);
+  }
+}
+
+void Machine::OnStartFailed(const TaskReported& report, Job* job, Task* task) {
+  Attempt& attempt = *job->LiveAttempt();
+  const int64_t at_ms = std::clamp(report.at_ms, attempt.start_ms, now_ms_);
+  task->infrastructure = report.infrastructure;
+  task->exit_code = kExitUnknown;
+  if (task->error.empty()) task->error = "could not be started, for a reason not told";
+  EndTask(job, task, TaskPhase::kExited, at_ms);
+  if (attempt.cause == state::EndCause::kNone) {
+    attempt.cause = state::EndCause::kStartFailed;
+    if (attempt.failed_ms == 0) attempt.failed_ms = at_ms;
+    attempt.bad_checkpoint = report.bad_checkpoint;
+    attempt.detail = absl::StrCat("rank ", task->rank, " could not be started on ",
+                                  NodeName(task->node), ": ", task->error);
+    Say(*job, "start-failed", attempt.detail);
+  }
+  StopPeers(job, "a peer could not be started");
+}
+
+}  // namespace baton::core

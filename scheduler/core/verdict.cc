@@ -1,0 +1,177 @@
+// What the end of an attempt means for its job: the verdict. A crash of the program costs a retry,
+// the loss of a node does not, and the one often looks like the other at first: see DESIGN.md.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "scheduler/core/exits.h"
+#include "scheduler/core/ledger.h"
+#include "scheduler/core/machine.h"
+#include "scheduler/state/job_state.h"
+
+namespace baton::core {
+
+using state::Attempt;
+using state::EndCause;
+using state::Intent;
+using state::Job;
+using state::JobState;
+using state::Task;
+
+void Machine::Finish(Job* job) {
+  Attempt& attempt = *job->LiveAttempt();
+  state::JobHistory& history = *job->history;
+  if (job->state != JobState::kStopping) Move(job, JobState::kStopping);
+  const Progress progress = ProgressOf(attempt);
+  attempt.end_ms = now_ms_;
+  attempt.phases = SplitAttempt(*job->spec, attempt, now_ms_);
+  history.phases.setup_ms += attempt.phases.setup_ms;
+  history.phases.restore_ms += attempt.phases.restore_ms;
+  history.phases.train_ms += attempt.phases.train_ms;
+  history.phases.save_ms += attempt.phases.save_ms;
+  history.phases_until_ms = now_ms_;
+  ChargeUsage(*job->spec, attempt.world_size, -1);
+  MarkJob(*job);
+  const bool may_succeed = job->intent != Intent::kCancel && job->intent != Intent::kFail;
+  if (may_succeed && AllSucceeded(attempt)) {
+    attempt.cause = EndCause::kSucceeded;
+    attempt.detail = "all ranks exited with code 0";
+    history.pending_loss_ms = 0;
+    Say(*job, "succeeded", attempt.detail);
+    End(job, JobState::kSucceeded, "");
+    return;
+  }
+  if (history.pending_loss_ms == 0) {
+    history.pending_loss_ms = progress.last_step_ms != 0 ? progress.last_step_ms
+                              : attempt.failed_ms != 0   ? attempt.failed_ms
+                                                         : now_ms_;
+  }
+  switch (attempt.cause) {
+    case EndCause::kCancelled:
+      End(job, JobState::kCancelled, attempt.detail);
+      return;
+    case EndCause::kTimeLimit:
+      End(job, JobState::kFailed, attempt.detail);
+      return;
+    case EndCause::kPreempted:
+    case EndCause::kNodeLost:
+      ++history.preemptions;
+      Say(*job, Name(attempt.cause), attempt.detail);
+      Requeue(job);
+      return;
+    case EndCause::kStartFailed:
+      EndStartFailed(job);
+      return;
+    default:
+      EndCrashed(job);
+      return;
+  }
+}
+
+void Machine::EndCrashed(Job* job) {
+  Attempt& attempt = job->history->attempts.back();
+  if (CertainlyCrashed(attempt)) {
+    CloseVerdict(job, &attempt, EndCause::kCrashed);
+    return;
+  }
+  attempt.verdict_deadline_ms =
+      attempt.failed_ms + state_.config.lease_ms + state_.config.verdict_margin_ms;
+  undecided_.insert(job->id);
+  Requeue(job);
+  Say(*job, "verdict-open",
+      absl::StrCat("whether a node was lost is known within ",
+                   (attempt.verdict_deadline_ms - now_ms_ + 999) / 1000,
+                   " s; until then no retry is counted"));
+}
+
+void Machine::EndStartFailed(Job* job) {
+  Attempt& attempt = job->history->attempts.back();
+  const std::string detail = attempt.detail;
+  if (RestoreFailures(*job->history, attempt.bad_checkpoint) >= 2) {
+    DropCheckpoint(job, attempt.bad_checkpoint);
+  }
+  if (StartFailuresInARow(*job->history) >= state_.config.start_failures_max) {
+    const std::string reason =
+        absl::StrCat("could not be started ", state_.config.start_failures_max,
+                     " times in a row; last: ", detail);
+    Say(*job, "failed", reason);
+    End(job, JobState::kFailed, reason);
+    return;
+  }
+  if (!BlamesProgram(attempt)) {
+    Requeue(job);
+    return;
+  }
+  if (job->retries_left == 0) {
+    Say(*job, "failed", detail);
+    End(job, JobState::kFailed, detail);
+    return;
+  }
+  --job->retries_left;
+  Requeue(job);
+}
+
+// Also decides over an attempt that has just ended, without ever having been open.
+void Machine::CloseVerdict(Job* job, Attempt* attempt, EndCause cause) {
+  attempt->verdict_deadline_ms = 0;
+  attempt->cause = cause == EndCause::kCrashed ? CrashCause(*attempt) : cause;
+  MarkJob(*job);
+  if (!HasOpenVerdict(*job)) undecided_.erase(job->id);
+  if (state::IsEnded(job->state)) return;
+  const std::string which = absl::StrCat("attempt ", attempt->number, ": ");
+  if (cause != EndCause::kCrashed) {
+    ++job->history->preemptions;
+    Say(*job, Name(cause),
+        absl::StrCat(which, "a node of it went down, which explains its end (", attempt->detail,
+                     "); no retry is counted"));
+    ReleaseIfReady(job);
+    return;
+  }
+  // Progress since then has refilled the retries, and is worth more than the crash before it.
+  const auto& checkpoints = job->history->checkpoints;
+  const bool forgiven = !checkpoints.empty() && checkpoints.back().attempt > attempt->number;
+  if (!forgiven && job->retries_left == 0) {
+    const std::string reason =
+        absl::StrCat("attempt ", attempt->number, ": ", attempt->detail, "; no retries are left");
+    Say(*job, "failed", reason);
+    if (job->state == JobState::kQueued) {
+      Dequeue(job);
+      CloseQueueTime(job);
+    }
+    End(job, JobState::kFailed, reason);
+    return;
+  }
+  if (!forgiven) --job->retries_left;
+  Say(*job, Name(attempt->cause),
+      absl::StrCat(which, attempt->detail, "; ", job->retries_left, " retries left"));
+  if (job->state == JobState::kStopping) Requeue(job);
+  ReleaseIfReady(job);
+}
+
+void Machine::Requeue(Job* job) {
+  job->intent = Intent::kNone;
+  Move(job, JobState::kQueued);
+  Enqueue(job);
+}
+
+void Machine::End(Job* job, JobState how, const std::string& reason) {
+  Move(job, how);
+  job->intent = Intent::kNone;
+  job->end_ms = now_ms_;
+  job->reason = reason;
+}
+
+void Machine::CloseQueueTime(Job* job) {
+  if (job->history == nullptr) return;
+  state::JobHistory& history = *job->history;
+  const int64_t waited_ms = now_ms_ - history.phases_until_ms;
+  (job->state == JobState::kHeld ? history.phases.idle_ms : history.phases.queue_ms) += waited_ms;
+  history.phases_until_ms = now_ms_;
+}
+
+void Machine::ReleaseIfReady(Job* job) {
+  if (job->state != JobState::kQueued || HeldBackUntil(*job) > now_ms_) return;
+  if (!queue_.Contains(job)) queue_.Add(job);
+}
+
+}  // namespace baton::core

@@ -1,0 +1,77 @@
+#include <algorithm>
+
+#include "scheduler/core/machine.h"
+
+namespace baton::core {
+namespace {
+
+using state::Attempt;
+using state::Goal;
+using state::Task;
+using state::TaskPhase;
+
+// A gang runs once all its ranks have prepared; a single rank has nobody to wait for.
+Goal GoalOf(const Attempt& attempt) {
+  if (attempt.stop_deadline_ms != 0) return Goal::kStop;
+  const bool go = attempt.world_size == 1 ||
+                  std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
+                              [](const Task& task) { return task.phase != TaskPhase::kPreparing; });
+  return go ? Goal::kRun : Goal::kPrepare;
+}
+
+// Places of the task among those of its node, and of its node among the gang's.
+void SetPlaces(const Attempt& attempt, const Task& task, state::WantedTask* wanted) {
+  const state::NodeId* previous = nullptr;
+  for (const Task& other : attempt.tasks) {
+    if (previous == nullptr || other.node != *previous) ++wanted->nodes;
+    previous = &other.node;
+    if (other.node == task.node) {
+      ++wanted->local_world_size;
+      wanted->local_rank += other.rank < task.rank;
+    }
+    if (other.rank == task.rank) wanted->node_rank = wanted->nodes - 1;
+  }
+}
+
+}  // namespace
+
+state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attempt,
+                                    const Task& task) const {
+  state::WantedTask wanted;
+  wanted.task = {
+      .job = job.id, .attempt = attempt.number, .rank = task.rank, .token = attempt.token};
+  wanted.goal = GoalOf(attempt);
+  wanted.spec = job.spec;
+  wanted.world_size = attempt.world_size;
+  SetPlaces(attempt, task, &wanted);
+  wanted.gpus = task.gpus;
+  wanted.generation = attempt.generation;
+  if (wanted.goal == Goal::kRun) {
+    for (const Task& peer : attempt.tasks) {
+      wanted.peers.push_back({.rank = peer.rank,
+                              .node = NodeName(peer.node),
+                              .address = peer.address,
+                              .port = peer.port});
+    }
+  }
+  wanted.resume_name = attempt.resume_name;
+  wanted.resume_step = attempt.resume_step;
+  wanted.resume_digest = attempt.resume_digest;
+  wanted.stop_deadline_ms = attempt.stop_deadline_ms;
+  wanted.stop_reason = attempt.stop_reason;
+  return wanted;
+}
+
+std::vector<state::WantedTask> Machine::Wanted(const state::NodeId& node) const {
+  std::vector<state::WantedTask> tasks;
+  const auto on = tasks_on_.find(node);
+  if (on == tasks_on_.end()) return tasks;
+  for (const auto& [job_id, rank] : on->second) {
+    const state::Job& job = state_.jobs.at(job_id);
+    const Attempt& attempt = *job.LiveAttempt();
+    tasks.push_back(WantedOf(job, attempt, attempt.tasks[static_cast<size_t>(rank)]));
+  }
+  return tasks;
+}
+
+}  // namespace baton::core

@@ -1,0 +1,76 @@
+#include "scheduler/policy/backfill.h"
+
+#include <algorithm>
+#include <map>
+
+namespace baton::policy {
+namespace {
+
+struct Candidate {
+  const NodeRoom* room = nullptr;
+  int32_t fit_empty = 0;
+  bool free_now = false;
+};
+
+bool CouldHold(const NodeRoom& room, const Ask& ask) {
+  switch (WhyNotHere(room, ask)) {
+    case WhyNot::kNothing:
+    case WhyNot::kBusy:
+      break;
+    default:
+      return false;
+  }
+  const state::JobId& other = room.node->promised_to;
+  return other.empty() || other == ask.job || ask.honoured.count(other) == 0;
+}
+
+std::vector<Promise> Fill(std::vector<Candidate> nodes, int32_t ranks) {
+  std::stable_sort(nodes.begin(), nodes.end(), [](const Candidate& a, const Candidate& b) {
+    if (a.free_now != b.free_now) return a.free_now;
+    return Preference()(a.room, b.room);
+  });
+  std::vector<Promise> promises(nodes.size());
+  int32_t left = ranks;
+  bool progress = true;
+  while (left > 0 && progress) {
+    progress = false;
+    for (size_t i = 0; i < nodes.size() && left > 0; ++i) {
+      if (promises[i].ranks == nodes[i].fit_empty) continue;
+      promises[i].node = nodes[i].room->node->offer.id;
+      ++promises[i].ranks;
+      --left;
+      progress = true;
+    }
+  }
+  if (left > 0) return {};
+  std::erase_if(promises, [](const Promise& p) { return p.ranks == 0; });
+  return promises;
+}
+
+}  // namespace
+
+std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
+  std::map<std::string, std::vector<Candidate>> groups;
+  const int32_t ranks = ask.spec->ranks_min;
+  for (const auto& [id, room] : fleet.rooms()) {
+    if (!CouldHold(room, ask)) continue;
+    const state::Resources& need = ask.spec->resources;
+    const Candidate candidate = {.room = &room,
+                                 .fit_empty = RanksThatFitEmpty(room.node->offer, need, ranks),
+                                 .free_now = RanksThatFit(room, need, 1) > 0};
+    if (ranks == 1) {
+      groups[""].push_back(candidate);
+      continue;
+    }
+    for (const std::string& name : GangGroups(fleet, room.node->offer, *ask.spec)) {
+      groups[name].push_back(candidate);
+    }
+  }
+  for (auto& [name, nodes] : groups) {
+    std::vector<Promise> promises = Fill(std::move(nodes), ranks);
+    if (!promises.empty()) return promises;
+  }
+  return {};
+}
+
+}  // namespace baton::policy

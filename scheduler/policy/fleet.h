@@ -1,0 +1,78 @@
+// What is free on each node, in the order in which placement prefers nodes. An index over
+// state::Node records: kept up to date by the core, rebuilt from the state after a restart.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/state/job.h"
+#include "scheduler/state/node.h"
+
+namespace baton::policy {
+
+// One node and what of it is not taken.
+struct NodeRoom {
+  const state::Node* node = nullptr;
+  int64_t cpus_milli = 0;
+  int64_t memory_bytes = 0;
+  int64_t disk_bytes = 0;
+  std::vector<int32_t> gpus;  // indices that are free, rising
+  // Of the job that the node is promised to (state::Node); null: none.
+  std::shared_ptr<const state::JobSpec> promised_spec;
+};
+
+// How many ranks fit, what is asked for by one rank being `need`: into what is free now, or into
+// the whole empty node. At most `limit`.
+int32_t RanksThatFit(const NodeRoom& room, const state::Resources& need, int32_t limit);
+int32_t RanksThatFitEmpty(const state::NodeOffer& offer, const state::Resources& need,
+                          int32_t limit);
+
+// The indices, lowest first, that `ranks` ranks get; the room must hold them.
+std::vector<int32_t> PickGpus(const NodeRoom& room, const state::Resources& need, int32_t ranks);
+
+// The address that ranks on other machines can reach; empty: only loopback.
+std::string ReachableAddress(const state::NodeOffer& offer);
+
+// Cheaper first, then by id.
+struct Preference {
+  bool operator()(const NodeRoom* a, const NodeRoom* b) const;
+};
+
+class Fleet {
+ public:
+  // Nodes that take work and have a core left.
+  using Open = std::set<const NodeRoom*, Preference>;
+
+  // The node must outlive its place here and may not change but between Remove and Add.
+  void Add(const state::Node* node);
+  void Remove(const state::NodeId& node);
+
+  // Room taken by, or given back by, one task; `gpus` are its indices.
+  void Take(const state::NodeId& node, const state::Resources& need,
+            const std::vector<int32_t>& gpus);
+  void Give(const state::NodeId& node, const state::Resources& need,
+            const std::vector<int32_t>& gpus);
+
+  // To be called after TakesWork() or the promise of the node changed. Null: no promise.
+  void Refresh(const state::NodeId& node);
+  void SetPromise(const state::NodeId& node, std::shared_ptr<const state::JobSpec> spec);
+
+  const NodeRoom* Find(const state::NodeId& node) const;
+  const Open& open() const { return open_; }
+  const std::map<state::NodeId, NodeRoom>& rooms() const { return rooms_; }
+  // Machines with a node that only its own machine can reach: its ranks meet by loopback.
+  bool HasLoopbackOnly(const std::string& host_id) const;
+
+ private:
+  void Place(NodeRoom& room);
+
+  std::map<state::NodeId, NodeRoom> rooms_;
+  Open open_;
+  std::map<std::string, int> loopback_only_;  // by host id: nodes
+};
+
+}  // namespace baton::policy

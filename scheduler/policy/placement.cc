@@ -1,0 +1,179 @@
+#include "scheduler/policy/placement.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/policy/capacity.h"
+#include "scheduler/policy/rescale.h"
+
+namespace baton::policy {
+namespace {
+
+struct Member {
+  const NodeRoom* room = nullptr;
+  int32_t fit = 0;
+};
+
+struct Group {
+  std::vector<Member> members;  // best first
+  int64_t ranks = 0;
+};
+
+WorldRange RangeOf(const state::JobSpec& spec) {
+  return {.ranks_min = spec.ranks_min, .ranks_max = spec.ranks_max, .shards = spec.shards};
+}
+
+bool HasLabels(const state::NodeOffer& offer, const std::vector<state::Label>& require) {
+  return std::all_of(require.begin(), require.end(), [&](const state::Label& label) {
+    return std::find(offer.labels.begin(), offer.labels.end(), label) != offer.labels.end();
+  });
+}
+
+bool Allowed(const NodeRoom& room, const Ask& ask) {
+  const state::NodeOffer& offer = room.node->offer;
+  return CapacityAllows(ask.spec->capacity, offer) &&
+         (ask.device_kind.empty() || offer.device_kind == ask.device_kind) &&
+         HasLabels(offer, ask.spec->require);
+}
+
+// What is left when the room promised to an earlier job is set aside.
+int32_t RanksBesidePromise(const NodeRoom& room, const Ask& ask, int32_t limit) {
+  const state::Node& node = *room.node;
+  const bool promised = room.promised_spec != nullptr && node.promised_to != ask.job &&
+                        ask.honoured.count(node.promised_to) != 0;
+  if (!promised) return RanksThatFit(room, ask.spec->resources, limit);
+  const state::Resources& kept = room.promised_spec->resources;
+  NodeRoom left = room;
+  left.cpus_milli -= int64_t{kept.cpus_milli} * node.promised_ranks;
+  left.memory_bytes -= kept.memory_bytes * node.promised_ranks;
+  left.disk_bytes -= kept.disk_bytes * node.promised_ranks;
+  if (kept.gpus > 0) {
+    const int32_t held = RanksThatFit(room, kept, node.promised_ranks);
+    for (const int32_t gpu : PickGpus(room, kept, held)) {
+      left.gpus.erase(std::find(left.gpus.begin(), left.gpus.end(), gpu));
+    }
+  }
+  return RanksThatFit(left, ask.spec->resources, limit);
+}
+
+// Visits the open nodes, best first, until `visit` returns false.
+template <typename Visit>
+void ForEachInOrder(const Fleet& fleet, const Ask& ask, const Visit& visit) {
+  for (const bool avoided : {false, true}) {
+    if (avoided && ask.avoid.empty()) return;
+    for (const bool spot : {false, true}) {
+      if (spot && !ask.on_demand_first) break;
+      for (const NodeRoom* room : fleet.open()) {
+        if ((ask.avoid.count(room->node->offer.id) != 0) != avoided) continue;
+        if (ask.on_demand_first && room->node->offer.spot != spot) continue;
+        if (!visit(*room)) return;
+      }
+    }
+  }
+}
+
+// One rank on each of the best nodes, then a second round, and so on.
+Placement Spread(const Group& group, int32_t world_size, const state::Resources& need) {
+  std::vector<int32_t> counts(group.members.size(), 0);
+  int32_t placed = 0;
+  while (placed < world_size) {
+    for (size_t i = 0; i < group.members.size() && placed < world_size; ++i) {
+      if (counts[i] == group.members[i].fit) continue;
+      ++counts[i];
+      ++placed;
+    }
+  }
+  Placement placement;
+  for (size_t i = 0; i < group.members.size(); ++i) {
+    if (counts[i] == 0) continue;
+    const NodeRoom& room = *group.members[i].room;
+    const std::vector<int32_t> gpus = PickGpus(room, need, counts[i]);
+    for (int32_t k = 0; k < counts[i]; ++k) {
+      const auto from = gpus.begin() + k * need.gpus;
+      placement.ranks.push_back({room.node->offer.id, {from, from + need.gpus}});
+    }
+  }
+  return placement;
+}
+
+const Group* Best(const std::map<std::string, Group>& groups, const WorldRange& range) {
+  const Group* best = nullptr;
+  int32_t best_size = 0;
+  for (const auto& [name, group] : groups) {
+    const auto reachable = static_cast<int32_t>(std::min<int64_t>(group.ranks, range.ranks_max));
+    const int32_t size = ChooseWorldSize(range, reachable);
+    if (size == 0) continue;
+    if (best != nullptr && StepLength(range, size) >= StepLength(range, best_size)) continue;
+    best = &group;
+    best_size = size;
+  }
+  return best;
+}
+
+}  // namespace
+
+std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
+                                    const state::JobSpec& spec) {
+  const std::string kind = spec.shards > 0 ? offer.device_kind : "";
+  std::vector<std::string> groups;
+  const bool reachable = !ReachableAddress(offer).empty();
+  if (reachable) groups.push_back(absl::StrCat("any/", kind));
+  if (!reachable || fleet.HasLoopbackOnly(offer.host_id)) {
+    const std::string& host = offer.host_id.empty() ? offer.id : offer.host_id;
+    groups.push_back(absl::StrCat("host/", host, "/", kind));
+  }
+  return groups;
+}
+
+WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
+  const state::Node& node = *room.node;
+  const state::Resources& need = ask.spec->resources;
+  if (RanksThatFitEmpty(node.offer, need, 1) == 0) {
+    state::Resources without_gpus = need;
+    without_gpus.gpus = 0;
+    return RanksThatFitEmpty(node.offer, without_gpus, 1) == 0 ? WhyNot::kTooSmall
+                                                               : WhyNot::kGpuType;
+  }
+  if (!node.up) return WhyNot::kDown;
+  if (node.drained) return WhyNot::kDrained;
+  if (node.has_notice) return WhyNot::kNotice;
+  if (!CapacityAllows(ask.spec->capacity, node.offer)) return WhyNot::kCapacity;
+  if (!HasLabels(node.offer, ask.spec->require)) return WhyNot::kLabel;
+  if (!Allowed(room, ask)) return WhyNot::kDeviceKind;
+  if (RanksThatFit(room, need, 1) == 0) return WhyNot::kBusy;
+  if (RanksBesidePromise(room, ask, 1) == 0) return WhyNot::kPromised;
+  return WhyNot::kNothing;
+}
+
+int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit) {
+  if (!room.node->TakesWork() || !Allowed(room, ask)) return 0;
+  return RanksBesidePromise(room, ask, limit);
+}
+
+std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
+  const WorldRange range = RangeOf(*ask.spec);
+  std::map<std::string, Group> groups;
+  ForEachInOrder(fleet, ask, [&](const NodeRoom& room) {
+    const int32_t fit = RanksHere(room, ask, range.ranks_max);
+    if (fit == 0) return true;
+    if (range.ranks_max == 1) {
+      groups[""] = {.members = {{&room, 1}}, .ranks = 1};
+      return false;
+    }
+    bool more = true;
+    for (const std::string& name : GangGroups(fleet, room.node->offer, *ask.spec)) {
+      Group& group = groups[name];
+      group.members.push_back({&room, fit});
+      group.ranks += fit;
+      more = more && group.members.size() < static_cast<size_t>(range.ranks_max);
+    }
+    return more;
+  });
+  const Group* group = Best(groups, range);
+  if (group == nullptr) return std::nullopt;
+  const auto reachable = static_cast<int32_t>(std::min<int64_t>(group->ranks, range.ranks_max));
+  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->resources);
+}
+
+}  // namespace baton::policy

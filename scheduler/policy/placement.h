@@ -1,0 +1,64 @@
+// Where an attempt's ranks go: all of them, any number in the job's range, together or none.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/policy/fleet.h"
+#include "scheduler/state/job.h"
+
+namespace baton::policy {
+
+// What a job needs of the fleet now.
+struct Ask {
+  state::JobId job;
+  std::shared_ptr<const state::JobSpec> spec;
+  std::string device_kind;          // empty: any
+  std::set<state::NodeId> avoid;    // a start failed there: only if there is no other way
+  bool on_demand_first = false;     // capacity.h
+  std::set<state::JobId> honoured;  // promises to these jobs are left alone
+};
+
+struct RankPlace {
+  state::NodeId node;
+  std::vector<int32_t> gpus;
+};
+
+struct Placement {
+  std::vector<RankPlace> ranks;  // ranks of one node are neighbours
+};
+
+// Why a node can't take a single rank of a job; the first that applies.
+enum class WhyNot : uint8_t {
+  kNothing,   // it can
+  kTooSmall,  // even empty
+  kGpuType,   // no GPU of that type or memory
+  kDown,
+  kDrained,
+  kNotice,
+  kCapacity,  // spot where on-demand is asked for, or the reverse
+  kLabel,
+  kDeviceKind,  // the job has begun on another kind of device
+  kBusy,
+  kPromised,  // free, but kept for a job that is earlier in the queue
+};
+WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask);
+
+// Ranks that fit on the node now, all constraints but `avoid` considered; at most `limit`.
+int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit);
+
+// Prefers, in this order: the world size that ChooseWorldSize picks; one rank per node over several
+// (a rank per machine is fastest); nodes that are not to be avoided; cheaper nodes; lower ids. A
+// gang of several nodes only among nodes that reach each other (a non-loopback address each, or one
+// machine) and, for a native job, of one device kind. nullopt: not now.
+std::optional<Placement> Place(const Fleet& fleet, const Ask& ask);
+
+// Nodes that can form one gang, by name of the group; a node may be in several.
+std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
+                                    const state::JobSpec& spec);
+
+}  // namespace baton::policy
