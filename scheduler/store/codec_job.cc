@@ -226,7 +226,8 @@ static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
 static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   const auto& [attempts, checkpoints, phases, phases_until_ms, preemptions, steps_lost,
                recoveries_ms, pending_loss_ms, cost_usd_micro, cost_on_demand_usd_micro,
-               cost_remainder, cost_on_demand_remainder, device_kind, output_digest] = value;
+               cost_remainder, cost_on_demand_remainder, retried_after, device_kind,
+               output_digest] = value;
   ToRepeated(attempts, record->mutable_attempts());
   ToRepeated(checkpoints, record->mutable_checkpoints());
   ToRecord(phases, record->mutable_phases());
@@ -239,6 +240,7 @@ static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   record->set_cost_on_demand_usd_micro(cost_on_demand_usd_micro);
   record->set_cost_remainder(cost_remainder);
   record->set_cost_on_demand_remainder(cost_on_demand_remainder);
+  record->set_retried_after(retried_after);
   record->set_device_kind(device_kind);
   record->set_output_digest(output_digest);
 }
@@ -256,6 +258,7 @@ static absl::Status FromRecord(const JobHistory& record, state::JobHistory* valu
   value->cost_on_demand_usd_micro = record.cost_on_demand_usd_micro();
   value->cost_remainder = record.cost_remainder();
   value->cost_on_demand_remainder = record.cost_on_demand_remainder();
+  value->retried_after = record.retried_after();
   value->device_kind = record.device_kind();
   value->output_digest = record.output_digest();
   return absl::OkStatus();

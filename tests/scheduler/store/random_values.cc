@@ -116,6 +116,7 @@ state::JobHistory RandomValues::History() {
   history.cost_on_demand_usd_micro = I64();
   history.cost_remainder = I64();
   history.cost_on_demand_remainder = I64();
+  history.retried_after = I32();
   history.device_kind = Text();
   history.output_digest = Text();
   return history;
