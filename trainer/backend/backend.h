@@ -89,7 +89,7 @@ class Backend {
   // "cpu", "reference".
   virtual std::string name() const = 0;
   // All that the bits of a result depend on besides the arguments: library and version,
-  // instruction set. Ranks of a gang must agree on it.
+  // instruction set, sizes of caches. Ranks of a gang must agree on it.
   virtual std::string identity() const = 0;
   virtual absl::StatusOr<std::unique_ptr<Stream>> CreateStream() = 0;
 };

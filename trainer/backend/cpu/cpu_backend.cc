@@ -1,5 +1,7 @@
 #include "trainer/backend/cpu/cpu_backend.h"
 
+#include <unistd.h>
+
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -81,12 +83,16 @@ class CpuStream : public Stream {
   Staging download_, logits_;
 };
 
-// "cpu onednn 2.6.3 isa 0x7f": the value of dnnl::cpu_isa names the instruction set in use, after
-// DNNL_MAX_CPU_ISA.
+// "cpu onednn 2.6.3 isa 0xe7 caches 32768/1048576". The isa is dnnl::cpu_isa as in use, after
+// DNNL_MAX_CPU_ISA. The sizes of a core's own caches are here since oneDNN cuts its loops to them,
+// and where a sum is cut decides how it is rounded; the shared cache's size, which virtual machines
+// of one type report differently, is not.
 std::string Identity() {
   const dnnl_version_t* version = dnnl_version();
   return absl::StrCat("cpu onednn ", version->major, ".", version->minor, ".", version->patch,
-                      " isa 0x", absl::Hex(static_cast<int>(dnnl::get_effective_cpu_isa())));
+                      " isa 0x", absl::Hex(static_cast<int>(dnnl::get_effective_cpu_isa())),
+                      " caches ", sysconf(_SC_LEVEL1_DCACHE_SIZE), "/",
+                      sysconf(_SC_LEVEL2_CACHE_SIZE));
 }
 
 class CpuBackend : public Backend {

@@ -56,8 +56,8 @@ class Weighted : public Operation {
  private:
   // The backward primitives are made when they are first needed: evaluation does without.
   struct Plan {
-    Plan(WeightedDescs d, const typename Traits::Shape& shape, Context& context)
-        : descs(std::move(d)),
+    Plan(const WeightedDescs& d, const typename Traits::Shape& shape, Context& context)
+        : descs(d),
           forward(typename Traits::Forward::primitive_desc(Traits::ForwardDesc(shape, descs),
                                                            AttributesWith(shape.activation),
                                                            context.engine)) {}
