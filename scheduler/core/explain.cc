@@ -137,7 +137,7 @@ std::string Machine::ExplainQueued(const Job& job) const {
     if (holder != job.id) ask.honoured.insert(holder);
   }
   if (!policy::Place(fleet_, ask).has_value()) return ExplainPlacement(job);
-  return "its turn comes as soon as the jobs before it have been started";
+  return kItsTurnIsNext;
 }
 
 std::string Machine::Explain(const state::JobId& id, int64_t) const {

@@ -20,6 +20,11 @@ using Outputs = state::Outputs;
 // events could lead to other decisions, other words included: a replay then reports them as such.
 inline constexpr char kVersion[] = "1";
 
+// Explain's answer for a queued job that nothing but the jobs before it keeps from starting: a pass
+// is due.
+inline constexpr char kItsTurnIsNext[] =
+    "its turn comes as soon as the jobs before it have started";
+
 // State with its derived indexes (queue order, free capacity, deadlines), which are rebuilt from
 // the state by the constructor: recovery is "load, construct, apply SchedulerStarted".
 class Core {

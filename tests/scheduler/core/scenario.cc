@@ -60,7 +60,12 @@ std::string Signed(const std::string& key, const Words& words) {
 
 }  // namespace
 
-Scenario::Scenario() : core_(std::make_unique<Core>(state::State())) {}
+Scenario::Scenario() { Start(state::State()); }
+
+void Scenario::Start(state::State state) {
+  core_ = std::make_unique<Core>(std::move(state));
+  checker_ = std::make_unique<InvariantChecker>(*core_);
+}
 
 state::JobId Scenario::IdOf(const std::string& name) const { return "id-" + name; }
 
@@ -73,7 +78,7 @@ std::string Scenario::Run(const std::string& line) {
     state::State fresh;
     fresh.config.lease_ms = words.Millis("lease", fresh.config.lease_ms);
     fresh.config.start_deadline_ms = words.Millis("start", fresh.config.start_deadline_ms);
-    core_ = std::make_unique<Core>(std::move(fresh));
+    Start(std::move(fresh));
     return "";
   }
   if (c == "node") return Node(words);
@@ -282,10 +287,17 @@ std::string Scenario::Advance(int64_t by_ms) {
 }
 
 std::string Scenario::Restart() {
-  core_ = std::make_unique<Core>(CopyOf(core_->state()));
+  Start(CopyOf(core_->state()));
   return Apply(state::SchedulerStarted{++term_});
 }
 
-std::string Scenario::Apply(const state::Event& event) { return Told(core_->Step(event, now_ms_)); }
+std::string Scenario::Apply(const state::Event& event) {
+  const Outputs outputs = core_->Step(event, now_ms_);
+  std::string wrong = checker_->AfterStep(*core_, event, outputs, now_ms_);
+  if (wrong.empty()) wrong = checker_->Everything(*core_, now_ms_);
+  return absl::StrCat(Told(outputs), wrong.empty() ? "" : "BROKEN INVARIANT: ", wrong,
+                      wrong.empty() ? "" : "
+");
+}
 
 }  // namespace baton::core

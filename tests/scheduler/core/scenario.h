@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/core/invariants.h"
 #include "scheduler/core/step.h"
 
 namespace baton::core {
@@ -41,6 +42,7 @@ class Scenario {
   std::string ShowJob(const std::string& name) const;
   std::string Ledger(const std::string& name) const;
   std::string Restart();
+  void Start(state::State state);
 
   std::string Node(const Words& words);
   std::string Submit(const Words& words);
@@ -54,6 +56,7 @@ class Scenario {
   std::string NameOf(const state::JobId& id) const;
 
   std::unique_ptr<Core> core_;
+  std::unique_ptr<InvariantChecker> checker_;
   static constexpr int64_t kStartMs = 1'000'000;
   int64_t now_ms_ = kStartMs;
   uint64_t term_ = 0;
