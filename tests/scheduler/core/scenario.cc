@@ -296,8 +296,7 @@ std::string Scenario::Apply(const state::Event& event) {
   std::string wrong = checker_->AfterStep(*core_, event, outputs, now_ms_);
   if (wrong.empty()) wrong = checker_->Everything(*core_, now_ms_);
   return absl::StrCat(Told(outputs), wrong.empty() ? "" : "BROKEN INVARIANT: ", wrong,
-                      wrong.empty() ? "" : "
-");
+                      wrong.empty() ? "" : "\n");
 }
 
 }  // namespace baton::core
