@@ -73,7 +73,8 @@ class Agent {
   int64_t NextWake(Now now) const;
 
   const std::map<TaskKey, AgentTask>& tasks() const { return tasks_; }
-  uint64_t term() const { return term_; }
+  // A scheduler has answered this session's hello.
+  bool connected() const { return welcome_; }
 
  private:
   // agent.cc: the link

@@ -146,7 +146,7 @@ void Agent::FinishIfDone(Now now) {
   if (!shutdown_.has_value() || finished_) return;
   if (!tasks_.empty() && now.unix_ms < shutdown_->deadline_ms) return;
   finished_ = true;
-  Emit(Finish{shutdown_->reason});
+  Emit(Finish{shutdown_->reason, shutdown_->deadline_ms});
 }
 
 int64_t Agent::NextWake(Now now) const {

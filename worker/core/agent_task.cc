@@ -69,6 +69,7 @@ void Agent::On(const TaskProgressed& progressed, Now now) {
   if (report.first_step != 0) return;
   // Steps are looked at ten times a second: the first one seen need not be the first one done.
   report.first_step = std::min(progress.step, std::max<int64_t>(task->wanted.resume.step, 0) + 1);
+  report.first_step_ms = progress.at_ms;
   if (task->phase == Phase::kRunning) Tell(*task, Stage::kFirstStep, now.unix_ms);
 }
 

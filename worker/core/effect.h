@@ -95,6 +95,7 @@ struct HangUp {
 // All is told, or the time is up: say goodbye and end.
 struct Finish {
   std::string reason;
+  int64_t deadline_ms = 0;
 };
 
 using Effect = std::variant<Prepare, Start, WriteDeadline, RemoveDeadline, Terminate, Kill, Collect,

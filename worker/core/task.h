@@ -78,6 +78,7 @@ struct Report {
   int32_t exit_code = 0;  // -N: killed by signal N
   std::string error;
   int64_t first_step = 0;
+  int64_t first_step_ms = 0;  // when it was finished
   int64_t last_step = 0;
   int64_t last_step_ms = 0;
   int64_t setup_ms = 0;

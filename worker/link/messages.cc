@@ -99,6 +99,7 @@ v1::TaskReport ToProto(const Report& report) {
   proto.set_exit_code(report.exit_code);
   proto.set_error(report.error);
   proto.set_first_step(report.first_step);
+  proto.set_first_step_unix_ms(report.first_step_ms);
   proto.set_last_step(report.last_step);
   proto.set_last_step_unix_ms(report.last_step_ms);
   proto.set_setup_ms(report.setup_ms);

@@ -330,6 +330,11 @@ void Spool::Acknowledge(const TaskKey& key, bool metrics, int64_t offset) {
   state_->Knock();
 }
 
+int64_t Spool::Unacked() const {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  return state_->TotalUnacked();
+}
+
 void Spool::Wake() { state_->Knock(); }
 
 }  // namespace baton::worker

@@ -57,6 +57,8 @@ class Spool {
 
   void SetConnected(bool connected);
   void Acknowledge(const TaskKey& key, bool metrics, int64_t offset);
+  // Bytes that no scheduler has acknowledged.
+  int64_t Unacked() const;
   // The line has room again.
   void Wake();
 

@@ -1,0 +1,44 @@
+#include "worker/checkpoint/retry.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "absl/strings/match.h"
+
+namespace baton::worker {
+namespace {
+
+constexpr int64_t kPauseMsMin = 50;
+constexpr int64_t kPauseMsMax = 2'000;
+constexpr int64_t kSliceMs = 50;
+
+bool IsWorthAnother(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kAborted:
+      return true;
+    case absl::StatusCode::kResourceExhausted:
+      // The words of ErrnoStatus (common/atomic_file.h) for our own disk.
+      return !absl::StrContains(status.message(), "the disk is full");
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+absl::Status RetryWhileAway(const std::function<bool()>& cancelled,
+                            const std::function<absl::Status()>& attempt) {
+  for (int64_t pause_ms = kPauseMsMin;; pause_ms = std::min(pause_ms * 2, kPauseMsMax)) {
+    if (cancelled()) return absl::CancelledError("given up");
+    const absl::Status status = attempt();
+    if (!IsWorthAnother(status)) return status;
+    for (int64_t slept_ms = 0; slept_ms < pause_ms && !cancelled(); slept_ms += kSliceMs) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(kSliceMs));
+    }
+  }
+}
+
+}  // namespace baton::worker

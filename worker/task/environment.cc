@@ -1,0 +1,181 @@
+#include "worker/task/environment.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/atomic_file.h"
+#include "common/contract.h"
+#include "common/status.h"
+
+namespace baton::worker {
+namespace {
+
+using nlohmann::json;
+using Variables = std::map<std::string, std::string>;
+
+// What a task inherits: enough to find programs and to speak the user's language. The worker's
+// other variables (credentials, proxies with passwords) are not the task's.
+bool IsInherited(const std::string& name) {
+  static const char* const kNames[] = {"PATH",       "HOME",        "USER",
+                                       "LOGNAME",    "SHELL",       "LANG",
+                                       "TMPDIR",     "TZ",          "LD_LIBRARY_PATH",
+                                       "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"};
+  for (const char* known : kNames) {
+    if (name == known) return true;
+  }
+  return absl::StartsWith(name, "LC_") || absl::StartsWith(name, "OMP_") ||
+         absl::StartsWith(name, "DNNL_") || absl::StartsWith(name, "ASAN_") ||
+         absl::StartsWith(name, "UBSAN_") || absl::StartsWith(name, "TSAN_");
+}
+
+const Peer* PeerOf(const Wanted& task, int32_t rank) {
+  for (const Peer& peer : task.peers) {
+    if (peer.rank == rank) return &peer;
+  }
+  return nullptr;
+}
+
+std::string HostPort(const std::string& host, int port) {
+  return host.find(':') == std::string::npos ? absl::StrCat(host, ":", port)
+                                             : absl::StrCat("[", host, "]:", port);
+}
+
+// tensorflow.org, tf.distribute: {"cluster":{"worker":[..]},"task":{"type":"worker","index":N}}.
+std::string TfConfig(const Wanted& task) {
+  json workers = json::array();
+  for (const Peer& peer : task.peers) workers.push_back(HostPort(peer.address, peer.port));
+  return json{{"cluster", {{"worker", workers}}},
+              {"task", {{"type", "worker"}, {"index", task.key.rank}}}}
+      .dump();
+}
+
+void SetContract(const EnvironmentInput& input, Variables& v) {
+  const Wanted& task = *input.task;
+  const TaskPlaces& places = input.places;
+  v[contract::kJobId] = task.key.job;
+  v[contract::kAttempt] = absl::StrCat(task.key.attempt);
+  v[contract::kRank] = absl::StrCat(task.key.rank);
+  v[contract::kLocalRank] = absl::StrCat(task.local_rank);
+  v[contract::kWorldSize] = absl::StrCat(task.world_size);
+  v[contract::kNodeRank] = absl::StrCat(task.node_rank);
+  v[contract::kNodeAddress] = input.address;
+  v[contract::kSpecFile] =
+      task.spec->spec_file.empty() ? "" : absl::StrCat(places.work(), "/", task.spec->spec_file);
+  v[contract::kCheckpointDir] = places.checkpoints();
+  v[contract::kResumeDir] = input.resume_folder;
+  v[contract::kOutputDir] = places.output();
+  v[contract::kDataDir] = input.data_folder;
+  v[contract::kMetricsFile] = places.metrics();
+  v[contract::kDeadlineFile] = places.deadline();
+  v[contract::kMembershipFile] = places.membership();
+  v[contract::kRendezvous] =
+      absl::StrCat(contract::kRendezvousSocketPrefix, input.rendezvous_socket);
+  v[contract::kParamsFile] = places.params();
+}
+
+// What the field's tools read.
+void SetField(const EnvironmentInput& input, Variables& v) {
+  const Wanted& task = *input.task;
+  v["RANK"] = absl::StrCat(task.key.rank);
+  v["LOCAL_RANK"] = absl::StrCat(task.local_rank);
+  v["WORLD_SIZE"] = absl::StrCat(task.world_size);
+  v["LOCAL_WORLD_SIZE"] = absl::StrCat(task.local_world_size);
+  v["NODE_RANK"] = absl::StrCat(task.node_rank);
+  v["GROUP_RANK"] = absl::StrCat(task.node_rank);
+  v["TORCHELASTIC_RESTART_COUNT"] = absl::StrCat(std::max(0, task.key.attempt - 1));
+  if (const Peer* master = PeerOf(task, 0)) {
+    v["MASTER_ADDR"] = master->address;
+    v["MASTER_PORT"] = absl::StrCat(master->port);
+  }
+  if (!task.peers.empty()) v["TF_CONFIG"] = TfConfig(task);
+  // Empty: the task has no GPU and shall see none.
+  v["CUDA_VISIBLE_DEVICES"] = absl::StrJoin(task.gpus, ",");
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("making the folder ", path));
+}
+
+// Read by this machine's processes only: no sync, which would cost more than starting the task.
+absl::Status WriteWhole(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".tmp";
+  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return ErrnoStatus(errno, absl::StrCat("writing ", path));
+  const ssize_t n = write(file, text.data(), text.size());
+  const int error = n < 0 ? errno : ENOSPC;
+  close(file);
+  if (n != static_cast<ssize_t>(text.size())) {
+    (void)unlink(temporary.c_str());
+    return ErrnoStatus(error, absl::StrCat("writing ", path));
+  }
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("writing ", path));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string TaskPlaces::progress() const { return metrics() + contract::kProgressSuffix; }
+
+std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
+  Variables variables;
+  for (const std::string& variable : input.inherited) {
+    const size_t equals = variable.find('=');
+    if (equals == std::string::npos) continue;
+    const std::string name = variable.substr(0, equals);
+    if (IsInherited(name)) variables[name] = variable.substr(equals + 1);
+  }
+  for (const auto& [name, value] : input.task->spec->environment) variables[name] = value;
+  SetContract(input, variables);
+  SetField(input, variables);
+  std::vector<std::string> environment;
+  environment.reserve(variables.size());
+  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+  return environment;
+}
+
+std::string TaskMark(const TaskPlaces& places) {
+  return absl::StrCat(contract::kDeadlineFile, "=", places.deadline());
+}
+
+absl::Status MakeTaskFolders(const TaskPlaces& places) {
+  BATON_RETURN_IF_ERROR(MakeFolder(places.folder));
+  BATON_RETURN_IF_ERROR(MakeFolder(places.checkpoints()));
+  return MakeFolder(places.output());
+}
+
+absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places) {
+  json ranks = json::array();
+  for (const Peer& peer : task.peers) {
+    ranks.push_back({{"rank", peer.rank}, {"address", peer.address}});
+  }
+  const json membership = {
+      {"generation", task.generation}, {"world_size", task.world_size}, {"ranks", ranks}};
+  BATON_RETURN_IF_ERROR(WriteWhole(places.membership(), membership.dump() + "\n"));
+  const std::string& params = task.spec->params_json;
+  return WriteWhole(places.params(), (params.empty() ? "{}" : params) + "\n");
+}
+
+absl::Status WriteDeadlineFile(const TaskPlaces& places, int64_t deadline_unix_ms,
+                               absl::string_view reason) {
+  const json deadline = {{"unix_time", static_cast<double>(deadline_unix_ms) / 1000.0},
+                         {"reason", std::string(reason)}};
+  return WriteWhole(places.deadline(),
+                    deadline.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+void RemoveDeadlineFile(const TaskPlaces& places) { (void)unlink(places.deadline().c_str()); }
+
+}  // namespace baton::worker

@@ -1,0 +1,56 @@
+// Writes the public job contract (common/contract.h, worker/DESIGN.md): the environment of a task
+// and the files that it names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "worker/core/task.h"
+
+namespace baton::worker {
+
+// Where things of one task lie; absolute paths.
+struct TaskPlaces {
+  std::string folder;  // of the task, private to it; the contract's files lie in it
+
+  std::string work() const { return folder + "/work"; }  // the unpacked package; working folder
+  std::string checkpoints() const { return folder + "/checkpoints"; }
+  std::string output() const { return folder + "/output"; }
+  std::string metrics() const { return folder + "/metrics.jsonl"; }
+  std::string progress() const;
+  std::string deadline() const { return folder + "/deadline.json"; }
+  std::string membership() const { return folder + "/membership.json"; }
+  std::string params() const { return folder + "/params.json"; }
+};
+
+struct EnvironmentInput {
+  const Wanted* task = nullptr;  // with spec and peers
+  TaskPlaces places;
+  std::string address;                 // by which other ranks reach this node
+  std::string data_folder;             // empty: the job has no data
+  std::string resume_folder;           // empty: from the start
+  std::string rendezvous_socket;       // path
+  std::vector<std::string> inherited;  // NAME=value of the worker, from which PATH, HOME, .. come
+};
+
+// NAME=value, the whole environment. What the job's spec sets comes over what the worker hands
+// down, the contract's names over both.
+std::vector<std::string> TaskEnvironment(const EnvironmentInput& input);
+
+// The variable that marks this task's processes: no other task has the same.
+std::string TaskMark(const TaskPlaces& places);
+
+// Makes the folder (0700) and the contract's folders in it.
+absl::Status MakeTaskFolders(const TaskPlaces& places);
+
+// BATON_MEMBERSHIP_FILE and BATON_PARAMS_FILE.
+absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places);
+
+// BATON_DEADLINE_FILE, whole or not at all.
+absl::Status WriteDeadlineFile(const TaskPlaces& places, int64_t deadline_unix_ms,
+                               absl::string_view reason);
+void RemoveDeadlineFile(const TaskPlaces& places);
+
+}  // namespace baton::worker

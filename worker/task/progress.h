@@ -1,0 +1,39 @@
+// How far a task is: from the progress file that the native trainer keeps (common/contract.h), else
+// from the newest "step" in the metrics' JSON lines.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace baton::worker {
+
+struct TaskSteps {
+  int64_t step = 0;  // last finished; 0: none yet
+  int64_t at_ms = 0;
+  int64_t save_ms = 0;
+};
+
+// Not thread-safe.
+class ProgressReader {
+ public:
+  ProgressReader(std::string progress_file, std::string metrics_file)
+      : progress_file_(std::move(progress_file)), metrics_file_(std::move(metrics_file)) {}
+
+  // Looks again; `now_ms` is when a step found in the metrics counts as finished.
+  const TaskSteps& Poll(int64_t now_ms);
+
+ private:
+  bool ReadProgressFile();
+  void ReadMetrics(int64_t now_ms);
+  void TakeLine(const std::string& line, int64_t now_ms);
+
+  const std::string progress_file_;
+  const std::string metrics_file_;
+  TaskSteps steps_;
+  int64_t offset_ = 0;  // in the metrics file
+  std::string rest_;    // a line whose end is not there yet
+  bool skipping_ = false;
+};
+
+}  // namespace baton::worker
