@@ -1,0 +1,323 @@
+#include "worker/daemon.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/artifact/blob.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mailbox.h"
+#include "common/rpc/channel.h"
+#include "common/status.h"
+#include "worker/checkpoint/artifact_cache.h"
+#include "worker/checkpoint/uploader.h"
+#include "worker/hello.h"
+#include "worker/link/messages.h"
+#include "worker/link/rendezvous.h"
+#include "worker/link/session.h"
+#include "worker/link/spool.h"
+#include "worker/preparer.h"
+#include "worker/runner.h"
+
+extern char** environ;
+
+namespace baton::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPollEvery{20};
+constexpr size_t kMailboxCapacity = 1 << 20;
+constexpr int64_t kFlushMsMax = 5'000;
+
+std::vector<std::string> OwnEnvironment() {
+  std::vector<std::string> environment;
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) environment.emplace_back(*at);
+  return environment;
+}
+
+class Daemon {
+ public:
+  Daemon(const DaemonOptions& options, const NodeFolder& folder,
+         std::vector<std::unique_ptr<NoticeSource>> notices)
+      : options_(options),
+        folder_(folder),
+        notices_(std::move(notices)),
+        hello_(HelloOf(options, folder)),
+        agent_(options.agent) {}
+
+  ~Daemon() {
+    ending_ = true;
+    if (poller_.joinable()) poller_.join();
+    // The link first: nothing is told any more. The tasks before what they use.
+    session_.reset();
+    runner_.reset();
+    preparer_.reset();
+    uploader_.reset();
+  }
+
+  absl::Status Run() {
+    BATON_RETURN_IF_ERROR(Build());
+    poller_ = std::thread([this] { PollUntilEnd(); });
+    while (!finished_) {
+      const int64_t wait_ms = agent_.NextWake(CurrentTime());
+      std::vector<Item> items = mailbox_.TakeAll(milliseconds(std::max<int64_t>(wait_ms, 1)));
+      for (const Item& item : items) {
+        if (std::holds_alternative<LinkUp>(item.event)) stream_ = item.stream;
+        Step(item.event);
+      }
+      if (items.empty()) Step(Tick{});
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Item {
+    Event event;
+    uint64_t stream = 0;  // with LinkUp
+  };
+
+  Now CurrentTime() const { return {clock_.UnixMillis(), clock_.MonotonicMillis()}; }
+
+  void Post(Event event, uint64_t stream = 0) {
+    if (!mailbox_.TryPush({std::move(event), stream})) {
+      LogError("the worker's mailbox is full: an event is lost");
+    }
+  }
+
+  void Step(const Event& event) {
+    for (const Effect& effect : agent_.Step(event, CurrentTime())) {
+      std::visit([this](const auto& e) { Do(e); }, effect);
+    }
+  }
+
+  absl::Status Build() {
+    BATON_ASSIGN_OR_RETURN(auto channel, rpc::Dial(options_.scheduler));
+    store_ = std::make_unique<artifact::BlobStore>(channel);
+    cache_ = std::make_unique<ArtifactCache>(
+        CacheOptions{folder_.cache(), options_.cache_bytes_max}, *store_);
+    SpoolOptions spool;
+    spool.folder = folder_.spool();
+    spool.bytes_max = options_.spool_bytes_max;
+    BATON_ASSIGN_OR_RETURN(spool_,
+                           Spool::Create(spool, [this](Chunk chunk) { return SendChunk(chunk); }));
+    BATON_ASSIGN_OR_RETURN(
+        rendezvous_, Rendezvous::Create(folder_.sockets(), [this](const v1::RendezvousRequest& r) {
+          v1::WorkerMessage message;
+          *message.mutable_rendezvous() = r;
+          Send(std::move(message));
+        }));
+    uploader_ = std::make_unique<Uploader>(
+        *store_, clock_,
+        UploadEvents{
+            [this](const UploadedCheckpoint& checkpoint) { Post(CheckpointUploaded{checkpoint}); },
+            [this](const TaskKey& key, const UploadedOutput& output) {
+              runner_->OnUploaded(key, output);
+            }});
+    PreparerOptions preparer;
+    preparer.task_folder = [this](const TaskKey& key) { return folder_.TaskFolder(key); };
+    preparer.address = options_.facts.data_addresses.front();
+    preparer_ = std::make_unique<Preparer>(preparer, *cache_, clock_,
+                                           [this](Event event) { Post(std::move(event)); });
+    RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment()};
+    BATON_ASSIGN_OR_RETURN(
+        runner_,
+        Runner::Create(runner, RunnerParts{*preparer_, *spool_, *rendezvous_, *uploader_, clock_},
+                       [this](Event event) { Post(std::move(event)); }));
+    SessionOptions session;
+    session.address = options_.scheduler;
+    BATON_ASSIGN_OR_RETURN(
+        session_, Session::Start(session, {[this](uint64_t stream) { Post(LinkUp{}, stream); },
+                                           [this](const v1::SchedulerMessage& m) { Receive(m); },
+                                           [this](const std::string&) {
+                                             spool_->SetConnected(false);
+                                             Post(LinkLost{});
+                                           },
+                                           [this] { spool_->Wake(); }}));
+    session_ready_ = true;
+    return absl::OkStatus();
+  }
+
+  void PollUntilEnd() {
+    while (!ending_) {
+      runner_->Poll();
+      for (const auto& source : notices_) {
+        for (Event& event : source->Poll(clock_.UnixMillis())) Post(std::move(event));
+      }
+      std::this_thread::sleep_for(kPollEvery);
+    }
+  }
+
+  // On the session's threads.
+  void Receive(const v1::SchedulerMessage& message) {
+    switch (message.message_case()) {
+      case v1::SchedulerMessage::kWelcome:
+        return OnWelcome(message.welcome());
+      case v1::SchedulerMessage::kWanted:
+        return OnWanted(message.wanted());
+      case v1::SchedulerMessage::kCheckpointAck: {
+        const v1::CheckpointAck& ack = message.checkpoint_ack();
+        return Post(
+            CheckpointAcked{FromProto(ack.task()), ack.name(), ack.committed(), ack.refusal()});
+      }
+      case v1::SchedulerMessage::kStreamAck: {
+        const v1::StreamAck& ack = message.stream_ack();
+        return spool_->Acknowledge(FromProto(ack.task()), ack.metrics(), ack.offset());
+      }
+      case v1::SchedulerMessage::kRendezvous:
+        return rendezvous_->OnAnswer(message.rendezvous());
+      case v1::SchedulerMessage::kReportAck: {
+        const v1::ReportAck& ack = message.report_ack();
+        return Post(ReportAcked{FromProto(ack.task()), FromProto(ack.stage())});
+      }
+      case v1::SchedulerMessage::kRefused:
+        return HangUpFor(
+            absl::StrCat("the scheduler refuses this worker: ", message.refused().reason()));
+      case v1::SchedulerMessage::MESSAGE_NOT_SET:
+        return;  // of a newer protocol: nothing that this one needs
+    }
+  }
+
+  void OnWelcome(const v1::Welcome& welcome) {
+    LogInfo(
+        absl::StrCat("joined the scheduler at ", options_.scheduler, ", term ", welcome.term()));
+    folder_.KeepClusterId(welcome.cluster_id());
+    Post(Welcomed{welcome.term(), welcome.heartbeat_ms()});
+    spool_->SetConnected(true);
+    rendezvous_->Resend();
+  }
+
+  void OnWanted(const v1::WantedTasks& wanted) {
+    absl::StatusOr<WantedSet> set = FromProto(wanted);
+    if (set.ok()) return Post(*std::move(set));
+    HangUpFor(absl::StrCat("a wanted set that can't be meant: ", set.status().message()));
+  }
+
+  void HangUpFor(const std::string& reason) {
+    if (session_ready_) session_->HangUp(reason);
+  }
+
+  bool Send(v1::WorkerMessage message) {
+    return session_ready_ && session_->Send(stream_, std::move(message));
+  }
+
+  bool SendChunk(const Chunk& chunk) {
+    v1::WorkerMessage message;
+    v1::StreamChunk* out = message.mutable_chunk();
+    *out->mutable_task() = ToProto(chunk.key);
+    out->set_metrics(chunk.metrics);
+    out->set_offset(chunk.offset);
+    out->set_data(chunk.bytes);
+    return session_ready_ && session_->SendChunk(stream_, std::move(message));
+  }
+
+  void Do(const Prepare& effect) { preparer_->Prepare(effect.task); }
+  void Do(const worker::Start& effect) { runner_->Start(effect.task); }
+  void Do(const WriteDeadline& effect) {
+    LogInfo(absl::StrCat("stopping job ", effect.key.job, " rank ", effect.key.rank, ": ",
+                         effect.reason));
+    runner_->WriteDeadline(effect.key, effect.deadline_ms, effect.reason);
+  }
+  void Do(const RemoveDeadline& effect) { runner_->RemoveDeadline(effect.key); }
+  void Do(const Terminate& effect) { runner_->Terminate(effect.key); }
+  void Do(const worker::Kill& effect) {
+    preparer_->Cancel(effect.key);
+    runner_->Kill(effect.key);
+  }
+  void Do(const Collect& effect) { runner_->Collect(effect); }
+  void Do(const Forget& effect) {
+    runner_->Remove(effect.key);
+    preparer_->Remove(effect.key);
+  }
+  void Do(const RemoveCheckpoint& effect) {
+    if (!effect.refusal.empty()) {
+      LogWarning(absl::StrCat("checkpoint ", effect.name, " of job ", effect.key.job,
+                              " was refused: ", effect.refusal));
+    }
+    runner_->CheckpointDone(effect.key, effect.name, effect.refusal.empty());
+  }
+  void Do(const SendHello& effect) {
+    v1::WorkerMessage message;
+    *message.mutable_hello() = hello_;
+    FillHello(effect, folder_, *message.mutable_hello());
+    Send(std::move(message));
+  }
+  void Do(const SendReport& effect) {
+    v1::WorkerMessage message;
+    *message.mutable_task() = ToProto(effect.report);
+    Send(std::move(message));
+  }
+  void Do(const SendCheckpoint& effect) {
+    v1::WorkerMessage message;
+    *message.mutable_checkpoint() = ToProto(effect.checkpoint);
+    Send(std::move(message));
+  }
+  void Do(const SendNotice& effect) {
+    LogInfo(absl::StrCat(effect.notice.withdrawn ? "withdrawn: " : "", "notice of ",
+                         effect.notice.kind, " by ", effect.notice.source));
+    v1::WorkerMessage message;
+    *message.mutable_notice() = ToProto(effect.notice);
+    Send(std::move(message));
+  }
+  void Do(const SendHeartbeat& effect) {
+    v1::WorkerMessage message;
+    *message.mutable_heartbeat() = ToProto(effect);
+    Send(std::move(message));
+  }
+  void Do(const HangUp& effect) { HangUpFor(effect.reason); }
+  void Do(const Finish& effect) {
+    Flush(effect.deadline_ms);
+    v1::WorkerMessage message;
+    message.mutable_goodbye()->set_reason(effect.reason);
+    if (Send(std::move(message))) session_->Finish(1000);
+    LogInfo(absl::StrCat("ending: ", effect.reason));
+    finished_ = true;
+  }
+
+  // What tasks have printed last goes out with the node, if there is time.
+  void Flush(int64_t deadline_ms) {
+    const int64_t until_ms = std::min(deadline_ms, clock_.UnixMillis() + kFlushMsMax);
+    while (connected() && spool_->Unacked() > 0 && clock_.UnixMillis() < until_ms) {
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+  }
+
+  bool connected() const { return agent_.connected(); }
+
+  const DaemonOptions& options_;
+  const NodeFolder& folder_;
+  const std::vector<std::unique_ptr<NoticeSource>> notices_;
+  const v1::Hello hello_;
+  const Clock& clock_ = SystemClock();
+  Agent agent_;
+  Mailbox<Item> mailbox_{kMailboxCapacity};
+  bool finished_ = false;
+  std::atomic<bool> ending_{false};
+  std::atomic<bool> session_ready_{false};
+  std::atomic<uint64_t> stream_{0};  // whose hello is said, or about to be
+
+  std::unique_ptr<artifact::BlobStore> store_;
+  std::unique_ptr<ArtifactCache> cache_;
+  std::unique_ptr<Spool> spool_;
+  std::unique_ptr<Rendezvous> rendezvous_;
+  std::unique_ptr<Uploader> uploader_;
+  std::unique_ptr<Preparer> preparer_;
+  std::unique_ptr<Runner> runner_;
+  std::unique_ptr<Session> session_;
+  std::thread poller_;
+};
+
+}  // namespace
+
+absl::Status RunDaemon(const DaemonOptions& options, const NodeFolder& folder,
+                       std::vector<std::unique_ptr<NoticeSource>> notices) {
+  return Daemon(options, folder, std::move(notices)).Run();
+}
+
+}  // namespace baton::worker

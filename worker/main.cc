@@ -1,0 +1,67 @@
+// baton-worker: offers this machine to a scheduler and runs its tasks. Flags and wiring only.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "common/log.h"
+#include "worker/daemon.h"
+#include "worker/node_folder.h"
+#include "worker/notice/file.h"
+#include "worker/notice/signal.h"
+#include "worker/options.h"
+
+namespace {
+
+constexpr int kExitUsage = 2;
+constexpr int kExitInfrastructure = 6;
+
+int Fail(int code, const absl::Status& status) {
+  fprintf(stderr, "baton-worker: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+int Run(const baton::worker::Flags& flags) {
+  namespace worker = baton::worker;
+  auto signals = worker::SignalNotice::Create(std::llround(flags.notice_grace_s * 1000));
+  if (!signals.ok()) return Fail(kExitInfrastructure, signals.status());
+  const auto options = worker::ToOptions(flags);
+  if (!options.ok()) return Fail(kExitUsage, options.status());
+  const auto folder = worker::NodeFolder::Open(flags.dir);
+  if (!folder.ok()) return Fail(kExitInfrastructure, folder.status());
+  std::vector<std::unique_ptr<worker::NoticeSource>> notices;
+  notices.push_back(*std::move(signals));
+  if (!flags.notice_file.empty()) {
+    notices.push_back(std::make_unique<worker::NoticeFile>(flags.notice_file));
+  }
+  baton::LogInfo("a task's CPUs and memory are counted by the scheduler, not enforced here");
+  const absl::Status served = worker::RunDaemon(*options, *folder, std::move(notices));
+  return served.ok() ? 0 : Fail(kExitInfrastructure, served);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  baton::InitLog("baton-worker");
+  signal(SIGPIPE, SIG_IGN);
+  CLI::App app("Offers this machine to a Baton scheduler and runs its tasks.", "baton-worker");
+  app.footer(
+      "Example:\n"
+      "  baton-worker --scheduler 127.0.0.1:7411 --dir ~/baton-worker --capacity spot --price "
+      "0.35\n"
+      "SIGTERM drains (within --notice-grace) and ends; a second one hastens.\n"
+      "Exit codes: 0 ended as told, 2 bad flags, 6 the machine (folder, keeper) is at fault.");
+  app.set_version_flag("--version", BATON_VERSION);
+  baton::worker::Flags flags;
+  baton::worker::AddFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  if (flags.dir.empty()) flags.dir = baton::worker::DefaultFolder();
+  return Run(flags);
+}

@@ -1,0 +1,228 @@
+#include "worker/preparer.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/atomic_file.h"
+#include "common/status.h"
+#include "worker/task/package.h"
+
+namespace baton::worker {
+namespace {
+
+struct Job {
+  Wanted wanted;
+  std::atomic<bool> cancelled{false};
+  std::vector<std::string> acquired;  // digests in use
+  std::shared_ptr<const PreparedTask> prepared;
+};
+
+// A part that failed, and whose fault it is.
+struct Failure {
+  std::string error;
+  bool infrastructure = false;
+  std::string bad_checkpoint;
+};
+
+Failure FailureOf(const std::string& what, const absl::Status& status) {
+  const bool is_missing =
+      absl::IsNotFound(status) || absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
+  return {absl::StrCat(what, ": ", status.message()), !is_missing, ""};
+}
+
+bool IsInnerPath(const std::string& path) {
+  if (path.empty() || path[0] == '/') return false;
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    if (part == "..") return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct Preparer::State {
+  PreparerOptions options;
+  ArtifactCache& cache;
+  const Clock& clock;
+  std::function<void(Event)> emit;
+  std::vector<std::thread> threads;
+
+  std::mutex mutex;  // protects what follows
+  std::condition_variable work;
+  std::deque<std::function<void()>> queue;
+  std::map<TaskKey, std::shared_ptr<Job>> jobs;
+  bool ending = false;
+
+  State(const PreparerOptions& o, ArtifactCache& c, const Clock& k, std::function<void(Event)> e)
+      : options(o), cache(c), clock(k), emit(std::move(e)) {}
+
+  void Post(std::function<void()> piece) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      queue.push_back(std::move(piece));
+    }
+    work.notify_one();
+  }
+
+  void Run() {
+    for (;;) {
+      std::function<void()> piece;
+      {
+        std::unique_lock<std::mutex> lock(mutex);
+        work.wait(lock, [this] { return ending || !queue.empty(); });
+        if (ending) return;
+        piece = std::move(queue.front());
+        queue.pop_front();
+      }
+      piece();
+    }
+  }
+
+  absl::StatusOr<std::string> Acquire(Job& job, const std::string& digest) {
+    if (digest.empty()) return std::string();
+    BATON_ASSIGN_OR_RETURN(std::string folder,
+                           cache.Acquire(digest, [&job] { return job.cancelled.load(); }));
+    job.acquired.push_back(digest);
+    return folder;
+  }
+
+  // The checkpoint under its own name: programs and people look at it.
+  absl::Status LinkResume(const Resume& resume, const std::string& fetched, PreparedTask& task) {
+    task.resume_folder = absl::StrCat(task.places.folder, "/resume");
+    if (symlink(fetched.c_str(), task.resume_folder.c_str()) != 0) {
+      return ErrnoStatus(errno, absl::StrCat("the link to checkpoint ", resume.name));
+    }
+    return absl::OkStatus();
+  }
+
+  // True when `task` and `done` are complete.
+  bool Make(Job& job, PreparedTask& task, TaskPrepared& done, Failure& failure) {
+    const TaskSpec& spec = *job.wanted.spec;
+    const int64_t start_ms = clock.MonotonicMillis();
+    task.places.folder = options.task_folder(job.wanted.key);
+    task.address = options.address;
+    if (spec.command.empty() && !IsInnerPath(spec.spec_file)) {
+      failure = {"the job has neither a command nor a spec file in its package", false, ""};
+      return false;
+    }
+    const absl::Status folders = MakeTaskFolders(task.places);
+    if (!folders.ok()) return failure = FailureOf("the task's folder", folders), false;
+    const auto package = Acquire(job, spec.package_digest);
+    if (!package.ok()) return failure = FailureOf("the job's package", package.status()), false;
+    const absl::Status copied = CopyPackage(*package, task.places.work());
+    if (!copied.ok()) return failure = FailureOf("the job's package", copied), false;
+    const auto data = Acquire(job, spec.data_digest);
+    if (!data.ok()) return failure = FailureOf("the job's data", data.status()), false;
+    task.data_folder = *data;
+    done.setup_ms = clock.MonotonicMillis() - start_ms;
+    if (!Restore(job, task, failure)) return false;
+    done.restore_ms = clock.MonotonicMillis() - start_ms - done.setup_ms;
+    const auto port = FreePort(options.address);
+    if (!port.ok()) {
+      failure = {std::string(port.status().message()), true, ""};
+      return false;
+    }
+    done.address = options.address;
+    done.port = *port;
+    return true;
+  }
+
+  bool Restore(Job& job, PreparedTask& task, Failure& failure) {
+    const Resume& resume = job.wanted.resume;
+    if (resume.manifest_digest.empty()) return true;
+    const auto fetched = Acquire(job, resume.manifest_digest);
+    absl::Status status = fetched.status();
+    if (status.ok()) status = LinkResume(resume, *fetched, task);
+    if (status.ok()) return true;
+    failure = FailureOf(absl::StrCat("checkpoint ", resume.name), status);
+    if (!failure.infrastructure) failure.bad_checkpoint = resume.name;
+    failure.infrastructure = true;  // never the program's fault
+    return false;
+  }
+
+  void Serve(const std::shared_ptr<Job>& job) {
+    auto task = std::make_shared<PreparedTask>();
+    TaskPrepared done;
+    done.key = job->wanted.key;
+    Failure failure;
+    if (Make(*job, *task, done, failure)) {
+      {
+        std::lock_guard<std::mutex> lock(mutex);
+        job->prepared = std::move(task);
+      }
+      emit(done);
+    } else {
+      emit(TaskFailed{done.key, failure.error, failure.infrastructure, failure.bad_checkpoint});
+    }
+  }
+};
+
+Preparer::Preparer(const PreparerOptions& options, ArtifactCache& cache, const Clock& clock,
+                   std::function<void(Event)> emit)
+    : state_(std::make_unique<State>(options, cache, clock, std::move(emit))) {
+  State* const state = state_.get();
+  for (int i = 0; i < options.threads; ++i) {
+    state_->threads.emplace_back([state] { state->Run(); });
+  }
+}
+
+Preparer::~Preparer() {
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    state_->ending = true;
+    for (auto& [key, job] : state_->jobs) job->cancelled = true;
+  }
+  state_->work.notify_all();
+  for (std::thread& thread : state_->threads) thread.join();
+}
+
+void Preparer::Prepare(const Wanted& task) {
+  auto job = std::make_shared<Job>();
+  job->wanted = task;
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    state_->jobs[task.key] = job;
+  }
+  State* const state = state_.get();
+  state_->Post([state, job] { state->Serve(job); });
+}
+
+void Preparer::Cancel(const TaskKey& key) {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  const auto at = state_->jobs.find(key);
+  if (at != state_->jobs.end()) at->second->cancelled = true;
+}
+
+std::shared_ptr<const PreparedTask> Preparer::Find(const TaskKey& key) const {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  const auto at = state_->jobs.find(key);
+  return at == state_->jobs.end() ? nullptr : at->second->prepared;
+}
+
+void Preparer::Remove(const TaskKey& key) {
+  std::shared_ptr<Job> job;
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    const auto at = state_->jobs.find(key);
+    if (at == state_->jobs.end()) return;
+    job = at->second;
+    state_->jobs.erase(at);
+  }
+  State* const state = state_.get();
+  state_->Post([state, job] {
+    for (const std::string& digest : job->acquired) state->cache.Release(digest);
+    RemoveTree(state->options.task_folder(job->wanted.key));
+  });
+}
+
+}  // namespace baton::worker

@@ -1,0 +1,55 @@
+// Makes tasks ready to start: fetches package, data and checkpoint, makes the task's folder,
+// chooses a port. Several at a time, in the background.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "worker/checkpoint/artifact_cache.h"
+#include "worker/core/event.h"
+#include "worker/core/task.h"
+#include "worker/task/environment.h"
+
+namespace baton::worker {
+
+struct PreparedTask {
+  TaskPlaces places;
+  std::string address;  // by which other ranks reach this node
+  std::string data_folder;
+  std::string resume_folder;
+};
+
+struct PreparerOptions {
+  std::function<std::string(const TaskKey&)> task_folder;
+  std::string address;  // where ranks of this node are reached
+  int threads = 4;
+};
+
+// Thread-safe.
+class Preparer {
+ public:
+  // `emit` gets TaskPrepared or TaskFailed on the preparer's threads.
+  Preparer(const PreparerOptions& options, ArtifactCache& cache, const Clock& clock,
+           std::function<void(Event)> emit);
+  ~Preparer();
+  Preparer(const Preparer&) = delete;
+  Preparer& operator=(const Preparer&) = delete;
+
+  void Prepare(const Wanted& task);
+  // Gives a preparation up: TaskFailed follows soon. Nothing for one that is done.
+  void Cancel(const TaskKey& key);
+  // Null when the task is not prepared.
+  std::shared_ptr<const PreparedTask> Find(const TaskKey& key) const;
+  // Lets go of what was fetched for the task, and deletes its folder.
+  void Remove(const TaskKey& key);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace baton::worker

@@ -1,0 +1,73 @@
+// Runs prepared tasks: starts them through the keeper with the whole contract, watches their steps
+// and checkpoints, and collects what they leave when they have ended.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/clock.h"
+#include "worker/checkpoint/uploader.h"
+#include "worker/core/effect.h"
+#include "worker/core/event.h"
+#include "worker/link/rendezvous.h"
+#include "worker/link/spool.h"
+#include "worker/preparer.h"
+#include "worker/task/launcher.h"
+
+namespace baton::worker {
+
+struct RunnerOptions {
+  std::string keeper;                  // program
+  std::string trainer;                 // program of native jobs
+  std::vector<std::string> inherited;  // the worker's environment
+};
+
+// What it works with; all outlive it.
+struct RunnerParts {
+  const Preparer& preparer;
+  Spool& spool;
+  Rendezvous& rendezvous;
+  Uploader& uploader;
+  const Clock& clock;
+};
+
+// Thread-safe.
+class Runner {
+ public:
+  // `emit` gets TaskStarted, TaskFailed, TaskExited, TaskProgressed and TaskCollected, on any
+  // thread.
+  static absl::StatusOr<std::unique_ptr<Runner>> Create(const RunnerOptions& options,
+                                                        const RunnerParts& parts,
+                                                        std::function<void(Event)> emit);
+  // Ends all tasks.
+  ~Runner();
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  void Start(const Wanted& task);
+  void WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason);
+  void RemoveDeadline(const TaskKey& key);
+  void Terminate(const TaskKey& key);
+  void Kill(const TaskKey& key);
+  void Collect(const struct Collect& collect);
+  // The local copy of a committed checkpoint stays until a newer one is committed.
+  void CheckpointDone(const TaskKey& key, const std::string& name, bool committed);
+  void Remove(const TaskKey& key);
+
+  // Looks at steps and checkpoints; called some fifty times a second by one thread.
+  void Poll();
+
+  // For the uploader's `finished`.
+  void OnUploaded(const TaskKey& key, const UploadedOutput& output);
+
+ private:
+  struct State;
+  explicit Runner(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace baton::worker
