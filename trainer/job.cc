@@ -138,10 +138,7 @@ absl::Status Job::ReadMembers() {
                      " shards, and each rank needs one; use fewer ranks, or set `shards` (which "
                      "makes it another training)"));
   }
-  if (world > 1 && options_.rendezvous.empty()) {
-    return absl::InvalidArgumentError(
-        "more than one rank: tell them where to meet, for example --rendezvous dir:/tmp/meet");
-  }
+  if (world > 1) return CheckRendezvousAddress(options_.rendezvous);
   return absl::OkStatus();
 }
 

@@ -28,6 +28,8 @@ void HandleSignals() {
 
 void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   namespace contract = baton::contract;
+  // A script that appends a flag to its own means the last one.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--spec", options.spec_file, "the spec (YAML with a `model:`)")
       ->envname(contract::kSpecFile);
   app.add_option("--data", options.data_dir, "where the spec's data files are looked up first")

@@ -45,7 +45,10 @@ struct RendezvousOptions {
   const std::atomic<bool>* stop = nullptr;        // becomes true when waits shall end (CANCELLED)
 };
 
-// INVALID_ARGUMENT for an address of another form; UNAVAILABLE when nobody listens.
+// INVALID_ARGUMENT for an address that is neither unix:PATH nor dir:PATH.
+absl::Status CheckRendezvousAddress(absl::string_view address);
+
+// INVALID_ARGUMENT as above; UNAVAILABLE when nobody listens.
 absl::StatusOr<std::unique_ptr<Rendezvous>> OpenRendezvous(const RendezvousOptions& options);
 
 }  // namespace baton::trainer

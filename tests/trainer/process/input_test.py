@@ -1,0 +1,196 @@
+"""What people, disks and other programs give to a real trainer: exit codes and words."""
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import threading
+
+from trainer_process import PROGRAM, SPECS, STEPS, TrainerTest, main
+
+
+class Board(threading.Thread):
+    """The worker's end of the rendezvous, as common/contract.h tells it."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.values = {}
+        self.changed = threading.Condition()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        for line in connection.makefile():
+            request = json.loads(line)
+            answer = {"id": request["id"], "ok": True}
+            with self.changed:
+                if request["op"] == "set":
+                    self.values[request["key"]] = request["value"]
+                    self.changed.notify_all()
+                if request["op"] == "wait":
+                    self.changed.wait_for(lambda: request["key"] in self.values)
+                    answer = {"id": request["id"], "value": self.values[request["key"]]}
+            connection.sendall((json.dumps(answer) + "\n").encode())
+
+
+class InputTest(TrainerTest):
+    def run_one(self, *flags, env=None):
+        process = self.start(list(flags), env=env)
+        return process.wait(timeout=120), self.log("log")
+
+    def train(self, *flags):
+        return self.run_one("--spec", self.spec, "--output", self.path("out"), *flags)
+
+    def refused(self, code, words, *flags):
+        got, log = self.train(*flags)
+        self.assertEqual(got, code, log)
+        for word in words:
+            self.assertIn(word, log)
+        self.assertFalse(os.path.exists(self.path("out")), "something half-done was left")
+
+    def test_help_has_an_example(self):
+        done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True)
+        self.assertIn("baton-trainer --spec trainer/specs/lenet.yaml", done.stdout)
+
+    def test_bad_flags(self):
+        self.assertEqual(self.run_one()[0], 2)
+        self.assertEqual(self.run_one("--no-such-flag")[0], 2)
+        self.refused(2, ["--world-size 5", "4 shards"], "--world-size", "5", "--rendezvous", "dir:x")
+        self.refused(2, ["below the world size"], "--rank", "2", "--world-size", "2")
+        self.refused(2, ["--rendezvous dir:/tmp/meet"], "--world-size", "2")
+        self.refused(2, ["neither unix:PATH nor dir:PATH"], "--world-size", "2", "--rendezvous",
+                     "tcp:1")
+        self.refused(2, ["no-such.yaml"], "--spec", "no-such.yaml")
+
+    def test_a_bad_spec_is_refused_with_all_its_mistakes(self):
+        self.spec = self.write_spec("bad.yaml", "colour: red\n", epochs="many")
+        self.refused(2, ["bad.yaml:", "colour", "epochs"])
+
+    def test_a_command_is_not_for_the_trainer(self):
+        with open(self.path("command.yaml"), "w", encoding="utf-8") as spec:
+            spec.write("command: [/bin/true]\n")
+        self.spec = self.path("command.yaml")
+        self.refused(2, ["model:"])
+
+    def test_missing_and_damaged_data(self):
+        with open(self.spec, encoding="utf-8") as spec:
+            text = spec.read()
+        self.spec = self.path("missing.yaml")
+        with open(self.spec, "w", encoding="utf-8") as spec:
+            spec.write(text.replace("train-labels", "no-labels"))
+        self.refused(2, ["no-labels-idx1-ubyte.gz"])
+        self.spec = self.path("checksum.yaml")
+        with open(self.spec, "w", encoding="utf-8") as spec:
+            spec.write(text.replace("sha256: ddb336c3", "sha256: 00000000"))
+        code, log = self.train()
+        self.assertEqual(code, 1, log)
+        self.assertIn("ddb336c3", log)
+
+    def test_data_is_looked_up_in_the_data_folder_first(self):
+        os.symlink(os.path.join(SPECS, "mnist-small"), self.path("mnist-small"))
+        with open(self.spec, encoding="utf-8") as spec:
+            text = spec.read().replace(SPECS + "/", "")
+        os.mkdir(self.path("elsewhere"))
+        self.spec = self.path("elsewhere", "spec.yaml")
+        with open(self.spec, "w", encoding="utf-8") as spec:
+            spec.write(text)
+        self.refused(2, ["elsewhere/mnist-small"])
+        code, log = self.train("--data", self.folder)
+        self.assertEqual(code, 0, log)
+
+    def checkpoint(self):
+        self.spec = self.write_spec("lenet.yaml", "checkpoint: {every_steps: 100}\n")
+        self.assertEqual(self.wait(self.start_gang(1, "first")), [0])
+        return self.checkpoints("first")[-1]
+
+    def test_a_damaged_or_foreign_checkpoint_is_refused(self):
+        resume = self.checkpoint()
+        self.refused(2, ["no-such/state.bin"], "--resume", self.path("no-such"))
+        state = os.path.join(resume, "state.bin")
+        with open(state, "rb") as whole:
+            good = whole.read()
+        for bad, word in ((good[:-1], "cut short"), (good[:100000] + b"!" + good[100001:],
+                                                     "damaged")):
+            with open(state, "wb") as damaged:
+                damaged.write(bad)
+            self.refused(1, [state, word], "--resume", resume)
+        with open(state, "wb") as restored:
+            restored.write(good)
+        self.spec = self.write_spec("other.yaml", seed=2, shards=8)
+        self.refused(2, ["seed: the checkpoint has 1, the spec 2",
+                         "shards: the checkpoint has 4, the spec 8"], "--resume", resume)
+        self.spec = self.write_spec("shorter.yaml", epochs=1)
+        self.refused(2, ["ends at step 157"], "--resume", resume)
+
+    def test_ranks_that_start_from_different_states_are_refused(self):
+        self.checkpoint()
+        older, newer = self.checkpoints("first")
+        gang = self.start_gang(2, "mixed", older, per_rank={1: ["--resume", newer]})
+        self.assertEqual(self.wait(gang), [1, 1])
+        self.assertIn("another state", self.log("mixed-0.log"))
+
+    def mount(self, name, size):
+        os.mkdir(self.path(name))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.path(name)],
+                       check=True)
+        return self.path(name)
+
+    def tearDown(self):
+        for name in ("small", "full"):
+            if os.path.ismount(self.path(name)):
+                subprocess.run(["umount", "-l", self.path(name)], check=True)
+        super().tearDown()
+
+    def test_a_full_disk_costs_checkpoints_not_the_training(self):
+        small = self.mount("small", "300k")
+        self.spec = self.write_spec("lenet.yaml", "checkpoint: {every_steps: 100}\n")
+        code, log = self.train("--checkpoints", small)
+        self.assertEqual(code, 0, log)
+        self.assertIn("was not saved", log)
+        self.assertIn("No space left", log)
+        self.assertEqual(os.listdir(small), [])
+
+    def test_a_full_disk_for_the_model_is_an_error_that_says_so(self):
+        full = self.mount("full", "100k")
+        code, log = self.train("--output", full, "--checkpoints", self.path("out", "checkpoints"))
+        self.assertEqual(code, 1, log)
+        self.assertIn("the model was not written", log)
+        self.assertEqual(os.listdir(full), [])
+
+    def test_the_public_contract_by_environment_alone(self):
+        board = Board(self.path("socket"))
+        with open(self.path("membership"), "w", encoding="utf-8") as out:
+            json.dump({"generation": 0, "world_size": 2,
+                       "ranks": [{"rank": rank, "address": "127.0.0.1"} for rank in (0, 1)]}, out)
+        gang = []
+        for rank in (0, 1):
+            gang.append(self.start([], log=f"env-{rank}.log", env={
+                "BATON_SPEC_FILE": self.spec, "BATON_RANK": str(rank), "BATON_WORLD_SIZE": "2",
+                "BATON_RENDEZVOUS": "unix:" + self.path("socket"),
+                "BATON_MEMBERSHIP_FILE": self.path("membership"),
+                "BATON_NODE_ADDRESS": "127.0.0.1", "BATON_RESUME_DIR": "",
+                "BATON_CHECKPOINT_DIR": self.path("env-c"), "BATON_OUTPUT_DIR": self.path("env"),
+                "BATON_DATA_DIR": self.path("no-data"),
+                "BATON_METRICS_FILE": self.path(f"env-{rank}.jsonl"),
+                "BATON_DEADLINE_FILE": self.path("deadline")}))
+        self.assertEqual(self.wait(gang), [0, 0], self.log("env-0.log"))
+        board.listener.close()
+        self.assertTrue(all(base64.b64decode(value) for value in board.values.values()))
+        self.assertEqual(self.progress("env", 1), STEPS)
+        self.assertFalse(os.path.exists(self.path("env-1.jsonl")))
+        self.assertEqual(self.model("env"), self.calm_model())
+
+
+if __name__ == "__main__":
+    main()
