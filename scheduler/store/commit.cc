@@ -1,7 +1,7 @@
 #include "scheduler/store/commit.h"
 
-#include "common/check.h"
-#include "common/hash.h"
+#include <algorithm>
+
 #include "common/status.h"
 #include "scheduler/store/codec.h"
 #include "scheduler/store/codec_records.h"
@@ -9,8 +9,6 @@
 
 namespace baton::store {
 namespace {
-
-uint64_t HashOf(absl::string_view bytes) { return Xxh3(bytes.data(), bytes.size()); }
 
 // A refused event that left no trace need not be told again by a replay.
 bool ChangedNothing(const state::Outputs& outputs) {
@@ -24,7 +22,7 @@ absl::Status NameRecord(const absl::Status& status, absl::string_view key) {
 
 // Leaves the message as it is when the record does not exist.
 template <typename Message>
-absl::Status ReadMeta(const Store& store, absl::string_view key, Message* message) {
+absl::Status ReadMeta(const Reader& store, absl::string_view key, Message* message) {
   const absl::StatusOr<std::string> bytes = store.Get(Table::kMeta, key);
   if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
   BATON_RETURN_IF_ERROR(bytes.status());
@@ -40,6 +38,12 @@ std::map<state::JobId, std::vector<state::Note>> ByJob(const std::vector<state::
 }
 
 }  // namespace
+
+absl::StatusOr<uint64_t> StoredSequence(const Reader& reader) {
+  v1::LogPosition position;
+  BATON_RETURN_IF_ERROR(ReadMeta(reader, kLogKey, &position));
+  return position.next_sequence() > 0 ? position.next_sequence() - 1 : 0;
+}
 
 absl::StatusOr<Committer> Committer::Open(const Store& store, SharedValues& shared,
                                           CommitterOptions options) {
@@ -59,11 +63,14 @@ absl::StatusOr<Committer> Committer::Open(const Store& store, SharedValues& shar
 
 absl::StatusOr<Batch> Committer::Make(const state::State& state, const state::Event& event,
                                       const state::Outputs& outputs, int64_t now_ms) {
+  newest_now_ms_ = std::max(newest_now_ms_, now_ms);
+  now_ms = newest_now_ms_;
   if (ChangedNothing(outputs)) return Batch();
   Change change;
   if (SegmentIsFull(now_ms)) BeginSegment(state.config, now_ms, change.batch);
-  BATON_RETURN_IF_ERROR(WriteRecords(state, outputs, change));
-  WriteLog(EncodeEvent(event, *shared_), outputs, now_ms, change);
+  const std::vector<Put> changed = ChangedRecords(state, outputs, *shared_);
+  for (const Put& put : changed) BATON_RETURN_IF_ERROR(WriteRecord(put, change));
+  WriteLog(EncodeEvent(event, *shared_), OutcomeOf(outputs, changed, *shared_), now_ms, change);
   for (Put& put : shared_->TakeFresh()) change.batch.puts.push_back(std::move(put));
   ++next_sequence_;
   return std::move(change.batch);
@@ -138,46 +145,28 @@ absl::StatusOr<std::optional<std::string>> Committer::FormerValue(const RecordKe
   return std::optional<std::string>(*std::move(stored));
 }
 
-absl::Status Committer::WriteRecord(Table table, const std::string& key, std::string value,
-                                    Change& change) {
-  const RecordKey record(table, key);
+absl::Status Committer::WriteRecord(const Put& put, Change& change) {
+  const RecordKey record(put.table, put.key);
   if (!touched_.contains(record)) {
     BATON_ASSIGN_OR_RETURN(auto former, FormerValue(record));
     change.undo.push_back({record, std::move(former)});
     touched_.insert(record);
   }
-  change.hashes += NumberKey(HashOf(absl::StrCat(TableName(table), "/", key, "/", value)));
-  pending_[record] = {next_sequence_, value};
+  pending_[record] = {next_sequence_, put.value};
   pending_keys_[next_sequence_].push_back(record);
-  change.batch.puts.push_back({table, key, std::move(value)});
+  change.batch.puts.push_back(put);
   return absl::OkStatus();
 }
 
-absl::Status Committer::WriteRecords(const state::State& state, const state::Outputs& outputs,
-                                     Change& change) {
-  for (const state::JobId& id : outputs.dirty_jobs) {
-    const auto job = state.jobs.find(id);
-    BATON_CHECK(job != state.jobs.end(), "a changed job is gone: " + id);
-    BATON_RETURN_IF_ERROR(WriteRecord(Table::kJobs, id, EncodeJob(job->second, *shared_), change));
-  }
-  for (const state::NodeId& id : outputs.dirty_nodes) {
-    const auto node = state.nodes.find(id);
-    BATON_CHECK(node != state.nodes.end(), "a changed node is gone: " + id);
-    BATON_RETURN_IF_ERROR(WriteRecord(Table::kNodes, id, EncodeNode(node->second), change));
-  }
-  if (!outputs.counters_dirty) return absl::OkStatus();
-  return WriteRecord(Table::kMeta, kCountersKey, EncodeCounters(state.counters), change);
-}
-
-void Committer::WriteLog(const std::string& event, const state::Outputs& outputs, int64_t now_ms,
+void Committer::WriteLog(const std::string& event, const Outcome& outcome, int64_t now_ms,
                          Change& change) {
   v1::LogEntry entry;
   entry.set_sequence(next_sequence_);
   entry.set_now_ms(now_ms);
   entry.set_event(event);
-  entry.set_decisions_digest(HashOf(EncodeDecisions(outputs, *shared_)));
-  entry.set_records_digest(HashOf(change.hashes));
-  entry.set_notes(EncodeNotes(outputs.notes));
+  entry.set_decisions_digest(outcome.decisions_digest);
+  entry.set_records_digest(outcome.records_digest);
+  entry.set_notes(EncodeNotes(outcome.notes));
   const std::string key = LogKey(segment_, next_sequence_);
   Batch& batch = change.batch;
   batch.puts.push_back({Table::kLog, key, entry.SerializeAsString()});
@@ -195,7 +184,7 @@ void Committer::WriteLog(const std::string& event, const state::Outputs& outputs
     batch.puts.push_back({Table::kUndo, key, images.SerializeAsString()});
     segment_bytes_ += batch.puts.back().value.size();
   }
-  for (const auto& [job, notes] : ByJob(outputs.notes)) {
+  for (const auto& [job, notes] : ByJob(outcome.notes)) {
     batch.puts.push_back({Table::kNotes, NotesKey(job, next_sequence_), EncodeNotes(notes)});
   }
   v1::LogPosition position;

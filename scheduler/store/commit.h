@@ -14,6 +14,7 @@
 #include "scheduler/state/event.h"
 #include "scheduler/state/outputs.h"
 #include "scheduler/state/state.h"
+#include "scheduler/store/outcome.h"
 #include "scheduler/store/shared_values.h"
 #include "scheduler/store/store.h"
 
@@ -29,6 +30,9 @@ struct CommitterOptions {
   int64_t log_age_ms = 7LL * 24 * 60 * 60 * 1000;
   uint64_t log_bytes = 1ULL << 30;
 };
+
+// The newest event in the store's log; 0: none.
+absl::StatusOr<uint64_t> StoredSequence(const Reader& reader);
 
 // Belongs to the thread that applies events; not thread-safe. Begins a segment of its own at the
 // first event, which is SchedulerStarted.
@@ -65,7 +69,6 @@ class Committer {
   struct Change {
     Batch batch;
     std::vector<Undo> undo;
-    std::string hashes;  // of table, key and value of each record, 8 bytes each
   };
   struct ClosedSegment {
     uint64_t segment = 0;
@@ -80,11 +83,8 @@ class Committer {
   void DropOldSegments(int64_t now_ms, Batch& batch);
   // Nullopt: there was no such record.
   absl::StatusOr<std::optional<std::string>> FormerValue(const RecordKey& key) const;
-  absl::Status WriteRecord(Table table, const std::string& key, std::string value, Change& change);
-  absl::Status WriteRecords(const state::State& state, const state::Outputs& outputs,
-                            Change& change);
-  void WriteLog(const std::string& event, const state::Outputs& outputs, int64_t now_ms,
-                Change& change);
+  absl::Status WriteRecord(const Put& put, Change& change);
+  void WriteLog(const std::string& event, const Outcome& outcome, int64_t now_ms, Change& change);
 
   const Store* store_;
   SharedValues* shared_;
@@ -93,6 +93,7 @@ class Committer {
   bool segment_open_ = false;
   int64_t segment_start_ms_ = 0;
   uint64_t segment_bytes_ = 0;
+  int64_t newest_now_ms_ = 0;  // of all events, refused ones too, as the core counts it
   uint64_t next_sequence_ = 1;
   std::vector<ClosedSegment> closed_;  // oldest first
   // Records whose state at the segment's begin is saved.

@@ -1,0 +1,122 @@
+#include "scheduler/sim/event_words.h"
+
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+
+namespace baton::sim {
+namespace {
+
+using absl::StrAppend;
+using absl::StrCat;
+
+std::string Key(const state::TaskKey& task) {
+  return StrCat(task.job, "/", task.attempt, "/", task.rank, " token ", task.token);
+}
+
+const char* Name(state::TaskStage stage) {
+  switch (stage) {
+    case state::TaskStage::kPrepared:
+      return "prepared";
+    case state::TaskStage::kRunning:
+      return "running";
+    case state::TaskStage::kFirstStep:
+      return "first-step";
+    case state::TaskStage::kExited:
+      return "exited";
+    case state::TaskStage::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+const char* Name(state::Goal goal) {
+  switch (goal) {
+    case state::Goal::kPrepare:
+      return "prepare";
+    case state::Goal::kRun:
+      return "run";
+    case state::Goal::kStop:
+      return "stop";
+  }
+  return "unknown";
+}
+
+struct EventWords {
+  std::string operator()(const state::SchedulerStarted& e) {
+    return StrCat("scheduler started, term ", e.term);
+  }
+  std::string operator()(const state::JobsSubmitted& e) {
+    std::string words = StrCat("submit ", e.request_id);
+    for (const auto& job : e.jobs) {
+      StrAppend(&words, " ", job.id, " (ranks ", job.spec->ranks_min, "..", job.spec->ranks_max,
+                ")");
+    }
+    return words;
+  }
+  std::string operator()(const state::JobCancelled& e) { return StrCat("cancel ", e.job); }
+  std::string operator()(const state::JobRetried& e) { return StrCat("retry ", e.job); }
+  std::string operator()(const state::NodeJoined& e) {
+    std::string words = StrCat("joined ", e.offer.name, " ", e.offer.incarnation);
+    for (const auto& task : e.tasks) {
+      StrAppend(&words, ", ", Key(task.task), " ", Name(task.stage));
+    }
+    return words;
+  }
+  std::string operator()(const state::NodeLost& e) {
+    return StrCat("lost ", e.node, " ", e.incarnation, ": ", e.cause);
+  }
+  std::string operator()(const state::NodeDrained& e) { return StrCat("drain ", e.node); }
+  std::string operator()(const state::NodeUndrained& e) { return StrCat("undrain ", e.node); }
+  std::string operator()(const state::NodeNoticed& e) {
+    return StrCat("notice ", e.node, " until ", e.notice.deadline_ms,
+                  e.notice.certain ? "" : ", uncertain");
+  }
+  std::string operator()(const state::NoticeWithdrawn& e) {
+    return StrCat("notice withdrawn ", e.node);
+  }
+  std::string operator()(const state::TaskReported& e) {
+    std::string words = StrCat("report ", Key(e.task), " from ", e.node, ": ", Name(e.stage));
+    if (e.stage == state::TaskStage::kExited) StrAppend(&words, " with ", e.exit_code);
+    if (e.last_step != 0) StrAppend(&words, ", step ", e.last_step);
+    if (!e.error.empty()) StrAppend(&words, ", ", e.error);
+    return words;
+  }
+  std::string operator()(const state::CheckpointUploaded& e) {
+    return StrCat("checkpoint ", Key(e.task), " ", e.name, " of step ", e.step);
+  }
+  std::string operator()(const state::TimerFired&) { return "timer"; }
+};
+
+struct EffectWords {
+  std::string operator()(const state::SendWanted& e) {
+    std::string words = StrCat("wanted on ", e.node, ":");
+    if (e.tasks.empty()) StrAppend(&words, " nothing");
+    for (const auto& task : e.tasks) {
+      StrAppend(&words, " ", Name(task.goal), " ", Key(task.task));
+    }
+    return words;
+  }
+  std::string operator()(const state::AckCheckpoint& e) {
+    return StrCat("ack checkpoint ", e.name, e.committed ? ": committed" : ": " + e.refusal);
+  }
+  std::string operator()(const state::AckReport& e) {
+    return StrCat("ack ", Key(e.task), " ", Name(e.stage));
+  }
+};
+
+}  // namespace
+
+std::string Words(const state::Event& event) { return std::visit(EventWords(), event); }
+
+std::string Words(const state::Effect& effect) { return std::visit(EffectWords(), effect); }
+
+std::string Words(const std::vector<state::Note>& notes) {
+  std::string words;
+  for (const state::Note& note : notes) {
+    StrAppend(&words, "    ", note.job, " ", note.code, ": ", note.text, "\n");
+  }
+  return words;
+}
+
+}  // namespace baton::sim
