@@ -29,7 +29,12 @@ std::string CompressChunk(absl::string_view raw) {
 }
 
 absl::StatusOr<std::string> OpenChunk(const std::string& digest, absl::string_view compressed) {
-  std::string raw(kChunkBytes, '\0');
+  // What the frame says of its length only chooses the buffer; zstd holds to the buffer's.
+  const unsigned long long told = ZSTD_getFrameContentSize(compressed.data(), compressed.size());
+  if (told == ZSTD_CONTENTSIZE_ERROR) {
+    return absl::DataLossError(absl::StrCat("chunk ", digest, " is damaged: it is not zstd"));
+  }
+  std::string raw(std::min<unsigned long long>(told, kChunkBytes), '\0');
   const size_t size = ZSTD_decompress(raw.data(), raw.size(), compressed.data(), compressed.size());
   if (ZSTD_isError(size)) {
     return absl::DataLossError(

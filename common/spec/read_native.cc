@@ -98,7 +98,7 @@ Data ReadData(MapReader& job) {
   data.train = ReadSplit(fields, "train");
   Split test = ReadSplit(fields, "test");
   if (fields.Has("test")) data.test = std::move(test);
-  fields.Int("classes", {2, 1 << 20}, &data.classes);
+  fields.Int("classes", {2, int64_t{1} << 31}, &data.classes);
   fields.Finish();
   return data;
 }

@@ -157,6 +157,13 @@ void CheckClasses(MapReader& job, NativeSpec* native, Context& context) {
   if (!shapes.ok() || shapes->empty() || shapes->back().out.size() != 1) return;
   const int64_t width = shapes->back().out[0];
   const Layer& last = native->model.layers.back();
+  if (width < 2) {
+    context.mistakes.Add({0, last.line}, "model.layers",
+                         absl::StrCat("the last layer, ", last.name,
+                                      ", gives one value but softmax_cross_entropy needs at least "
+                                      "two; make it as wide as there are classes"));
+    return;
+  }
   if (native->data.classes == 0) native->data.classes = width;
   if (native->data.classes == width) return;
   const Value* data = job.Get("data");

@@ -35,7 +35,7 @@ void Report(int signal_number) {
 struct Arguments {
   uint64_t seed = 1;
   uint64_t first = 0;
-  uint64_t count = 50'000;
+  uint64_t count = 20'000;
   std::vector<std::string> paths;
 };
 

@@ -152,6 +152,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"wrong_width", Spoilt("dense: {out: 10}", "dense: {out: 9}"),
              "s.yaml:17: model.layers: the last layer, dense1, gives 9 values but data.classes is "
              "10; make them equal"},
+        Case{"one_class",
+             Spoilt("  classes: 10\n", "")
+                 .replace(Spoilt("  classes: 10\n", "").find("dense: {out: 10}"), 16,
+                          "dense: {out: 1}"),
+             "s.yaml:16: model.layers: the last layer, dense1, gives one value but "
+             "softmax_cross_entropy needs at least two; make it as wide as there are classes"},
         Case{"image_at_the_end", Spoilt("    - flatten\n    - dense: {out: 10}\n", ""),
              "s.yaml:12: model.layers: the last layer gives 6 x 12 x 12 but softmax_cross_entropy "
              "needs one value per class; add `- flatten` and `- dense: {out: 10}`"},
