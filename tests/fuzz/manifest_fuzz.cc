@@ -9,12 +9,14 @@
 #include "common/check.h"
 #include "common/hash.h"
 
+using baton::artifact::Manifest;
+using baton::artifact::ManifestFile;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace baton::artifact;
   const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
-  const absl::StatusOr<Manifest> manifest = ParseManifest(bytes);
+  const absl::StatusOr<Manifest> manifest = baton::artifact::ParseManifest(bytes);
   if (manifest.ok()) {
-    BATON_CHECK(SerializeManifest(*manifest) == bytes, "a manifest has one form");
+    BATON_CHECK(baton::artifact::SerializeManifest(*manifest) == bytes, "a manifest has one form");
     for (const ManifestFile& file : manifest->files) {
       const std::string path = "/" + file.path + "/";
       BATON_CHECK(path.find("/../") == std::string::npos, file.path);
@@ -22,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   const std::string digest = baton::Sha256Hex("a chunk");
-  const absl::StatusOr<std::string> raw = OpenChunk(digest, bytes);
+  const absl::StatusOr<std::string> raw = baton::artifact::OpenChunk(digest, bytes);
   if (raw.ok()) BATON_CHECK(*raw == "a chunk", "a chunk is what its name says");
   return 0;
 }

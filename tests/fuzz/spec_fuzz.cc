@@ -33,11 +33,8 @@ void CheckBad(const absl::Status& status, const std::vector<Mistake>& mistakes) 
 }
 
 }  // namespace
-}  // namespace baton::spec
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace baton::spec;
-  std::string text(reinterpret_cast<const char*>(data), size);
+static void Check(const std::string& text) {
   // The first line may be an override: "#set PATH=VALUE".
   Overrides overrides;
   if (text.rfind("#set ", 0) == 0) {
@@ -51,5 +48,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } else {
     CheckBad(spec.status(), mistakes);
   }
+}
+
+}  // namespace baton::spec
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  baton::spec::Check(std::string(reinterpret_cast<const char*>(data), size));
   return 0;
 }
