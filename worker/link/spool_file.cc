@@ -71,7 +71,10 @@ SpoolFile::~SpoolFile() {
 }
 
 bool SpoolFile::Open(bool create) {
-  if (file_ < 0) file_ = open(path_.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+  if (file_ >= 0) return true;
+  file_ = open(path_.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+  // Now, since on a full disk it could not be made, and then nothing could be given back.
+  if (file_ >= 0 && releases_) (void)WriteAcked(path_, acked_);
   return file_ >= 0;
 }
 
@@ -134,7 +137,8 @@ absl::StatusOr<std::string> SpoolFile::Read(int64_t offset, size_t bytes_max) {
 // The offset is written down before the bytes go: a worker that starts again must not send holes.
 void SpoolFile::Acknowledge(int64_t offset) {
   acked_ = std::clamp(offset, acked_, size_);
-  if (!releases_ || acked_ - released_ < kReleaseBytes || !Open(false)) return;
+  const bool is_tight = dropped_ > 0;
+  if (!releases_ || (acked_ - released_ < kReleaseBytes && !is_tight) || !Open(false)) return;
   if (!WriteAcked(path_, acked_)) return;
   const int64_t until = acked_ / kBlockBytes * kBlockBytes;
   (void)fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, until);

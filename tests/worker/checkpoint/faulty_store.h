@@ -1,0 +1,60 @@
+// An artifact store over another that fails as told.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "common/artifact/artifact.h"
+
+namespace baton::worker {
+
+class FaultyStore : public artifact::Store {
+ public:
+  explicit FaultyStore(artifact::Store& under) : under_(under) {}
+
+  std::atomic<int> away_for{0};      // so many calls answer Unavailable; negative: all
+  std::atomic<int> damage_for{0};    // so many chunks come back damaged
+  std::atomic<int> chunks_put{0};
+
+  absl::StatusOr<std::vector<std::string>> MissingChunks(
+      const std::vector<std::string>& digests) override {
+    if (IsAway()) return Away();
+    return under_.MissingChunks(digests);
+  }
+  absl::Status PutChunk(const std::string& digest, absl::string_view compressed) override {
+    if (IsAway()) return Away();
+    ++chunks_put;
+    return under_.PutChunk(digest, compressed);
+  }
+  absl::StatusOr<std::string> GetChunk(const std::string& digest) override {
+    if (IsAway()) return Away();
+    if (damage_for > 0) {
+      --damage_for;
+      return absl::DataLossError("damaged by the test");
+    }
+    return under_.GetChunk(digest);
+  }
+  absl::StatusOr<std::string> PutManifest(absl::string_view bytes) override {
+    if (IsAway()) return Away();
+    return under_.PutManifest(bytes);
+  }
+  absl::StatusOr<std::string> GetManifest(const std::string& digest) override {
+    if (IsAway()) return Away();
+    return under_.GetManifest(digest);
+  }
+
+ private:
+  bool IsAway() {
+    if (away_for > 0) {
+      --away_for;
+      return true;
+    }
+    return away_for < 0;
+  }
+  static absl::Status Away() { return absl::UnavailableError("away, says the test"); }
+
+  artifact::Store& under_;
+};
+
+}  // namespace baton::worker

@@ -1,0 +1,64 @@
+#include "worker/link/messages.h"
+
+#include <gtest/gtest.h>
+
+namespace baton::worker {
+namespace {
+
+v1::WantedTasks OneTask() {
+  v1::WantedTasks set;
+  set.set_term(3);
+  set.set_sequence(9);
+  v1::WantedTask* task = set.add_tasks();
+  task->mutable_task()->set_job_id("job1");
+  task->mutable_task()->set_token(7);
+  task->set_goal(v1::WantedTask::RUN);
+  task->set_world_size(2);
+  task->mutable_task()->set_rank(1);
+  task->mutable_spec()->add_command("true");
+  return set;
+}
+
+TEST(Messages, AWantedSetIsRead) {
+  const auto set = FromProto(OneTask());
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(set->term, 3u);
+  ASSERT_EQ(set->tasks.size(), 1u);
+  EXPECT_EQ(set->tasks[0].key.rank, 1);
+  EXPECT_EQ(set->tasks[0].spec->notice_grace_ms, 10'000) << "the default";
+  EXPECT_EQ(set->tasks[0].local_world_size, 1);
+}
+
+TEST(Messages, ASetThatCantBeMeantIsRefused) {
+  v1::WantedTasks set = OneTask();
+  set.mutable_tasks(0)->mutable_task()->set_rank(2);
+  EXPECT_FALSE(FromProto(set).ok());
+  set = OneTask();
+  set.mutable_tasks(0)->mutable_task()->set_job_id("../../etc");
+  EXPECT_FALSE(FromProto(set).ok());
+  set = OneTask();
+  set.mutable_tasks(0)->set_goal(v1::WantedTask::GOAL_UNSPECIFIED);
+  EXPECT_FALSE(FromProto(set).ok());
+  set = OneTask();
+  *set.add_tasks() = set.tasks(0);
+  EXPECT_FALSE(FromProto(set).ok());
+}
+
+TEST(Messages, EveryStageHasItsNameOnTheWire) {
+  for (const auto& [stage, wire] :
+       {std::pair{Stage::kPrepared, v1::TaskReport::PREPARED},
+        std::pair{Stage::kRunning, v1::TaskReport::RUNNING},
+        std::pair{Stage::kFirstStep, v1::TaskReport::FIRST_STEP},
+        std::pair{Stage::kExited, v1::TaskReport::EXITED},
+        std::pair{Stage::kFailed, v1::TaskReport::FAILED}}) {
+    Report report;
+    report.stage = stage;
+    report.log_bytes = 5;
+    EXPECT_EQ(ToProto(report).stage(), wire);
+    EXPECT_EQ(FromProto(wire), stage);
+    EXPECT_EQ(ToProto(report).has_ends(), stage == Stage::kExited || stage == Stage::kFailed);
+  }
+}
+
+}  // namespace
+}  // namespace baton::worker

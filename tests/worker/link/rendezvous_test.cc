@@ -1,0 +1,176 @@
+#include "worker/link/rendezvous.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <vector>
+
+#include "worker/link/rendezvous_line.h"
+
+namespace baton::worker {
+namespace {
+
+const TaskKey kKey{"job1", 1, 0, 7};
+
+class RendezvousTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/baton-rv-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    auto made = Rendezvous::Create(folder_, [this](const v1::RendezvousRequest& request) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      requests_.push_back(request);
+      changed_.notify_all();
+    });
+    ASSERT_TRUE(made.ok());
+    rendezvous_ = *std::move(made);
+    const auto path = rendezvous_->Add(kKey);
+    ASSERT_TRUE(path.ok());
+    path_ = *path;
+    client_ = Connect();
+  }
+  void TearDown() override {
+    close(client_);
+    rendezvous_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  int Connect() {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    strncpy(address.sun_path, path_.c_str(), sizeof(address.sun_path) - 1);
+    EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    return fd;
+  }
+  void Say(const std::string& line) {
+    const std::string text = line + "\n";
+    ASSERT_EQ(write(client_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  std::string Hear() {
+    std::string line;
+    char c = 0;
+    while (read(client_, &c, 1) == 1 && c != '\n') line += c;
+    return line;
+  }
+  std::vector<v1::RendezvousRequest> Await(size_t count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return requests_.size() >= count; });
+    return requests_;
+  }
+
+  std::string folder_;
+  std::string path_;
+  int client_ = -1;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<v1::RendezvousRequest> requests_;
+  std::unique_ptr<Rendezvous> rendezvous_;
+};
+
+TEST_F(RendezvousTest, SetIsTakenAndWaitIsAnsweredByTheScheduler) {
+  Say(R"({"id":1,"op":"set","generation":2,"key":"a","value":"x"})");
+  EXPECT_EQ(Hear(), R"({"id":1,"ok":true})");
+  Say(R"({"id":2,"op":"wait","generation":2,"key":"b"})");
+  const auto requests = Await(2);
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[0].value(), "x");
+  EXPECT_EQ(requests[0].task().job_id(), "job1");
+  EXPECT_EQ(requests[1].op(), v1::RendezvousRequest::WAIT);
+  v1::RendezvousAnswer answer;
+  answer.set_id(requests[1].id());
+  answer.set_value("y");
+  rendezvous_->OnAnswer(answer);
+  EXPECT_EQ(Hear(), R"({"id":2,"value":"y"})");
+}
+
+TEST_F(RendezvousTest, StaleLostAndErrorsAreHandedOn) {
+  for (int id = 1; id <= 3; ++id) {
+    Say(R"({"id":)" + std::to_string(id) + R"(,"op":"wait","generation":0,"key":"b"})");
+  }
+  const auto requests = Await(3);
+  ASSERT_EQ(requests.size(), 3u);
+  v1::RendezvousAnswer answer;
+  answer.set_id(requests[0].id());
+  answer.set_stale_generation(4);
+  rendezvous_->OnAnswer(answer);
+  EXPECT_EQ(Hear(), R"({"id":1,"stale":4})");
+  answer.Clear();
+  answer.set_id(requests[1].id());
+  answer.set_lost(true);
+  answer.set_lost_rank(0);
+  rendezvous_->OnAnswer(answer);
+  EXPECT_EQ(Hear(), R"({"id":2,"lost":0})");
+  answer.Clear();
+  answer.set_id(requests[2].id());
+  answer.set_error("gone");
+  rendezvous_->OnAnswer(answer);
+  EXPECT_EQ(Hear(), R"({"error":"gone","id":3})");
+}
+
+TEST_F(RendezvousTest, ASchedulerThatComesBackIsToldAgain) {
+  Say(R"({"id":1,"op":"set","generation":1,"key":"old","value":"x"})");
+  Hear();
+  Say(R"({"id":2,"op":"set","generation":2,"key":"new","value":"y"})");
+  Hear();
+  Say(R"({"id":3,"op":"lost","generation":2,"rank":1})");
+  Hear();
+  Say(R"({"id":4,"op":"wait","generation":2,"key":"b"})");
+  Await(4);
+  rendezvous_->Resend();
+  const auto requests = Await(7);
+  ASSERT_EQ(requests.size(), 7u) << "the keys of the newest generation, the loss and the wait";
+  EXPECT_EQ(requests[6].op(), v1::RendezvousRequest::WAIT);
+  EXPECT_EQ(requests[6].id(), requests[3].id());
+  for (size_t i = 4; i < 6; ++i) EXPECT_EQ(requests[i].generation(), 2u);
+}
+
+TEST_F(RendezvousTest, BadLinesAreAnsweredInWords) {
+  Say("nonsense");
+  EXPECT_NE(Hear().find("one JSON object"), std::string::npos);
+  Say(R"({"id":5,"op":"jump"})");
+  EXPECT_EQ(Hear().find(R"({"error":"`op` must be)"), 0u);
+  Say(R"({"id":5,"op":"set","key":"","value":"x"})");
+  EXPECT_NE(Hear().find("`key` must have"), std::string::npos);
+  Say(R"({"id":5,"op":"set","key":"k","value":7})");
+  EXPECT_NE(Hear().find("`value` must be"), std::string::npos);
+  Say(R"({"id":5,"op":"set","key":"k","value":")" + std::string((64 << 10) + 1, 'x') + "\"}");
+  EXPECT_NE(Hear().find("more than 65536"), std::string::npos);
+  Say(R"({"id":5,"op":"lost","rank":-1})");
+  EXPECT_NE(Hear().find("`rank`"), std::string::npos);
+}
+
+TEST_F(RendezvousTest, ALineWithoutAnEndClosesTheConnection) {
+  const std::string endless(kRendezvousLineBytesMax + 100'000, 'x');
+  size_t at = 0;
+  while (at < endless.size()) {
+    const ssize_t n = send(client_, endless.data() + at, endless.size() - at, MSG_NOSIGNAL);
+    if (n <= 0) break;
+    at += static_cast<size_t>(n);
+  }
+  char c = 0;
+  while (read(client_, &c, 1) == 1) {
+  }
+  close(client_);
+  client_ = Connect();
+  Say(R"({"id":1,"op":"done","generation":0})");
+  EXPECT_EQ(Hear(), R"({"id":1,"ok":true})") << "the next one is served";
+}
+
+TEST_F(RendezvousTest, ATasksEndClosesItsSocket) {
+  rendezvous_->Remove(kKey);
+  char c = 0;
+  EXPECT_LE(read(client_, &c, 1), 0);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+}  // namespace
+}  // namespace baton::worker

@@ -1,0 +1,176 @@
+#include "worker/task/environment.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "absl/strings/str_join.h"
+#include "common/atomic_file.h"
+#include "worker/task/package.h"
+#include "worker/task/progress.h"
+
+namespace baton::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+Wanted TwoRanks() {
+  Wanted task;
+  task.key = {"job1", 2, 1, 7};
+  auto spec = std::make_shared<TaskSpec>();
+  spec->spec_file = "spec.yaml";
+  spec->environment = {{"MINE", "1"}, {"RANK", "99"}, {"PATH", "/opt/bin"}};
+  spec->params_json = R"({"lr":0.1})";
+  task.spec = spec;
+  task.world_size = 2;
+  task.local_world_size = 1;
+  task.node_rank = 1;
+  task.nodes = 2;
+  task.gpus = {2, 3};
+  task.generation = 4;
+  task.peers = {{0, "a", "10.0.0.1", 4001}, {1, "b", "fe80::2", 4002}};
+  return task;
+}
+
+EnvironmentInput InputFor(const Wanted& task) {
+  EnvironmentInput input;
+  input.task = &task;
+  input.places.folder = "/w/tasks/t";
+  input.address = "fe80::2";
+  input.data_folder = "/w/cache/d";
+  input.resume_folder = "";
+  input.rendezvous_socket = "/w/sockets/1";
+  input.inherited = {"PATH=/usr/bin", "HOME=/root", "LC_ALL=C", "AWS_SECRET_ACCESS_KEY=x", "odd"};
+  return input;
+}
+
+TEST(Environment, IsTheWholeContract) {
+  const Wanted task = TwoRanks();
+  EXPECT_EQ(absl::StrJoin(TaskEnvironment(InputFor(task)), "\n"),
+            "BATON_ATTEMPT=2\n"
+            "BATON_CHECKPOINT_DIR=/w/tasks/t/checkpoints\n"
+            "BATON_DATA_DIR=/w/cache/d\n"
+            "BATON_DEADLINE_FILE=/w/tasks/t/deadline.json\n"
+            "BATON_JOB_ID=job1\n"
+            "BATON_LOCAL_RANK=0\n"
+            "BATON_MEMBERSHIP_FILE=/w/tasks/t/membership.json\n"
+            "BATON_METRICS_FILE=/w/tasks/t/metrics.jsonl\n"
+            "BATON_NODE_ADDRESS=fe80::2\n"
+            "BATON_NODE_RANK=1\n"
+            "BATON_OUTPUT_DIR=/w/tasks/t/output\n"
+            "BATON_PARAMS_FILE=/w/tasks/t/params.json\n"
+            "BATON_RANK=1\n"
+            "BATON_RENDEZVOUS=unix:/w/sockets/1\n"
+            "BATON_RESUME_DIR=\n"
+            "BATON_SPEC_FILE=/w/tasks/t/work/spec.yaml\n"
+            "BATON_WORLD_SIZE=2\n"
+            "CUDA_VISIBLE_DEVICES=2,3\n"
+            "GROUP_RANK=1\n"
+            "HOME=/root\n"
+            "LC_ALL=C\n"
+            "LOCAL_RANK=0\n"
+            "LOCAL_WORLD_SIZE=1\n"
+            "MASTER_ADDR=10.0.0.1\n"
+            "MASTER_PORT=4001\n"
+            "MINE=1\n"
+            "NODE_RANK=1\n"
+            "PATH=/opt/bin\n"
+            "RANK=1\n"
+            "TF_CONFIG={\"cluster\":{\"worker\":[\"10.0.0.1:4001\",\"[fe80::2]:4002\"]},"
+            "\"task\":{\"index\":1,\"type\":\"worker\"}}\n"
+            "TORCHELASTIC_RESTART_COUNT=1\n"
+            "WORLD_SIZE=2");
+}
+
+class TaskFilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/baton-environment-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    places_.folder = folder_ + "/t";
+    ASSERT_TRUE(MakeTaskFolders(places_).ok());
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string folder_;
+  TaskPlaces places_;
+};
+
+TEST_F(TaskFilesTest, FilesAreWholeAndPrivate) {
+  ASSERT_TRUE(WriteTaskFiles(TwoRanks(), places_).ok());
+  EXPECT_EQ(*ReadFile(places_.membership()),
+            "{\"generation\":4,\"ranks\":[{\"address\":\"10.0.0.1\",\"rank\":0},"
+            "{\"address\":\"fe80::2\",\"rank\":1}],\"world_size\":2}\n");
+  EXPECT_EQ(*ReadFile(places_.params()), "{\"lr\":0.1}\n");
+  struct stat info {};
+  ASSERT_EQ(stat(places_.folder.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST_F(TaskFilesTest, TheDeadlineFileComesChangesAndGoes) {
+  ASSERT_TRUE(WriteDeadlineFile(places_, 1'500, "spot").ok());
+  EXPECT_EQ(*ReadFile(places_.deadline()), "{\"reason\":\"spot\",\"unix_time\":1.5}\n");
+  ASSERT_TRUE(WriteDeadlineFile(places_, 1'000, "bad \xff bytes").ok());
+  EXPECT_NE(ReadFile(places_.deadline())->find("\"unix_time\":1.0"), std::string::npos);
+  RemoveDeadlineFile(places_);
+  EXPECT_FALSE(fs::exists(places_.deadline()));
+}
+
+TEST_F(TaskFilesTest, APackageIsCopiedNotShared) {
+  const std::string from = folder_ + "/p";
+  fs::create_directories(from + "/sub");
+  ASSERT_TRUE(WriteFileAtomically(from + "/sub/run.sh", "echo\n").ok());
+  fs::permissions(from + "/sub/run.sh", fs::perms::owner_all);
+  ASSERT_TRUE(CopyPackage(from, places_.work()).ok());
+  const std::string copy = places_.work() + "/sub/run.sh";
+  EXPECT_EQ(*ReadFile(copy), "echo\n");
+  EXPECT_EQ(access(copy.c_str(), X_OK), 0);
+  ASSERT_TRUE(WriteFileAtomically(copy, "changed").ok());
+  EXPECT_EQ(*ReadFile(from + "/sub/run.sh"), "echo\n");
+  fs::create_symlink("/etc/passwd", from + "/link");
+  EXPECT_FALSE(CopyPackage(from, folder_ + "/other").ok());
+}
+
+TEST_F(TaskFilesTest, StepsComeFromTheMetricsLines) {
+  ProgressReader reader(places_.progress(), places_.metrics());
+  EXPECT_EQ(reader.Poll(5).step, 0);
+  std::string text = "{\"step\":3,\"loss\":1}\nnonsense\n{\"step\":\"9\"}\n{\"step\":";
+  ASSERT_TRUE(WriteFileAtomically(places_.metrics(), text).ok());
+  EXPECT_EQ(reader.Poll(6).step, 3);
+  EXPECT_EQ(reader.Poll(7).at_ms, 6);
+  text += "12}\n{\"step\":2}\n{\"step\":1e300}\n" + std::string(400'000, 'x');
+  ASSERT_TRUE(WriteFileAtomically(places_.metrics(), text).ok());
+  EXPECT_EQ(reader.Poll(8).step, 12);
+  reader.Poll(8);
+  reader.Poll(8);
+  text += "{\"step\":50}\n{\"step\":60}\n";
+  ASSERT_TRUE(WriteFileAtomically(places_.metrics(), text).ok());
+  EXPECT_EQ(reader.Poll(9).step, 60) << "an endless line is passed over, not kept";
+}
+
+TEST_F(TaskFilesTest, TheProgressFileCountsBeforeTheMetrics) {
+  ASSERT_TRUE(WriteFileAtomically(places_.metrics(), "{\"step\":3}\n").ok());
+  const int64_t progress[3] = {7, 1234, 55};
+  const std::string bytes(reinterpret_cast<const char*>(progress), sizeof(progress));
+  ASSERT_TRUE(WriteFileAtomically(places_.progress(), bytes.substr(0, 20)).ok());
+  ProgressReader reader(places_.progress(), places_.metrics());
+  EXPECT_EQ(reader.Poll(5).step, 0) << "a shorter file says nothing yet";
+  ASSERT_TRUE(WriteFileAtomically(places_.progress(), bytes).ok());
+  EXPECT_EQ(reader.Poll(5).step, 7);
+  EXPECT_EQ(reader.Poll(5).at_ms, 1234);
+  EXPECT_EQ(reader.Poll(5).save_ms, 55);
+}
+
+TEST(FreePort, IsFreeAndAboveThePrivilegedOnes) {
+  const auto port = FreePort("127.0.0.1");
+  ASSERT_TRUE(port.ok());
+  EXPECT_GT(*port, 1023);
+  EXPECT_FALSE(FreePort("example.invalid").ok());
+}
+
+}  // namespace
+}  // namespace baton::worker
