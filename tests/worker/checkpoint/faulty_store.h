@@ -13,8 +13,8 @@ class FaultyStore : public artifact::Store {
  public:
   explicit FaultyStore(artifact::Store& under) : under_(under) {}
 
-  std::atomic<int> away_for{0};      // so many calls answer Unavailable; negative: all
-  std::atomic<int> damage_for{0};    // so many chunks come back damaged
+  std::atomic<int> away_for{0};    // so many calls answer Unavailable; negative: all
+  std::atomic<int> damage_for{0};  // so many chunks come back damaged
   std::atomic<int> chunks_put{0};
 
   absl::StatusOr<std::vector<std::string>> MissingChunks(

@@ -45,12 +45,11 @@ TEST(Messages, ASetThatCantBeMeantIsRefused) {
 }
 
 TEST(Messages, EveryStageHasItsNameOnTheWire) {
-  for (const auto& [stage, wire] :
-       {std::pair{Stage::kPrepared, v1::TaskReport::PREPARED},
-        std::pair{Stage::kRunning, v1::TaskReport::RUNNING},
-        std::pair{Stage::kFirstStep, v1::TaskReport::FIRST_STEP},
-        std::pair{Stage::kExited, v1::TaskReport::EXITED},
-        std::pair{Stage::kFailed, v1::TaskReport::FAILED}}) {
+  for (const auto& [stage, wire] : {std::pair{Stage::kPrepared, v1::TaskReport::PREPARED},
+                                    std::pair{Stage::kRunning, v1::TaskReport::RUNNING},
+                                    std::pair{Stage::kFirstStep, v1::TaskReport::FIRST_STEP},
+                                    std::pair{Stage::kExited, v1::TaskReport::EXITED},
+                                    std::pair{Stage::kFailed, v1::TaskReport::FAILED}}) {
     Report report;
     report.stage = stage;
     report.log_bytes = 5;

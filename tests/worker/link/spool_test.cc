@@ -150,8 +150,7 @@ TEST_F(SpoolTest, ANewConnectionRepeatsWhatWasNotAcknowledged) {
   spool_->SetConnected(false);
   Print(pipe, "abc");
   spool_->SetConnected(true);
-  EXPECT_TRUE(
-      receiver_.Await(false, [](const std::string& s) { return s == "0123456789abc"; }));
+  EXPECT_TRUE(receiver_.Await(false, [](const std::string& s) { return s == "0123456789abc"; }));
   close(pipe);
 }
 
@@ -242,7 +241,8 @@ TEST_F(SpoolTest, AFullDiskLosesOutputButStopsNobody) {
     return static_cast<int64_t>(s.size()) == ends.log_bytes;
   }));
   const std::string log = receiver_.Stream();
-  EXPECT_NE(log.find("the spool was full]\nafter\n"), std::string::npos) << log.substr(log.size() - 200);
+  EXPECT_NE(log.find("the spool was full]\nafter\n"), std::string::npos)
+      << log.substr(log.size() - 200);
 }
 
 TEST(SpoolFile, AcknowledgedBytesGoBackToTheDiskAndOffsetsStay) {
