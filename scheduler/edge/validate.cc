@@ -1,0 +1,226 @@
+#include "scheduler/edge/validate.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "baton/v1/client.pb.h"
+#include "common/artifact/chunk.h"
+
+namespace baton::edge {
+namespace {
+
+constexpr int kRanksMax = 4'096;
+constexpr int kShardsMax = 65'536;
+constexpr int kCpusMilliMax = 4'096'000;
+constexpr int64_t kBytesMax = int64_t{1} << 50;
+constexpr int kGpusMax = 64;
+constexpr int kPriorityMax = 1'000;
+constexpr int kRetriesMax = 1'000;
+constexpr int kCheckpointsKeptMax = 1'000;
+constexpr int64_t kTimeLimitMsMax = int64_t{10} * 366 * 24 * 60 * 60 * 1000;
+constexpr int64_t kGraceMsMax = 3'600'000;
+constexpr int kLabelsMax = 32;
+constexpr int kArgumentsMax = 4'096;
+constexpr int kVariablesMax = 256;
+constexpr int kTextMax = 1'024;
+constexpr size_t kProblemsShown = 50;
+
+bool IsName(absl::string_view text) {
+  return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+bool IsVariableName(absl::string_view text) {
+  return !text.empty() && text.size() <= 128 && !(text[0] >= '0' && text[0] <= '9') &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_';
+         });
+}
+
+// Below the package: relative, and never out of it.
+bool IsInnerPath(absl::string_view path) {
+  if (path.empty() || path.size() > kTextMax || path[0] == '/') return false;
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return true;
+}
+
+class SpecCheck {
+ public:
+  SpecCheck(const v1::JobSpec& spec, const std::string& path, Problems& problems)
+      : spec_(spec), path_(path), problems_(problems) {}
+
+  void Run() {
+    Identity();
+    Shape();
+    Wants(spec_.resources(), "resources");
+    Limits();
+    Program();
+    NotYet();
+    if (spec_.ByteSizeLong() > kSpecBytesMax) {
+      Add("", absl::StrCat("has ", spec_.ByteSizeLong(), " bytes, at most ", kSpecBytesMax,
+                           " are taken; put what is long into a file of the package"));
+    }
+  }
+
+ private:
+  void Add(absl::string_view field, absl::string_view what) {
+    problems_.Add(field.empty() ? path_ : absl::StrCat(path_, ".", field), what);
+  }
+
+  void Range(absl::string_view field, int64_t value, int64_t low, int64_t high) {
+    if (value >= low && value <= high) return;
+    Add(field, absl::StrCat("is ", value, ", must be ", low, " to ", high));
+  }
+
+  void Identity() {
+    if (!IsName(spec_.name())) {
+      Add("name", "must be 1 to 128 letters, digits, '.', '_' or '-'");
+    }
+    if (!spec_.project().empty() && !IsName(spec_.project())) {
+      Add("project", "must be 1 to 128 letters, digits, '.', '_' or '-'");
+    }
+    Range("priority", spec_.priority(), -kPriorityMax, kPriorityMax);
+  }
+
+  void Shape() {
+    Range("ranks.min", spec_.ranks().min(), 1, kRanksMax);
+    Range("ranks.max", spec_.ranks().max(), 1, kRanksMax);
+    if (spec_.ranks().max() < spec_.ranks().min()) {
+      Add("ranks",
+          absl::StrCat("min ", spec_.ranks().min(), " is above max ", spec_.ranks().max()));
+    }
+    Range("shards", spec_.shards(), 0, kShardsMax);
+    if (spec_.shards() > 0 && spec_.ranks().max() > spec_.shards()) {
+      Add("ranks.max", absl::StrCat("is ", spec_.ranks().max(), ", more than the ", spec_.shards(),
+                                    " shards that there are to share out"));
+    }
+    if (!v1::Capacity_IsValid(spec_.capacity())) Add("capacity", "is no known value");
+    if (spec_.require_size() > kLabelsMax) Add("require", "has more than 32 labels");
+    for (const v1::Label& label : spec_.require()) {
+      if (label.key().empty() || label.key().size() > 128 || label.value().size() > 128) {
+        Add("require", "has a label whose key is empty, or longer than 128 bytes");
+      }
+    }
+  }
+
+  void Wants(const v1::Resources& resources, const std::string& field) {
+    Range(field + ".cpus_milli", resources.cpus_milli(), 0, kCpusMilliMax);
+    Range(field + ".memory_bytes", resources.memory_bytes(), 0, kBytesMax);
+    Range(field + ".disk_bytes", resources.disk_bytes(), 0, kBytesMax);
+    Range(field + ".gpus", resources.gpus(), 0, kGpusMax);
+    Range(field + ".gpu_memory_bytes", resources.gpu_memory_bytes(), 0, kBytesMax);
+    if (resources.gpu_type().size() > 128) Add(field + ".gpu_type", "is longer than 128 bytes");
+    if (resources.gpus() == 0 &&
+        (!resources.gpu_type().empty() || resources.gpu_memory_bytes() != 0)) {
+      Add(field + ".gpus", "is 0, yet a type or a memory of GPUs is named");
+    }
+  }
+
+  void Limits() {
+    Range("retries", spec_.retries(), 0, kRetriesMax);
+    Range("checkpoint.keep", spec_.checkpoint().keep(), 0, kCheckpointsKeptMax);
+    Range("time_limit_ms", spec_.time_limit_ms(), 0, kTimeLimitMsMax);
+    Range("notice_grace_ms", spec_.notice_grace_ms(), 0, kGraceMsMax);
+  }
+
+  void Program() {
+    if (!spec_.package_digest().empty() && !artifact::IsDigest(spec_.package_digest())) {
+      Add("package_digest", "is no SHA-256 in hexadecimal");
+    }
+    if (!spec_.data_digest().empty() && !artifact::IsDigest(spec_.data_digest())) {
+      Add("data_digest", "is no SHA-256 in hexadecimal");
+    }
+    if (spec_.command().empty()) {
+      if (spec_.package_digest().empty()) Add("package_digest", "is needed without a command");
+      if (!IsInnerPath(spec_.spec_file())) {
+        Add("spec_file", "must be a relative path inside the package");
+      }
+      if (spec_.shards() == 0) Add("shards", "is 0, must be at least 1 without a command");
+    } else if (spec_.command(0).empty() || spec_.command_size() > kArgumentsMax) {
+      Add("command", "must have 1 to 4096 words, the first not empty");
+    }
+    if (spec_.environment_size() > kVariablesMax) Add("environment", "has more than 256 variables");
+    for (const v1::EnvironmentVariable& variable : spec_.environment()) {
+      if (!IsVariableName(variable.name())) {
+        Add("environment",
+            absl::StrCat("\"", variable.name().substr(0, 40), "\" is no name of a variable"));
+      }
+    }
+    if (!spec_.params_json().empty()) {
+      const auto params = nlohmann::json::parse(spec_.params_json(), nullptr, false);
+      if (!params.is_object()) Add("params_json", "is no JSON object");
+    }
+  }
+
+  // Numbers are reserved for these; taking them in silence would promise what nobody keeps.
+  void NotYet() {
+    const auto refuse = [&](bool set, absl::string_view field) {
+      if (set) Add(field, "is not supported by this version of the scheduler; leave it out");
+    };
+    refuse(spec_.launch() != v1::LAUNCH_UNSPECIFIED && spec_.launch() != v1::LAUNCH_RANK, "launch");
+    refuse(spec_.checkpoint().from() == v1::CheckpointPolicy::ALL, "checkpoint.from");
+    refuse(spec_.any_of_size() > 0, "any_of");
+    refuse(spec_.deadline_unix_ms() != 0, "deadline_unix_ms");
+    refuse(spec_.budget_usd_micro() != 0, "budget_usd_micro");
+    refuse(spec_.depends_on_size() > 0, "depends_on");
+    refuse(spec_.has_membership(), "membership");
+    refuse(!spec_.environment_digest().empty(), "environment_digest");
+    refuse(spec_.secret_names_size() > 0, "secret_names");
+  }
+
+  const v1::JobSpec& spec_;
+  const std::string path_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+void Problems::Add(absl::string_view field, absl::string_view what) {
+  lines_.push_back(absl::StrCat(field, ": ", what));
+}
+
+absl::Status Problems::ToStatus() const {
+  if (lines_.empty()) return absl::OkStatus();
+  const size_t shown = std::min(lines_.size(), kProblemsShown);
+  std::string text =
+      absl::StrJoin(lines_.begin(), lines_.begin() + static_cast<ptrdiff_t>(shown), "\n");
+  if (shown < lines_.size()) absl::StrAppend(&text, "\nand ", lines_.size() - shown, " more");
+  return absl::InvalidArgumentError(text);
+}
+
+void CheckJobSpec(const v1::JobSpec& spec, const std::string& path, Problems& problems) {
+  SpecCheck(spec, path, problems).Run();
+}
+
+absl::Status CheckSubmit(const v1::SubmitJobsRequest& request) {
+  Problems problems;
+  if (request.request_id().size() < 16 || request.request_id().size() > 64 ||
+      !IsName(request.request_id())) {
+    problems.Add("request_id", "must be 16 to 64 letters or digits, drawn at random by the client");
+  }
+  if (request.submitter().owner().size() > kTextMax) {
+    problems.Add("submitter.owner", "is longer than 1024 bytes");
+  }
+  if (request.submitter().folder().size() > 8 * kTextMax) {
+    problems.Add("submitter.folder", "is longer than 8192 bytes");
+  }
+  if (request.jobs().empty() || request.jobs_size() > kJobsPerSubmitMax) {
+    problems.Add("jobs", absl::StrCat("has ", request.jobs_size(), " jobs, one call takes 1 to ",
+                                      kJobsPerSubmitMax));
+  } else {
+    for (int i = 0; i < request.jobs_size(); ++i) {
+      CheckJobSpec(request.jobs(i), absl::StrCat("jobs[", i, "]"), problems);
+    }
+  }
+  return problems.ToStatus();
+}
+
+}  // namespace baton::edge
