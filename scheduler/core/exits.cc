@@ -75,7 +75,7 @@ bool BlamesProgram(const Attempt& attempt) {
 
 int32_t StartFailuresInARow(const JobHistory& history) {
   int32_t failures = 0;
-  ForEachStartFailure(history, [&](const Attempt&) { ++failures; });
+  ForEachStartFailure(history, [&](const Attempt& a) { failures += a.bad_checkpoint.empty(); });
   return failures;
 }
 

@@ -30,7 +30,8 @@ int32_t OpenVerdicts(const state::JobHistory& history);
 // A failed start that the program is to blame for, not the node, the time or the checkpoint.
 bool BlamesProgram(const state::Attempt& attempt);
 
-// The newest attempts that failed to start, up to the last one that ran or was taken down.
+// How many of the newest attempts failed to start, up to the last one that ran. A checkpoint that
+// can't be restored does not count: it is given up after its second time.
 int32_t StartFailuresInARow(const state::JobHistory& history);
 // Nodes to blame for those.
 std::set<state::NodeId> NodesOfStartFailures(const state::JobHistory& history);

@@ -24,7 +24,8 @@ std::string Seconds(int64_t ms) {
 
 std::string RanksWords(const state::JobSpec& spec) {
   const state::Resources& need = spec.resources;
-  std::string words = absl::StrFormat("%g free cores", need.cpus_milli / 1000.0);
+  std::string words = absl::StrFormat("%g free %s", need.cpus_milli / 1000.0,
+                                      need.cpus_milli == 1000 ? "core" : "cores");
   if (need.memory_bytes > 0) {
     absl::StrAppend(&words, absl::StrFormat(" and %.1f GiB of memory",
                                             static_cast<double>(need.memory_bytes) / (1 << 30)));
@@ -40,31 +41,31 @@ std::string RanksWords(const state::JobSpec& spec) {
 std::string Words(WhyNot why, const Job& job, const state::Node& node) {
   switch (why) {
     case WhyNot::kNothing:
-      return "has room";
+      return "with room";
     case WhyNot::kTooSmall:
-      return "is too small even when empty";
+      return "too small even when empty";
     case WhyNot::kGpuType:
       return job.spec->resources.gpu_type.empty()
-                 ? "has not the GPUs"
-                 : absl::StrCat("has not the ", job.spec->resources.gpu_type, " GPUs");
+                 ? "without such GPUs"
+                 : absl::StrCat("without such ", job.spec->resources.gpu_type, " GPUs");
     case WhyNot::kDown:
-      return "is lost";
+      return "lost";
     case WhyNot::kDrained:
-      return "is drained";
+      return "drained";
     case WhyNot::kNotice:
-      return absl::StrCat("has a notice (", node.notice.kind, ")");
+      return absl::StrCat("with a notice (", node.notice.kind, ")");
     case WhyNot::kCapacity:
-      return node.offer.spot ? "is spot, and on-demand is asked for"
-                             : "is on-demand, and spot is asked for";
+      return node.offer.spot ? "spot, where on-demand is asked for"
+                             : "on-demand, where spot is asked for";
     case WhyNot::kLabel:
-      return "lacks a required label";
+      return "without a required label";
     case WhyNot::kDeviceKind:
-      return absl::StrCat("is of another device kind than ", job.history->device_kind,
+      return absl::StrCat("of another device kind than ", job.history->device_kind,
                           ", on which the job has begun");
     case WhyNot::kBusy:
-      return "is busy";
+      return "busy";
     case WhyNot::kPromised:
-      return "is kept for a job earlier in the queue";
+      return "kept for a job earlier in the queue";
   }
   return "";
 }
@@ -84,7 +85,7 @@ std::string Machine::PromiseWords(const state::JobId& job) const {
                       " is kept for it");
 }
 
-// One reason per node, equal ones together: "busy: spot-a, spot-b".
+// Nodes by what keeps the job away from them: "busy: spot-a, spot-b; drained: c".
 std::string Machine::ExplainPlacement(const Job& job) const {
   policy::Ask ask = AskOf(job);
   for (const auto& [holder, nodes] : promises_) {
@@ -102,9 +103,8 @@ std::string Machine::ExplainPlacement(const Job& job) const {
   std::vector<std::string> parts;
   for (const auto& [reason, nodes] : by_reason) {
     const size_t more = nodes.first - nodes.second.size();
-    parts.push_back(absl::StrCat(absl::StrJoin(nodes.second, ", "),
-                                 more > 0 ? absl::StrCat(" and ", more, " more") : "", " ",
-                                 reason));
+    parts.push_back(absl::StrCat(reason, ": ", absl::StrJoin(nodes.second, ", "),
+                                 more > 0 ? absl::StrCat(" and ", more, " more") : ""));
   }
   std::string words = absl::StrCat(RanksWords(*job.spec), "; ", fit, " would fit now");
   if (fit >= job.spec->ranks_min && job.spec->ranks_min > 1) {
@@ -113,19 +113,19 @@ std::string Machine::ExplainPlacement(const Job& job) const {
                     "data address on each that is not loopback",
                     job.spec->shards > 0 ? ", and one device kind" : "");
   }
-  return absl::StrCat(words, ": ", absl::StrJoin(parts, "; "));
+  return absl::StrCat(words, "; ", absl::StrJoin(parts, "; "));
 }
 
-std::string Machine::ExplainQueued(const Job& job) const {
-  const int64_t held_ms = HeldBackUntil(job);
-  if (held_ms > now_ms_) {
-    const bool verdict = OpenVerdicts(*job.history) > job.retries_left;
-    return verdict ? absl::StrCat("waits ", Seconds(held_ms - now_ms_),
-                                  " to learn whether a node was lost: without that, the last "
-                                  "failure has used up its retries")
-                   : absl::StrCat(
-                         "waits ", Seconds(held_ms - now_ms_),
-                         " before it is tried again; last: ", job.history->attempts.back().detail);
+std::string Machine::ExplainQueued(const Job& job, int64_t now_ms) const {
+  const int64_t held_until_ms = HeldBackUntil(job);
+  if (held_until_ms == Deadlines::kNever) {
+    return absl::StrCat("waits ", Seconds(NextVerdict(job) - 1 - now_ms),
+                        " to learn whether a node was lost: without that, the last failure (",
+                        job.history->attempts.back().detail, ") has used up its retries");
+  }
+  if (held_until_ms > now_ms) {
+    return absl::StrCat("waits ", Seconds(held_until_ms - now_ms),
+                        " before it is tried again; last: ", job.history->attempts.back().detail);
   }
   if (state_.nodes.empty()) return "no node has joined yet";
   policy::Ask ask = AskOf(job);
@@ -140,7 +140,7 @@ std::string Machine::ExplainQueued(const Job& job) const {
   return kItsTurnIsNext;
 }
 
-std::string Machine::Explain(const state::JobId& id, int64_t) const {
+std::string Machine::Explain(const state::JobId& id, int64_t now_ms) const {
   const auto it = state_.jobs.find(id);
   if (it == state_.jobs.end()) return absl::StrCat("no job ", id, " is known");
   const Job& job = it->second;
@@ -149,7 +149,7 @@ std::string Machine::Explain(const state::JobId& id, int64_t) const {
     case JobState::kHeld:
       return job.reason.empty() ? "held" : job.reason;
     case JobState::kQueued:
-      return ExplainQueued(job);
+      return ExplainQueued(job, now_ms);
     case JobState::kStarting:
       return absl::StrCat("attempt ", attempt->number, " is being prepared on ",
                           NodeNames(*attempt));

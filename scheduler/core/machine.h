@@ -119,6 +119,7 @@ class Machine {
   int64_t Effective(int64_t deadline_ms) const;
   void OnDue(state::Job* job);
   int64_t HeldBackUntil(const state::Job& job) const;
+  int64_t NextVerdict(const state::Job& job) const;
   void OnStartDeadline(state::Job* job);
   int64_t TimeLimitAt(const state::Job& job) const;
 
@@ -132,7 +133,7 @@ class Machine {
   int64_t ReservedStart(const state::JobId& head) const;
 
   // explain.cc
-  std::string ExplainQueued(const state::Job& job) const;
+  std::string ExplainQueued(const state::Job& job, int64_t now_ms) const;
   std::string ExplainPlacement(const state::Job& job) const;
   std::string PromiseWords(const state::JobId& job) const;
 
@@ -142,6 +143,7 @@ class Machine {
   void Enqueue(state::Job* job);
   void Dequeue(state::Job* job);
   void ChargeUsage(const state::JobSpec& spec, int32_t ranks, int sign);
+  void ForgetSmallAccounts();
   void MarkJob(const state::Job& job);
   void MarkNode(const state::Node& node);
   // Its wanted set is to be sent at the end of the step.

@@ -45,10 +45,28 @@ void Machine::ChargeUsage(const state::JobSpec& spec, int32_t ranks, int sign) {
   state::ProjectUsage& account = state_.counters.usage[spec.project];
   account = policy::Accrue(account, queue_.Running(spec.project), now_ms_);
   queue_.AddRunning(spec.project, sign * policy::DominantDemand(spec.resources, ranks));
-  if (account.usage == 0 && queue_.Running(spec.project) == 0) {
-    state_.counters.usage.erase(spec.project);
-  }
   out_.counters_dirty = true;
+  ForgetSmallAccounts();
+}
+
+// The accounts are stored with each change, so that they must stay few: beyond that, those of idle
+// projects with the least usage are closed.
+void Machine::ForgetSmallAccounts() {
+  constexpr size_t kAccountsMax = 256;
+  auto& usage = state_.counters.usage;
+  while (usage.size() > kAccountsMax) {
+    auto least = usage.end();
+    int64_t least_usage = 0;
+    for (auto it = usage.begin(); it != usage.end(); ++it) {
+      if (queue_.Running(it->first) != 0) continue;
+      const int64_t left = policy::Accrue(it->second, 0, now_ms_).usage;
+      if (least != usage.end() && left >= least_usage) continue;
+      least = it;
+      least_usage = left;
+    }
+    if (least == usage.end()) return;
+    usage.erase(least);
+  }
 }
 
 void Machine::MarkJob(const Job& job) { dirty_jobs_.insert(job.id); }

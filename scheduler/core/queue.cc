@@ -119,14 +119,6 @@ void Queue::Unblock(const policy::NodeRoom& room) {
   }
 }
 
-void Queue::UnblockAll() {
-  for (auto& [key, job_class] : classes_) {
-    Unlist(job_class);
-    job_class.blocked = false;
-    List(job_class);
-  }
-}
-
 Queue::Walk::Walk(const Queue& queue, const state::Counters& counters, int64_t now_ms, Over over) {
   for (const auto& [key, group] : queue.groups_) {
     const Heads& heads = over == Over::kAll ? group.all : group.runnable;

@@ -45,7 +45,6 @@ class Queue {
 
   // Room has grown on the node: classes that it can take a rank of are no longer blocked.
   void Unblock(const policy::NodeRoom& room);
-  void UnblockAll();
   // A class with a head. A walk that has passed it stays valid.
   void Block(JobClass* job_class);
 

@@ -29,6 +29,7 @@ std::string DeviceClass(const state::JobSpec& spec) {
 
 void Machine::Pass() {
   pass_cut_short_ = false;
+  for (const JobId& id : deadlines_.Due(now_ms_)) ReleaseIfReady(&state_.jobs.at(id));
   std::set<const JobClass*> passed_over;
   for (int starts = 0; queue_.AnyRunnable();) {
     if (starts == kStartsPerStep) {
@@ -124,10 +125,9 @@ bool Machine::KeepPromise(const Job& head, const std::set<JobId>& others) {
   ask.honoured = others;
   const std::vector<policy::Promise> promises = policy::ChoosePromises(fleet_, ask);
   if (promises.empty()) return false;
-  std::vector<std::string> names;
   for (const policy::Promise& promise : promises) {
     state::Node& node = state_.nodes.at(promise.node);
-    if (!node.promised_to.empty()) promises_[node.promised_to].erase(promise.node);
+    if (!node.promised_to.empty()) ReleasePromises(JobId(node.promised_to));
     node.promised_to = head.id;
     node.promised_ranks = promise.ranks;
     promises_[head.id].insert(promise.node);

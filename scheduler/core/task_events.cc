@@ -117,7 +117,9 @@ void Machine::CloseRecovery(Job* job, int64_t step_ms) {
   }
   history.recoveries_ms.push_back(took_ms);
   history.pending_loss_ms = 0;
-  Say(*job, "recovered", absl::StrCat("next step ", took_ms, " ms after the loss"));
+  Say(*job, "recovered",
+      absl::StrCat(job->spec->shards > 0 ? "next step " : "runs again ", took_ms,
+                   " ms after the loss"));
   MarkJob(*job);
 }
 
@@ -174,7 +176,7 @@ void Machine::OnStartFailed(const TaskReported& report, Job* job, Task* task) {
   if (attempt.cause == state::EndCause::kNone) {
     attempt.cause = state::EndCause::kStartFailed;
     if (attempt.failed_ms == 0) attempt.failed_ms = at_ms;
-    attempt.bad_checkpoint = report.bad_checkpoint;
+    if (report.bad_checkpoint == attempt.resume_name) attempt.bad_checkpoint = attempt.resume_name;
     attempt.detail = absl::StrCat("rank ", task->rank, " could not be started on ",
                                   NodeName(task->node), ": ", task->error);
     Say(*job, "start-failed", attempt.detail);

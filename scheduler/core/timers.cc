@@ -38,35 +38,31 @@ int64_t Machine::TimeLimitAt(const Job& job) const {
 }
 
 // A job that has a retry for each open verdict starts again at once; without one it must know
-// first. One that failed to start twice in a row waits longer each time.
+// first, which CloseVerdict tells. One that failed to start twice in a row waits longer each time.
 int64_t Machine::HeldBackUntil(const Job& job) const {
   if (job.history == nullptr || job.history->attempts.empty()) return 0;
   const state::JobHistory& history = *job.history;
-  int64_t until_ms = 0;
-  if (OpenVerdicts(history) > job.retries_left) {
-    until_ms = Deadlines::kNever;
-    for (const Attempt& attempt : history.attempts) {
-      if (attempt.verdict_deadline_ms == 0) continue;
-      until_ms = std::min(until_ms, Effective(attempt.verdict_deadline_ms));
-    }
-  }
+  if (OpenVerdicts(history) > job.retries_left) return Deadlines::kNever;
   const int32_t failures = StartFailuresInARow(history);
-  if (failures >= 2) {
-    const int64_t backoff_ms =
-        std::min(kBackoffMaxMs, kBackoffFirstMs << std::min(failures - 2, 10));
-    until_ms = std::max(until_ms, history.attempts.back().end_ms + backoff_ms);
+  if (failures < 2) return 0;
+  const int64_t backoff_ms = std::min(kBackoffMaxMs, kBackoffFirstMs << std::min(failures - 2, 10));
+  return history.attempts.back().end_ms + backoff_ms;
+}
+
+// When the next verdict closes; kNever: none is open.
+int64_t Machine::NextVerdict(const Job& job) const {
+  int64_t next_ms = Deadlines::kNever;
+  for (const Attempt& attempt : job.history->attempts) {
+    if (attempt.verdict_deadline_ms == 0) continue;
+    // It is open through its last millisecond.
+    next_ms = std::min(next_ms, Effective(attempt.verdict_deadline_ms) + 1);
   }
-  return until_ms;
+  return next_ms;
 }
 
 int64_t Machine::DeadlineOf(const Job& job) const {
-  int64_t next_ms = Deadlines::kNever;
-  if (job.history == nullptr) return next_ms;
-  for (const Attempt& attempt : job.history->attempts) {
-    if (attempt.verdict_deadline_ms == 0) continue;
-    // The verdict is open through its last millisecond.
-    next_ms = std::min(next_ms, Effective(attempt.verdict_deadline_ms) + 1);
-  }
+  if (job.history == nullptr) return Deadlines::kNever;
+  int64_t next_ms = NextVerdict(job);
   if (job.state == JobState::kQueued && HeldBackUntil(job) > now_ms_) {
     next_ms = std::min(next_ms, HeldBackUntil(job));
   }

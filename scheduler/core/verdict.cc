@@ -36,7 +36,6 @@ void Machine::Finish(Job* job) {
   if (may_succeed && AllSucceeded(attempt)) {
     attempt.cause = EndCause::kSucceeded;
     attempt.detail = "all ranks exited with code 0";
-    history.pending_loss_ms = 0;
     Say(*job, "succeeded", attempt.detail);
     End(job, JobState::kSucceeded, "");
     return;
@@ -56,7 +55,9 @@ void Machine::Finish(Job* job) {
     case EndCause::kPreempted:
     case EndCause::kNodeLost:
       ++history.preemptions;
-      Say(*job, Name(attempt.cause), attempt.detail);
+      Say(*job, "requeued",
+          absl::StrCat("attempt ", attempt.number, " has ended (", attempt.detail,
+                       "); no retry is counted"));
       Requeue(job);
       return;
     case EndCause::kStartFailed:
@@ -72,6 +73,7 @@ void Machine::EndCrashed(Job* job) {
   Attempt& attempt = job->history->attempts.back();
   if (CertainlyCrashed(attempt)) {
     CloseVerdict(job, &attempt, EndCause::kCrashed);
+    if (!state::IsEnded(job->state)) Requeue(job);
     return;
   }
   attempt.verdict_deadline_ms =
@@ -131,6 +133,7 @@ void Machine::CloseVerdict(Job* job, Attempt* attempt, EndCause cause) {
   const auto& checkpoints = job->history->checkpoints;
   const bool forgiven = !checkpoints.empty() && checkpoints.back().attempt > attempt->number;
   if (!forgiven && job->retries_left == 0) {
+    BATON_CHECK(job->LiveAttempt() == nullptr, "it ran without a retry for an open verdict");
     const std::string reason =
         absl::StrCat("attempt ", attempt->number, ": ", attempt->detail, "; no retries are left");
     Say(*job, "failed", reason);
@@ -144,7 +147,6 @@ void Machine::CloseVerdict(Job* job, Attempt* attempt, EndCause cause) {
   if (!forgiven) --job->retries_left;
   Say(*job, Name(attempt->cause),
       absl::StrCat(which, attempt->detail, "; ", job->retries_left, " retries left"));
-  if (job->state == JobState::kStopping) Requeue(job);
   ReleaseIfReady(job);
 }
 
@@ -159,6 +161,7 @@ void Machine::End(Job* job, JobState how, const std::string& reason) {
   job->intent = Intent::kNone;
   job->end_ms = now_ms_;
   job->reason = reason;
+  if (job->history != nullptr) job->history->pending_loss_ms = 0;
 }
 
 void Machine::CloseQueueTime(Job* job) {

@@ -8,38 +8,13 @@
 #include "absl/strings/str_split.h"
 #include "common/check.h"
 #include "scheduler/state/job_state.h"
+#include "tests/scheduler/core/copy.h"
 
 namespace baton::core {
 namespace {
 
 using state::Attempt;
 using state::Job;
-
-// A copy, since recovery starts from values and jobs own their history.
-state::State CopyOf(const state::State& from) {
-  state::State to;
-  to.config = from.config;
-  to.counters = from.counters;
-  to.nodes = from.nodes;
-  for (const auto& [id, job] : from.jobs) {
-    Job& copy = to.jobs[id];
-    copy.id = job.id;
-    copy.name = job.name;
-    copy.spec = job.spec;
-    copy.submitter = job.submitter;
-    copy.request_digest = job.request_digest;
-    copy.order = job.order;
-    copy.submit_ms = job.submit_ms;
-    copy.end_ms = job.end_ms;
-    copy.state_since_ms = job.state_since_ms;
-    copy.state = job.state;
-    copy.intent = job.intent;
-    copy.retries_left = job.retries_left;
-    copy.reason = job.reason;
-    if (job.history != nullptr) copy.history = std::make_unique<state::JobHistory>(*job.history);
-  }
-  return to;
-}
 
 std::string Stage(const std::string& text, state::TaskStage* stage) {
   for (const auto s :

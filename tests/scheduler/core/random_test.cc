@@ -1,0 +1,235 @@
+// The core under random events: all invariants hold after each, and a core that is rebuilt from its
+// state at any moment answers all later events with the same bytes as the one that went on. What
+// is not in the state (what is blocked, what is held back) may save work, never change a decision.
+// Replay: scheduler_core_test --gtest_filter='Random*' with BATON_SEED=N.
+#include "common/random.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/core/invariants.h"
+#include "scheduler/core/step.h"
+#include "tests/scheduler/core/copy.h"
+
+namespace baton::core {
+namespace {
+
+constexpr int kNodes = 6;
+
+// Makes events that mostly fit the state, and some that do not.
+class World {
+ public:
+  explicit World(uint64_t seed) : random_(seed) {}
+
+  state::Event Next(const Core& core) {
+    switch (random_.Below(16)) {
+      case 0:
+      case 1:
+        return Submit();
+      case 2:
+        return state::JobCancelled{AnyJob(core), "ann"};
+      case 3:
+        return random_.Chance(1, 4) ? state::Event(state::JobRetried{AnyJob(core), "ann"})
+                                    : state::Event(state::TimerFired{});
+      case 4:
+        return Join();
+      case 5:
+        return random_.Chance(1, 2) ? Lose(core) : Join();
+      case 6:
+        return NodeWish();
+      case 7:
+      case 8:
+        return Upload(core);
+      default:
+        return Report(core);
+    }
+  }
+
+ private:
+  state::NodeId AnyNode() { return absl::StrCat("node-", random_.Below(kNodes)); }
+
+  state::JobId AnyJob(const Core& core) {
+    const auto& jobs = core.state().jobs;
+    if (jobs.empty()) return "none";
+    auto it = jobs.begin();
+    std::advance(it, static_cast<int64_t>(random_.Below(jobs.size())));
+    return it->first;
+  }
+
+  state::Event Submit() {
+    auto spec = std::make_shared<state::JobSpec>();
+    spec->project = random_.Chance(1, 2) ? "a" : "b";
+    spec->priority = static_cast<int32_t>(random_.Below(2));
+    spec->ranks_min = random_.Chance(1, 2) ? 1 : 1 + static_cast<int32_t>(random_.Below(3));
+    spec->ranks_max = spec->ranks_min + static_cast<int32_t>(random_.Below(3));
+    spec->shards = random_.Chance(1, 2) ? 8 : 0;
+    spec->resources.cpus_milli = static_cast<int32_t>(500 * (1 + random_.Below(4)));
+    spec->resources.gpus = random_.Chance(1, 4) ? 1 : 0;
+    spec->retries = static_cast<int32_t>(random_.Below(3));
+    spec->checkpoints_kept = 2;
+    spec->time_limit_ms = random_.Chance(1, 4) ? 20'000 : 0;
+    spec->queue_anyway = true;
+    state::JobsSubmitted event;
+    event.request_id = absl::StrCat("request-", submits_);
+    event.request_digest = 1;
+    event.jobs.push_back({absl::StrCat("job-", submits_ % 300), "name", spec});
+    ++submits_;
+    return event;
+  }
+
+  state::Event Join() {
+    state::NodeJoined event;
+    state::NodeOffer& offer = event.offer;
+    offer.id = AnyNode();
+    const auto index = static_cast<size_t>(offer.id.back() - '0');
+    if (random_.Chance(1, 2)) ++incarnations_[index];
+    offer.incarnation = absl::StrCat(incarnations_[index]);
+    offer.name = offer.id;
+    offer.cpus_milli = 4'000;
+    offer.memory_bytes = int64_t{8} << 30;
+    offer.disk_free_bytes = int64_t{1} << 40;
+    if (index % 2 == 0)
+      offer.gpus = {{0, "h100", int64_t{80} << 30}, {1, "h100", int64_t{80} << 30}};
+    offer.host_id = index < 3 ? "one" : "two";
+    if (index > 3) offer.data_addresses = {absl::StrCat("10.0.0.", index)};
+    offer.device_kind = index == 5 ? "avx2" : "avx512";
+    offer.spot = index < 4;
+    offer.price_usd_micro_per_hour = 10'000 * static_cast<int64_t>(1 + index % 3);
+    return event;
+  }
+
+  state::Event Lose(const Core& core) {
+    state::NodeLost event;
+    event.node = AnyNode();
+    const auto node = core.state().nodes.find(event.node);
+    if (node != core.state().nodes.end()) event.incarnation = node->second.offer.incarnation;
+    event.cause = "test";
+    return event;
+  }
+
+  state::Event NodeWish() {
+    const state::NodeId node = AnyNode();
+    const std::string incarnation =
+        absl::StrCat(incarnations_[static_cast<size_t>(node.back() - '0')]);
+    switch (random_.Below(5)) {
+      case 0:
+        return state::NodeDrained{node, "test", 3'000};
+      case 1:
+        return state::NodeNoticed{node, incarnation, {"file", "preempt", 0, true, 0}};
+      case 2:
+        return state::NoticeWithdrawn{node, incarnation};
+      default:
+        return state::NodeUndrained{node};
+    }
+  }
+
+  // Of a random rank of the job's newest attempt, sometimes with the token of another.
+  bool Sender(const Core& core, state::TaskKey* key, state::NodeId* node) {
+    const state::JobId id = AnyJob(core);
+    const auto job = core.state().jobs.find(id);
+    if (job == core.state().jobs.end() || job->second.history == nullptr) return false;
+    if (job->second.history->attempts.empty()) return false;
+    const state::Attempt& attempt = job->second.history->attempts.back();
+    const auto rank = random_.Below(attempt.tasks.size());
+    *key = {id, attempt.number, static_cast<int32_t>(rank), attempt.token};
+    if (random_.Chance(1, 20)) --key->token;
+    *node = attempt.tasks[rank].node;
+    return true;
+  }
+
+  state::Event Report(const Core& core) {
+    state::TaskReported event;
+    if (!Sender(core, &event.task, &event.node)) return state::TimerFired{};
+    event.incarnation = core.state().nodes.at(event.node).offer.incarnation;
+    const uint64_t kind = random_.Below(12);
+    event.stage = kind < 4    ? state::TaskStage::kPrepared
+                  : kind < 8  ? state::TaskStage::kRunning
+                  : kind < 9  ? state::TaskStage::kFirstStep
+                  : kind < 11 ? state::TaskStage::kExited
+                              : state::TaskStage::kFailed;
+    event.at_ms = core.state().counters.now_ms - random_.Between(-50, 50);
+    const int32_t codes[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 75, 76, -9};
+    if (event.stage == state::TaskStage::kExited) event.exit_code = codes[random_.Below(12)];
+    if (event.stage == state::TaskStage::kFailed) {
+      event.error = "test";
+      event.infrastructure = random_.Chance(1, 2);
+      if (random_.Chance(1, 2)) {
+        event.bad_checkpoint =
+            core.state().jobs.at(event.task.job).history->attempts.back().resume_name;
+      }
+    }
+    if (event.stage == state::TaskStage::kFirstStep) event.first_step = 1;
+    event.last_step = static_cast<int64_t>(random_.Below(100));
+    event.last_step_ms = event.at_ms;
+    event.setup_ms = random_.Between(0, 200);
+    event.restore_ms = random_.Between(0, 200);
+    event.save_ms = random_.Between(0, 200);
+    return event;
+  }
+
+  state::Event Upload(const Core& core) {
+    state::CheckpointUploaded event;
+    if (!Sender(core, &event.task, &event.node)) return state::TimerFired{};
+    event.step = static_cast<int64_t>(random_.Below(60));
+    event.name = absl::StrCat("step-", event.step);
+    event.manifest_digest = absl::StrCat("digest-", random_.Below(2));
+    event.taken_ms = core.state().counters.now_ms - random_.Between(0, 100);
+    return event;
+  }
+
+  Random random_;
+  int submits_ = 0;
+  int incarnations_[kNodes] = {};
+};
+
+struct Ends {
+  int64_t succeeded = 0;
+  int64_t failed = 0;
+  int64_t preemptions = 0;
+};
+
+void RunSeed(uint64_t seed, int events, Ends* ends) {
+  SCOPED_TRACE(absl::StrCat("BATON_SEED=", seed));
+  World world(seed);
+  Random random(seed + 1);
+  auto core = std::make_unique<Core>(state::State());
+  auto twin = std::make_unique<Core>(state::State());
+  InvariantChecker checker(*core);
+  int64_t now_ms = 1'000'000;
+  for (int i = 0; i < events; ++i) {
+    if (i % 50 == 49) twin = std::make_unique<Core>(CopyOf(core->state()));
+    now_ms += random.Chance(1, 30) ? random.Between(0, 20'000) : random.Between(0, 300);
+    const bool due = core->NextDeadline() <= now_ms;
+    const state::Event event = due ? state::Event(state::TimerFired{}) : world.Next(*core);
+    const Outputs outputs = core->Step(event, now_ms);
+    std::string wrong = checker.AfterStep(*core, event, outputs, now_ms);
+    if (wrong.empty() && i % 100 == 0) wrong = checker.Everything(*core, now_ms);
+    ASSERT_EQ(wrong, "") << "event " << i;
+    ASSERT_EQ(TextOf(outputs), TextOf(twin->Step(event, now_ms))) << "event " << i;
+  }
+  for (const auto& [id, job] : core->state().jobs) {
+    ends->succeeded += job.state == state::JobState::kSucceeded;
+    ends->failed += job.state == state::JobState::kFailed;
+    if (job.history != nullptr) ends->preemptions += job.history->preemptions;
+  }
+}
+
+TEST(RandomEvents, KeepInvariantsAndDecideByTheStateAlone) {
+  Ends ends;
+  if (const char* seed = std::getenv("BATON_SEED"); seed != nullptr) {
+    RunSeed(std::strtoull(seed, nullptr, 10), 20'000, &ends);
+    return;
+  }
+  for (uint64_t seed = 1; seed <= 8 && !HasFatalFailure(); ++seed) RunSeed(seed, 1'200, &ends);
+  // The events reach the interesting ends, or the test proves nothing.
+  EXPECT_GT(ends.succeeded, 10);
+  EXPECT_GT(ends.failed, 5);
+  EXPECT_GT(ends.preemptions, 30);
+}
+
+}  // namespace
+}  // namespace baton::core
