@@ -1,0 +1,36 @@
+#include <cstdio>
+
+#include "client/command/command.h"
+#include "client/render/format.h"
+#include "client/render/json.h"
+#include "common/status.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::client {
+namespace {
+
+absl::Status Run(const Context& context, const std::string& name) {
+  BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
+  BATON_ASSIGN_OR_RETURN(const v1::Job job, api->Cancel(name));
+  if (context.json()) {
+    std::fputs(Pretty(JobSummaryJson(job)).c_str(), stdout);
+  } else {
+    std::printf("%s  %s  %s\n", job.name().c_str(), job.id().c_str(),
+                job.state() == v1::CANCELLED ? "CANCELLED" : "is being stopped");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddCancel(CLI::App& app, Context& context) {
+  CLI::App* verb = app.add_subcommand(
+      "cancel", "Stop a job; its checkpoints stay, and `baton retry` goes on from them\n\n"
+                "Example: baton cancel lenet");
+  auto name = std::make_shared<std::string>();
+  verb->add_option("job", *name, "a name, an id or its unique prefix, or latest")->required();
+  AddOutputFlag(*verb, context);
+  OnVerb(*verb, context, [&context, name] { return Run(context, *name); });
+}
+
+}  // namespace baton::client

@@ -1,0 +1,42 @@
+// One function per verb adds it to the command line; command/<verb>.cc has it. A new one needs its
+// file and a line in table.cc.
+#pragma once
+
+#include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+#include "client/context.h"
+
+namespace baton::client {
+
+void AddCancel(CLI::App& app, Context& context);
+void AddCheckpoints(CLI::App& app, Context& context);
+void AddCollect(CLI::App& app, Context& context);
+void AddCompletion(CLI::App& app, Context& context);
+void AddData(CLI::App& app, Context& context);
+void AddDrain(CLI::App& app, Context& context);
+void AddJobs(CLI::App& app, Context& context);
+void AddLocal(CLI::App& app, Context& context);
+void AddLogs(CLI::App& app, Context& context);
+void AddMetrics(CLI::App& app, Context& context);
+void AddNodes(CLI::App& app, Context& context);
+void AddRetry(CLI::App& app, Context& context);
+void AddShow(CLI::App& app, Context& context);
+void AddTrain(CLI::App& app, Context& context);
+void AddWait(CLI::App& app, Context& context);
+void AddWhy(CLI::App& app, Context& context);
+
+// All of them, in the order of `baton --help`.
+void AddCommands(CLI::App& app, Context& context);
+
+// Adds --output/-o text|json (and csv where `csv` says so) to a verb.
+enum class Csv { kNo, kYes };
+void AddOutputFlag(CLI::App& verb, Context& context, Csv csv = Csv::kNo);
+
+// Runs `body` when the verb was typed and takes its status to the exit code.
+template <typename Body>
+void OnVerb(CLI::App& verb, Context& context, Body body) {
+  verb.callback([&context, body]() mutable { context.Finish(body()); });
+}
+
+}  // namespace baton::client

@@ -1,0 +1,38 @@
+#include <cstdio>
+
+#include "client/command/command.h"
+#include "client/render/json.h"
+#include "common/status.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::client {
+namespace {
+
+absl::Status Run(const Context& context, const std::string& name) {
+  BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
+  BATON_ASSIGN_OR_RETURN(const v1::Job job, api->Retry(name));
+  if (context.json()) {
+    std::fputs(Pretty(JobSummaryJson(job)).c_str(), stdout);
+    return absl::OkStatus();
+  }
+  const std::string from =
+      job.checkpoints().empty()
+          ? "from the start"
+          : "from checkpoint " + job.checkpoints(job.checkpoints_size() - 1).name();
+  std::printf("%s  %s  is queued again, %s\n", job.name().c_str(), job.id().c_str(), from.c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddRetry(CLI::App& app, Context& context) {
+  CLI::App* verb = app.add_subcommand(
+      "retry", "Queue a failed or cancelled job again, from its newest checkpoint\n\n"
+               "Example: baton retry lenet");
+  auto name = std::make_shared<std::string>();
+  verb->add_option("job", *name, "a name, an id or its unique prefix, or latest")->required();
+  AddOutputFlag(*verb, context);
+  OnVerb(*verb, context, [&context, name] { return Run(context, *name); });
+}
+
+}  // namespace baton::client

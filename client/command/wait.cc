@@ -1,0 +1,54 @@
+#include <cstdio>
+#include <vector>
+
+#include "client/command/command.h"
+#include "client/render/format.h"
+#include "client/render/json.h"
+#include "common/status.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::client {
+namespace {
+
+bool HasStopped(v1::JobState state) {
+  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::CANCELLED ||
+         state == v1::HELD;
+}
+
+// The exit code is that of the first job, in the order given, that did not succeed.
+absl::Status Run(Context& context, const std::vector<std::string>& names) {
+  BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
+  auto list = nlohmann::ordered_json::array();
+  for (const std::string& name : names) {
+    v1::Job last;
+    BATON_RETURN_IF_ERROR(api->Watch(name, Context::interrupted, [&](const auto& update) {
+      last = update.job();
+      return !HasStopped(last.state());
+    }));
+    if (context.exit_code == kOk) context.exit_code = ExitCodeOf(last);
+    if (context.json()) {
+      list.push_back(JobSummaryJson(last));
+      continue;
+    }
+    std::printf("%s  %s  %s%s%s\n", last.name().c_str(), last.id().c_str(),
+                StateName(last.state()).c_str(), last.reason().empty() ? "" : ": ",
+                last.reason().c_str());
+    std::fflush(stdout);
+  }
+  if (context.json()) std::fputs(Pretty(list).c_str(), stdout);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddWait(CLI::App& app, Context& context) {
+  CLI::App* verb = app.add_subcommand(
+      "wait", "Wait until the jobs have ended; the exit code tells how (0 succeeded, 1 failed, "
+              "4 cancelled, 5 held by a budget)\n\nExample: baton wait lenet && baton collect lenet");
+  auto names = std::make_shared<std::vector<std::string>>();
+  verb->add_option("jobs", *names, "names, ids or their unique prefixes, or latest")->required();
+  AddOutputFlag(*verb, context);
+  OnVerb(*verb, context, [&context, names] { return Run(context, *names); });
+}
+
+}  // namespace baton::client

@@ -1,0 +1,24 @@
+// The exit codes of `baton`, which scripts rely on.
+#pragma once
+
+#include "absl/status/status.h"
+#include "baton/v1/job.pb.h"
+
+namespace baton::client {
+
+enum ExitCode {
+  kOk = 0,
+  kProgramFailed = 1,   // the user's program did
+  kUsage = 2,           // a bad flag or spec
+  kNotFound = 3,
+  kCancelled = 4,
+  kBudget = 5,          // held at the end of a budget or deadline
+  kInfrastructure = 6,  // no scheduler, a full disk, ..
+};
+
+ExitCode ExitCodeOf(const absl::Status& status);
+
+// Of a job that has ended or is held.
+ExitCode ExitCodeOf(const v1::Job& job);
+
+}  // namespace baton::client

@@ -1,0 +1,45 @@
+// The command line: global flags, signals, and the verbs of client/command.
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "client/command/command.h"
+
+namespace {
+
+// The first Ctrl-C asks the running verb to end in good order, the second one ends the process.
+void OnInterrupt(int signal) {
+  if (baton::client::Context::interrupted.exchange(true)) std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  struct sigaction action = {};
+  action.sa_handler = OnInterrupt;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_DFL);
+
+  baton::client::Context context;
+  CLI::App app{
+      "Baton trains models on machines that can vanish.\n\n"
+      "Example: baton local up && baton train trainer/specs/lenet.yaml --follow",
+      "baton"};
+  app.set_version_flag("--version", "baton " BATON_VERSION);
+  app.add_option("--address", context.address_flag,
+                 "the scheduler, HOST:PORT (default: $BATON_ADDRESS, else the newest `baton local "
+                 "up`)");
+  app.require_subcommand(1);
+  app.fallthrough();
+  baton::client::AddCommands(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);  // --help, --version
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return baton::client::kUsage;
+  }
+  return context.exit_code;
+}

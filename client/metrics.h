@@ -1,0 +1,35 @@
+// A job's metric lines, whichever attempt and rank wrote them. Undone steps are dropped: what a
+// later attempt says of a step wins. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::client {
+
+class MetricLines {
+ public:
+  // Bytes of one stream in their order; a line may come in pieces.
+  void Add(int attempt, int rank, absl::string_view bytes);
+
+  // JSON objects with "attempt" and "rank" added, by step; lines without a step are left out.
+  std::vector<nlohmann::ordered_json> Rows() const;
+
+  // Rows as CSV with a head; a cell is empty where a row lacks the column.
+  std::string Csv() const;
+
+  // Names of numeric columns, in order of appearance; "step" and "time" come first.
+  std::vector<std::string> Columns() const;
+
+ private:
+  void AddLine(int attempt, int rank, const std::string& line);
+
+  std::map<std::pair<int, int>, std::string> rests_;
+  std::vector<nlohmann::ordered_json> lines_;
+};
+
+}  // namespace baton::client

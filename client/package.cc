@@ -1,0 +1,203 @@
+#include "client/package.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/ignore.h"
+#include "common/atomic_file.h"
+#include "common/spec/files.h"
+#include "common/spec/write.h"
+#include "common/status.h"
+
+namespace baton::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The effective spec's name in a package; no file of a working folder can have it.
+constexpr char kSpecName[] = ".baton/spec.yaml";
+
+// Where a data file lies below BATON_DATA_DIR: as written when that stays inside, else by name.
+std::string PackedName(const std::string& uri, std::set<std::string>* taken) {
+  const fs::path written = fs::path(uri).lexically_normal();
+  std::string name = written.string();
+  if (written.is_absolute() || absl::StartsWith(name, "..")) name = written.filename().string();
+  const std::string wish = name;
+  for (int n = 2; !taken->insert(name).second; ++n) name = absl::StrCat(n, "/", wish);
+  return name;
+}
+
+absl::Status PlanData(const std::string& folder, PackagePlan* plan) {
+  std::set<std::string> taken;
+  std::map<std::string, std::string> packed;  // of each path, so that one file is sent once
+  for (const spec::NamedFile& file : spec::NamedFiles(plan->spec)) {
+    if (spec::IsOnNode(file.source->uri)) continue;
+    BATON_ASSIGN_OR_RETURN(const std::string path, spec::ResolveUri(file.source->uri, folder));
+    auto [entry, is_new] = packed.try_emplace(path);
+    if (is_new) {
+      std::error_code error;
+      const auto bytes = fs::file_size(path, error);
+      if (error) return ErrnoStatus(error.value(), absl::StrCat(file.field, ": ", path));
+      entry->second = PackedName(file.source->uri, &taken);
+      plan->data.push_back({entry->second, path});
+      plan->data_bytes += static_cast<int64_t>(bytes);
+    }
+    file.source->uri = entry->second;
+  }
+  if (plan->data_bytes <= kDataBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the data has ", plan->data_bytes >> 20, " MiB, more than the ", kDataBytesMax >> 20,
+      " MiB that a submit uploads; put it on the nodes and name it as file:///path"));
+}
+
+std::string LargestFolders(const std::map<std::string, int64_t>& sizes) {
+  std::vector<std::pair<int64_t, std::string>> largest;
+  for (const auto& [folder, bytes] : sizes) largest.emplace_back(bytes, folder);
+  std::sort(largest.rbegin(), largest.rend());
+  std::string text;
+  for (size_t i = 0; i < std::min<size_t>(5, largest.size()); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ", ", largest[i].second, " (", largest[i].first >> 20,
+                    " MiB)");
+  }
+  return text;
+}
+
+absl::Status PlanFolder(const std::string& folder, PackagePlan* plan) {
+  const absl::StatusOr<std::string> rules_text = ReadFile(folder + "/.batonignore");
+  const IgnoreRules rules(rules_text.ok() ? *rules_text : "");
+  std::map<std::string, int64_t> sizes;
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().lexically_relative(folder).string();
+    const bool is_folder = it->is_directory() && !it->is_symlink();
+    const bool sendable = is_folder || (it->is_regular_file() && !it->is_symlink());
+    if (!sendable || rules.Ignores(name, is_folder ? EntryKind::kFolder : EntryKind::kFile)) {
+      ++plan->left_out;
+      if (is_folder) it.disable_recursion_pending();
+      continue;
+    }
+    if (is_folder) continue;
+    const auto bytes = static_cast<int64_t>(it->file_size());
+    plan->files.push_back({name, it->path().string()});
+    plan->file_bytes += bytes;
+    sizes[fs::path(name).has_parent_path() ? fs::path(name).begin()->string() : "."] += bytes;
+  }
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("read ", folder));
+  if (plan->file_bytes <= kFolderBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      folder, " has ", plan->file_bytes >> 20, " MiB, more than the ", kFolderBytesMax >> 20,
+      " MiB that a package may have; the largest: ", LargestFolders(sizes),
+      "; leave out what the job does not need by a .batonignore"));
+}
+
+// A private folder that is gone when the object is.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "baton-XXXXXX").string();
+    if (::mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+v1::Capacity WireCapacity(spec::Capacity capacity) {
+  switch (capacity) {
+    case spec::Capacity::kSpot:
+      return v1::CAPACITY_SPOT;
+    case spec::Capacity::kOnDemand:
+      return v1::CAPACITY_ON_DEMAND;
+    case spec::Capacity::kAuto:
+      return v1::CAPACITY_AUTO;
+  }
+  return v1::CAPACITY_AUTO;
+}
+
+}  // namespace
+
+v1::JobSpec WireSpec(const spec::JobSpec& spec) {
+  v1::JobSpec wire;
+  wire.set_name(spec.name);
+  wire.set_project(spec.project);
+  wire.set_priority(static_cast<int32_t>(spec.priority));
+  wire.mutable_ranks()->set_min(static_cast<int32_t>(spec.ranks.min));
+  wire.mutable_ranks()->set_max(static_cast<int32_t>(spec.ranks.max));
+  v1::Resources* resources = wire.mutable_resources();
+  resources->set_cpus_milli(static_cast<int32_t>(spec.resources.cpu_millis));
+  resources->set_memory_bytes(spec.resources.memory_bytes);
+  resources->set_disk_bytes(spec.resources.disk_bytes);
+  resources->set_gpus(static_cast<int32_t>(spec.resources.gpus));
+  resources->set_gpu_type(spec.resources.gpu_type);
+  resources->set_gpu_memory_bytes(spec.resources.gpu_memory_bytes);
+  wire.set_retries(static_cast<int32_t>(spec.retries));
+  wire.set_capacity(WireCapacity(spec.capacity));
+  wire.set_launch(spec.launch == spec::Launch::kNode ? v1::LAUNCH_NODE : v1::LAUNCH_RANK);
+  v1::CheckpointPolicy* checkpoint = wire.mutable_checkpoint();
+  checkpoint->set_from(spec.checkpoint.from == spec::CheckpointPolicy::From::kRank0
+                           ? v1::CheckpointPolicy::RANK0
+                           : v1::CheckpointPolicy::ANY);
+  checkpoint->set_keep(static_cast<int32_t>(spec.checkpoint.keep));
+  checkpoint->set_every_ms(spec.checkpoint.every_ms);
+  checkpoint->set_every_steps(spec.checkpoint.every_steps);
+  wire.set_time_limit_ms(spec.time_limit_ms);
+  wire.set_params_json(spec.params_json);
+  wire.mutable_command()->Assign(spec.command.begin(), spec.command.end());
+  for (const auto& [name, value] : spec.env) {
+    v1::EnvironmentVariable* variable = wire.add_environment();
+    variable->set_name(name);
+    variable->set_value(value);
+  }
+  if (spec.native.has_value()) wire.set_shards(static_cast<int32_t>(spec.native->shards));
+  return wire;
+}
+
+absl::StatusOr<PackagePlan> PlanPackage(const spec::JobSpec& spec, const std::string& spec_file) {
+  PackagePlan plan;
+  plan.spec = spec;
+  const fs::path parent = fs::path(spec_file).parent_path();
+  const std::string folder = parent.empty() ? "." : parent.string();
+  if (spec.native.has_value()) {
+    BATON_RETURN_IF_ERROR(PlanData(folder, &plan));
+  } else {
+    BATON_RETURN_IF_ERROR(PlanFolder(folder, &plan));
+  }
+  return plan;
+}
+
+absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Store& store,
+                                          const artifact::TransferOptions& options) {
+  const TemporaryFolder temporary;
+  if (temporary.path().empty()) return ErrnoStatus(errno, "make a temporary folder");
+  const std::string spec_file = temporary.path() + "/spec.yaml";
+  BATON_RETURN_IF_ERROR(WriteFileAtomically(spec_file, spec::WriteSpec(plan.spec)));
+  std::vector<artifact::SourceFile> files = plan.files;
+  files.push_back({kSpecName, spec_file});
+  v1::JobSpec wire = WireSpec(plan.spec);
+  wire.set_spec_file(kSpecName);
+  BATON_ASSIGN_OR_RETURN(const artifact::Uploaded package, artifact::Upload(files, store, options));
+  wire.set_package_digest(package.manifest);
+  if (!plan.data.empty()) {
+    BATON_ASSIGN_OR_RETURN(const artifact::Uploaded data,
+                           artifact::Upload(plan.data, store, options));
+    wire.set_data_digest(data.manifest);
+  }
+  return wire;
+}
+
+}  // namespace baton::client

@@ -1,0 +1,38 @@
+// What travels with a submit: the effective spec, the working folder of a command, the data of a
+// native job. Nothing is sent twice (common/artifact).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "baton/v1/job.pb.h"
+#include "common/artifact/transfer.h"
+#include "common/spec/job_spec.h"
+
+namespace baton::client {
+
+// Data given by path above this is not uploaded with a submit.
+inline constexpr int64_t kDataBytesMax = int64_t{64} << 20;
+inline constexpr int64_t kFolderBytesMax = int64_t{512} << 20;
+
+struct PackagePlan {
+  spec::JobSpec spec;  // its data paths as the trainer finds them below BATON_DATA_DIR
+  std::vector<artifact::SourceFile> files;  // beside the effective spec
+  std::vector<artifact::SourceFile> data;
+  int64_t file_bytes = 0;
+  int64_t data_bytes = 0;
+  int64_t left_out = 0;  // files and folders that stayed at home
+};
+
+// Lists; reads no content. InvalidArgument when it is too large: names the largest folders.
+absl::StatusOr<PackagePlan> PlanPackage(const spec::JobSpec& spec, const std::string& spec_file);
+
+// Sends what `store` lacks and gives the wire's spec with both digests.
+absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Store& store,
+                                          const artifact::TransferOptions& options);
+
+// The fields that the scheduler reads, without package and data.
+v1::JobSpec WireSpec(const spec::JobSpec& spec);
+
+}  // namespace baton::client

@@ -1,0 +1,159 @@
+#include "client/render/json.h"
+
+#include "client/render/format.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::client {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double Seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
+double Dollars(int64_t usd_micro) { return static_cast<double>(usd_micro) / 1e6; }
+
+// Seconds since 1970, or null when it has not happened.
+Json Time(int64_t unix_ms) { return unix_ms == 0 ? Json() : Json(Seconds(unix_ms)); }
+
+Json AttemptJson(const v1::Attempt& a) {
+  Json json;
+  json["number"] = a.number();
+  json["world_size"] = a.world_size();
+  json["nodes"] = std::vector<std::string>(a.nodes().begin(), a.nodes().end());
+  json["start"] = Time(a.start_unix_ms());
+  json["end"] = Time(a.end_unix_ms());
+  json["end_cause"] = a.end_cause();
+  json["end_detail"] = a.end_detail();
+  json["first_step"] = a.first_step();
+  json["last_step"] = a.last_step();
+  json["resumed_from_step"] = a.resumed_from_step();
+  json["exit_codes"] = std::vector<int>(a.exit_codes().begin(), a.exit_codes().end());
+  return json;
+}
+
+Json PhasesJson(const v1::Phases& p) {
+  Json json;
+  json["queue_s"] = Seconds(p.queue_ms());
+  json["provision_s"] = Seconds(p.provision_ms());
+  json["setup_s"] = Seconds(p.setup_ms());
+  json["restore_s"] = Seconds(p.restore_ms());
+  json["train_s"] = Seconds(p.train_ms());
+  json["save_s"] = Seconds(p.save_ms());
+  json["lost_s"] = Seconds(p.lost_ms());
+  json["idle_s"] = Seconds(p.idle_ms());
+  return json;
+}
+
+Json MetricsJson(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_object() ? json : Json::object();
+}
+
+}  // namespace
+
+Json CheckpointsJson(const v1::Job& job) {
+  Json list = Json::array();
+  for (const v1::Checkpoint& c : job.checkpoints()) {
+    Json json;
+    json["name"] = c.name();
+    json["step"] = c.step();
+    json["bytes"] = c.bytes();
+    json["sha256"] = c.sha256();
+    json["committed_at"] = Time(c.committed_unix_ms());
+    json["attempt"] = c.attempt();
+    list.push_back(json);
+  }
+  return list;
+}
+
+Json JobSummaryJson(const v1::Job& job) {
+  Json json;
+  json["id"] = job.id();
+  json["name"] = job.name();
+  json["state"] = StateName(job.state());
+  json["reason"] = job.reason();
+  json["owner"] = job.owner();
+  json["folder"] = job.folder();
+  json["submitted_at"] = Time(job.submit_unix_ms());
+  json["ended_at"] = Time(job.end_unix_ms());
+  json["step"] = job.step();
+  json["steps_total"] = job.steps_total();
+  json["world_size"] = job.world_size();
+  json["preemptions"] = job.preemptions();
+  json["cost_usd"] = Dollars(job.cost_usd_micro());
+  return json;
+}
+
+Json JobJson(const v1::Job& job) {
+  Json json;
+  json["id"] = job.id();
+  json["name"] = job.name();
+  json["state"] = StateName(job.state());
+  json["reason"] = job.reason();
+  json["owner"] = job.owner();
+  json["folder"] = job.folder();
+  json["submitted_at"] = Time(job.submit_unix_ms());
+  json["ended_at"] = Time(job.end_unix_ms());
+  json["step"] = job.step();
+  json["steps_total"] = job.steps_total();
+  json["epoch"] = job.epoch();
+  json["world_size"] = job.world_size();
+  json["ranks"] = {{"min", job.spec().ranks().min()}, {"max", job.spec().ranks().max()}};
+  json["attempts"] = Json::array();
+  for (const v1::Attempt& a : job.attempts()) json["attempts"].push_back(AttemptJson(a));
+  json["preemptions"] = job.preemptions();
+  json["steps_lost"] = job.steps_lost();
+  json["recoveries_s"] = Json::array();
+  for (const int64_t ms : job.recoveries_ms()) json["recoveries_s"].push_back(Seconds(ms));
+  json["retries_left"] = job.retries_left();
+  json["checkpoints"] = CheckpointsJson(job);
+  json["metrics"] = MetricsJson(job.metrics_json());
+  json["phases"] = PhasesJson(job.phases());
+  json["cost_usd"] = Dollars(job.cost_usd_micro());
+  json["cost_on_demand_usd"] = Dollars(job.cost_on_demand_usd_micro());
+  json["prices_are_examples"] = job.prices_are_examples();
+  return json;
+}
+
+Json NodeJson(const v1::Node& node) {
+  Json json;
+  json["id"] = node.id();
+  json["name"] = node.name();
+  json["state"] = node.state();
+  json["reason"] = node.reason();
+  json["capacity"] = node.spot() ? "spot" : "on-demand";
+  json["provider"] = node.provider();
+  json["region"] = node.region();
+  json["zone"] = node.zone();
+  json["instance_type"] = node.instance_type();
+  json["price_usd_per_hour"] = Dollars(node.price_usd_micro_per_hour());
+  json["on_demand_usd_per_hour"] = Dollars(node.on_demand_usd_micro_per_hour());
+  json["cpus"] = static_cast<double>(node.cpus_milli()) / 1000;
+  json["cpus_free"] = static_cast<double>(node.cpus_milli_free()) / 1000;
+  json["memory_bytes"] = node.memory_bytes();
+  json["memory_bytes_free"] = node.memory_bytes_free();
+  json["gpus"] = node.gpus();
+  json["gpus_free"] = node.gpus_free();
+  json["gpu_type"] = node.gpu_type();
+  json["tasks"] = std::vector<std::string>(node.tasks().begin(), node.tasks().end());
+  json["joined_at"] = Time(node.joined_unix_ms());
+  json["notice_deadline"] = Time(node.notice_deadline_unix_ms());
+  json["cost_usd"] = Dollars(node.cost_usd_micro());
+  json["version"] = node.version();
+  return json;
+}
+
+Json NoteJson(const v1::Note& note) {
+  Json json;
+  json["time"] = Time(note.unix_ms());
+  json["code"] = note.code();
+  json["text"] = note.text();
+  json["attempt"] = note.attempt();
+  json["sequence"] = note.sequence();
+  return json;
+}
+
+std::string Pretty(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace baton::client

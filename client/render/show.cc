@@ -1,0 +1,176 @@
+#include "client/render/show.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "client/render/format.h"
+#include "client/render/plot.h"
+#include "client/render/table.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::client {
+namespace {
+
+std::string RanksText(const v1::RanksRange& ranks) {
+  if (ranks.min() == ranks.max()) return absl::StrCat(ranks.min());
+  return absl::StrCat(ranks.min(), "..", ranks.max());
+}
+
+std::string StepText(const v1::Job& job) {
+  if (job.step() == 0 && job.steps_total() == 0) return "-";
+  if (job.steps_total() == 0) return Thousands(job.step());
+  return absl::StrCat(Thousands(job.step()), "/", Thousands(job.steps_total()));
+}
+
+std::string PhasesText(const v1::Phases& p) {
+  const std::pair<const char*, int64_t> phases[] = {
+      {"queue", p.queue_ms()},     {"provision", p.provision_ms()}, {"setup", p.setup_ms()},
+      {"restore", p.restore_ms()}, {"train", p.train_ms()},         {"save", p.save_ms()},
+      {"lost", p.lost_ms()},       {"idle", p.idle_ms()}};
+  int64_t total = 0;
+  for (const auto& phase : phases) total += phase.second;
+  std::vector<std::string> parts;
+  for (const auto& [name, ms] : phases) {
+    if (ms == 0) continue;
+    parts.push_back(absl::StrCat(name, " ", Duration(ms), " (",
+                                 Percent(static_cast<double>(ms) / static_cast<double>(total)),
+                                 ")"));
+  }
+  return parts.empty() ? "-" : absl::StrJoin(parts, "  ");
+}
+
+std::string AttemptsText(const v1::Job& job) {
+  std::vector<std::vector<std::string>> rows = {
+      {"  #", "ranks", "started", "ended", "steps", "nodes", "end"}};
+  for (const v1::Attempt& a : job.attempts()) {
+    const bool lives = a.end_unix_ms() == 0;
+    std::string end = lives ? "running" : a.end_cause();
+    if (!a.end_detail().empty()) absl::StrAppend(&end, ": ", a.end_detail());
+    rows.push_back({absl::StrCat("  ", a.number()), absl::StrCat(a.world_size()),
+                    ClockTime(a.start_unix_ms()), lives ? "-" : ClockTime(a.end_unix_ms()),
+                    a.first_step() == 0 ? "-"
+                                        : absl::StrCat(a.first_step(), "..", a.last_step()),
+                    absl::StrJoin(a.nodes(), ","), end});
+  }
+  return Table(rows);
+}
+
+std::string MetricsText(const std::string& text) {
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (!json.is_object()) return "-";
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : json.items()) {
+    if (!value.is_number()) continue;
+    parts.push_back(absl::StrFormat("%s %.6g", name, value.get<double>()));
+  }
+  return parts.empty() ? "-" : absl::StrJoin(parts, "  ");
+}
+
+std::string RecoveriesText(const v1::Job& job) {
+  std::vector<std::string> parts;
+  for (const int64_t ms : job.recoveries_ms()) {
+    parts.push_back(absl::StrFormat("%.2f s", static_cast<double>(ms) / 1000));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+}  // namespace
+
+std::string JobText(const v1::Job& job) {
+  std::string text = absl::StrCat(Colored(job.name(), Tint::kBold), "  ", job.id(), "  ",
+                                  Colored(StateName(job.state()), TintOf(job.state())), "\n");
+  const auto line = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) absl::StrAppend(&text, absl::StrFormat("  %-12s", name), value, "\n");
+  };
+  line("reason", job.reason());
+  line("submitted", absl::StrCat(Stamp(job.submit_unix_ms()), " by ", job.owner(), " in ",
+                                 job.folder()));
+  if (job.end_unix_ms() != 0) {
+    line("ended", absl::StrCat(Stamp(job.end_unix_ms()), ", after ",
+                               Duration(job.end_unix_ms() - job.submit_unix_ms())));
+  }
+  line("ranks", absl::StrCat(RanksText(job.spec().ranks()),
+                             job.world_size() == 0 ? "" : absl::StrCat(", now ", job.world_size())));
+  line("step", StepText(job));
+  line("metrics", MetricsText(job.metrics_json()));
+  line("time", PhasesText(job.phases()));
+  line("cost", absl::StrCat(Usd(job.cost_usd_micro()), "  (on-demand ",
+                            Usd(job.cost_on_demand_usd_micro()), ")",
+                            job.prices_are_examples() ? ", at example prices; nothing was billed"
+                                                      : ""));
+  line("preempted", absl::StrCat(job.preemptions(), " times, ", job.steps_lost(), " steps lost",
+                                 job.recoveries_ms().empty()
+                                     ? ""
+                                     : absl::StrCat(", back after ", RecoveriesText(job))));
+  line("retries", absl::StrCat(job.retries_left(), " left"));
+  if (!job.attempts().empty()) absl::StrAppend(&text, "\nattempts\n", AttemptsText(job));
+  if (!job.checkpoints().empty()) absl::StrAppend(&text, "\ncheckpoints\n", CheckpointsText(job));
+  return text;
+}
+
+std::string JobTableText(const std::vector<v1::Job>& jobs) {
+  std::vector<std::vector<std::string>> rows = {
+      {"ID", "NAME", "STATE", "STEP", "RANKS", "SUBMITTED", "COST", "REASON"}};
+  for (const v1::Job& job : jobs) {
+    rows.push_back({job.id(), job.name(), Colored(StateName(job.state()), TintOf(job.state())),
+                    StepText(job), job.world_size() == 0 ? "-" : absl::StrCat(job.world_size()),
+                    Stamp(job.submit_unix_ms()), Usd(job.cost_usd_micro()), job.reason()});
+  }
+  return Table(rows);
+}
+
+std::string CheckpointsText(const v1::Job& job) {
+  std::vector<std::vector<std::string>> rows = {
+      {"  NAME", "STEP", "SIZE", "ATTEMPT", "COMMITTED", "SHA256"}};
+  for (const v1::Checkpoint& c : job.checkpoints()) {
+    rows.push_back({absl::StrCat("  ", c.name()), Thousands(c.step()), Bytes(c.bytes()),
+                    absl::StrCat(c.attempt()), Stamp(c.committed_unix_ms()),
+                    c.sha256().substr(0, 16)});
+  }
+  return Table(rows);
+}
+
+std::string NodeTableText(const std::vector<v1::Node>& nodes) {
+  std::vector<std::vector<std::string>> rows = {
+      {"NAME", "STATE", "CAPACITY", "TYPE", "ZONE", "CPUS FREE", "GPUS FREE", "$/HOUR", "TASKS"}};
+  for (const v1::Node& n : nodes) {
+    std::string state = n.state();
+    if (!n.reason().empty()) absl::StrAppend(&state, " (", n.reason(), ")");
+    rows.push_back({n.name(), state, n.spot() ? "spot" : "on-demand", n.instance_type(), n.zone(),
+                    absl::StrFormat("%.3g/%.3g", n.cpus_milli_free() / 1000.0,
+                                    n.cpus_milli() / 1000.0),
+                    absl::StrCat(n.gpus_free(), "/", n.gpus()),
+                    Usd(n.price_usd_micro_per_hour()), absl::StrJoin(n.tasks(), " ")});
+  }
+  return Table(rows);
+}
+
+std::string NoteText(const v1::Note& note) {
+  return absl::StrFormat("%s  %-12s %s\n", ClockTime(note.unix_ms()), note.code(), note.text());
+}
+
+std::string ProgressLine(const v1::Job& job, const std::vector<double>& losses) {
+  std::string line = absl::StrCat(job.name(), "  ", StateName(job.state()));
+  if (job.state() == v1::QUEUED) return absl::StrCat(line, "  ", job.reason());
+  if (job.step() > 0) absl::StrAppend(&line, "  step ", StepText(job));
+  const std::string curve = Sparkline(losses, 16);
+  if (!curve.empty()) absl::StrAppend(&line, "  ", curve);
+  const auto json = nlohmann::json::parse(job.metrics_json(), nullptr, false);
+  const auto number = [&](const char* name, const char* format) {
+    if (json.is_object() && json.contains(name) && json[name].is_number()) {
+      absl::StrAppend(&line, absl::StrFormat(*absl::ParsedFormat<'g'>::New(format),
+                                             json[name].get<double>()));
+    }
+  };
+  number("epoch", "  epoch %.3g");
+  number("loss", "  loss %.3g");
+  number("images_per_s", "  %.6g img/s");
+  if (job.world_size() > 0) {
+    absl::StrAppend(&line, "  ", job.world_size(), job.world_size() == 1 ? " rank" : " ranks");
+  }
+  return absl::StrCat(line, "  ", Usd(job.cost_usd_micro()));
+}
+
+}  // namespace baton::client
