@@ -110,9 +110,9 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address) {
   const absl::Status status =
       rpc::FromGrpc(state->stub->GetServer(&context, v1::GetServerRequest(), &state->server));
   if (absl::IsUnimplemented(status)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("what answers at ", address, " is no Baton scheduler, or one of another "
-                     "version; give the right --address"));
+    return absl::FailedPreconditionError(absl::StrCat("what answers at ", address,
+                                                      " is no Baton scheduler, or one of another "
+                                                      "version; give the right --address"));
   }
   if (absl::IsDeadlineExceeded(status)) {
     return Explained(absl::UnavailableError("no answer within 5 s"), address);
@@ -120,10 +120,10 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address) {
   BATON_RETURN_IF_ERROR(Explained(status, address));
   const v1::GetServerResponse& server = state->server;
   if (kProtocol < server.protocol_min() || kProtocol > server.protocol_max()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the scheduler at ", address, " (version ", server.version(), ") speaks protocol ",
-        server.protocol_min(), " to ", server.protocol_max(), ", this `baton` speaks ", kProtocol,
-        "; use the `baton` of that version"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the scheduler at ", address, " (version ", server.version(),
+                     ") speaks protocol ", server.protocol_min(), " to ", server.protocol_max(),
+                     ", this `baton` speaks ", kProtocol, "; use the `baton` of that version"));
   }
   state->blobs = std::make_unique<artifact::BlobStore>(state->channel);
   return std::unique_ptr<Api>(new Api(std::move(state)));

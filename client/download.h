@@ -11,8 +11,8 @@ namespace baton::client {
 
 struct DownloadRequest {
   std::string url;
-  std::string path;        // appears whole or not at all
-  std::string sha256;      // of the whole file, hexadecimal
+  std::string path;    // appears whole or not at all
+  std::string sha256;  // of the whole file, hexadecimal
   int64_t bytes_max = int64_t{1} << 30;
 };
 

@@ -8,8 +8,8 @@ namespace baton::client {
 
 enum ExitCode {
   kOk = 0,
-  kProgramFailed = 1,   // the user's program did
-  kUsage = 2,           // a bad flag or spec
+  kProgramFailed = 1,  // the user's program did
+  kUsage = 2,          // a bad flag or spec
   kNotFound = 3,
   kCancelled = 4,
   kBudget = 5,          // held at the end of a budget or deadline

@@ -50,9 +50,9 @@ bool IgnoreRules::Ignores(const std::string& path, EntryKind kind) const {
   const std::vector<std::string> parts = absl::StrSplit(path, '/');
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
     if (rule->folders_only && kind != EntryKind::kFolder) continue;
-    const bool matches =
-        rule->anchored ? MatchParts(absl::StrSplit(rule->pattern, '/'), 0, parts, 0)
-                       : ::fnmatch(rule->pattern.c_str(), parts.back().c_str(), 0) == 0;
+    const bool matches = rule->anchored
+                             ? MatchParts(absl::StrSplit(rule->pattern, '/'), 0, parts, 0)
+                             : ::fnmatch(rule->pattern.c_str(), parts.back().c_str(), 0) == 0;
     if (matches) return !rule->negated;
   }
   return false;

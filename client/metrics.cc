@@ -38,7 +38,8 @@ std::vector<Json> MetricLines::Rows() const {
   std::vector<Json> rows;
   for (const Json& line : lines_) {
     bool undone = false;
-    for (auto it = first_step.upper_bound(line["attempt"].get<int>()); it != first_step.end(); ++it) {
+    for (auto it = first_step.upper_bound(line["attempt"].get<int>()); it != first_step.end();
+         ++it) {
       undone |= line["step"].get<double>() >= it->second;
     }
     if (!undone) rows.push_back(line);

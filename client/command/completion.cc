@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -7,25 +8,28 @@ namespace baton::client {
 namespace {
 
 // Completion asks the program itself, so that it can't go stale.
-constexpr char kBash[] = R"(_baton() {
+constexpr char kBash[] = R"sh(_baton() {
   local IFS=$'\n'
   COMPREPLY=($(baton completion --words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
   [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o filenames -F _baton baton
-)";
+)sh";
 
-constexpr char kZsh[] = R"(#compdef baton
+constexpr char kZsh[] = R"sh(#compdef baton
 _baton() {
   local -a words_here
-  words_here=(${(f)"$(baton completion --words "${words[@]:1:$((CURRENT-1))}" 2>/dev/null)"})
-  if (( ${#words_here} )); then compadd -a words_here; else _files; fi
+  words_here=(${(f)" $(baton completion-- words "${words[@]:1:$((CURRENT-1))}" 2 > / dev / null) "})
+    if ((${#words_here}));
+then compadd - a words_here;
+else _files;
+fi
 }
 compdef _baton baton
-)";
+)sh";
 
-constexpr char kFish[] = R"(complete -c baton -f -a '(baton completion --words (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
-)";
+constexpr char kFish[] = R"sh(complete -c baton -f -a '(baton completion --words (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+)sh";
 
 void PrintIfFits(const std::string& word, const std::string& prefix) {
   if (word.rfind(prefix, 0) == 0) std::printf("%s\n", word.c_str());
@@ -35,8 +39,10 @@ void PrintIfFits(const std::string& word, const std::string& prefix) {
 void PrintWords(CLI::App& app, const std::vector<std::string>& words) {
   CLI::App* at = &app;
   for (size_t i = 0; i + 1 < words.size(); ++i) {
-    CLI::App* next = at->get_subcommand_no_throw(words[i]);
-    if (next != nullptr) at = next;
+    const std::vector<CLI::App*> verbs = at->get_subcommands(nullptr);
+    const auto named = [&](const CLI::App* verb) { return verb->get_name() == words[i]; };
+    const auto next = std::find_if(verbs.begin(), verbs.end(), named);
+    if (next != verbs.end()) at = *next;
   }
   const std::string prefix = words.empty() ? "" : words.back();
   for (const CLI::App* verb : at->get_subcommands(nullptr)) PrintIfFits(verb->get_name(), prefix);
@@ -49,13 +55,14 @@ void PrintWords(CLI::App& app, const std::vector<std::string>& words) {
 }  // namespace
 
 void AddCompletion(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand(
-      "completion", "Print a completion script for bash, zsh or fish\n\n"
-                    "Example: source <(baton completion bash)");
+  CLI::App* verb = app.add_subcommand("completion",
+                                      "Print a completion script for bash, zsh or fish\n\n"
+                                      "Example: source <(baton completion bash)");
   auto shell = std::make_shared<std::string>();
-  verb->add_option("shell", *shell, "bash, zsh or fish")->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  verb->add_option("shell", *shell, "bash, zsh or fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   // Everything after --words is the line so far, flags included.
-  verb->add_flag("--words", "for the scripts: what may come next")->group("");
+  verb->add_flag("--words")->group("");
   verb->prefix_command();
   OnVerb(*verb, context, [&app, verb, shell] {
     if (verb->count("--words") > 0) {

@@ -32,9 +32,10 @@ absl::Status Run(const Context& context, const v1::DrainNodeRequest& request) {
 
 void AddDrain(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* drain = app.add_subcommand(
-      "drain", "Give a node's tasks a notice, hand them on, and place nothing there\n\n"
-               "Example: baton drain spot-a --grace 25");
+  CLI::App* drain =
+      app.add_subcommand("drain",
+                         "Give a node's tasks a notice, hand them on, and place nothing there\n\n"
+                         "Example: baton drain spot-a --grace 25");
   drain->add_option("node", flags->node, "its name, id or unique prefix")->required();
   drain->add_option("--grace", flags->grace_s, "seconds until what still runs is killed (25)")
       ->check(CLI::Range(0.0, 86400.0));

@@ -1,10 +1,9 @@
-#include "client/local/cluster.h"
-
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
+#include "client/local/cluster.h"
 #include "client/render/json.h"
 #include "client/render/table.h"
 #include "common/status.h"
@@ -53,8 +52,8 @@ void PrintStatus(const LocalCluster& cluster) {
       absl::StrAppend(&tasks, task["job"].get<std::string>(), "/", task["rank"].dump(), " (pid ",
                       task["pid"].dump(), ") ");
     }
-    rows.push_back({absl::StrCat("worker ", worker["name"].get<std::string>()), pid(worker["pid"]),
-                    tasks});
+    rows.push_back(
+        {absl::StrCat("worker ", worker["name"].get<std::string>()), pid(worker["pid"]), tasks});
   }
   std::printf("%s\n%s", cluster.folder.c_str(), Table(rows).c_str());
 }
@@ -87,8 +86,9 @@ absl::Status Status(const Context& context, const std::string& folder) {
 void AddUp(CLI::App& local, Context& context) {
   auto options = std::make_shared<LocalOptions>();
   CLI::App* up = local.add_subcommand(
-      "up", "Start a scheduler and workers here; run again, it starts what has died\n\n"
-            "Example: baton local up --workers spot,spot,on-demand");
+      "up",
+      "Start a scheduler and workers here; run again, it starts what has died\n\n"
+      "Example: baton local up --workers spot,spot,on-demand");
   up->add_option("--dir", options->folder, "keep everything here");
   up->add_option("--workers", options->capacities, "spot or on-demand, one per worker")
       ->delimiter(',')

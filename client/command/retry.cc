@@ -26,9 +26,10 @@ absl::Status Run(const Context& context, const std::string& name) {
 }  // namespace
 
 void AddRetry(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand(
-      "retry", "Queue a failed or cancelled job again, from its newest checkpoint\n\n"
-               "Example: baton retry lenet");
+  CLI::App* verb =
+      app.add_subcommand("retry",
+                         "Queue a failed or cancelled job again, from its newest checkpoint\n\n"
+                         "Example: baton retry lenet");
   auto name = std::make_shared<std::string>();
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest")->required();
   AddOutputFlag(*verb, context);

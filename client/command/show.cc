@@ -1,8 +1,9 @@
+#include "client/render/show.h"
+
 #include <cstdio>
 
 #include "client/command/command.h"
 #include "client/render/json.h"
-#include "client/render/show.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 

@@ -99,21 +99,34 @@ absl::Status StartScheduler(int port, LocalCluster* cluster) {
     if (!IsAlive(cluster->scheduler)) break;
     std::this_thread::sleep_for(kPoll);
   }
-  return absl::UnavailableError(absl::StrCat("the scheduler did not start; ", log, " ends with:\n",
-                                             LogTail(log)));
+  return absl::UnavailableError(
+      absl::StrCat("the scheduler did not start; ", log, " ends with:\n", LogTail(log)));
 }
 
 absl::Status StartWorker(const LocalCluster& cluster, LocalWorker* worker) {
   const bool spot = worker->capacity == "spot";
   BATON_ASSIGN_OR_RETURN(
-      worker->process,
-      StartDetached(
-          {ProgramFolder() + "/baton-worker", "--scheduler", cluster.address, "--dir",
-           cluster.folder + "/workers/" + worker->name, "--name", worker->name, "--capacity",
-           worker->capacity, "--cpus", absl::StrFormat("%g", cluster.cpus), "--price",
-           spot ? kSpotPrice : kOnDemandPrice, "--on-demand-price", kOnDemandPrice,
-           "--example-prices", "--provider", "local", "--zone", "local"},
-          absl::StrCat(cluster.folder, "/log/", worker->name, ".log")));
+      worker->process, StartDetached({ProgramFolder() + "/baton-worker",
+                                      "--scheduler",
+                                      cluster.address,
+                                      "--dir",
+                                      cluster.folder + "/workers/" + worker->name,
+                                      "--name",
+                                      worker->name,
+                                      "--capacity",
+                                      worker->capacity,
+                                      "--cpus",
+                                      absl::StrFormat("%g", cluster.cpus),
+                                      "--price",
+                                      spot ? kSpotPrice : kOnDemandPrice,
+                                      "--on-demand-price",
+                                      kOnDemandPrice,
+                                      "--example-prices",
+                                      "--provider",
+                                      "local",
+                                      "--zone",
+                                      "local"},
+                                     absl::StrCat(cluster.folder, "/log/", worker->name, ".log")));
   return absl::OkStatus();
 }
 
@@ -170,9 +183,8 @@ absl::StatusOr<LocalCluster> ReadOrPlan(const LocalOptions& options, const std::
   if (!cluster.ok()) {
     cluster = LocalCluster{};
     cluster->folder = folder;
-    AddWorkers(options.capacities.empty()
-                   ? std::vector<std::string>{"spot", "spot", "on-demand"}
-                   : options.capacities,
+    AddWorkers(options.capacities.empty() ? std::vector<std::string>{"spot", "spot", "on-demand"}
+                                          : options.capacities,
                &*cluster);
     if (options.cpus > 0) cluster->cpus = options.cpus;
     return cluster;
@@ -183,8 +195,10 @@ absl::StatusOr<LocalCluster> ReadOrPlan(const LocalOptions& options, const std::
   const bool other_cpus = options.cpus > 0 && options.cpus != cluster->cpus;
   if (other_workers || other_cpus) {
     return absl::FailedPreconditionError(
-        absl::StrCat(folder, " holds a cluster of another shape; end it with `baton local down "
-                             "--dir ", folder, "` and remove the folder, or give another --dir"));
+        absl::StrCat(folder,
+                     " holds a cluster of another shape; end it with `baton local down "
+                     "--dir ",
+                     folder, "` and remove the folder, or give another --dir"));
   }
   return cluster;
 }
@@ -198,7 +212,8 @@ absl::StatusOr<LocalCluster> ReadLocal(const std::string& folder_or_empty) {
   const absl::StatusOr<std::string> text = ReadFile(folder + "/local.json");
   if (absl::IsNotFound(text.status())) {
     return absl::NotFoundError(absl::StrCat("there is no local cluster in ", folder,
-                                            "; start one with `baton local up --dir ", folder, "`"));
+                                            "; start one with `baton local up --dir ", folder,
+                                            "`"));
   }
   BATON_RETURN_IF_ERROR(text.status());
   try {
@@ -221,7 +236,8 @@ absl::StatusOr<LocalCluster> ReadLocal(const std::string& folder_or_empty) {
 absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options, const Say& say) {
   const std::string folder =
       fs::absolute(options.folder.empty() ? DefaultLocalFolder() : options.folder)
-          .lexically_normal().string();
+          .lexically_normal()
+          .string();
   BATON_ASSIGN_OR_RETURN(LocalCluster cluster, ReadOrPlan(options, folder));
   std::error_code error;
   for (const char* name : {"scheduler", "blobs", "workers", "log"}) {

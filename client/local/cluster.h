@@ -29,10 +29,10 @@ struct LocalCluster {
 };
 
 struct LocalOptions {
-  std::string folder;                 // empty: DefaultLocalFolder()
+  std::string folder;                   // empty: DefaultLocalFolder()
   std::vector<std::string> capacities;  // of each worker; empty: as before, or spot,spot,on-demand
-  double cpus = 0;                    // that each worker offers; 0: as before, or 1
-  int port = 0;                       // 0: as before, or any free one
+  double cpus = 0;                      // that each worker offers; 0: as before, or 1
+  int port = 0;                         // 0: as before, or any free one
 };
 
 // Starts what does not run yet and waits until every worker has joined. Told lines as it goes.

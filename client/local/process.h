@@ -13,8 +13,8 @@ namespace baton::client {
 
 // A process as this machine knows it: the pid alone may belong to another program tomorrow.
 struct Process {
-  pid_t pid = 0;              // 0: none
-  uint64_t start_ticks = 0;   // field 22 of /proc/PID/stat
+  pid_t pid = 0;             // 0: none
+  uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat
 };
 
 // Starts `argv` in a session of its own with stdin from /dev/null, and stdout and stderr appended

@@ -8,14 +8,14 @@
 
 namespace baton::client {
 
-std::string Duration(int64_t ms);         // "0.4 s", "1:38", "2:03:10"
-std::string Bytes(int64_t bytes);         // "3.2 KiB"
-std::string Usd(int64_t usd_micro);       // "$0.0031"
-std::string Percent(double share);        // "93.0 %"
-std::string ClockTime(int64_t unix_ms);   // local time, "12:04:31"
-std::string Stamp(int64_t unix_ms);       // local time, "2026-11-21 12:04:31"
+std::string Duration(int64_t ms);           // "0.4 s", "1:38", "2:03:10"
+std::string Bytes(int64_t bytes);           // "3.2 KiB"
+std::string Usd(int64_t usd_micro);         // "$0.0031"
+std::string Percent(double share);          // "93.0 %"
+std::string ClockTime(int64_t unix_ms);     // local time, "12:04:31"
+std::string Stamp(int64_t unix_ms);         // local time, "2026-11-21 12:04:31"
 std::string StateName(v1::JobState state);  // "RUNNING"
-std::string Thousands(int64_t n);         // "1 390"
+std::string Thousands(int64_t n);           // "1 390"
 
 // Escape sequences when stdout is a terminal and NO_COLOR is not set; else the text alone.
 enum class Tint { kGood, kBad, kDim, kBold };

@@ -26,9 +26,10 @@ std::string StepText(const v1::Job& job) {
 
 std::string PhasesText(const v1::Phases& p) {
   const std::pair<const char*, int64_t> phases[] = {
-      {"queue", p.queue_ms()},     {"provision", p.provision_ms()}, {"setup", p.setup_ms()},
-      {"restore", p.restore_ms()}, {"train", p.train_ms()},         {"save", p.save_ms()},
-      {"lost", p.lost_ms()},       {"idle", p.idle_ms()}};
+      {"queue", p.queue_ms()}, {"provision", p.provision_ms()},
+      {"setup", p.setup_ms()}, {"restore", p.restore_ms()},
+      {"train", p.train_ms()}, {"save", p.save_ms()},
+      {"lost", p.lost_ms()},   {"idle", p.idle_ms()}};
   int64_t total = 0;
   for (const auto& phase : phases) total += phase.second;
   std::vector<std::string> parts;
@@ -50,8 +51,7 @@ std::string AttemptsText(const v1::Job& job) {
     if (!a.end_detail().empty()) absl::StrAppend(&end, ": ", a.end_detail());
     rows.push_back({absl::StrCat("  ", a.number()), absl::StrCat(a.world_size()),
                     ClockTime(a.start_unix_ms()), lives ? "-" : ClockTime(a.end_unix_ms()),
-                    a.first_step() == 0 ? "-"
-                                        : absl::StrCat(a.first_step(), "..", a.last_step()),
+                    a.first_step() == 0 ? "-" : absl::StrCat(a.first_step(), "..", a.last_step()),
                     absl::StrJoin(a.nodes(), ","), end});
   }
   return Table(rows);
@@ -85,25 +85,26 @@ std::string JobText(const v1::Job& job) {
     if (!value.empty()) absl::StrAppend(&text, absl::StrFormat("  %-12s", name), value, "\n");
   };
   line("reason", job.reason());
-  line("submitted", absl::StrCat(Stamp(job.submit_unix_ms()), " by ", job.owner(), " in ",
-                                 job.folder()));
+  line("submitted",
+       absl::StrCat(Stamp(job.submit_unix_ms()), " by ", job.owner(), " in ", job.folder()));
   if (job.end_unix_ms() != 0) {
     line("ended", absl::StrCat(Stamp(job.end_unix_ms()), ", after ",
                                Duration(job.end_unix_ms() - job.submit_unix_ms())));
   }
-  line("ranks", absl::StrCat(RanksText(job.spec().ranks()),
-                             job.world_size() == 0 ? "" : absl::StrCat(", now ", job.world_size())));
+  line("ranks",
+       absl::StrCat(RanksText(job.spec().ranks()),
+                    job.world_size() == 0 ? "" : absl::StrCat(", now ", job.world_size())));
   line("step", StepText(job));
   line("metrics", MetricsText(job.metrics_json()));
   line("time", PhasesText(job.phases()));
-  line("cost", absl::StrCat(Usd(job.cost_usd_micro()), "  (on-demand ",
-                            Usd(job.cost_on_demand_usd_micro()), ")",
-                            job.prices_are_examples() ? ", at example prices; nothing was billed"
-                                                      : ""));
-  line("preempted", absl::StrCat(job.preemptions(), " times, ", job.steps_lost(), " steps lost",
-                                 job.recoveries_ms().empty()
-                                     ? ""
-                                     : absl::StrCat(", back after ", RecoveriesText(job))));
+  line("cost",
+       absl::StrCat(Usd(job.cost_usd_micro()), "  (on-demand ", Usd(job.cost_on_demand_usd_micro()),
+                    ")",
+                    job.prices_are_examples() ? ", at example prices; nothing was billed" : ""));
+  line("preempted",
+       absl::StrCat(
+           job.preemptions(), " times, ", job.steps_lost(), " steps lost",
+           job.recoveries_ms().empty() ? "" : absl::StrCat(", back after ", RecoveriesText(job))));
   line("retries", absl::StrCat(job.retries_left(), " left"));
   if (!job.attempts().empty()) absl::StrAppend(&text, "\nattempts\n", AttemptsText(job));
   if (!job.checkpoints().empty()) absl::StrAppend(&text, "\ncheckpoints\n", CheckpointsText(job));
@@ -138,11 +139,11 @@ std::string NodeTableText(const std::vector<v1::Node>& nodes) {
   for (const v1::Node& n : nodes) {
     std::string state = n.state();
     if (!n.reason().empty()) absl::StrAppend(&state, " (", n.reason(), ")");
-    rows.push_back({n.name(), state, n.spot() ? "spot" : "on-demand", n.instance_type(), n.zone(),
-                    absl::StrFormat("%.3g/%.3g", n.cpus_milli_free() / 1000.0,
-                                    n.cpus_milli() / 1000.0),
-                    absl::StrCat(n.gpus_free(), "/", n.gpus()),
-                    Usd(n.price_usd_micro_per_hour()), absl::StrJoin(n.tasks(), " ")});
+    rows.push_back(
+        {n.name(), state, n.spot() ? "spot" : "on-demand", n.instance_type(), n.zone(),
+         absl::StrFormat("%.3g/%.3g", n.cpus_milli_free() / 1000.0, n.cpus_milli() / 1000.0),
+         absl::StrCat(n.gpus_free(), "/", n.gpus()), Usd(n.price_usd_micro_per_hour()),
+         absl::StrJoin(n.tasks(), " ")});
   }
   return Table(rows);
 }
@@ -160,8 +161,8 @@ std::string ProgressLine(const v1::Job& job, const std::vector<double>& losses) 
   const auto json = nlohmann::json::parse(job.metrics_json(), nullptr, false);
   const auto number = [&](const char* name, const char* format) {
     if (json.is_object() && json.contains(name) && json[name].is_number()) {
-      absl::StrAppend(&line, absl::StrFormat(*absl::ParsedFormat<'g'>::New(format),
-                                             json[name].get<double>()));
+      absl::StrAppend(
+          &line, absl::StrFormat(*absl::ParsedFormat<'g'>::New(format), json[name].get<double>()));
     }
   };
   number("epoch", "  epoch %.3g");

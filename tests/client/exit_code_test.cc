@@ -1,0 +1,29 @@
+#include "client/exit_code.h"
+
+#include <gtest/gtest.h>
+
+namespace baton::client {
+namespace {
+
+TEST(ExitCode, OfAnError) {
+  EXPECT_EQ(ExitCodeOf(absl::OkStatus()), 0);
+  EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError("x")), 2);
+  EXPECT_EQ(ExitCodeOf(absl::NotFoundError("x")), 3);
+  EXPECT_EQ(ExitCodeOf(absl::UnavailableError("x")), 6);
+  EXPECT_EQ(ExitCodeOf(absl::ResourceExhaustedError("x")), 6);
+}
+
+TEST(ExitCode, OfAJob) {
+  v1::Job job;
+  job.set_state(v1::SUCCEEDED);
+  EXPECT_EQ(ExitCodeOf(job), 0);
+  job.set_state(v1::FAILED);
+  EXPECT_EQ(ExitCodeOf(job), 1);
+  job.set_state(v1::CANCELLED);
+  EXPECT_EQ(ExitCodeOf(job), 4);
+  job.set_state(v1::HELD);
+  EXPECT_EQ(ExitCodeOf(job), 5);
+}
+
+}  // namespace
+}  // namespace baton::client

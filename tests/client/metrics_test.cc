@@ -1,0 +1,47 @@
+#include "client/metrics.h"
+
+#include <gtest/gtest.h>
+
+namespace baton::client {
+namespace {
+
+TEST(MetricLines, LinesMayComeInPieces) {
+  MetricLines metrics;
+  metrics.Add(1, 0, R"({"step":1,"lo)");
+  EXPECT_TRUE(metrics.Rows().empty());
+  metrics.Add(1, 0, "ss\":0.5}\n{\"step\":2,\"loss\":0.25}\n");
+  ASSERT_EQ(metrics.Rows().size(), 2u);
+  EXPECT_EQ(metrics.Rows()[1]["loss"], 0.25);
+}
+
+TEST(MetricLines, WhatALaterAttemptDidAgainReplacesWhatWasUndone) {
+  MetricLines metrics;
+  for (int step = 1; step <= 5; ++step) {
+    metrics.Add(1, 0, "{\"step\":" + std::to_string(step) + ",\"loss\":1}\n");
+  }
+  metrics.Add(2, 0, "{\"step\":4,\"loss\":2}\n");
+  const auto rows = metrics.Rows();
+  ASSERT_EQ(rows.size(), 4u);  // 1, 2, 3 of the first attempt, 4 of the second
+  EXPECT_EQ(rows[2]["loss"], 1);
+  EXPECT_EQ(rows[3]["loss"], 2);
+  EXPECT_EQ(rows[3]["attempt"], 2);
+}
+
+TEST(MetricLines, WhatIsNoMetricIsSkipped) {
+  MetricLines metrics;
+  metrics.Add(1, 0, "hello\n[1]\n{\"loss\":1}\n{\"step\":\"x\"}\n\xff\xfe\n{\"step\":1}\n");
+  EXPECT_EQ(metrics.Rows().size(), 1u);
+}
+
+TEST(MetricLines, CsvHasAColumnPerNumber) {
+  MetricLines metrics;
+  metrics.Add(1, 0,
+              "{\"step\":1,\"time\":10.5,\"loss\":0.5}\n{\"step\":2,\"time\":11,\"acc\":1}\n");
+  EXPECT_EQ(metrics.Csv(),
+            "step,time,loss,acc,attempt,rank\n"
+            "1,10.5,0.5,,1,0\n"
+            "2,11,,1,1,0\n");
+}
+
+}  // namespace
+}  // namespace baton::client

@@ -1,0 +1,92 @@
+#include "client/package.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "common/atomic_file.h"
+#include "common/spec/parse.h"
+
+namespace baton::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PackageTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = ::testing::TempDir() + "/package_test";
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void Write(const std::string& name, const std::string& text) {
+    fs::create_directories(fs::path(folder_ + "/" + name).parent_path());
+    ASSERT_TRUE(WriteFileAtomically(folder_ + "/" + name, text).ok());
+  }
+  absl::StatusOr<PackagePlan> Plan(const std::string& spec_file) {
+    const auto spec = spec::ParseFile(spec_file);
+    if (!spec.ok()) return spec.status();
+    return PlanPackage(*spec, spec_file);
+  }
+  std::string folder_;
+};
+
+TEST_F(PackageTest, ACommandTakesItsFolderAlong) {
+  Write("job.yaml", "command: [sh, run.sh]\n");
+  Write("run.sh", "echo hi\n");
+  Write("src/a.py", "1\n");
+  Write("runs/old/x", "1\n");
+  Write("secret.log", "1\n");
+  Write(".batonignore", "*.log\n");
+  fs::create_symlink("/etc/passwd", folder_ + "/link");
+  const auto plan = Plan(folder_ + "/job.yaml");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  std::vector<std::string> names;
+  for (const auto& file : plan->files) names.push_back(file.path);
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{".batonignore", "job.yaml", "run.sh", "src/a.py"}));
+  EXPECT_EQ(plan->left_out, 3);  // runs/, secret.log, link
+}
+
+TEST_F(PackageTest, DataAboveTheSpecsFolderIsPackedByName) {
+  Write("data/x.gz", "xx");
+  Write("data/y.gz", "y");
+  Write("specs/job.yaml", R"(
+epochs: 1
+batch_size: 4
+data:
+  format: idx
+  train: {images: ../data/x.gz, labels: ../data/y.gz}
+  test: {images: ../data/x.gz, labels: ../data/y.gz}
+model:
+  input: [1, 2, 2]
+  layers:
+    - flatten: {}
+    - dense: {out: 10}
+optimizer: {name: sgd, lr: 0.1}
+)");
+  const auto plan = Plan(folder_ + "/specs/job.yaml");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->data.size(), 2u);  // each file once
+  EXPECT_EQ(plan->data[0].path, "x.gz");
+  EXPECT_EQ(plan->data_bytes, 3);
+  EXPECT_EQ(plan->spec.native->data.train.labels.uri, "y.gz");
+  EXPECT_EQ(plan->spec.native->data.test->images.uri, "x.gz");
+}
+
+TEST_F(PackageTest, TheWireSpecCarriesWhatTheSchedulerReads) {
+  const auto spec = spec::ParseText(
+      "command: [a, b]\nranks: 2..4\nretries: 7\nresources: {cpus: 0.5}\nenv: {K: v}\n", "j.yaml");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  const v1::JobSpec wire = WireSpec(*spec);
+  EXPECT_EQ(wire.ranks().min(), 2);
+  EXPECT_EQ(wire.ranks().max(), 4);
+  EXPECT_EQ(wire.retries(), 7);
+  EXPECT_EQ(wire.resources().cpus_milli(), 500);
+  EXPECT_EQ(wire.command_size(), 2);
+  EXPECT_EQ(wire.environment(0).name(), "K");
+  EXPECT_EQ(wire.shards(), 0);
+}
+
+}  // namespace
+}  // namespace baton::client
