@@ -1,0 +1,136 @@
+"""The test of the name: a baton handed on many times carries the same bytes.
+
+One seed trains undisturbed on one rank, undisturbed on three, and on one to three while a worker,
+a trainer and the scheduler are killed with -9 and a node is drained, at random steps. The three
+models are the same bytes. Arguments: folder of programs, spec, number of shards, [seed].
+"""
+import os
+import random
+import signal
+import time
+
+from cluster import Cluster, expect, main, wait_until
+
+EPOCHS = 5
+
+
+def live_attempt(cluster, job):
+    shown = cluster.show(job)
+    attempts = shown["attempts"]
+    expect(shown["state"] not in ("SUCCEEDED", "FAILED", "CANCELLED"),
+           f"the job is {shown['state']} ({shown['reason']}) before all faults came")
+    return attempts[-1] if attempts and attempts[-1]["end"] is None else None
+
+
+def running(cluster, job, step):
+    """The live attempt and its tasks once it has passed `step` with every rank alive."""
+    def ready():
+        attempt = live_attempt(cluster, job)
+        if not attempt or attempt["first_step"] == 0 or cluster.show(job)["step"] < step:
+            return None
+        tasks = cluster.tasks(job)
+        return (attempt, tasks) if len(tasks) == attempt["world_size"] else None
+    return wait_until(ready, f"{job} runs at step {step}", 120)
+
+
+def kill_worker(cluster, job, step, rng):
+    attempt, tasks = running(cluster, job, step)
+    worker, _ = rng.choice(tasks)
+    os.kill(worker["pid"], signal.SIGKILL)
+    print(f"  step {step}: kill -9 of worker {worker['name']} ({len(tasks)} ranks)")
+    return attempt, ("node-lost",)
+
+
+def kill_trainer(cluster, job, step, rng):
+    attempt, tasks = running(cluster, job, step)
+    worker, task = rng.choice(tasks)
+    os.kill(task["pid"], signal.SIGKILL)
+    print(f"  step {step}: kill -9 of rank {task['rank']} on {worker['name']}")
+    return attempt, ("crashed", "peer-lost")
+
+
+def drain(cluster, job, step, rng):
+    attempt, tasks = running(cluster, job, step)
+    worker, _ = rng.choice(tasks)
+    cluster.baton("drain", worker["name"])
+    print(f"  step {step}: drain of {worker['name']}")
+    return attempt, ("preempted",)
+
+
+def kill_scheduler(cluster, job, step, rng):
+    attempt, tasks = running(cluster, job, step)
+    pids = {task["pid"] for _, task in tasks}
+    os.kill(cluster.status()["scheduler"]["pid"], signal.SIGKILL)
+    print(f"  step {step}: kill -9 of the scheduler")
+    time.sleep(rng.uniform(0, 0.5))
+    cluster.up()
+    shown = cluster.show(job)["attempts"][-1]
+    expect(shown["number"] == attempt["number"], "the attempt went on without its scheduler")
+    expect({task["pid"] for _, task in cluster.tasks(job)} <= pids, "with the same processes")
+    return None, ()
+
+
+def ended(cluster, job, attempt, causes):
+    def cause():
+        for seen in cluster.show(job)["attempts"]:
+            if seen["number"] == attempt["number"] and seen["end"] is not None:
+                return seen["end_cause"]
+        return None
+    # A crash is told from a lost peer or node once the verdict is in.
+    wait_until(lambda: cause() in causes, f"attempt {attempt['number']} ended by one of {causes}", 30)
+
+
+def check_facts(cluster, job):
+    """What the scheduler tells is what can be counted from outside."""
+    shown = cluster.show(job)
+    attempts = shown["attempts"]
+    lost = sum(max(0, before["last_step"] - (after["first_step"] - 1))
+               for before, after in zip(attempts, attempts[1:])
+               if before["first_step"] and after["first_step"])
+    expect(shown["steps_lost"] == lost, f"steps_lost {shown['steps_lost']}, counted {lost}")
+    wall = shown["ended_at"] - shown["submitted_at"]
+    phases = sum(shown["phases"].values())
+    expect(abs(wall - phases) < 0.01, f"phases add up to {phases}, the job took {wall}")
+    nodes = {node["name"]: node for node in cluster.json("nodes")}
+    cost = sum((a["end"] - a["start"]) / 3600 * sum(nodes[n]["price_usd_per_hour"] for n in a["nodes"])
+               for a in attempts)
+    expect(abs(shown["cost_usd"] - cost) <= 0.25 * cost, f"cost {shown['cost_usd']}, counted {cost}")
+    expect(len({a["world_size"] for a in attempts}) > 1, "the world size never changed")
+
+
+def disturbed(cluster, job, rng, steps):
+    faults = [kill_worker, kill_trainer, drain, kill_scheduler]
+    rng.shuffle(faults)
+    at = sorted(rng.randint(int(steps * 0.05), int(steps * 0.7)) for _ in faults)
+    for fault, step in zip(faults, at):
+        attempt, causes = fault(cluster, job, step, rng)
+        if attempt is not None:
+            ended(cluster, job, attempt, causes)
+        wait_until(lambda: live_attempt(cluster, job), "a live attempt", 60)
+        # What died comes back, so that the next attempt may have another world size.
+        if fault is drain or rng.random() < 0.5:
+            cluster.up()
+
+
+def test(programs, spec, shards, seed=None):
+    seed = int(seed or os.environ.get("BATON_SEED") or random.randrange(1 << 32))
+    print(f"seed {seed}; replay: BATON_SEED={seed} python3 {__file__} {programs} {spec} {shards}")
+    rng = random.Random(seed)
+    words = ["--set", f"shards={shards}", "--set", f"epochs={EPOCHS}"]
+    with Cluster(programs) as cluster:
+        cluster.others_folder_is_closed()
+        one = cluster.train(spec, *words, "--ranks", "1", "--name", "one")
+        steps = wait_until(lambda: cluster.show(one)["steps_total"], "the number of steps")
+        calm = cluster.model(one)
+        three = cluster.train(spec, *words, "--ranks", "3", "--name", "three")
+        expect(cluster.model(three) == calm, f"three ranks gave other bytes than one (V={shards})")
+        expect(cluster.show(three)["attempts"][0]["world_size"] == 3, "three ranks ran")
+
+        stormy = cluster.train(spec, *words, "--ranks", "1..3", "--name", "stormy")
+        disturbed(cluster, stormy, rng, steps)
+        expect(cluster.model(stormy) == calm, f"the disturbed run gave other bytes (V={shards})")
+        cluster.up()
+        check_facts(cluster, stormy)
+
+
+main(test)
