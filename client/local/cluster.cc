@@ -38,6 +38,11 @@ std::string StateHome() {
 
 std::string NewestFile() { return StateHome() + "/newest"; }
 
+std::string NewestFolder() {
+  const absl::StatusOr<std::string> folder = ReadFile(NewestFile());
+  return folder.ok() ? std::string(absl::StripAsciiWhitespace(*folder)) : DefaultLocalFolder();
+}
+
 Json ProcessJson(const Process& process) {
   return {{"pid", process.pid}, {"start_ticks", process.start_ticks}};
 }
@@ -208,7 +213,7 @@ absl::StatusOr<LocalCluster> ReadOrPlan(const LocalOptions& options, const std::
 std::string DefaultLocalFolder() { return StateHome() + "/local"; }
 
 absl::StatusOr<LocalCluster> ReadLocal(const std::string& folder_or_empty) {
-  const std::string folder = folder_or_empty.empty() ? DefaultLocalFolder() : folder_or_empty;
+  const std::string folder = folder_or_empty.empty() ? NewestFolder() : folder_or_empty;
   const absl::StatusOr<std::string> text = ReadFile(folder + "/local.json");
   if (absl::IsNotFound(text.status())) {
     return absl::NotFoundError(absl::StrCat("there is no local cluster in ", folder,
@@ -268,7 +273,7 @@ absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options, const Say& say
 absl::Status LocalDown(const std::string& folder, const Say& say) {
   const absl::StatusOr<LocalCluster> cluster = ReadLocal(folder);
   if (absl::IsNotFound(cluster.status())) {
-    say("nothing runs");
+    say("nothing runs here");
     return absl::OkStatus();
   }
   BATON_RETURN_IF_ERROR(cluster.status());
@@ -286,9 +291,7 @@ absl::Status LocalDown(const std::string& folder, const Say& say) {
 }
 
 absl::StatusOr<std::string> NewestLocalAddress() {
-  BATON_ASSIGN_OR_RETURN(const std::string folder, ReadFile(NewestFile()));
-  BATON_ASSIGN_OR_RETURN(const LocalCluster cluster,
-                         ReadLocal(std::string(absl::StripAsciiWhitespace(folder))));
+  BATON_ASSIGN_OR_RETURN(const LocalCluster cluster, ReadLocal(""));
   return cluster.address;
 }
 

@@ -39,12 +39,12 @@ struct LocalOptions {
 absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options,
                                      const std::function<void(const std::string&)>& say);
 
-// Ends every program of the cluster: workers first (their tasks get a notice), then the scheduler.
-// OK when nothing runs.
+// Ends every program of the cluster (empty: of the newest one): workers first (their tasks get a
+// notice), then the scheduler. OK when nothing runs.
 absl::Status LocalDown(const std::string& folder,
                        const std::function<void(const std::string&)>& say);
 
-// NotFound when `folder` (empty: the default) holds no cluster.
+// NotFound when `folder` (empty: that of the newest `up`) holds no cluster.
 absl::StatusOr<LocalCluster> ReadLocal(const std::string& folder);
 
 // Of the newest `baton local up` of this user.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "baton/v1/client.grpc.pb.h"
+#include "baton/v1/worker.grpc.pb.h"
 #include "common/rpc/server.h"
 
 namespace baton::client {
@@ -136,7 +137,8 @@ TEST_F(ApiTest, AnUnknownJobIsNotFound) {
 }
 
 TEST(Api, WhatIsNoSchedulerIsSaid) {
-  auto server = rpc::Server::Start("127.0.0.1:0", {});
+  v1::Worker::Service other;
+  auto server = rpc::Server::Start("127.0.0.1:0", {&other});
   ASSERT_TRUE(server.ok()) << server.status();
   const auto api = Api::Connect((*server)->address());
   EXPECT_TRUE(absl::IsFailedPrecondition(api.status())) << api.status();
