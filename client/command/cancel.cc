@@ -24,10 +24,9 @@ absl::Status Run(const Context& context, const std::string& name) {
 }  // namespace
 
 void AddCancel(CLI::App& app, Context& context) {
-  CLI::App* verb =
-      app.add_subcommand("cancel",
-                         "Stop a job; its checkpoints stay, and `baton retry` goes on from them\n\n"
-                         "Example: baton cancel lenet");
+  CLI::App* verb = AddVerb(app, "cancel",
+                           "Stop a job; its checkpoints stay, and `baton retry` goes on from them",
+                           "baton cancel lenet");
   auto name = std::make_shared<std::string>();
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest")->required();
   AddOutputFlag(*verb, context);

@@ -20,8 +20,8 @@ absl::Status Run(const Context& context, const std::string& name) {
 }  // namespace
 
 void AddCheckpoints(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand(
-      "checkpoints", "List a job's committed checkpoints\n\nExample: baton checkpoints lenet");
+  CLI::App* verb =
+      AddVerb(app, "checkpoints", "List a job's committed checkpoints", "baton checkpoints lenet");
   auto name = std::make_shared<std::string>("latest");
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest");
   AddOutputFlag(*verb, context);

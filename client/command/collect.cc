@@ -42,9 +42,8 @@ absl::Status Run(const Context& context, const std::string& name, const std::str
 
 void AddCollect(CLI::App& app, Context& context) {
   CLI::App* verb =
-      app.add_subcommand("collect",
-                         "Fetch a job's outputs, logs and metrics, whatever its state\n\n"
-                         "Example: baton collect lenet --to runs/lenet");
+      AddVerb(app, "collect", "Fetch a job's outputs, logs and metrics, whatever its state",
+              "baton collect lenet --to runs/lenet");
   auto name = std::make_shared<std::string>("latest");
   auto to = std::make_shared<std::string>();
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest");

@@ -2,6 +2,8 @@
 // file and a line in table.cc.
 #pragma once
 
+#include <string>
+
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
@@ -20,6 +22,7 @@ void AddLocal(CLI::App& app, Context& context);
 void AddLogs(CLI::App& app, Context& context);
 void AddMetrics(CLI::App& app, Context& context);
 void AddNodes(CLI::App& app, Context& context);
+void AddReplay(CLI::App& app, Context& context);
 void AddRetry(CLI::App& app, Context& context);
 void AddShow(CLI::App& app, Context& context);
 void AddTrain(CLI::App& app, Context& context);
@@ -28,6 +31,10 @@ void AddWhy(CLI::App& app, Context& context);
 
 // All of them, in the order of `baton --help`.
 void AddCommands(CLI::App& app, Context& context);
+
+// A verb of `parent`; its --help ends with the example.
+CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& what,
+                  const std::string& example);
 
 // Adds --output/-o text|json (and csv where `csv` says so) to a verb.
 enum class Csv { kNo, kYes };

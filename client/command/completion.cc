@@ -10,7 +10,7 @@ namespace {
 // Completion asks the program itself, so that it can't go stale.
 constexpr char kBash[] = R"sh(_baton() {
   local IFS=$'\n'
-  COMPREPLY=($(baton completion --words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  COMPREPLY=($(baton __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
   [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o filenames -F _baton baton
@@ -28,7 +28,8 @@ fi
 compdef _baton baton
 )sh";
 
-constexpr char kFish[] = R"sh(complete -c baton -f -a '(baton completion --words (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+constexpr char kFish[] =
+    R"sh(complete -c baton -f -a '(baton __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
 )sh";
 
 void PrintIfFits(const std::string& word, const std::string& prefix) {
@@ -45,7 +46,9 @@ void PrintWords(CLI::App& app, const std::vector<std::string>& words) {
     if (next != verbs.end()) at = *next;
   }
   const std::string prefix = words.empty() ? "" : words.back();
-  for (const CLI::App* verb : at->get_subcommands(nullptr)) PrintIfFits(verb->get_name(), prefix);
+  for (const CLI::App* verb : at->get_subcommands(nullptr)) {
+    if (!verb->get_group().empty()) PrintIfFits(verb->get_name(), prefix);
+  }
   if (prefix.empty() || prefix[0] != '-') return;
   for (const CLI::Option* option : at->get_options()) {
     for (const std::string& name : option->get_lnames()) PrintIfFits("--" + name, prefix);
@@ -55,25 +58,22 @@ void PrintWords(CLI::App& app, const std::vector<std::string>& words) {
 }  // namespace
 
 void AddCompletion(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand("completion",
-                                      "Print a completion script for bash, zsh or fish\n\n"
-                                      "Example: source <(baton completion bash)");
+  CLI::App* verb = AddVerb(app, "completion", "Print a completion script for bash, zsh or fish",
+                           "source <(baton completion bash)");
   auto shell = std::make_shared<std::string>();
   verb->add_option("shell", *shell, "bash, zsh or fish")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  // Everything after --words is the line so far, flags included.
-  verb->add_flag("--words")->group("");
-  verb->prefix_command();
-  OnVerb(*verb, context, [&app, verb, shell] {
-    if (verb->count("--words") > 0) {
-      PrintWords(app, verb->remaining());
-    } else if (*shell == "zsh") {
-      std::fputs(kZsh, stdout);
-    } else if (*shell == "fish") {
-      std::fputs(kFish, stdout);
-    } else {
-      std::fputs(kBash, stdout);
-    }
+  OnVerb(*verb, context, [shell] {
+    const char* script = *shell == "zsh" ? kZsh : *shell == "fish" ? kFish : kBash;
+    std::fputs(script, stdout);
+    return absl::OkStatus();
+  });
+
+  // What the scripts ask, hidden from --help: everything behind it is the line so far.
+  CLI::App* words = app.add_subcommand("__complete")->group("")->prefix_command();
+  words->set_help_flag();
+  OnVerb(*words, context, [&app, words] {
+    PrintWords(app, words->remaining());
     return absl::OkStatus();
   });
 }

@@ -95,12 +95,11 @@ absl::Status Fetch(const std::string& name, const std::string& to, const std::st
 }  // namespace
 
 void AddData(CLI::App& app, Context& context) {
-  CLI::App* data = app.add_subcommand("data", "Data sets\n\nExample: baton data fetch mnist");
+  CLI::App* data = AddVerb(app, "data", "Data sets", "baton data fetch mnist");
   data->require_subcommand(1);
   CLI::App* fetch =
-      data->add_subcommand("fetch",
-                           "Fetch a public data set from its mirrors, with checksums (mnist)\n\n"
-                           "Example: baton data fetch mnist --to data/mnist");
+      AddVerb(*data, "fetch", "Fetch a public data set from its mirrors, with checksums (mnist)",
+              "baton data fetch mnist --to data/mnist");
   auto name = std::make_shared<std::string>();
   auto to = std::make_shared<std::string>();
   auto mirror = std::make_shared<std::string>();

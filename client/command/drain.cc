@@ -33,9 +33,8 @@ absl::Status Run(const Context& context, const v1::DrainNodeRequest& request) {
 void AddDrain(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
   CLI::App* drain =
-      app.add_subcommand("drain",
-                         "Give a node's tasks a notice, hand them on, and place nothing there\n\n"
-                         "Example: baton drain spot-a --grace 25");
+      AddVerb(app, "drain", "Give a node's tasks a notice, hand them on, and place nothing there",
+              "baton drain spot-a --grace 25");
   drain->add_option("node", flags->node, "its name, id or unique prefix")->required();
   drain->add_option("--grace", flags->grace_s, "seconds until what still runs is killed (25)")
       ->check(CLI::Range(0.0, 86400.0));
@@ -49,8 +48,8 @@ void AddDrain(CLI::App& app, Context& context) {
     return Run(context, request);
   });
 
-  CLI::App* undrain = app.add_subcommand(
-      "undrain", "Let a drained node take work again\n\nExample: baton undrain spot-a");
+  CLI::App* undrain =
+      AddVerb(app, "undrain", "Let a drained node take work again", "baton undrain spot-a");
   undrain->add_option("node", flags->node, "its name, id or unique prefix")->required();
   AddOutputFlag(*undrain, context);
   OnVerb(*undrain, context, [&context, flags] {

@@ -25,8 +25,7 @@ absl::Status Run(const Context& context) {
 }  // namespace
 
 void AddJobs(CLI::App& app, Context& context) {
-  CLI::App* verb =
-      app.add_subcommand("jobs", "List all jobs, newest first\n\nExample: baton jobs -o json");
+  CLI::App* verb = AddVerb(app, "jobs", "List all jobs, newest first", "baton jobs -o json");
   AddOutputFlag(*verb, context);
   OnVerb(*verb, context, [&context] { return Run(context); });
 }

@@ -85,10 +85,9 @@ absl::Status Status(const Context& context, const std::string& folder) {
 
 void AddUp(CLI::App& local, Context& context) {
   auto options = std::make_shared<LocalOptions>();
-  CLI::App* up = local.add_subcommand(
-      "up",
-      "Start a scheduler and workers here; run again, it starts what has died\n\n"
-      "Example: baton local up --workers spot,spot,on-demand");
+  CLI::App* up =
+      AddVerb(local, "up", "Start a scheduler and workers here; run again, it starts what has died",
+              "baton local up --workers spot,spot,on-demand");
   up->add_option("--dir", options->folder, "keep everything here");
   up->add_option("--workers", options->capacities, "spot or on-demand, one per worker")
       ->delimiter(',')
@@ -104,20 +103,20 @@ void AddUp(CLI::App& local, Context& context) {
 }  // namespace
 
 void AddLocal(CLI::App& app, Context& context) {
-  CLI::App* local = app.add_subcommand(
-      "local", "A scheduler and workers on this machine\n\nExample: baton local up");
+  CLI::App* local =
+      AddVerb(app, "local", "A scheduler and workers on this machine", "baton local up");
   local->require_subcommand(1);
   AddUp(*local, context);
 
   auto folder = std::make_shared<std::string>();
-  CLI::App* status = local->add_subcommand(
-      "status", "What runs here, with pids\n\nExample: baton local status -o json");
+  CLI::App* status =
+      AddVerb(*local, "status", "What runs here, with pids", "baton local status -o json");
   status->add_option("--dir", *folder, "where it is kept");
   AddOutputFlag(*status, context);
   OnVerb(*status, context, [&context, folder] { return Status(context, *folder); });
 
-  CLI::App* down = local->add_subcommand(
-      "down", "End it all; jobs and checkpoints stay on disk\n\nExample: baton local down");
+  CLI::App* down =
+      AddVerb(*local, "down", "End it all; jobs and checkpoints stay on disk", "baton local down");
   down->add_option("--dir", *folder, "where it is kept");
   OnVerb(*down, context, [folder] { return LocalDown(*folder, Say); });
 }

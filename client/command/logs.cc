@@ -73,9 +73,8 @@ absl::Status Run(const Context& context, const Flags& flags) {
 
 void AddLogs(CLI::App& app, Context& context) {
   CLI::App* verb =
-      app.add_subcommand("logs",
-                         "Print what a job's programs wrote, each line after [attempt/rank]\n\n"
-                         "Example: baton logs -f lenet");
+      AddVerb(app, "logs", "Print what a job's programs wrote, each line after [attempt/rank]",
+              "baton logs -f lenet");
   auto flags = std::make_shared<Flags>();
   verb->add_option("job", flags->job, "a name, an id or its unique prefix, or latest");
   verb->add_flag("-f,--follow", flags->follow, "go on until the job has ended");

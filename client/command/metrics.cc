@@ -58,9 +58,8 @@ absl::Status Run(const Context& context, const std::string& job,
 
 void AddMetrics(CLI::App& app, Context& context) {
   CLI::App* verb =
-      app.add_subcommand("metrics",
-                         "Plot a job's metrics over its steps, or print the numbers\n\n"
-                         "Example: baton metrics lenet -o csv > lenet.csv");
+      AddVerb(app, "metrics", "Plot a job's metrics over its steps, or print the numbers",
+              "baton metrics lenet -o csv > lenet.csv");
   auto job = std::make_shared<std::string>("latest");
   auto only = std::make_shared<std::vector<std::string>>();
   verb->add_option("job", *job, "a name, an id or its unique prefix, or latest");

@@ -26,9 +26,8 @@ absl::Status Run(const Context& context) {
 
 void AddNodes(CLI::App& app, Context& context) {
   CLI::App* verb =
-      app.add_subcommand("nodes",
-                         "List all nodes: state, prices, what is free, who runs there\n\n"
-                         "Example: baton nodes -o json");
+      AddVerb(app, "nodes", "List all nodes: state, prices, what is free, who runs there",
+              "baton nodes -o json");
   AddOutputFlag(*verb, context);
   OnVerb(*verb, context, [&context] { return Run(context); });
 }

@@ -27,9 +27,8 @@ absl::Status Run(const Context& context, const std::string& name) {
 
 void AddRetry(CLI::App& app, Context& context) {
   CLI::App* verb =
-      app.add_subcommand("retry",
-                         "Queue a failed or cancelled job again, from its newest checkpoint\n\n"
-                         "Example: baton retry lenet");
+      AddVerb(app, "retry", "Queue a failed or cancelled job again, from its newest checkpoint",
+              "baton retry lenet");
   auto name = std::make_shared<std::string>();
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest")->required();
   AddOutputFlag(*verb, context);

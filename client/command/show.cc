@@ -20,10 +20,10 @@ absl::Status Run(const Context& context, const std::string& name) {
 }  // namespace
 
 void AddShow(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand(
-      "show",
-      "Show a job: its state and why it waits, attempts, checkpoints, metrics, time and cost\n\n"
-      "Example: baton show latest");
+  CLI::App* verb = AddVerb(
+      app, "show",
+      "Show a job: its state and why it waits, attempts, checkpoints, metrics, time and cost",
+      "baton show latest");
   auto name = std::make_shared<std::string>("latest");
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest");
   AddOutputFlag(*verb, context);

@@ -15,10 +15,18 @@ void AddCommands(CLI::App& app, Context& context) {
   AddCollect(app, context);
   AddCheckpoints(app, context);
   AddWhy(app, context);
+  AddReplay(app, context);
   AddNodes(app, context);
   AddDrain(app, context);
   AddData(app, context);
   AddCompletion(app, context);
+}
+
+CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& what,
+                  const std::string& example) {
+  CLI::App* verb = parent.add_subcommand(name, what);
+  verb->footer("\nExample: " + example);
+  return verb;
 }
 
 void AddOutputFlag(CLI::App& verb, Context& context, Csv csv) {

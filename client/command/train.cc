@@ -132,10 +132,9 @@ absl::Status Run(Context& context, const Flags& flags) {
 
 void AddTrain(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand(
-      "train",
-      "Submit a job: pack it, send it, queue it\n\n"
-      "Example: baton train trainer/specs/lenet.yaml --ranks 1..3 --set lr=0.02 --follow");
+  CLI::App* verb =
+      AddVerb(app, "train", "Submit a job: pack it, send it, queue it",
+              "baton train trainer/specs/lenet.yaml --ranks 1..3 --set lr=0.02 --follow");
   verb->add_option("spec", flags->spec_file, "the job's YAML file")->required();
   verb->add_option("--ranks", flags->overrides.ranks, "world sizes that are fine: 2, or 1..3");
   verb->add_option("--name", flags->name, "the job's name (the spec's)");

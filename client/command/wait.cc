@@ -42,10 +42,10 @@ absl::Status Run(Context& context, const std::vector<std::string>& names) {
 }  // namespace
 
 void AddWait(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand(
-      "wait",
-      "Wait until the jobs have ended; the exit code tells how (0 succeeded, 1 failed, "
-      "4 cancelled, 5 held by a budget)\n\nExample: baton wait lenet && baton collect lenet");
+  CLI::App* verb = AddVerb(app, "wait",
+                           "Wait until the jobs have ended; the exit code tells how (0 succeeded, "
+                           "1 failed, 4 cancelled, 5 held by a budget)",
+                           "baton wait lenet && baton collect lenet");
   auto names = std::make_shared<std::vector<std::string>>();
   verb->add_option("jobs", *names, "names, ids or their unique prefixes, or latest")->required();
   AddOutputFlag(*verb, context);

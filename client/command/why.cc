@@ -31,10 +31,9 @@ absl::Status Run(const Context& context, const std::string& name) {
 }  // namespace
 
 void AddWhy(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand(
-      "why",
-      "Tell what was decided about a job, and why, from the scheduler's event log\n\n"
-      "Example: baton why lenet");
+  CLI::App* verb = AddVerb(
+      app, "why", "Tell what was decided about a job, and why, from the scheduler's event log",
+      "baton why lenet");
   auto name = std::make_shared<std::string>("latest");
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest");
   AddOutputFlag(*verb, context);

@@ -20,7 +20,7 @@ def expect(condition, what):
 
 
 def verbs(*parents):
-    listed = run("completion", "--words", *parents, "").stdout.split()
+    listed = run("__complete", *parents, "").stdout.split()
     return [[*parents, verb] for verb in listed]
 
 
