@@ -33,6 +33,11 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   baton::client::AddCommands(app, context);
+  // Before any parsing: the words may be half of a line.
+  if (argc > 1 && std::string(argv[1]) == "__complete") {
+    baton::client::Complete(app, {argv + 2, argv + argc});
+    return baton::client::kOk;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {

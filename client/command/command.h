@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
@@ -31,6 +32,10 @@ void AddWhy(CLI::App& app, Context& context);
 
 // All of them, in the order of `baton --help`.
 void AddCommands(CLI::App& app, Context& context);
+
+// Prints the verbs and flags that may stand where the last of `words` begins: what a completion
+// script asks by `baton __complete WORD..`.
+void Complete(CLI::App& app, const std::vector<std::string>& words);
 
 // A verb of `parent`; its --help ends with the example.
 CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& what,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/command/command.h"
@@ -36,8 +37,9 @@ void PrintIfFits(const std::string& word, const std::string& prefix) {
   if (word.rfind(prefix, 0) == 0) std::printf("%s\n", word.c_str());
 }
 
-// The verbs and flags that may stand where the last of `words` begins.
-void PrintWords(CLI::App& app, const std::vector<std::string>& words) {
+}  // namespace
+
+void Complete(CLI::App& app, const std::vector<std::string>& words) {
   CLI::App* at = &app;
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     const std::vector<CLI::App*> verbs = at->get_subcommands(nullptr);
@@ -55,8 +57,6 @@ void PrintWords(CLI::App& app, const std::vector<std::string>& words) {
   }
 }
 
-}  // namespace
-
 void AddCompletion(CLI::App& app, Context& context) {
   CLI::App* verb = AddVerb(app, "completion", "Print a completion script for bash, zsh or fish",
                            "source <(baton completion bash)");
@@ -66,14 +66,6 @@ void AddCompletion(CLI::App& app, Context& context) {
   OnVerb(*verb, context, [shell] {
     const char* script = *shell == "zsh" ? kZsh : *shell == "fish" ? kFish : kBash;
     std::fputs(script, stdout);
-    return absl::OkStatus();
-  });
-
-  // What the scripts ask, hidden from --help: everything behind it is the line so far.
-  CLI::App* words = app.add_subcommand("__complete")->group("")->prefix_command();
-  words->set_help_flag();
-  OnVerb(*words, context, [&app, words] {
-    PrintWords(app, words->remaining());
     return absl::OkStatus();
   });
 }
