@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 
 #include "common/artifact/transfer.h"
 #include "tests/worker/daemon/fake_scheduler.h"
@@ -302,6 +303,33 @@ TEST_F(WorkerTest, WhatADeadWorkerHadSpooledTheNextOneSends) {
   scheduler_->SetAcks(true);
   StartWorker();
   EXPECT_TRUE(AwaitLog("job1", "last words\n"));
+}
+
+TEST_F(WorkerTest, ThreeHundredNoOpsAtOnceAllEndAndAreForgotten) {
+  StartWorker();
+  constexpr size_t kTasks = 300;
+  std::vector<v1::WantedTask> tasks;
+  for (size_t i = 0; i < kTasks; ++i) {
+    tasks.push_back(Task("job" + std::to_string(i), ""));
+    tasks.back().mutable_spec()->clear_command();
+    tasks.back().mutable_spec()->add_command("/bin/true");
+  }
+  ASSERT_TRUE(
+      scheduler_->Await([](const Messages& m) { return Count(m, v1::WorkerMessage::kHello) > 0; }));
+  const auto start = std::chrono::steady_clock::now();
+  scheduler_->Want(tasks);
+  EXPECT_TRUE(scheduler_->Await([](const Messages& messages) {
+    size_t ended = 0;
+    for (const v1::WorkerMessage& m : messages) {
+      ended +=
+          m.has_task() && m.task().stage() == v1::TaskReport::EXITED && m.task().exit_code() == 0;
+    }
+    return ended == kTasks;
+  }));
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  std::cout << kTasks / taken.count() << " no-op tasks/s\n";
+  scheduler_->Want({});
+  EXPECT_TRUE(Poll([&] { return fs::is_empty(folder_ + "/w/tasks"); }));
 }
 
 TEST_F(WorkerTest, SigtermDrainsAndEndsInOrder) {
