@@ -9,6 +9,7 @@ namespace baton::client {
 namespace {
 
 // Completion asks the program itself, so that it can't go stale.
+// clang-format off
 constexpr char kBash[] = R"sh(_baton() {
   local IFS=$'\n'
   COMPREPLY=($(baton __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
@@ -19,19 +20,17 @@ complete -o filenames -F _baton baton
 
 constexpr char kZsh[] = R"sh(#compdef baton
 _baton() {
-  local -a words_here
-  words_here=(${(f)" $(baton completion-- words "${words[@]:1:$((CURRENT-1))}" 2 > / dev / null) "})
-    if ((${#words_here}));
-then compadd - a words_here;
-else _files;
-fi
+  local -a found
+  found=(${(f)"$(baton __complete "${(@)words[2,CURRENT]}" 2>/dev/null)"})
+  if (( ${#found} )); then compadd -a found; else _files; fi
 }
 compdef _baton baton
 )sh";
 
 constexpr char kFish[] =
-    R"sh(complete -c baton -f -a '(baton __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+    R"sh(complete -c baton -a '(baton __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
 )sh";
+// clang-format on
 
 void PrintIfFits(const std::string& word, const std::string& prefix) {
   if (word.rfind(prefix, 0) == 0) std::printf("%s\n", word.c_str());
