@@ -23,8 +23,8 @@ Machine::Machine(state::State initial) : state_(std::move(initial)) {
   }
   for (auto& [id, job] : state_.jobs) {
     IndexLive(job);
-    deadlines_.Set(id, DeadlineOf(job));
     if (job.state == state::JobState::kQueued && HeldBackUntil(job) <= now_ms_) queue_.Add(&job);
+    deadlines_.Set(id, DeadlineOf(job));
   }
   for (auto& [id, node] : state_.nodes) {
     if (node.promised_to.empty()) continue;

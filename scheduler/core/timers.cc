@@ -63,7 +63,8 @@ int64_t Machine::NextVerdict(const Job& job) const {
 int64_t Machine::DeadlineOf(const Job& job) const {
   if (job.history == nullptr) return Deadlines::kNever;
   int64_t next_ms = NextVerdict(job);
-  if (job.state == JobState::kQueued && HeldBackUntil(job) > now_ms_) {
+  // Also when that time has passed already, as while the scheduler was away: then at once.
+  if (job.state == JobState::kQueued && !queue_.Contains(&job)) {
     next_ms = std::min(next_ms, HeldBackUntil(job));
   }
   const Attempt* attempt = job.LiveAttempt();
@@ -78,7 +79,11 @@ int64_t Machine::DeadlineOf(const Job& job) const {
 }
 
 absl::Status Machine::On(const state::TimerFired&) {
-  for (const state::JobId& id : deadlines_.Due(now_ms_)) OnDue(&state_.jobs.at(id));
+  for (const state::JobId& id : deadlines_.Due(now_ms_)) {
+    OnDue(&state_.jobs.at(id));
+    // Also of a job that only was released and changed in nothing that is stored.
+    deadlines_.Set(id, DeadlineOf(state_.jobs.at(id)));
+  }
   return absl::OkStatus();
 }
 

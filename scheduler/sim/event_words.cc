@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "scheduler/state/job_state.h"
 
 namespace baton::sim {
 namespace {
@@ -12,34 +13,6 @@ using absl::StrCat;
 
 std::string Key(const state::TaskKey& task) {
   return StrCat(task.job, "/", task.attempt, "/", task.rank, " token ", task.token);
-}
-
-const char* Name(state::TaskStage stage) {
-  switch (stage) {
-    case state::TaskStage::kPrepared:
-      return "prepared";
-    case state::TaskStage::kRunning:
-      return "running";
-    case state::TaskStage::kFirstStep:
-      return "first-step";
-    case state::TaskStage::kExited:
-      return "exited";
-    case state::TaskStage::kFailed:
-      return "failed";
-  }
-  return "unknown";
-}
-
-const char* Name(state::Goal goal) {
-  switch (goal) {
-    case state::Goal::kPrepare:
-      return "prepare";
-    case state::Goal::kRun:
-      return "run";
-    case state::Goal::kStop:
-      return "stop";
-  }
-  return "unknown";
 }
 
 struct EventWords {
@@ -59,7 +32,7 @@ struct EventWords {
   std::string operator()(const state::NodeJoined& e) {
     std::string words = StrCat("joined ", e.offer.name, " ", e.offer.incarnation);
     for (const auto& task : e.tasks) {
-      StrAppend(&words, ", ", Key(task.task), " ", Name(task.stage));
+      StrAppend(&words, ", ", Key(task.task), " ", state::Name(task.stage));
     }
     return words;
   }
@@ -76,7 +49,8 @@ struct EventWords {
     return StrCat("notice withdrawn ", e.node);
   }
   std::string operator()(const state::TaskReported& e) {
-    std::string words = StrCat("report ", Key(e.task), " from ", e.node, ": ", Name(e.stage));
+    std::string words =
+        StrCat("report ", Key(e.task), " from ", e.node, ": ", state::Name(e.stage));
     if (e.stage == state::TaskStage::kExited) StrAppend(&words, " with ", e.exit_code);
     if (e.last_step != 0) StrAppend(&words, ", step ", e.last_step);
     if (!e.error.empty()) StrAppend(&words, ", ", e.error);
@@ -93,7 +67,7 @@ struct EffectWords {
     std::string words = StrCat("wanted on ", e.node, ":");
     if (e.tasks.empty()) StrAppend(&words, " nothing");
     for (const auto& task : e.tasks) {
-      StrAppend(&words, " ", Name(task.goal), " ", Key(task.task));
+      StrAppend(&words, " ", state::Name(task.goal), " ", Key(task.task));
     }
     return words;
   }
@@ -101,7 +75,7 @@ struct EffectWords {
     return StrCat("ack checkpoint ", e.name, e.committed ? ": committed" : ": " + e.refusal);
   }
   std::string operator()(const state::AckReport& e) {
-    return StrCat("ack ", Key(e.task), " ", Name(e.stage));
+    return StrCat("ack ", Key(e.task), " ", state::Name(e.stage));
   }
 };
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status.h"
 #include "scheduler/core/step.h"
 #include "scheduler/sim/event_words.h"
@@ -17,11 +18,13 @@ constexpr size_t kDifferencesTold = 20;
 
 // Empty when both outcomes are one.
 std::string WhatDiffers(const store::Outcome& recorded, const store::Outcome& replayed) {
-  std::string what;
-  if (recorded.decisions_digest != replayed.decisions_digest) what += " answer or effects";
-  if (recorded.records_digest != replayed.records_digest) what += " records";
-  if (store::EncodeNotes(recorded.notes) != store::EncodeNotes(replayed.notes)) what += " words";
-  return what;
+  std::vector<std::string> what;
+  if (recorded.decisions_digest != replayed.decisions_digest) what.push_back("answer or effects");
+  if (recorded.records_digest != replayed.records_digest) what.push_back("records");
+  if (store::EncodeNotes(recorded.notes) != store::EncodeNotes(replayed.notes)) {
+    what.push_back("words");
+  }
+  return absl::StrJoin(what, ", ");
 }
 
 std::string EffectLines(const state::Outputs& outputs) {
@@ -41,7 +44,7 @@ absl::StatusOr<ReplayReport> Replay(absl::string_view bytes) {
   report.segment = head.segment;
   report.start_ms = head.start_ms;
   report.recorded_version = head.core_version;
-  report.core_version = core::kVersion;
+  report.core_version = std::string(core::kVersion);
   report.jobs = head.begin.state.jobs.size();
   store::SharedValues shared = std::move(head.begin.shared);
   core::Core core(std::move(head.begin.state));
@@ -62,7 +65,7 @@ absl::StatusOr<ReplayReport> Replay(absl::string_view bytes) {
       report.differences.push_back(
           {.sequence = entry->sequence,
            .now_ms = entry->now_ms,
-           .event = absl::StrCat(Words(entry->event), " (differs:", what, ")"),
+           .event = absl::StrCat(Words(entry->event), " (differs: ", what, ")"),
            .recorded = Words(entry->outcome.notes),
            .replayed = absl::StrCat(Words(outputs.notes), EffectLines(outputs))});
     }

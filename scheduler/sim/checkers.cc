@@ -1,0 +1,162 @@
+#include "scheduler/sim/checkers.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/sim/program.h"
+#include "scheduler/state/job_state.h"
+#include "scheduler/store/codec.h"
+#include "scheduler/store/commit.h"
+#include "scheduler/store/recover.h"
+
+namespace baton::sim {
+namespace {
+
+// How often everything is checked, not only what an event touched.
+constexpr uint64_t kEventsPerFullCheck = 1024;
+
+bool CapacityFits(state::Capacity capacity, bool spot) {
+  return capacity == state::Capacity::kAuto || (capacity == state::Capacity::kSpot) == spot;
+}
+
+}  // namespace
+
+int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
+  const state::Resources& need = job.spec->resources;
+  int64_t ranks = 0;
+  for (const auto& [id, node] : state.nodes) {
+    if (!node.TakesWork() || !CapacityFits(job.spec->capacity, node.offer.spot)) continue;
+    int64_t here = node.offer.cpus_milli / need.cpus_milli;
+    if (need.memory_bytes > 0) here = std::min(here, node.offer.memory_bytes / need.memory_bytes);
+    if (need.gpus > 0) {
+      here = std::min(here, static_cast<int64_t>(node.offer.gpus.size()) / need.gpus);
+    }
+    ranks += here;
+  }
+  return ranks;
+}
+
+void Checkers::OnRecovered(const state::State& state) {
+  for (const state::JobId& id : acknowledged_) {
+    if (state.jobs.count(id) == 0) {
+      Fail("no acknowledged job is lost", id + " was acknowledged and is gone after a restart");
+    }
+  }
+  // Its memory is of what was decided, of which a crash has taken back what was not stored.
+  invariants_.reset();
+}
+
+void Checkers::OnApplied(const core::Core& core, const state::Event& event,
+                         const state::Outputs& outputs, int64_t now_ms) {
+  if (invariants_ == nullptr) {
+    invariants_ = std::make_unique<core::InvariantChecker>(core);
+  } else {
+    Fail("core", invariants_->AfterStep(core, event, outputs, now_ms));
+  }
+  for (const state::JobId& id : outputs.dirty_jobs) CheckHealthy(core.state().jobs.at(id));
+  CountProbes(outputs);
+  if (++applied_ % kEventsPerFullCheck == 0) Everything(core, now_ms);
+}
+
+void Checkers::Everything(const core::Core& core, int64_t now_ms) {
+  if (invariants_ != nullptr) Fail("core", invariants_->Everything(core, now_ms));
+  for (const state::JobId& id : acknowledged_) {
+    if (core.state().jobs.count(id) == 0) Fail("no acknowledged job is lost", id);
+  }
+}
+
+// A healthy program never costs its job a retry: every bad end of it was somebody else's fault.
+void Checkers::CheckHealthy(const state::Job& job) {
+  if (ProgramOf(*job.spec).fate != Fate::kHealthy || job.retries_left == job.spec->retries) return;
+  Fail("only failures cost retries",
+       absl::StrCat(job.id, " has ", job.retries_left, " of ", job.spec->retries,
+                    " retries left, though its program never failed"));
+}
+
+void Checkers::OnReleased(const store::Store& store, uint64_t sequence,
+                          const state::Outputs& outputs) {
+  const auto stored = store::StoredSequence(store);
+  if (!stored.ok() || *stored < sequence) {
+    Fail("store before speak",
+         absl::StrCat("the outputs of event ", sequence, " leave, and the store ends at event ",
+                      stored.ok() ? *stored : 0));
+  }
+  for (const state::Effect& effect : outputs.effects) {
+    if (const auto* wanted = std::get_if<state::SendWanted>(&effect)) CheckTokens(*wanted);
+  }
+}
+
+// Over all that was ever told to a worker, crashes included.
+void Checkers::CheckTokens(const state::SendWanted& wanted) {
+  for (const state::WantedTask& task : wanted.tasks) {
+    const std::pair attempt(task.task.job, task.task.attempt);
+    const auto known = attempt_of_token_.emplace(task.task.token, attempt).first;
+    if (known->second != attempt) {
+      Fail("tokens are unique", absl::StrCat("token ", task.task.token, " is of ",
+                                             known->second.first, " and of ", task.task.job));
+    }
+    state::Token& newest = newest_token_[task.task.job];
+    if (task.task.token < newest) {
+      Fail("tokens rise",
+           absl::StrCat(task.task.job, " is run under token ", task.task.token, " after ", newest));
+    }
+    newest = task.task.token;
+  }
+}
+
+void Checkers::OnQuiet(const store::Store& store, const core::Core& core) {
+  auto recovered = store::Recover(store, core.state().config);
+  if (!recovered.ok()) return Fail("recovery", recovered.status().ToString());
+  const state::State& stored = recovered->state;
+  const state::State& held = core.state();
+  if (!(stored.counters == held.counters)) Fail("stored is held", "the counters differ");
+  if (stored.nodes != held.nodes) Fail("stored is held", "the nodes differ");
+  if (stored.jobs.size() != held.jobs.size()) Fail("stored is held", "some jobs are not stored");
+  for (const auto& [id, job] : stored.jobs) {
+    const auto now = held.jobs.find(id);
+    const bool same =
+        now != held.jobs.end() && store::EncodeJob(job, recovered->shared) ==
+                                      store::EncodeJob(now->second, recovered->shared);
+    if (!same) Fail("stored is held", id + " was changed and not stored");
+  }
+}
+
+void Checkers::Acknowledged(const std::vector<state::JobId>& jobs) {
+  acknowledged_.insert(jobs.begin(), jobs.end());
+}
+
+bool Checkers::AllEnded(const core::Core& core) const {
+  for (const auto& [id, job] : core.state().jobs) {
+    if (state::IsEnded(job.state) || job.state == state::JobState::kHeld) continue;
+    if (job.state != state::JobState::kQueued) return false;
+    if (RanksThatCouldFit(core.state(), job) >= job.spec->ranks_min) return false;
+  }
+  return true;
+}
+
+void Checkers::AtTheEnd(const core::Core& core, int64_t now_ms) {
+  for (const auto& [id, job] : core.state().jobs) {
+    if (job.state == state::JobState::kQueued) {
+      if (core.Explain(id, now_ms).empty()) Fail("every job that waits has a reason", id);
+      if (RanksThatCouldFit(core.state(), job) < job.spec->ranks_min) continue;
+    }
+    if (!state::IsEnded(job.state)) {
+      Fail("what can run ends", absl::StrCat(id, " is ", state::Name(job.state), " long after the ",
+                                             "last fault: ", core.Explain(id, now_ms)));
+    }
+    if (cancelled_.count(id) != 0 && job.state != state::JobState::kCancelled) {
+      Fail("a cancel is kept", absl::StrCat(id, " is ", state::Name(job.state)));
+    }
+  }
+}
+
+void Checkers::CountProbes(const state::Outputs& outputs) {
+  for (const state::Note& note : outputs.notes) context_.probes.Hit("note: " + note.code);
+  if (!outputs.reply.ok()) {
+    context_.probes.Hit(absl::StrCat("refused: ", absl::StatusCodeToString(outputs.reply.code())));
+  }
+}
+
+}  // namespace baton::sim

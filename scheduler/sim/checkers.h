@@ -1,0 +1,67 @@
+// Judges from outside: what clients were told, what workers were told, and what the programs really
+// did, held against the scheduler's state. The core's own invariants (core/invariants.h) are asked
+// after every event too.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/core/invariants.h"
+#include "scheduler/core/step.h"
+#include "scheduler/sim/context.h"
+#include "scheduler/store/store.h"
+
+namespace baton::sim {
+
+class Checkers {
+ public:
+  explicit Checkers(Context& context) : context_(context) {}
+
+  // What the scheduler does.
+  void OnRecovered(const state::State& state);
+  void OnApplied(const core::Core& core, const state::Event& event, const state::Outputs& outputs,
+                 int64_t now_ms);
+  // Just before an event's effects and answer leave.
+  void OnReleased(const store::Store& store, uint64_t sequence, const state::Outputs& outputs);
+  // With nothing waiting for its commit: what is stored is what is in memory.
+  void OnQuiet(const store::Store& store, const core::Core& core);
+  // Everything, slowly.
+  void Everything(const core::Core& core, int64_t now_ms);
+
+  // What clients were told.
+  void Acknowledged(const std::vector<state::JobId>& jobs);
+  void CancelAcknowledged(const state::JobId& job) { cancelled_.insert(job); }
+  void RetryAcknowledged(const state::JobId& job) { cancelled_.erase(job); }
+
+  // After the faults have stopped and time has passed: what could run has ended.
+  void AtTheEnd(const core::Core& core, int64_t now_ms);
+  bool AllEnded(const core::Core& core) const;
+
+  const std::set<state::JobId>& acknowledged() const { return acknowledged_; }
+
+ private:
+  void Fail(const std::string& invariant, const std::string& what) {
+    if (!what.empty()) context_.Fail(invariant + ": " + what);
+  }
+  void CheckTokens(const state::SendWanted& wanted);
+  void CheckHealthy(const state::Job& job);
+  void CountProbes(const state::Outputs& outputs);
+
+  Context& context_;
+  std::unique_ptr<core::InvariantChecker> invariants_;
+  uint64_t applied_ = 0;
+  std::set<state::JobId> acknowledged_;
+  std::set<state::JobId> cancelled_;
+  // Of attempts that workers were told about.
+  std::map<state::Token, std::pair<state::JobId, int32_t>> attempt_of_token_;
+  std::map<state::JobId, state::Token> newest_token_;
+};
+
+// Ranks of the job that the nodes could hold if they were empty; nodes that take no work hold none.
+int64_t RanksThatCouldFit(const state::State& state, const state::Job& job);
+
+}  // namespace baton::sim

@@ -1,0 +1,140 @@
+#include "scheduler/sim/clients.h"
+
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/ids.h"
+#include "scheduler/sim/program.h"
+
+namespace baton::sim {
+namespace {
+
+constexpr int64_t kAskAgainMs = 5000;
+// Submits are refused below this share of free disk, as by the edge.
+constexpr double kFreeFractionMin = 0.05;
+
+}  // namespace
+
+Clients::Clients(Context& context, Scheduler& scheduler, Checkers& checkers)
+    : context_(context), scheduler_(scheduler), checkers_(checkers) {
+  for (int i = 0; i < 12; ++i) specs_.push_back(RandomSpec(context.random));
+}
+
+void Clients::Act(const std::vector<state::NodeId>& nodes) {
+  const uint64_t dice = context_.random.Below(100);
+  if (dice < 62) {
+    Submit();
+  } else if (dice < 76) {
+    Cancel(AnyJob());
+  } else if (dice < 88) {
+    Retry(AnyJob());
+  } else if (dice < 97) {
+    Drain(nodes[context_.random.Below(nodes.size())]);
+  } else {
+    ReuseRequestId();
+  }
+}
+
+state::JobId Clients::AnyJob() {
+  const auto& jobs = checkers_.acknowledged();
+  if (jobs.empty()) return JobId("a job that nobody submitted", 0);
+  const auto index = static_cast<std::ptrdiff_t>(context_.random.Below(jobs.size()));
+  return *std::next(jobs.begin(), index);
+}
+
+void Clients::Submit() {
+  auto request = std::make_shared<Request>();
+  state::JobsSubmitted& event = request->event;
+  event.request_id = absl::StrCat("request-", ++requests_);
+  event.request_digest = requests_;
+  event.submitter =
+      std::make_shared<const state::Submitter>(state::Submitter{"ada", "host:/home/ada"});
+  const uint64_t jobs = context_.random.Chance(1, 10) ? context_.random.Below(12) + 1 : 1;
+  for (uint32_t i = 0; i < jobs; ++i) {
+    const state::JobSpec& spec = specs_[context_.random.Below(specs_.size())];
+    event.jobs.push_back({JobId(event.request_id, i), absl::StrCat("job-", requests_, "-", i),
+                          std::make_shared<const state::JobSpec>(spec)});
+  }
+  ++waiting_;
+  Ask(request);
+}
+
+// The same request until it is answered; the answer may be lost after the jobs were made.
+void Clients::Ask(const std::shared_ptr<Request>& request) {
+  if (request->answered) return;
+  const auto answer = [this, request](const state::Outputs& outputs) {
+    context_.Send(
+        [this, request, reply = outputs.reply, ids = outputs.job_ids] {
+          if (std::exchange(request->answered, true)) return;
+          --waiting_;
+          if (!reply.ok()) return;
+          answered_.push_back(request->event.request_id);
+          checkers_.Acknowledged(ids);
+        },
+        [] {});
+  };
+  context_.Send(
+      [this, request, answer] {
+        if (*scheduler_.store().FreeFraction() < kFreeFractionMin) {
+          context_.probes.Hit("submit refused at a full disk");
+          return;
+        }
+        scheduler_.Call(request->event, answer);
+      },
+      [] {});
+  context_.agenda.In(kAskAgainMs, [this, request] {
+    if (!request->answered) context_.probes.Hit("submit sent again");
+    Ask(request);
+  });
+}
+
+void Clients::Cancel(const state::JobId& job) {
+  const state::JobCancelled event{.job = job, .by = "ada"};
+  context_.Send(
+      [this, event] {
+        scheduler_.Call(event, [this, job = event.job](const state::Outputs& outputs) {
+          if (outputs.reply.ok()) checkers_.CancelAcknowledged(job);
+        });
+      },
+      [] {});
+}
+
+void Clients::Retry(const state::JobId& job) {
+  const state::JobRetried event{.job = job, .by = "ada"};
+  context_.Send(
+      [this, event] {
+        scheduler_.Call(event, [this, job = event.job](const state::Outputs& outputs) {
+          if (outputs.reply.ok()) checkers_.RetryAcknowledged(job);
+        });
+      },
+      [] {});
+}
+
+void Clients::Drain(const state::NodeId& node) {
+  const int64_t grace_ms = context_.random.Between(0, 20'000);
+  scheduler_.Call(state::NodeDrained{.node = node, .reason = "repair", .grace_ms = grace_ms},
+                  nullptr);
+  context_.agenda.In(context_.random.Between(5'000, 120'000), [this, node] {
+    scheduler_.Call(state::NodeUndrained{.node = node}, nullptr);
+  });
+}
+
+// The same id for another request must be refused.
+void Clients::ReuseRequestId() {
+  if (answered_.empty()) return;
+  state::JobsSubmitted event;
+  event.request_id = answered_[context_.random.Below(answered_.size())];
+  event.request_digest = ~uint64_t{0};
+  event.submitter = std::make_shared<const state::Submitter>();
+  event.jobs.push_back({JobId(event.request_id, 0), "another",
+                        std::make_shared<const state::JobSpec>(specs_.front())});
+  scheduler_.Call(event, [this](const state::Outputs& outputs) {
+    context_.probes.Hit("request id used twice");
+    if (!absl::IsAlreadyExists(outputs.reply)) {
+      context_.Fail("a request id was accepted for two requests");
+    }
+  });
+}
+
+}  // namespace baton::sim

@@ -1,0 +1,48 @@
+// People and scripts: submit, ask again when no answer comes, cancel, retry, drain.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scheduler/sim/checkers.h"
+#include "scheduler/sim/context.h"
+#include "scheduler/sim/scheduler.h"
+
+namespace baton::sim {
+
+class Clients {
+ public:
+  Clients(Context& context, Scheduler& scheduler, Checkers& checkers);
+
+  // One random act.
+  void Act(const std::vector<state::NodeId>& nodes);
+  void Submit();
+
+  // Requests without an answer.
+  size_t waiting() const { return waiting_; }
+
+ private:
+  struct Request {
+    state::JobsSubmitted event;
+    bool answered = false;
+  };
+
+  void Ask(const std::shared_ptr<Request>& request);
+  void Cancel(const state::JobId& job);
+  void Retry(const state::JobId& job);
+  void Drain(const state::NodeId& node);
+  void ReuseRequestId();
+  state::JobId AnyJob();
+
+  Context& context_;
+  Scheduler& scheduler_;
+  Checkers& checkers_;
+  std::vector<state::JobSpec> specs_;
+  std::vector<std::string> answered_;  // request ids
+  uint64_t requests_ = 0;
+  size_t waiting_ = 0;
+};
+
+}  // namespace baton::sim

@@ -1,0 +1,36 @@
+#include "scheduler/sim/expected_probes.h"
+
+namespace baton::sim {
+
+std::vector<std::string> ExpectedProbes() {
+  return {
+      "broken connection taken for a death",
+      "checkpoint committed",
+      "checkpoint refused",
+      "crash after the disk, before the answer",
+      "crash with uncommitted events",
+      "failed commit",
+      "failed commit that is on disk",
+      "former scheduler refused",
+      "host gone in silence",
+      "lease ran out",
+      "message doubled",
+      "message lost",
+      "message slow",
+      "node gone before its notice ran out",
+      "notice withdrawn",
+      "older wanted set ignored",
+      "request id used twice",
+      "session superseded",
+      "slow commit",
+      "start failed for the node's sake",
+      "submit refused at a full disk",
+      "submit sent again",
+      "unwanted task killed",
+      "worker cut off",
+      "worker killed, and the host says so",
+      "worker said goodbye",
+  };
+}
+
+}  // namespace baton::sim
