@@ -35,8 +35,9 @@ class Fabric {
   // Worker's side. 0: nobody listens.
   virtual uint64_t Connect(Worker* worker) = 0;
   virtual void Say(uint64_t connection, const ToScheduler& message) = 0;
-  // The worker's process is gone; `told`: the scheduler's host hears of it at once.
-  virtual void ProcessDied(uint64_t connection, bool told) = 0;
+  // The worker's end is gone; `told`: the scheduler's host hears of its process's death at once,
+  // else it only hears nothing any more.
+  virtual void Gone(uint64_t connection, bool told) = 0;
   // A rank ended badly: its peers on other nodes see their connections break.
   virtual void GangBroken(const state::TaskKey& task) = 0;
 

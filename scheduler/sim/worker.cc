@@ -76,7 +76,7 @@ void Worker::Die(bool told) {
   tasks_.clear();
   ended_.clear();
   sequence_ = 0;
-  if (connection_ != 0) fabric_.ProcessDied(connection_, told);
+  if (connection_ != 0) fabric_.Gone(connection_, told);
   connection_ = 0;
 }
 
@@ -89,6 +89,7 @@ void Worker::Leave() {
 void Worker::Vanish(int64_t duration_ms) {
   vanished_until_ms_ = context_.now_ms() + duration_ms;
   if (connection_ == 0) return;
+  fabric_.Gone(connection_, /*told=*/false);
   connection_ = 0;
   context_.agenda.In(duration_ms, [this] { Connect(); });
 }

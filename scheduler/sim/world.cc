@@ -81,7 +81,7 @@ class World : public Fabric {
   uint64_t Connect(Worker* worker) override;
   void Say(uint64_t connection, const ToScheduler& message) override;
   void Say(uint64_t connection, const ToWorker& message) override;
-  void ProcessDied(uint64_t connection, bool told) override;
+  void Gone(uint64_t connection, bool told) override;
   void GangBroken(const state::TaskKey& task) override;
   void Close(uint64_t connection) override;
   bool IsHeard(uint64_t connection) const override { return open_.count(connection) != 0; }
@@ -152,7 +152,7 @@ void World::Break(uint64_t connection) {
   worker->Disconnected(connection);
 }
 
-void World::ProcessDied(uint64_t connection, bool told) {
+void World::Gone(uint64_t connection, bool told) {
   open_.erase(connection);
   if (!told) return;
   context_.agenda.In(context_.random.Between(0, 50),
