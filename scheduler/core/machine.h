@@ -127,8 +127,10 @@ class Machine {
   void Pass();
   policy::Ask AskOf(const state::Job& job) const;
   bool StartFirst(std::set<const JobClass*>* passed_over);
-  std::set<state::JobId> HonouredBefore(const policy::QueueRank& rank, const state::Job& job);
-  bool KeepPromise(const state::Job& head, const std::set<state::JobId>& others);
+  std::set<state::JobId> HonouredBefore(const policy::QueueRank& rank, const JobClass& asking);
+  std::map<std::string, state::JobId> Holders();
+  bool EndsBefore(const state::Job& job, int64_t start_ms) const;
+  bool MakePromises(const state::Job& head, const std::set<state::JobId>& others);
   void ReleasePromises(const state::JobId& job);
   int64_t ReservedStart(const state::JobId& head) const;
 

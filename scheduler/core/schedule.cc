@@ -31,7 +31,7 @@ void Machine::Pass() {
   pass_cut_short_ = false;
   for (const JobId& id : deadlines_.Due(now_ms_)) ReleaseIfReady(&state_.jobs.at(id));
   std::set<const JobClass*> passed_over;
-  for (int starts = 0; queue_.AnyRunnable();) {
+  for (int starts = 0; queue_.AnyRunnable() && !fleet_.open().empty();) {
     if (starts == kStartsPerStep) {
       pass_cut_short_ = true;
       return;
@@ -53,7 +53,7 @@ bool Machine::StartFirst(std::set<const JobClass*>* passed_over) {
       queue_.Block(job_class);
       continue;
     }
-    ask.honoured = HonouredBefore(walk.rank(), job);
+    ask.honoured = HonouredBefore(walk.rank(), *job_class);
     if (!ask.honoured.empty()) placement = policy::Place(fleet_, ask);
     if (!placement.has_value()) {
       passed_over->insert(job_class);
@@ -76,51 +76,70 @@ policy::Ask Machine::AskOf(const Job& job) const {
   return ask;
 }
 
-// The first waiting job of each device class that is earlier in the queue than `rank`, if the fleet
-// can hold it at all: makes sure that it holds promises, and names it unless `job` is sure to end
-// before it can start.
-std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const Job& job) {
-  std::set<JobId> honoured;
-  std::set<JobId> heads;
-  std::set<std::string> seen;
+// Makes sure that in each device class one job holds promises, if one that is earlier in the queue
+// than `rank` waits there: it keeps them until it starts, unless a waiting job of a higher priority
+// takes its place. Returns the holders that the asking class must leave alone: those of its
+// priority or more, but for one that its head is sure to end before.
+std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const JobClass& asking) {
+  const Job& job = *asking.Head();
+  std::map<std::string, JobId> holders = Holders();
   Queue::Walk walk(queue_, state_.counters, now_ms_, Queue::Walk::Over::kAll);
   for (int i = 0; i < kHeadsLookedAt; ++i) {
     const JobClass* job_class = walk.Next();
     if (job_class == nullptr || !policy::Before(walk.rank(), rank)) break;
-    if (seen.count(DeviceClass(*job_class->spec)) != 0) continue;
+    const std::string device_class = DeviceClass(*job_class->spec);
+    const auto holder = holders.find(device_class);
+    const bool stays = holder != holders.end() &&
+                       state_.jobs.at(holder->second).spec->priority >= job_class->spec->priority;
+    if (stays) continue;
+    std::set<JobId> others;
+    for (const auto& [other_class, id] : holders) {
+      if (other_class != device_class) others.insert(id);
+    }
     const Job& head = *job_class->Head();
-    if (!KeepPromise(head, heads)) continue;
-    seen.insert(DeviceClass(*job_class->spec));
-    heads.insert(head.id);
-    const int64_t limit_ms = job.spec->time_limit_ms;
-    const int64_t longest_ms =
-        limit_ms + 2 * state_.config.start_deadline_ms + state_.config.cancel_grace_ms;
-    const bool ends_before = limit_ms > 0 && ReservedStart(head.id) != Deadlines::kNever &&
-                             now_ms_ + longest_ms <= ReservedStart(head.id);
-    if (!ends_before) honoured.insert(head.id);
+    if (!MakePromises(head, others)) continue;
+    if (holder != holders.end()) ReleasePromises(holder->second);
+    holders[device_class] = head.id;
   }
-  // Whoever was head before and is none now gives its promises back.
-  std::vector<JobId> former;
-  for (const auto& [holder, nodes] : promises_) {
-    const auto at = state_.jobs.find(holder);
-    const bool behind = at != state_.jobs.end() && heads.count(holder) == 0 &&
-                        seen.count(DeviceClass(*at->second.spec)) != 0;
-    if (behind) former.push_back(holder);
+  std::set<JobId> honoured;
+  for (const auto& [device_class, id] : holders) {
+    const bool outranked = state_.jobs.at(id).spec->priority < job.spec->priority;
+    // A job of the asking class is behind its head: what it was promised is the head's as well.
+    const bool own_class = asking.waiting.count(state_.jobs.at(id).order) != 0;
+    if (!own_class && !outranked && !EndsBefore(job, ReservedStart(id))) honoured.insert(id);
   }
-  for (const JobId& holder : former) ReleasePromises(holder);
   return honoured;
 }
 
-// Keeps the promises to the head as they are, if they still can be kept, or makes new ones.
-bool Machine::KeepPromise(const Job& head, const std::set<JobId>& others) {
-  const auto held = promises_.find(head.id);
-  if (held != promises_.end()) {
-    const bool good = std::all_of(held->second.begin(), held->second.end(), [&](const NodeId& id) {
-      return state_.nodes.at(id).TakesWork();
+// Who holds promises, by device class; promises that can't be kept any more are given back.
+std::map<std::string, JobId> Machine::Holders() {
+  std::map<std::string, JobId> holders;
+  std::vector<JobId> broken;
+  for (const auto& [id, nodes] : promises_) {
+    const bool good = std::all_of(nodes.begin(), nodes.end(), [&](const NodeId& node) {
+      return state_.nodes.at(node).TakesWork();
     });
-    if (good) return true;
-    ReleasePromises(head.id);
+    if (good) {
+      holders[DeviceClass(*state_.jobs.at(id).spec)] = id;
+    } else {
+      broken.push_back(id);
+    }
   }
+  for (const JobId& id : broken) ReleasePromises(id);
+  return holders;
+}
+
+bool Machine::EndsBefore(const Job& job, int64_t start_ms) const {
+  const int64_t limit_ms = job.spec->time_limit_ms;
+  if (limit_ms == 0 || start_ms == Deadlines::kNever) return false;
+  // It may take its start deadline twice, to prepare and to start, and its grace to stop.
+  const int64_t longest_ms =
+      limit_ms + 2 * state_.config.start_deadline_ms + state_.config.cancel_grace_ms;
+  return now_ms_ + longest_ms <= start_ms;
+}
+
+// False: the fleet could not hold the job even if nothing else ran.
+bool Machine::MakePromises(const Job& head, const std::set<JobId>& others) {
   policy::Ask ask = AskOf(head);
   ask.honoured = others;
   const std::vector<policy::Promise> promises = policy::ChoosePromises(fleet_, ask);

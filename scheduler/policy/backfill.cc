@@ -25,10 +25,14 @@ bool CouldHold(const NodeRoom& room, const Ask& ask) {
 }
 
 std::vector<Promise> Fill(std::vector<Candidate> nodes, int32_t ranks) {
-  std::stable_sort(nodes.begin(), nodes.end(), [](const Candidate& a, const Candidate& b) {
-    if (a.free_now != b.free_now) return a.free_now;
-    return Preference()(a.room, b.room);
-  });
+  // Each holds a rank at least, so that the best `ranks` nodes are all that can matter.
+  const size_t most = std::min(nodes.size(), static_cast<size_t>(ranks));
+  std::partial_sort(nodes.begin(), nodes.begin() + static_cast<ptrdiff_t>(most), nodes.end(),
+                    [](const Candidate& a, const Candidate& b) {
+                      if (a.free_now != b.free_now) return a.free_now;
+                      return Preference()(a.room, b.room);
+                    });
+  nodes.resize(most);
   std::vector<Promise> promises(nodes.size());
   int32_t left = ranks;
   bool progress = true;

@@ -68,11 +68,9 @@ std::vector<int32_t> PickGpus(const NodeRoom& room, const state::Resources& need
   return picked;
 }
 
-std::string ReachableAddress(const state::NodeOffer& offer) {
-  for (const std::string& address : offer.data_addresses) {
-    if (!address.empty() && !IsLoopback(address)) return address;
-  }
-  return "";
+bool IsReachable(const state::NodeOffer& offer) {
+  return std::any_of(offer.data_addresses.begin(), offer.data_addresses.end(),
+                     [](const std::string& a) { return !a.empty() && !IsLoopback(a); });
 }
 
 bool Preference::operator()(const NodeRoom* a, const NodeRoom* b) const {
@@ -95,7 +93,7 @@ void Fleet::Add(const state::Node* node) {
   room.disk_bytes = offer.disk_free_bytes;
   for (const state::Gpu& gpu : offer.gpus) room.gpus.push_back(gpu.index);
   std::sort(room.gpus.begin(), room.gpus.end());
-  if (ReachableAddress(offer).empty()) ++loopback_only_[offer.host_id];
+  if (!IsReachable(offer)) ++loopback_only_[offer.host_id];
   Place(room);
 }
 
@@ -104,7 +102,7 @@ void Fleet::Remove(const state::NodeId& node) {
   BATON_CHECK(it != rooms_.end(), "unknown node removed");
   open_.erase(&it->second);
   const state::NodeOffer& offer = it->second.node->offer;
-  if (ReachableAddress(offer).empty()) {
+  if (!IsReachable(offer)) {
     const auto host = loopback_only_.find(offer.host_id);
     if (--host->second == 0) loopback_only_.erase(host);
   }

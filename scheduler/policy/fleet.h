@@ -34,8 +34,8 @@ int32_t RanksThatFitEmpty(const state::NodeOffer& offer, const state::Resources&
 // The indices, lowest first, that `ranks` ranks get; the room must hold them.
 std::vector<int32_t> PickGpus(const NodeRoom& room, const state::Resources& need, int32_t ranks);
 
-// The address that ranks on other machines can reach; empty: only loopback.
-std::string ReachableAddress(const state::NodeOffer& offer);
+// Whether ranks on other machines can reach ranks of the node: an address that is not loopback.
+bool IsReachable(const state::NodeOffer& offer);
 
 // Cheaper first, then by id.
 struct Preference {

@@ -117,7 +117,7 @@ std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& 
                                     const state::JobSpec& spec) {
   const std::string kind = spec.shards > 0 ? offer.device_kind : "";
   std::vector<std::string> groups;
-  const bool reachable = !ReachableAddress(offer).empty();
+  const bool reachable = IsReachable(offer);
   if (reachable) groups.push_back(absl::StrCat("any/", kind));
   if (!reachable || fleet.HasLoopbackOnly(offer.host_id)) {
     const std::string& host = offer.host_id.empty() ? offer.id : offer.host_id;

@@ -1,0 +1,205 @@
+#include "scheduler/policy/placement.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "common/random.h"
+#include "scheduler/policy/capacity.h"
+#include "scheduler/policy/rescale.h"
+
+namespace baton::policy {
+namespace {
+
+using state::Node;
+
+Node MakeNode(const std::string& id, int32_t cpus, int64_t price) {
+  Node node;
+  node.offer.id = id;
+  node.offer.name = id;
+  node.offer.cpus_milli = cpus * 1000;
+  node.offer.memory_bytes = int64_t{16} << 30;
+  node.offer.host_id = "local";
+  node.offer.price_usd_micro_per_hour = price;
+  node.up = true;
+  return node;
+}
+
+Ask MakeAsk(int32_t low, int32_t high, int32_t cpus) {
+  auto spec = std::make_shared<state::JobSpec>();
+  spec->ranks_min = low;
+  spec->ranks_max = high;
+  spec->resources.cpus_milli = cpus * 1000;
+  Ask ask;
+  ask.job = "job";
+  ask.spec = spec;
+  return ask;
+}
+
+std::vector<std::string> NodesOf(const std::optional<Placement>& placement) {
+  std::vector<std::string> nodes;
+  if (!placement.has_value()) return nodes;
+  for (const RankPlace& rank : placement->ranks) nodes.push_back(rank.node);
+  return nodes;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Place, CheapestFirstThenLowestId) {
+  const Node b = MakeNode("b", 2, 10);
+  const Node a = MakeNode("a", 2, 10);
+  const Node c = MakeNode("c", 2, 5);
+  Fleet fleet;
+  for (const Node* node : {&b, &a, &c}) fleet.Add(node);
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(1, 1, 1))), Names({"c"}));
+  fleet.Take("c", MakeAsk(1, 1, 2).spec->resources, {});
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(1, 1, 1))), Names({"a"}));
+}
+
+TEST(Place, SpreadsAGangThenPacks) {
+  const Node a = MakeNode("a", 4, 1);
+  const Node b = MakeNode("b", 4, 2);
+  Fleet fleet;
+  fleet.Add(&a);
+  fleet.Add(&b);
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(2, 2, 1))), Names({"a", "b"}));
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(5, 5, 1))), Names({"a", "a", "a", "b", "b"}));
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(9, 9, 1))), Names());
+}
+
+TEST(Place, AllOrNothing) {
+  const Node a = MakeNode("a", 2, 1);
+  Fleet fleet;
+  fleet.Add(&a);
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(3, 8, 1))), Names());
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(2, 8, 1))), Names({"a", "a"}));
+}
+
+TEST(Place, AvoidsANodeOnlyIfThereIsAnother) {
+  const Node a = MakeNode("a", 2, 1);
+  const Node b = MakeNode("b", 2, 9);
+  Fleet fleet;
+  fleet.Add(&a);
+  fleet.Add(&b);
+  Ask ask = MakeAsk(1, 1, 1);
+  ask.avoid = {"a"};
+  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"b"}));
+  ask.avoid = {"a", "b"};
+  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"a"}));
+}
+
+TEST(Place, OnDemandFirstStillTakesSpot) {
+  Node a = MakeNode("a", 2, 1);
+  a.offer.spot = true;
+  const Node b = MakeNode("b", 2, 9);
+  Fleet fleet;
+  fleet.Add(&a);
+  fleet.Add(&b);
+  Ask ask = MakeAsk(1, 2, 2);
+  ask.on_demand_first = true;
+  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"b", "a"}));
+}
+
+TEST(Place, LeavesPromisedRoomAlone) {
+  Node a = MakeNode("a", 4, 1);
+  a.promised_to = "head";
+  a.promised_ranks = 3;
+  Fleet fleet;
+  fleet.Add(&a);
+  fleet.SetPromise("a", MakeAsk(3, 3, 1).spec);
+  Ask ask = MakeAsk(1, 4, 1);
+  ask.honoured = {"head"};
+  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"a"}));
+  ask.job = "head";
+  EXPECT_EQ(NodesOf(Place(fleet, ask)).size(), 4u);
+  EXPECT_EQ(WhyNotHere(*fleet.Find("a"), MakeAsk(1, 1, 1)), WhyNot::kNothing);
+}
+
+TEST(Place, GpusByTypeAndMemory) {
+  Node a = MakeNode("a", 8, 1);
+  a.offer.gpus = {{0, "t4", 16}, {1, "h100", 80}, {2, "h100", 80}, {3, "h100", 40}};
+  Fleet fleet;
+  fleet.Add(&a);
+  auto spec = std::make_shared<state::JobSpec>();
+  spec->resources.gpus = 1;
+  spec->resources.gpu_type = "h100";
+  spec->resources.gpu_memory_bytes = 60;
+  spec->ranks_max = 2;
+  Ask ask;
+  ask.job = "job";
+  ask.spec = spec;
+  const auto placement = Place(fleet, ask);
+  ASSERT_TRUE(placement.has_value());
+  ASSERT_EQ(placement->ranks.size(), 2u);
+  EXPECT_EQ(placement->ranks[0].gpus, std::vector<int32_t>({1}));
+  EXPECT_EQ(placement->ranks[1].gpus, std::vector<int32_t>({2}));
+}
+
+// Slow and plain: all nodes that take a rank, in order; groups by who reaches whom.
+int32_t NaiveWorldSize(const std::vector<Node>& nodes, const Fleet& fleet, const Ask& ask) {
+  const state::JobSpec& spec = *ask.spec;
+  std::map<std::string, int64_t> groups;
+  for (const Node& node : nodes) {
+    const int64_t fit = RanksHere(*fleet.Find(node.offer.id), ask, spec.ranks_max);
+    const std::string kind = spec.shards > 0 ? node.offer.device_kind : "";
+    if (spec.ranks_max == 1) groups["one"] = std::max(groups["one"], fit);
+    if (!node.offer.data_addresses.empty()) groups["net " + kind] += fit;
+    groups["host " + node.offer.host_id + kind] += fit;
+  }
+  const WorldRange range = {spec.ranks_min, spec.ranks_max, spec.shards};
+  int32_t best = 0;
+  for (const auto& [name, fit] : groups) {
+    const auto most = static_cast<int32_t>(std::min<int64_t>(fit, spec.ranks_max));
+    const int32_t size = ChooseWorldSize(range, most);
+    if (size == 0) continue;
+    if (best == 0 || StepLength(range, size) < StepLength(range, best)) best = size;
+  }
+  return best;
+}
+
+TEST(Place, AgreesWithTheNaiveVersion) {
+  const uint64_t seed = 11;
+  Random random(seed);
+  for (int round = 0; round < 2'000; ++round) {
+    std::vector<Node> nodes;
+    for (int i = 0; i < 6; ++i) {
+      Node node = MakeNode(absl::StrCat("n", i), static_cast<int32_t>(random.Between(1, 4)),
+                           random.Between(1, 3));
+      node.offer.host_id = absl::StrCat("host", random.Below(3));
+      if (random.Chance(1, 2)) node.offer.data_addresses = {absl::StrCat("10.0.0.", i)};
+      node.offer.device_kind = random.Chance(1, 3) ? "x" : "y";
+      node.offer.spot = random.Chance(1, 2);
+      node.drained = random.Chance(1, 8);
+      nodes.push_back(node);
+    }
+    Fleet fleet;
+    for (const Node& node : nodes) fleet.Add(&node);
+    auto spec = std::make_shared<state::JobSpec>();
+    spec->ranks_min = static_cast<int32_t>(random.Between(1, 4));
+    spec->ranks_max = spec->ranks_min + static_cast<int32_t>(random.Below(4));
+    spec->shards = random.Chance(1, 2) ? 8 : 0;
+    spec->resources.cpus_milli = static_cast<int32_t>(random.Between(1, 3)) * 1000;
+    spec->capacity = random.Chance(1, 4) ? state::Capacity::kSpot : state::Capacity::kAuto;
+    Ask ask;
+    ask.job = "job";
+    ask.spec = spec;
+    const auto placement = Place(fleet, ask);
+    const auto size = placement.has_value() ? static_cast<int32_t>(placement->ranks.size()) : 0;
+    ASSERT_EQ(size, NaiveWorldSize(nodes, fleet, ask)) << "seed " << seed << " round " << round;
+    if (size == 0) continue;
+    // What was placed fits, and ranks of one node are neighbours.
+    std::set<std::string> left;
+    for (const RankPlace& rank : placement->ranks) {
+      ASSERT_EQ(left.count(rank.node), 0u) << "seed " << seed << " round " << round;
+      ASSERT_GE(RanksHere(*fleet.Find(rank.node), ask, 1), 1) << "seed " << seed;
+      fleet.Take(rank.node, spec->resources, rank.gpus);
+      if (&rank != &placement->ranks.back() && (&rank + 1)->node != rank.node)
+        left.insert(rank.node);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace baton::policy
