@@ -126,7 +126,7 @@ class Machine {
   // schedule.cc: the pass that starts what can start.
   void Pass();
   policy::Ask AskOf(const state::Job& job) const;
-  bool StartFirst(std::set<const JobClass*>* passed_over);
+  bool StartFirst(std::set<std::string>* passed_over);
   std::set<state::JobId> HonouredBefore(const policy::QueueRank& rank, const JobClass& asking);
   std::map<std::string, state::JobId> Holders();
   bool EndsBefore(const state::Job& job, int64_t start_ms) const;

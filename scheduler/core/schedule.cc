@@ -30,7 +30,7 @@ std::string DeviceClass(const state::JobSpec& spec) {
 void Machine::Pass() {
   pass_cut_short_ = false;
   for (const JobId& id : deadlines_.Due(now_ms_)) ReleaseIfReady(&state_.jobs.at(id));
-  std::set<const JobClass*> passed_over;
+  std::set<std::string> passed_over;
   for (int starts = 0; queue_.AnyRunnable() && !fleet_.open().empty();) {
     if (starts == kStartsPerStep) {
       pass_cut_short_ = true;
@@ -42,10 +42,10 @@ void Machine::Pass() {
 }
 
 // Starts the first job in queue order that can be placed; false: there is none.
-bool Machine::StartFirst(std::set<const JobClass*>* passed_over) {
+bool Machine::StartFirst(std::set<std::string>* passed_over) {
   Queue::Walk walk(queue_, state_.counters, now_ms_, Queue::Walk::Over::kRunnable);
   while (JobClass* job_class = walk.Next()) {
-    if (passed_over->count(job_class) != 0) continue;
+    if (passed_over->count(job_class->key) != 0) continue;
     Job& job = state_.jobs.at(job_class->Head()->id);
     policy::Ask ask = AskOf(job);
     std::optional<policy::Placement> placement = policy::Place(fleet_, ask);
@@ -56,7 +56,7 @@ bool Machine::StartFirst(std::set<const JobClass*>* passed_over) {
     ask.honoured = HonouredBefore(walk.rank(), *job_class);
     if (!ask.honoured.empty()) placement = policy::Place(fleet_, ask);
     if (!placement.has_value()) {
-      passed_over->insert(job_class);
+      passed_over->insert(job_class->key);
       continue;
     }
     Begin(&job, *placement);
