@@ -88,6 +88,14 @@ void Checkers::OnReleased(const store::Store& store, uint64_t sequence,
   }
 }
 
+void Checkers::OnAnswered(const store::Store& store, const state::Outputs& outputs) {
+  if (!outputs.reply.ok()) return;
+  for (const state::JobId& id : outputs.job_ids) {
+    if (store.Get(store::Table::kJobs, id).ok()) continue;
+    Fail("store before speak", id + " is acknowledged and not stored");
+  }
+}
+
 // Over all that was ever told to a worker, crashes included.
 void Checkers::CheckTokens(const state::SendWanted& wanted) {
   for (const state::WantedTask& task : wanted.tasks) {

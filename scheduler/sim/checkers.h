@@ -32,6 +32,9 @@ class Checkers {
   // Everything, slowly.
   void Everything(const core::Core& core, int64_t now_ms);
 
+  // The answer to a submit leaves the scheduler: the jobs must be stored by now.
+  void OnAnswered(const store::Store& store, const state::Outputs& outputs);
+
   // What clients were told.
   void Acknowledged(const std::vector<state::JobId>& jobs);
   void CancelAcknowledged(const state::JobId& job) { cancelled_.insert(job); }

@@ -64,6 +64,7 @@ void Clients::Submit() {
 void Clients::Ask(const std::shared_ptr<Request>& request) {
   if (request->answered) return;
   const auto answer = [this, request](const state::Outputs& outputs) {
+    checkers_.OnAnswered(scheduler_.store(), outputs);
     context_.Send(
         [this, request, reply = outputs.reply, ids = outputs.job_ids] {
           if (std::exchange(request->answered, true)) return;

@@ -12,7 +12,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/hash.h"
-#include "common/random.h"
 #include "scheduler/sim/expected_probes.h"
 #include "scheduler/sim/world.h"
 
@@ -31,7 +30,8 @@ struct Options {
 
 // The first world has the seed itself, so that any world is replayed by its own.
 uint64_t SeedOfWorld(uint64_t seed, uint64_t world) {
-  return world == 0 ? seed : baton::Random(seed + world).Next() >> 16;
+  const uint64_t both[2] = {seed, world};
+  return world == 0 ? seed : baton::Xxh3(both, sizeof(both)) >> 16;
 }
 
 int Run(const Options& options) {
