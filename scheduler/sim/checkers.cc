@@ -135,6 +135,20 @@ void Checkers::Acknowledged(const std::vector<state::JobId>& jobs) {
   acknowledged_.insert(jobs.begin(), jobs.end());
 }
 
+uint64_t Checkers::RetriesCalled(const state::JobId& job) const {
+  const auto called = retries_called_.find(job);
+  return called == retries_called_.end() ? 0 : called->second;
+}
+
+void Checkers::RetryCalled(const state::JobId& job) {
+  ++retries_called_[job];
+  cancelled_.erase(job);
+}
+
+void Checkers::CancelAcknowledged(const state::JobId& job, uint64_t retries_called_before) {
+  if (RetriesCalled(job) == retries_called_before) cancelled_.insert(job);
+}
+
 bool Checkers::AllEnded(const core::Core& core) const {
   for (const auto& [id, job] : core.state().jobs) {
     if (state::IsEnded(job.state) || job.state == state::JobState::kHeld) continue;

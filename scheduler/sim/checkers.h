@@ -37,8 +37,11 @@ class Checkers {
 
   // What clients were told.
   void Acknowledged(const std::vector<state::JobId>& jobs);
-  void CancelAcknowledged(const state::JobId& job) { cancelled_.insert(job); }
-  void RetryAcknowledged(const state::JobId& job) { cancelled_.erase(job); }
+  // A retry may have its effect though its answer was lost, so that it counts from its call on; a
+  // cancel holds once it was answered, if no retry was called after it. Returns the calls so far.
+  uint64_t RetriesCalled(const state::JobId& job) const;
+  void RetryCalled(const state::JobId& job);
+  void CancelAcknowledged(const state::JobId& job, uint64_t retries_called_before);
 
   // After the faults have stopped and time has passed: what could run has ended.
   void AtTheEnd(const core::Core& core, int64_t now_ms);
@@ -59,6 +62,7 @@ class Checkers {
   uint64_t applied_ = 0;
   std::set<state::JobId> acknowledged_;
   std::set<state::JobId> cancelled_;
+  std::map<state::JobId, uint64_t> retries_called_;
   // Of attempts that workers were told about.
   std::map<state::Token, std::pair<state::JobId, int32_t>> attempt_of_token_;
   std::map<state::JobId, state::Token> newest_token_;

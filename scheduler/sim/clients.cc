@@ -91,23 +91,22 @@ void Clients::Ask(const std::shared_ptr<Request>& request) {
 }
 
 void Clients::Cancel(const state::JobId& job) {
-  const state::JobCancelled event{.job = job, .by = "ada"};
   context_.Send(
-      [this, event] {
-        scheduler_.Call(event, [this, job = event.job](const state::Outputs& outputs) {
-          if (outputs.reply.ok()) checkers_.CancelAcknowledged(job);
-        });
+      [this, job] {
+        const uint64_t retries = checkers_.RetriesCalled(job);
+        scheduler_.Call(state::JobCancelled{.job = job, .by = "ada"},
+                        [this, job, retries](const state::Outputs& outputs) {
+                          if (outputs.reply.ok()) checkers_.CancelAcknowledged(job, retries);
+                        });
       },
       [] {});
 }
 
 void Clients::Retry(const state::JobId& job) {
-  const state::JobRetried event{.job = job, .by = "ada"};
   context_.Send(
-      [this, event] {
-        scheduler_.Call(event, [this, job = event.job](const state::Outputs& outputs) {
-          if (outputs.reply.ok()) checkers_.RetryAcknowledged(job);
-        });
+      [this, job] {
+        checkers_.RetryCalled(job);
+        scheduler_.Call(state::JobRetried{.job = job, .by = "ada"}, nullptr);
       },
       [] {});
 }
