@@ -126,6 +126,8 @@ void WorkerSession::OnHello(const v1::Hello& hello) {
   parts_.sessions.Hello(node_, incarnation_, outbox_, parts_.clock.MonotonicMillis(),
                         parts_.clock.UnixMillis());
   if (ended_) OnEnd();
+  // The former stream's waits have nobody to answer to; the worker asks again on this one.
+  parts_.rendezvous.DropWaits(node_);
   Post(*std::move(joined), [self = shared_from_this()](const Seen& seen) -> Release {
     if (!seen.outputs->reply.ok()) {
       return
