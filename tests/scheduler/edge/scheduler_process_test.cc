@@ -19,6 +19,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/status.h"
 #include "scheduler/edge/parts.h"
+#include "tests/fakes/small_disk.h"
 
 namespace baton::edge {
 namespace {
@@ -487,6 +488,34 @@ TEST_F(SchedulerProcessTest, AnswersInWordsAndEndsInOrder) {
   EXPECT_EQ(process_->Kill(SIGTERM), 0);
   Start();
   EXPECT_EQ(Caller(address()).Get(job)->state(), v1::CANCELLED);
+}
+
+TEST_F(SchedulerProcessTest, OnAFullDiskSubmitsAreRefusedAndCancelsGoThrough) {
+  process_.reset();
+  const SmallDisk disk(int64_t{400} << 20);
+  ASSERT_TRUE(disk.mounted());
+  process_ =
+      std::make_unique<SchedulerProcess>(BATON_SCHEDULER_PROGRAM, disk.folder() + "/data",
+                                         std::vector<std::string>{"--listen", "127.0.0.1:0"});
+  ASSERT_NE(address(), "");
+  Caller caller(address());
+  const std::string job = caller.Submit(Submission(RandomId())).value().job_ids(0);
+  disk.Fill();
+  const auto refused = caller.Submit(Submission(RandomId()));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(std::string(refused.status().message()).find("disk"), std::string::npos);
+  const absl::Status cancelled = caller.Cancel(job);
+  EXPECT_TRUE(cancelled.ok()) << cancelled;
+  // Killed on the full disk, it comes back with what it had answered.
+  const std::string at = address();
+  process_->Kill(SIGKILL);
+  process_ = std::make_unique<SchedulerProcess>(BATON_SCHEDULER_PROGRAM, disk.folder() + "/data",
+                                                std::vector<std::string>{"--listen", at});
+  ASSERT_NE(address(), "") << ReadFile(disk.folder() + "/data.log").value_or("no log");
+  EXPECT_EQ(Caller(address()).Get(job)->state(), v1::CANCELLED);
+  disk.Empty();
+  EXPECT_TRUE(Caller(address()).Submit(Submission(RandomId())).ok());
+  process_.reset();
 }
 
 TEST_F(SchedulerProcessTest, ASecondOneOnTheSameFolderIsRefused) {

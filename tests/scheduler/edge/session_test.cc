@@ -1,0 +1,343 @@
+// A worker's session and the clients' calls over the whole edge but gRPC: what the thread sanitizer
+// can see of it.
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "common/ids.h"
+#include "scheduler/edge/client_calls.h"
+#include "scheduler/edge/follow.h"
+#include "scheduler/edge/reactions.h"
+#include "scheduler/edge/worker_session.h"
+#include "tests/fakes/memory_journal.h"
+#include "tests/scheduler/edge/fixture.h"
+
+namespace baton::edge {
+namespace {
+
+// Holds no artifact but those that the test names.
+class NamedArtifacts : public artifact::Store {
+ public:
+  absl::StatusOr<std::vector<std::string>> MissingChunks(const std::vector<std::string>&) override {
+    return std::vector<std::string>();
+  }
+  absl::Status PutChunk(const std::string&, absl::string_view) override {
+    return absl::UnimplementedError("not asked");
+  }
+  absl::StatusOr<std::string> GetChunk(const std::string&) override {
+    return absl::UnimplementedError("not asked");
+  }
+  absl::StatusOr<std::string> PutManifest(absl::string_view) override {
+    return absl::UnimplementedError("not asked");
+  }
+  absl::StatusOr<std::string> GetManifest(const std::string& digest) override {
+    const auto it = manifests.find(digest);
+    if (it == manifests.end()) return absl::NotFoundError("no such manifest");
+    return it->second;
+  }
+  std::map<std::string, std::string> manifests;  // filled before use
+};
+
+// All parts of a scheduler's edge, over memory.
+struct EdgeFixture {
+  EdgeFixture() {
+    const DriverFixture& f = driver;
+    sessions.Recover(f.core->state(), f.clock.MonotonicMillis());
+    driver.driver->Start();
+  }
+  ~EdgeFixture() {
+    sessions.Freeze();
+    writer.Close();
+    driver.driver->Shutdown();
+    work.Close();
+    watches.Close();
+  }
+
+  store::MemoryStore memory;
+  store::MemoryJournal journal;
+  NamedArtifacts artifacts;
+  Progress progress;
+  StreamEnds ends;
+  Sessions sessions{{}, progress};
+  RendezvousRelay rendezvous{sessions, {}};
+  WatchHub watches{{.interval_ms = 1, .idle_interval_ms = 20}};
+  Reactions reactions{{sessions, rendezvous, watches, progress}};
+  WorkQueue work{2, 1'000};
+  JournalWriter writer{journal, {}, [this](const std::string& job) { watches.Changed(job); }};
+  DriverFixture driver{memory, reactions, {.tick_ms = 1}};
+  Parts parts{.driver = *driver.driver,
+              .sessions = sessions,
+              .progress = progress,
+              .rendezvous = rendezvous,
+              .journal_writer = writer,
+              .stream_ends = ends,
+              .watches = watches,
+              .work = work,
+              .journal = journal,
+              .store = driver.held,
+              .artifacts = artifacts,
+              .clock = driver.clock,
+              .facts = {.term = 1, .cluster_id = "cluster"}};
+  MetricsView metrics{journal};
+  ClientCalls calls{parts, metrics};
+};
+
+// The worker's end of a session: what it is told can be awaited.
+class WorkerEnd {
+ public:
+  WorkerEnd(EdgeFixture& edge, std::atomic<uint64_t>& sequence) {
+    outbox_ = std::make_shared<Outbox>(1, sequence, Outbox::Limits{}, [this] {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ready_ = true;
+      changed_.notify_all();
+    });
+    session_ = std::make_shared<WorkerSession>(edge.parts, outbox_);
+  }
+  ~WorkerEnd() { session_->OnEnd(); }
+
+  void Say(v1::WorkerMessage message) {
+    Flag read_on;
+    session_->OnMessage(std::move(message), [&] { read_on.Set(); });
+    read_on.Await();
+  }
+  v1::SchedulerMessage Await(const std::function<bool(const v1::SchedulerMessage&)>& is_so) {
+    while (true) {
+      while (auto message = outbox_->Take()) {
+        if (is_so(*message)) return *message;
+      }
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait(lock, [this] { return ready_; });
+      ready_ = false;
+    }
+  }
+  void Hello(const std::string& name) {
+    v1::WorkerMessage message;
+    v1::Hello* hello = message.mutable_hello();
+    hello->set_node_id(RandomId());
+    hello->set_incarnation(RandomId());
+    hello->set_name(name);
+    hello->set_protocol_min(kProtocolMin);
+    hello->set_protocol_max(kProtocolMax);
+    hello->set_cpus_milli(1'000);
+    hello->set_memory_bytes(1 << 30);
+    hello->add_data_addresses("127.0.0.1");
+    hello->set_host_id("host");
+    hello->set_device_kind("cpu");
+    Say(std::move(message));
+    Await([](const v1::SchedulerMessage& m) { return m.has_wanted(); });
+  }
+  v1::WantedTask AwaitRun() {
+    return Await([](const v1::SchedulerMessage& m) {
+             return m.has_wanted() && m.wanted().tasks_size() == 1 &&
+                    m.wanted().tasks(0).goal() == v1::WantedTask::RUN;
+           })
+        .wanted()
+        .tasks(0);
+  }
+  void Report(const v1::TaskId& task, v1::TaskReport::Stage stage) {
+    v1::WorkerMessage message;
+    *message.mutable_task()->mutable_task() = task;
+    message.mutable_task()->set_stage(stage);
+    message.mutable_task()->set_address("127.0.0.1");
+    message.mutable_task()->set_port(4'000);
+    Say(std::move(message));
+  }
+  v1::RendezvousAnswer Meet(const v1::TaskId& task, v1::RendezvousRequest::Op op,
+                            const std::string& key, const std::string& value = "") {
+    v1::WorkerMessage message;
+    v1::RendezvousRequest* request = message.mutable_rendezvous();
+    *request->mutable_task() = task;
+    request->set_id(++next_id_);
+    request->set_op(op);
+    request->set_key(key);
+    request->set_value(value);
+    const uint64_t id = next_id_;
+    Say(std::move(message));
+    return Await([id](const v1::SchedulerMessage& m) {
+             return m.has_rendezvous() && m.rendezvous().id() == id;
+           })
+        .rendezvous();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false;
+  uint64_t next_id_ = 0;
+  std::shared_ptr<Outbox> outbox_;
+  std::shared_ptr<WorkerSession> session_;
+};
+
+std::string SubmitOne(EdgeFixture& edge) {
+  v1::SubmitJobsRequest request;
+  request.set_request_id(RandomId());
+  v1::JobSpec* spec = request.add_jobs();
+  spec->set_name("job");
+  spec->mutable_ranks()->set_min(1);
+  spec->mutable_ranks()->set_max(1);
+  spec->add_command("true");
+  std::string id;
+  Flag flag;
+  edge.calls.SubmitJobs(request, [&](const absl::Status& status, v1::SubmitJobsResponse response) {
+    EXPECT_TRUE(status.ok()) << status;
+    if (response.job_ids_size() > 0) id = response.job_ids(0);
+    flag.Set();
+  });
+  flag.Await();
+  return id;
+}
+
+v1::Job GetJob(EdgeFixture& edge, const std::string& id) {
+  v1::GetJobRequest request;
+  request.set_job(id);
+  v1::Job job;
+  Flag flag;
+  edge.calls.GetJob(request, [&](const absl::Status& status, v1::GetJobResponse response) {
+    EXPECT_TRUE(status.ok()) << status;
+    job = response.job();
+    flag.Set();
+  });
+  flag.Await();
+  return job;
+}
+
+TEST(Session, AJobRunsThroughItWhileOthersLookOn) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  WorkerEnd worker(edge, sequence);
+  worker.Hello("n1");
+  const std::string job = SubmitOne(edge);
+
+  // A follower of its log and one of its state, pulling on their own.
+  v1::ReadStreamsRequest read;
+  read.set_job(job);
+  read.set_kind(v1::LOG);
+  read.set_follow(true);
+  auto bytes = std::make_shared<BytesFollower>(edge.parts, read);
+  std::string log;
+  Flag log_over;
+  std::function<void()> pull_log = [&] {
+    bytes->Pull([&](std::optional<v1::ReadStreamsResponse> piece, const absl::Status& end) {
+      EXPECT_TRUE(end.ok()) << end;
+      if (!piece.has_value()) return log_over.Set();
+      log += piece->data();
+      pull_log();
+    });
+  };
+  pull_log();
+  v1::WatchJobRequest watch;
+  watch.set_job(job);
+  auto looks = std::make_shared<JobFollower>(edge.parts, edge.calls, watch);
+  v1::JobState last = v1::JOB_STATE_UNSPECIFIED;
+  Flag watch_over;
+  std::function<void()> pull_job = [&] {
+    looks->Pull([&](std::optional<v1::WatchJobResponse> look, const absl::Status& end) {
+      EXPECT_TRUE(end.ok()) << end;
+      if (!look.has_value()) return watch_over.Set();
+      last = look->job().state();
+      pull_job();
+    });
+  };
+  pull_job();
+
+  const v1::WantedTask run = worker.AwaitRun();
+  EXPECT_EQ(run.spec().command(0), "true");
+  worker.Report(run.task(), v1::TaskReport::RUNNING);
+  v1::WorkerMessage heartbeat;
+  v1::TaskProgress* progress = heartbeat.mutable_heartbeat()->add_progress();
+  *progress->mutable_task() = run.task();
+  progress->set_step(12);
+  worker.Say(heartbeat);
+  EXPECT_EQ(GetJob(edge, job).step(), 12);
+  for (const char* line : {"one\n", "two\n"}) {
+    v1::WorkerMessage chunk;
+    *chunk.mutable_chunk()->mutable_task() = run.task();
+    chunk.mutable_chunk()->set_offset(line[0] == 'o' ? 0 : 4);
+    chunk.mutable_chunk()->set_data(line);
+    worker.Say(chunk);
+  }
+  v1::WorkerMessage exited;
+  *exited.mutable_task()->mutable_task() = run.task();
+  exited.mutable_task()->set_stage(v1::TaskReport::EXITED);
+  exited.mutable_task()->mutable_ends()->set_log_bytes(8);
+  worker.Say(exited);
+  worker.Await([](const v1::SchedulerMessage& m) {
+    return m.has_report_ack() && m.report_ack().stage() == v1::TaskReport::EXITED;
+  });
+  log_over.Await();
+  watch_over.Await();
+  bytes->Stop();
+  looks->Stop();
+  EXPECT_EQ(log, "one\ntwo\n");
+  EXPECT_EQ(last, v1::SUCCEEDED);
+}
+
+TEST(Session, TheRendezvousServesWantedTasksOnly) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  WorkerEnd worker(edge, sequence);
+  worker.Hello("n1");
+  SubmitOne(edge);
+  const v1::WantedTask run = worker.AwaitRun();
+  EXPECT_EQ(worker.Meet(run.task(), v1::RendezvousRequest::SET, "k", "v").error(), "");
+  EXPECT_EQ(worker.Meet(run.task(), v1::RendezvousRequest::WAIT, "k").value(), "v");
+  v1::TaskId forged = run.task();
+  forged.set_token(run.task().token() + 1);
+  EXPECT_NE(worker.Meet(forged, v1::RendezvousRequest::SET, "k", "w").error(), "");
+  EXPECT_NE(worker.Meet(run.task(), v1::RendezvousRequest::OP_UNSPECIFIED, "k").error(), "");
+}
+
+TEST(Session, BytesOfTasksThatNeverWereAreNotStored) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  WorkerEnd worker(edge, sequence);
+  worker.Hello("n1");
+  v1::WorkerMessage chunk;
+  chunk.mutable_chunk()->mutable_task()->set_job_id("nojob");
+  chunk.mutable_chunk()->set_data("spam");
+  worker.Say(chunk);
+  // The worker may forget them all the same.
+  EXPECT_EQ(worker.Await([](const v1::SchedulerMessage& m) { return m.has_stream_ack(); })
+                .stream_ack()
+                .offset(),
+            4);
+  EXPECT_TRUE(edge.journal.Streams("nojob")->empty());
+}
+
+TEST(Session, OverlongPiecesAndWrongFirstWordsEndIt) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  const auto is_refused = [](const v1::SchedulerMessage& m) { return m.has_refused(); };
+  WorkerEnd rude(edge, sequence);
+  rude.Say(v1::WorkerMessage());
+  EXPECT_NE(rude.Await(is_refused).refused().reason().find("hello"), std::string::npos);
+  WorkerEnd loud(edge, sequence);
+  loud.Hello("n1");
+  v1::WorkerMessage chunk;
+  chunk.mutable_chunk()->set_data(std::string((64 << 10) + 1, 'x'));
+  loud.Say(chunk);
+  EXPECT_NE(loud.Await(is_refused).refused().reason(), "");
+}
+
+TEST(Session, AGoodbyeLosesTheNodeAtOnce) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  WorkerEnd worker(edge, sequence);
+  worker.Hello("n1");
+  const std::string job = SubmitOne(edge);
+  worker.AwaitRun();
+  v1::WorkerMessage goodbye;
+  goodbye.mutable_goodbye()->set_reason("told to end");
+  worker.Say(goodbye);
+  // The event is in the core before the next read.
+  const v1::Job after = GetJob(edge, job);
+  ASSERT_GE(after.attempts_size(), 1);
+  EXPECT_NE(after.attempts(0).end_unix_ms(), 0);
+  EXPECT_EQ(edge.sessions.size(), 0u);
+}
+
+}  // namespace
+}  // namespace baton::edge
