@@ -40,11 +40,11 @@ def environment_and_output(cluster, work):
         env = json.load(file)
     for name, value in {"BATON_JOB_ID": job, "BATON_ATTEMPT": "1", "BATON_RANK": "0",
                         "BATON_WORLD_SIZE": "1", "BATON_LOCAL_RANK": "0", "BATON_NODE_RANK": "0",
-                        "BATON_RESUME_DIR": "", "RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0",
+                        "BATON_RESUME_DIR": "", "BATON_DATA_DIR": "", "RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0",
                         "LOCAL_WORLD_SIZE": "1", "TORCHELASTIC_RESTART_COUNT": "0",
                         "MY": "own"}.items():
         expect(env.get(name) == value, f"{name} is {env.get(name)!r}, expected {value!r}")
-    for name in ("BATON_NODE_ADDRESS", "BATON_SPEC_FILE", "BATON_DATA_DIR", "BATON_MEMBERSHIP_FILE",
+    for name in ("BATON_NODE_ADDRESS", "BATON_SPEC_FILE", "BATON_MEMBERSHIP_FILE",
                  "BATON_RENDEZVOUS", "MASTER_ADDR", "MASTER_PORT", "TF_CONFIG"):
         expect(env.get(name), f"{name} is not set")
     with open(folder + "/logs/attempt-1-rank-0.log") as file:

@@ -11,7 +11,7 @@ import time
 
 from cluster import Cluster, expect, main, wait_until
 
-EPOCHS = 5
+EPOCHS = 10
 
 
 def live_attempt(cluster, job):
@@ -46,14 +46,21 @@ def kill_trainer(cluster, job, step, rng):
     worker, task = rng.choice(tasks)
     os.kill(task["pid"], signal.SIGKILL)
     print(f"  step {step}: kill -9 of rank {task['rank']} on {worker['name']}")
-    return attempt, ("crashed", "peer-lost")
+    # A node that is lost soon after makes it a preemption: peers die of that too.
+    return attempt, ("crashed", "peer-lost", "node-lost", "preempted")
 
 
 def drain(cluster, job, step, rng):
+    cluster.up()
     attempt, tasks = running(cluster, job, step)
-    worker, _ = rng.choice(tasks)
-    cluster.baton("drain", worker["name"])
-    print(f"  step {step}: drain of {worker['name']}")
+    worker = rng.choice(tasks)[0]["name"]
+    rest = [w["name"] for w in cluster.status()["workers"] if w["name"] != worker]
+    # What is left makes another world size than before.
+    kept = rest[:1] if attempt["world_size"] > 1 else rest
+    for name in [worker, *rest]:
+        if name not in kept:
+            cluster.baton("drain", name)
+    print(f"  step {step}: drain of {worker}, {kept} left")
     return attempt, ("preempted",)
 
 
@@ -70,14 +77,16 @@ def kill_scheduler(cluster, job, step, rng):
     return None, ()
 
 
-def ended(cluster, job, attempt, causes):
-    def cause():
-        for seen in cluster.show(job)["attempts"]:
-            if seen["number"] == attempt["number"] and seen["end"] is not None:
-                return seen["end_cause"]
-        return None
-    # A crash is told from a lost peer or node once the verdict is in.
-    wait_until(lambda: cause() in causes, f"attempt {attempt['number']} ended by one of {causes}", 30)
+def seen_attempt(cluster, job, number):
+    return next(a for a in cluster.show(job)["attempts"] if a["number"] == number)
+
+
+def check_hits(cluster, job, hits):
+    """Each fault ended the attempt that it was aimed at, for the reason it gave."""
+    for number, causes in hits:
+        # A crash is told from a lost peer or node once the verdict is in.
+        wait_until(lambda: seen_attempt(cluster, job, number)["end_cause"] in causes,
+                   f"attempt {number} ended by one of {causes}", 30)
 
 
 def check_facts(cluster, job):
@@ -102,14 +111,19 @@ def disturbed(cluster, job, rng, steps):
     faults = [kill_worker, kill_trainer, drain, kill_scheduler]
     rng.shuffle(faults)
     at = sorted(rng.randint(int(steps * 0.05), int(steps * 0.7)) for _ in faults)
+    hits = []
     for fault, step in zip(faults, at):
         attempt, causes = fault(cluster, job, step, rng)
         if attempt is not None:
-            ended(cluster, job, attempt, causes)
+            number = attempt["number"]
+            wait_until(lambda: seen_attempt(cluster, job, number)["end"] is not None,
+                       f"attempt {number} has ended", 40)
+            hits.append((number, causes))
         wait_until(lambda: live_attempt(cluster, job), "a live attempt", 60)
         # What died comes back, so that the next attempt may have another world size.
-        if fault is drain or rng.random() < 0.5:
+        if rng.random() < 0.5:
             cluster.up()
+    return hits
 
 
 def test(programs, spec, shards, seed=None):
@@ -127,8 +141,9 @@ def test(programs, spec, shards, seed=None):
         expect(cluster.show(three)["attempts"][0]["world_size"] == 3, "three ranks ran")
 
         stormy = cluster.train(spec, *words, "--ranks", "1..3", "--name", "stormy")
-        disturbed(cluster, stormy, rng, steps)
+        hits = disturbed(cluster, stormy, rng, steps)
         expect(cluster.model(stormy) == calm, f"the disturbed run gave other bytes (V={shards})")
+        check_hits(cluster, stormy, hits)
         cluster.up()
         check_facts(cluster, stormy)
 

@@ -28,6 +28,10 @@ void Agent::On(const TaskPrepared& prepared, Now now) {
 
 void Agent::StartPrepared(AgentTask& task) {
   task.phase = Phase::kStarting;
+  // A gang of one is told to run at once, before anybody knows its address.
+  if (task.wanted.world_size == 1) {
+    task.wanted.peers = {{0, "", task.report.address, task.report.port}};
+  }
   Emit(Start{task.wanted});
 }
 
