@@ -1,6 +1,5 @@
 #include "scheduler/sim/context.h"
 
-#include <iostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,7 +26,7 @@ void Context::Send(std::function<void()> arrive, std::function<void()> lost) {
 }
 
 void Context::Trace(absl::string_view line) {
-  std::cout << "t=" << now_ms() - 1'700'000'000'000 << " " << line << "\n";
+  tracer_(absl::StrCat("t=", now_ms() - kBeginMs, " ", line));
 }
 
 void Context::Digest(absl::string_view bytes) {

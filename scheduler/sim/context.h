@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -30,7 +30,12 @@ struct Chaos {
 
 class Context {
  public:
-  Context(uint64_t seed, bool trace) : random(seed), agenda(1'700'000'000'000), trace_(trace) {}
+  using Tracer = std::function<void(absl::string_view line)>;
+  // `tracer` may be null.
+  Context(uint64_t seed, Tracer tracer)
+      : random(seed), agenda(kBeginMs), tracer_(std::move(tracer)) {}
+
+  static constexpr int64_t kBeginMs = 1'700'000'000'000;
 
   Random random;
   Agenda agenda;
@@ -49,14 +54,14 @@ class Context {
   }
   const absl::Status& broken() const { return broken_; }
 
-  bool tracing() const { return trace_; }
+  bool tracing() const { return tracer_ != nullptr; }
   void Trace(absl::string_view line);
   // Of all that happened, whether traced in words or not.
   void Digest(absl::string_view bytes);
   uint64_t digest() const { return digest_; }
 
  private:
-  const bool trace_;
+  const Tracer tracer_;
   absl::Status broken_;
   uint64_t digest_ = 0;
 };

@@ -2,8 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cinttypes>
-#include <cstdio>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -46,8 +44,13 @@ int Run(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   for (; events < options.events; ++worlds) {
     const uint64_t seed = SeedOfWorld(options.seed, worlds);
-    const baton::sim::WorldResult world =
-        baton::sim::RunWorld({.seed = seed, .fault_events = fault_events, .trace = options.trace});
+    baton::sim::WorldOptions world_options;
+    world_options.seed = seed;
+    world_options.fault_events = fault_events;
+    if (options.trace) {
+      world_options.tracer = [](absl::string_view line) { std::cout << line << "\n"; };
+    }
+    const baton::sim::WorldResult world = baton::sim::RunWorld(world_options);
     events += world.events;
     if (!world.status.ok()) {
       std::cout << "BROKEN after " << world.events << " events of world " << worlds << " ("

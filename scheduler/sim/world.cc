@@ -63,7 +63,7 @@ class World : public Fabric {
  public:
   explicit World(const WorldOptions& options)
       : options_(options),
-        context_(options.seed, options.trace),
+        context_(options.seed, options.tracer),
         checkers_(context_),
         scheduler_(context_, *this, checkers_, {}),
         clients_(context_, scheduler_, checkers_) {
@@ -375,7 +375,7 @@ WorldResult World::Run() {
   result.status = context_.broken();
   result.events = scheduler_.events();
   result.digest = context_.digest();
-  result.virtual_ms = context_.now_ms() - 1'700'000'000'000;
+  result.virtual_ms = context_.now_ms() - Context::kBeginMs;
   result.jobs = scheduler_.up() ? scheduler_.core().state().jobs.size() : 0;
   result.replayed = replayed_;
   result.probes = context_.probes;

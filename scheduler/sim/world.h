@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "scheduler/sim/probes.h"
 
 namespace baton::sim {
@@ -12,7 +14,8 @@ namespace baton::sim {
 struct WorldOptions {
   uint64_t seed = 1;
   uint64_t fault_events = 4000;  // then the faults stop
-  bool trace = false;            // every event in words, on stdout
+  // Called with every event in words, line by line; may be null.
+  std::function<void(absl::string_view line)> tracer;
 };
 
 struct WorldResult {

@@ -7,19 +7,23 @@
 namespace baton::sim {
 namespace {
 
+WorldResult Simulate(uint64_t seed, uint64_t fault_events) {
+  return RunWorld({.seed = seed, .fault_events = fault_events, .tracer = {}});
+}
+
 TEST(WorldTest, TheSameSeedGivesTheSameBytes) {
-  const WorldResult first = RunWorld({.seed = 5, .fault_events = 600});
-  const WorldResult second = RunWorld({.seed = 5, .fault_events = 600});
+  const WorldResult first = Simulate(5, 600);
+  const WorldResult second = Simulate(5, 600);
   EXPECT_TRUE(first.status.ok()) << first.status;
   EXPECT_EQ(first.digest, second.digest);
   EXPECT_EQ(first.events, second.events);
   EXPECT_EQ(first.virtual_ms, second.virtual_ms);
-  EXPECT_NE(first.digest, RunWorld({.seed = 6, .fault_events = 600}).digest);
+  EXPECT_NE(first.digest, Simulate(6, 600).digest);
 }
 
 TEST(WorldTest, ManySmallWorldsKeepTheirPromises) {
   for (uint64_t seed = 100; seed < 115; ++seed) {
-    const WorldResult result = RunWorld({.seed = seed, .fault_events = 300});
+    const WorldResult result = Simulate(seed, 300);
     EXPECT_TRUE(result.status.ok())
         << result.status << "\nreplay: baton-sim --trace --events 300 --seed " << seed;
     EXPECT_GE(result.events, 300u);
@@ -32,9 +36,9 @@ TEST(WorldTest, ManySmallWorldsKeepTheirPromises) {
 TEST(WorldTest, SeedsThatFoundBugs) {
   // A job held back after failed starts was released without its deadline being renewed: the timer
   // fired for ever.
-  EXPECT_TRUE(RunWorld({.seed = 1, .fault_events = 300}).status.ok());
+  EXPECT_TRUE(Simulate(1, 300).status.ok());
   // One whose release fell into the scheduler's absence was never released.
-  EXPECT_TRUE(RunWorld({.seed = 166405116664983, .fault_events = 4000}).status.ok());
+  EXPECT_TRUE(Simulate(166405116664983, 4000).status.ok());
 }
 
 }  // namespace
