@@ -119,10 +119,10 @@ def disturbed(cluster, job, rng, steps):
             wait_until(lambda: seen_attempt(cluster, job, number)["end"] is not None,
                        f"attempt {number} has ended", 40)
             hits.append((number, causes))
-        wait_until(lambda: live_attempt(cluster, job), "a live attempt", 60)
-        # What died comes back, so that the next attempt may have another world size.
-        if rng.random() < 0.5:
+        # The only worker that was not drained may be the dead one.
+        if fault is kill_worker or rng.random() < 0.5:
             cluster.up()
+        wait_until(lambda: live_attempt(cluster, job), "a live attempt", 60)
     return hits
 
 
