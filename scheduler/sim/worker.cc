@@ -139,12 +139,12 @@ void Worker::Follow(const Wanted& wanted) {
   }
   sequence_ = wanted.sequence;
   std::vector<TaskKey> unwanted;
-  for (const auto& [job, ranks] : tasks_) {
-    for (const auto& [rank, task] : ranks) {
-      const bool wants =
-          std::any_of(wanted.tasks.begin(), wanted.tasks.end(),
-                      [&task](const WantedTask& w) { return w.task == task.wanted.task; });
-      if (!wants && task.stage != Stage::kEnded) unwanted.push_back(task.wanted.task);
+  for (const auto& job : tasks_) {
+    for (const auto& rank : job.second) {
+      const TaskKey& key = rank.second.wanted.task;
+      const bool wants = std::any_of(wanted.tasks.begin(), wanted.tasks.end(),
+                                     [&key](const WantedTask& w) { return w.task == key; });
+      if (!wants && rank.second.stage != Stage::kEnded) unwanted.push_back(key);
     }
   }
   for (const TaskKey& key : unwanted) {
