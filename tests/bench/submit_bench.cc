@@ -1,10 +1,12 @@
-// Durable submits per second of a real scheduler process over gRPC, with the event log on, and the
-// raw rate of the disk beside each figure: the two are measured in turns, second by second, since
-// a shared disk changes from one minute to the next.
-#include <fcntl.h>
+// Durable submits per second of a running scheduler. Each client has a connection of its own and
+// keeps so many calls in flight; a call carries `batch` jobs, which nobody could ever run.
+//   submit_bench --address 127.0.0.1:7070 --clients 16 --in-flight 4 --seconds 3
+//   submit_bench --address 127.0.0.1:7070 --probe
+// Prints one JSON object: jobs, seconds, jobs_per_s, and the latency of a call in milliseconds;
+// with
+// --probe the number of jobs that the scheduler has.
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,222 +14,184 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <mutex>
-#include <string>
-#include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "baton/v1/client.grpc.pb.h"
 #include "common/ids.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/status.h"
-#include "tests/fakes/scheduler_process.h"
 
 namespace baton {
 namespace {
 
-using std::chrono::steady_clock;
+using Clock = std::chrono::steady_clock;
 
-double SecondsSince(steady_clock::time_point start) {
-  return std::chrono::duration<double>(steady_clock::now() - start).count();
-}
+constexpr int64_t kCallDeadlineMs = 60'000;
+// Of a job that no worker of this scheduler has room for, so that it stays in the queue.
+constexpr int kCpusMilli = 4'000'000;
 
-// Appends of 512 bytes with fdatasync, one after the other.
-double SyncsPerSecond(const std::string& folder, double seconds) {
-  const std::string path = folder + "/raw_sync";
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  const std::string block(512, 'x');
-  int64_t syncs = 0;
-  const auto start = steady_clock::now();
-  while (SecondsSince(start) < seconds) {
-    if (write(fd, block.data(), block.size()) < 0 || fdatasync(fd) != 0) break;
-    ++syncs;
-  }
-  const double rate = static_cast<double>(syncs) / SecondsSince(start);
-  close(fd);
-  unlink(path.c_str());
-  return rate;
-}
+struct Options {
+  std::string address;
+  int clients = 1;
+  int in_flight = 1;
+  int batch = 1;
+  double seconds = 3;
+  int64_t jobs = 0;  // 0: until the time is over
+  bool alike = false;
+  bool probe = false;
+};
 
-// Of the process so far, user and system.
-double CpuSeconds(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string field;
-  // The name, second field, is in brackets and has no blanks here; 14 and 15 are the times.
-  double ticks = 0;
-  for (int i = 1; i <= 15 && stat >> field; ++i) {
-    if (i >= 14) ticks += std::stod(field);
-  }
-  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
+double Millis(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
-v1::SubmitJobsRequest MakeRequest(int jobs) {
-  v1::SubmitJobsRequest request;
-  request.set_request_id(RandomId());
-  request.mutable_submitter()->set_owner("bench");
-  request.mutable_submitter()->set_folder("host:/bench");
-  request.set_queue_anyway(true);
-  for (int i = 0; i < jobs; ++i) {
-    v1::JobSpec* spec = request.add_jobs();
-    spec->set_name("noop");
-    spec->mutable_ranks()->set_min(1);
-    spec->mutable_ranks()->set_max(1);
-    spec->add_command("true");
-  }
-  return request;
-}
-
-// A client with its own connection and a number of calls in flight.
-class BenchClient {
+class Load {
  public:
-  BenchClient(const std::string& address, int batch)
-      : stub_(v1::Client::NewStub(rpc::Dial(address, {.own_connection = true}).value())),
-        batch_(batch) {}
+  explicit Load(const Options& options) : options_(options) {}
 
-  void Start(int in_flight) {
-    for (int i = 0; i < in_flight; ++i) {
-      {
-        std::lock_guard<std::mutex> lock(mutex_);
-        ++open_;
-      }
-      Send();
+  absl::Status Run() {
+    for (int i = 0; i < options_.clients; ++i) {
+      rpc::ChannelOptions channel;
+      channel.own_connection = true;
+      auto dialled = rpc::Dial(options_.address, channel);
+      if (!dialled.ok()) return dialled.status();
+      stubs_.push_back(v1::Client::NewStub(*dialled));
+      // The connections stand before the clock starts.
+      grpc::ClientContext context;
+      rpc::SetDeadline(context, kCallDeadlineMs);
+      v1::GetServerResponse server;
+      context.set_wait_for_ready(true);
+      const grpc::Status status = stubs_.back()->GetServer(&context, {}, &server);
+      if (!status.ok()) return rpc::FromGrpc(status);
+      accepted_before_ = server.jobs();
     }
-  }
-  // Returns once all calls have ended.
-  void Stop() {
-    stop_ = true;
+    if (options_.probe) return absl::OkStatus();
+    begin_ = Clock::now();
+    for (const auto& stub : stubs_) {
+      for (int i = 0; i < options_.in_flight; ++i) Send(stub.get());
+    }
     std::unique_lock<std::mutex> lock(mutex_);
-    ended_.wait(lock, [this] { return open_ == 0; });
+    all_ended_.wait(lock, [this] { return open_ == 0; });
+    return failure_;
   }
-  int64_t accepted() const { return accepted_; }
-  int64_t refused() const { return refused_; }
-  std::vector<double> latencies_ms() const { return latencies_ms_; }
+
+  void Print() {
+    if (options_.probe) {
+      std::printf("{\"jobs\":%lld}\n", static_cast<long long>(accepted_before_));
+      return;
+    }
+    std::sort(millis_.begin(), millis_.end());
+    const double seconds = Millis(end_ - begin_) / 1000;
+    const auto at = [&](double share) {
+      const auto last = static_cast<double>(millis_.size() - 1);
+      return millis_.empty() ? 0 : millis_[static_cast<size_t>(share * last)];
+    };
+    std::printf(
+        "{\"jobs\":%lld,\"seconds\":%.3f,\"jobs_per_s\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
+        static_cast<long long>(accepted_), seconds, static_cast<double>(accepted_) / seconds,
+        at(0.5), at(0.99));
+  }
 
  private:
   struct Call {
     grpc::ClientContext context;
     v1::SubmitJobsRequest request;
     v1::SubmitJobsResponse response;
-    steady_clock::time_point start;
+    Clock::time_point sent;
   };
-  void Send() {
-    auto* call = new Call;
-    call->request = MakeRequest(batch_);
-    rpc::SetDeadline(call->context, 30'000);
-    call->start = steady_clock::now();
-    stub_->async()->SubmitJobs(&call->context, &call->request, &call->response,
-                               [this, call](const grpc::Status& status) {
-                                 if (!status.ok()) Complain(status.error_message());
-                                 Finish(status.ok(), SecondsSince(call->start) * 1e3);
-                                 delete call;
-                               });
-  }
-  // Once: the first refusal says it all.
-  void Complain(const std::string& words) {
-    if (!complained_.exchange(true)) std::fprintf(stderr, "refused: %s\n", words.c_str());
-  }
-  void Finish(bool ok, double latency_ms) {
-    (ok ? accepted_ : refused_) += batch_;
+
+  void Send(v1::Client::Stub* stub) {
+    auto call = std::make_shared<Call>();
     {
-      std::lock_guard<std::mutex> lock(mutex_);
-      latencies_ms_.push_back(latency_ms);
-      if (stop_) {
-        if (--open_ == 0) ended_.notify_all();
-        return;
-      }
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ++open_;
     }
-    Send();
+    call->request.set_request_id(RandomId());
+    call->request.set_queue_anyway(true);
+    call->request.mutable_submitter()->set_owner("bench");
+    call->request.mutable_submitter()->set_folder("bench:/tmp/bench");
+    for (int i = 0; i < options_.batch; ++i) Fill(call->request.add_jobs());
+    rpc::SetDeadline(call->context, kCallDeadlineMs);
+    call->sent = Clock::now();
+    stub->async()->SubmitJobs(
+        &call->context, &call->request, &call->response,
+        [this, stub, call](const grpc::Status& status) { Ended(stub, *call, status); });
   }
 
-  std::unique_ptr<v1::Client::Stub> stub_;
-  const int batch_;
-  std::atomic<bool> stop_{false};
-  std::atomic<bool> complained_{false};
-  std::atomic<int64_t> accepted_{0};
-  std::atomic<int64_t> refused_{0};
+  void Fill(v1::JobSpec* job) {
+    job->set_name(absl::StrCat("bench-", ++named_));
+    job->set_project("bench");
+    job->set_priority(50);
+    job->mutable_ranks()->set_min(1);
+    job->mutable_ranks()->set_max(1);
+    job->mutable_resources()->set_cpus_milli(kCpusMilli);
+    job->set_retries(3);
+    job->add_command("/bin/true");
+    job->add_command("--learning-rate=0.05");
+    // As the trials of a sweep: with --alike all jobs but for their names ask for the same.
+    const int64_t trial = options_.alike ? 0 : named_.load();
+    job->set_params_json(absl::StrCat("{\"lr\":0.05,\"trial\":", trial, "}"));
+  }
+
+  void Ended(v1::Client::Stub* stub, const Call& call, const grpc::Status& status) {
+    const Clock::time_point now = Clock::now();
+    bool more = false;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (status.ok()) {
+        accepted_ += call.response.job_ids_size();
+        millis_.push_back(Millis(now - call.sent));
+        end_ = now;
+      } else if (failure_.ok()) {
+        failure_ = rpc::FromGrpc(status);
+      }
+      const bool over = options_.jobs > 0 ? named_.load() >= options_.jobs
+                                          : Millis(now - begin_) >= options_.seconds * 1000;
+      more = failure_.ok() && !over;
+    }
+    if (more) Send(stub);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--open_ == 0) all_ended_.notify_all();
+  }
+
+  const Options options_;
+  std::vector<std::unique_ptr<v1::Client::Stub>> stubs_;
+  std::atomic<int64_t> named_{0};
+  int64_t accepted_before_ = 0;
+  Clock::time_point begin_;
+
   std::mutex mutex_;
-  std::condition_variable ended_;
-  int open_ = 0;                      // guarded by mutex_
-  std::vector<double> latencies_ms_;  // guarded by mutex_
+  std::condition_variable all_ended_;
+  int open_ = 0;
+  int64_t accepted_ = 0;
+  Clock::time_point end_;
+  std::vector<double> millis_;
+  absl::Status failure_;
 };
-
-struct Load {
-  const char* name;
-  int clients;
-  int in_flight;
-  int batch;
-};
-
-void RunLoad(const SchedulerProcess& scheduler, const std::string& folder, const Load& load,
-             double seconds) {
-  const double raw_before = SyncsPerSecond(folder, 1);
-  std::vector<std::unique_ptr<BenchClient>> clients;
-  for (int i = 0; i < load.clients; ++i) {
-    clients.push_back(std::make_unique<BenchClient>(scheduler.address(), load.batch));
-  }
-  const double cpu_before_s = CpuSeconds(scheduler.pid());
-  const auto start = steady_clock::now();
-  for (auto& client : clients) client->Start(load.in_flight);
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-  for (auto& client : clients) client->Stop();
-  const double took_s = SecondsSince(start);
-  const double cpu_s = CpuSeconds(scheduler.pid()) - cpu_before_s;
-  const double raw_after = SyncsPerSecond(folder, 1);
-  int64_t accepted = 0;
-  int64_t refused = 0;
-  std::vector<double> latencies_ms;
-  for (auto& client : clients) {
-    accepted += client->accepted();
-    refused += client->refused();
-    const std::vector<double> own = client->latencies_ms();
-    latencies_ms.insert(latencies_ms.end(), own.begin(), own.end());
-  }
-  std::sort(latencies_ms.begin(), latencies_ms.end());
-  const auto percentile = [&](double share) {
-    return latencies_ms.empty() ? 0.0
-                                : latencies_ms[static_cast<size_t>(
-                                      share * static_cast<double>(latencies_ms.size() - 1))];
-  };
-  std::printf("%-26s %8.0f jobs/s  p50 %7.2f ms  p99 %7.2f ms  scheduler %4.0f us CPU a job",
-              load.name, static_cast<double>(accepted) / took_s, percentile(0.5), percentile(0.99),
-              accepted == 0 ? 0.0 : cpu_s * 1e6 / static_cast<double>(accepted));
-  std::printf("  refused %lld  raw syncs/s %.0f before, %.0f after\n",
-              static_cast<long long>(refused), raw_before, raw_after);
-  std::fflush(stdout);
-}
-
-int Main(int argc, char** argv) {
-  CLI::App app("Durable submits per second, over gRPC and a real disk", "submit_bench");
-  std::string program = "build/release/bin/baton-scheduler";
-  std::string folder = "/tmp/submit_bench";
-  double seconds = 5;
-  app.add_option("--scheduler", program, "path of baton-scheduler")->capture_default_str();
-  app.add_option("--folder", folder, "on the disk to measure; emptied")->capture_default_str();
-  app.add_option("--seconds", seconds, "of each load")->capture_default_str();
-  app.footer("Example:\n  build/release/tests/submit_bench --folder /var/tmp/bench --seconds 10");
-  CLI11_PARSE(app, argc, argv);
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  SchedulerProcess scheduler(program, folder + "/data", {"--listen", "127.0.0.1:0"});
-  if (scheduler.address().empty()) {
-    std::fprintf(stderr, "the scheduler did not start, see %s/data.log\n", folder.c_str());
-    return 6;
-  }
-  const Load loads[] = {{"1 client", 1, 1, 1},
-                        {"16 clients, 1 in flight", 16, 1, 1},
-                        {"16 clients, 4 in flight", 16, 4, 1},
-                        {"1 client, batches of 64", 1, 1, 64},
-                        {"16 clients, batches of 64", 16, 1, 64}};
-  for (const Load& load : loads) RunLoad(scheduler, folder, load, seconds);
-  scheduler.Kill(SIGTERM);
-  std::filesystem::remove_all(folder);
-  return 0;
-}
 
 }  // namespace
 }  // namespace baton
 
-int main(int argc, char** argv) { return baton::Main(argc, argv); }
+int main(int argc, char** argv) {
+  baton::Options options;
+  CLI::App app("Durable submits per second of a running scheduler.", "submit_bench");
+  app.add_option("--address", options.address, "the scheduler, HOST:PORT")->required();
+  app.add_option("--clients", options.clients, "connections")->check(CLI::Range(1, 1000));
+  app.add_option("--in-flight", options.in_flight, "calls in flight of each")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--batch", options.batch, "jobs in a call")->check(CLI::Range(1, 100));
+  app.add_option("--seconds", options.seconds, "how long")->check(CLI::Range(0.1, 600.0));
+  app.add_option("--jobs", options.jobs, "until about so many, instead of --seconds");
+  app.add_flag("--alike", options.alike, "jobs that differ in nothing but their names");
+  app.add_flag("--probe", options.probe, "only ask how many jobs there are");
+  CLI11_PARSE(app, argc, argv);
+  baton::Load load(options);
+  const absl::Status status = load.Run();
+  if (!status.ok()) {
+    std::fprintf(stderr, "submit_bench: %s\n", std::string(status.message()).c_str());
+    return 1;
+  }
+  load.Print();
+  return 0;
+}
