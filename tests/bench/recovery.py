@@ -6,14 +6,20 @@ import signal
 import statistics
 import struct
 import subprocess
+import sys
 import time
 
-from measure import (DEBIAN_PYTHON, SPECS, Figure, Missing, folder, one_thread, say, spread,
-                     torch_or_missing)
+from measure import (DEBIAN_PYTHON, PROGRAMS, ROOT, SPECS, Figure, Missing, build, folder,
+                     lenet_variant, one_thread, say, spread, torch_or_missing)
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
+from cluster import Cluster  # noqa: E402  (one harness for tests and bench)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RANKS = 2
+KILLS = 20
 TORCH_KILLS = 6
+RECOVERY_S = 1.0
 START_LIMIT_S = 60
 
 
@@ -26,6 +32,21 @@ def wait_for(look, what, limit_s=START_LIMIT_S):
             return value
         time.sleep(0.005)
     raise TimeoutError(f"after {limit_s} s still not: {what}")
+
+
+def processes(word):
+    """(pid, environment) of all processes with `word` in their environment or arguments."""
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                environ = file.read()
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read()
+        except OSError:
+            continue
+        if word.encode() in environ or word.encode() in words:
+            pairs = (pair.partition("=") for pair in environ.decode(errors="replace").split("\0"))
+            yield pid, {name: value for name, _, value in pairs if name}
 
 
 class TorchGang:
@@ -57,19 +78,8 @@ class TorchGang:
 
     def ranks(self):
         """{rank: pid} of the processes that train."""
-        found = {}
-        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-                with open(f"/proc/{pid}/environ", "rb") as file:
-                    pairs = dict(pair.split(b"=", 1) for pair in file.read().split(b"\0")
-                                 if b"=" in pair)
-            except OSError:
-                continue
-            if self.work.encode() in words and b"LOCAL_RANK" in pairs:
-                found[int(pairs[b"LOCAL_RANK"])] = pid
-        return found
+        return {int(variables["LOCAL_RANK"]): pid for pid, variables in processes(self.work)
+                if "LOCAL_RANK" in variables}
 
     def finished(self, rank):
         """(step, unix time) of the rank's last finished step; None before its first."""
@@ -101,13 +111,84 @@ def torch_recoveries(seed, *flags):
     return seconds
 
 
+class BatonGang:
+    """A job of two ranks on three workers of one core each: one is to spare."""
+
+    def __init__(self, cluster, spec):
+        self.cluster = cluster
+        self.job = cluster.train(spec, "--ranks", str(RANKS), "--set", "retries=1000")
+
+    def ranks(self):
+        """{(attempt, rank): (pid, progress file)} of the processes that train."""
+        return {(int(variables["BATON_ATTEMPT"]), int(variables["BATON_RANK"])):
+                (pid, variables["BATON_METRICS_FILE"] + ".progress")
+                for pid, variables in processes(self.cluster.folder + "/")
+                if variables.get("BATON_JOB_ID") == self.job and "BATON_RANK" in variables}
+
+    def running(self, attempt_min):
+        """The ranks, once all of an attempt from `attempt_min` on have finished a step."""
+        ranks = {key: value for key, value in self.ranks().items() if key[0] >= attempt_min}
+        newest = max((attempt for attempt, _ in ranks), default=0)
+        ranks = {key: value for key, value in ranks.items() if key[0] == newest}
+        done = len(ranks) == RANKS and all(self.stepped_ms(path) for _, path in ranks.values())
+        return ranks if done else None
+
+    @staticmethod
+    def stepped_ms(path):
+        """Unix milliseconds at the end of the last finished step; None before the first."""
+        try:
+            with open(path, "rb") as file:
+                data = file.read(24)
+        except OSError:
+            return None
+        return struct.unpack("<qqq", data)[1] if len(data) == 24 else None
+
+    def next_step_ms(self, attempt_min):
+        """When a rank of an attempt from `attempt_min` on was first seen to have finished a step."""
+        times = [self.stepped_ms(path) for (attempt, _), (_, path) in self.ranks().items()
+                 if attempt >= attempt_min]
+        return min((time_ms for time_ms in times if time_ms), default=None)
+
+    def kill(self, chance):
+        """Seconds from the SIGKILL of a rank to the next step that anyone has finished."""
+        ranks = wait_for(lambda: self.running(1), "a step of every rank")
+        time.sleep(chance.uniform(1.0, 3.0))
+        attempt, rank = chance.choice(sorted(ranks))
+        killed = time.time()
+        os.kill(ranks[attempt, rank][0], signal.SIGKILL)
+        next_ms = wait_for(lambda: self.next_step_ms(attempt + 1), "a step of the next attempt")
+        return next_ms / 1000 - killed
+
+
+def baton_recoveries(seed):
+    """Seconds as seen from outside, and as `baton show` counts them."""
+    build("baton", "baton-scheduler", "baton-worker", "baton-keeper", "baton-trainer")
+    chance, seconds = random.Random(seed), []
+    workers = ",".join(["on-demand"] * (RANKS + 1))
+    with folder("recovery") as work, Cluster(PROGRAMS, workers=workers, cpus=1) as cluster:
+        gang = BatonGang(cluster, lenet_variant(f"{work}/lenet.yaml", epochs=100000))
+        for _ in range(KILLS):
+            seconds.append(gang.kill(chance))
+            say(f"baton: next step after {seconds[-1]:.2f} s")
+        own = cluster.show(gang.job)["recoveries_s"]
+        cluster.baton("cancel", gang.job)
+    return seconds, own
+
+
 def recovery():
-    """Kills at random times, the seed is printed."""
+    """Kills of random ranks at random times; the seed is printed."""
     seed = random.randrange(1 << 32)
     say(f"seed {seed}")
-    torch_or_missing()
-    default = torch_recoveries(seed)
-    best = torch_recoveries(seed, "--monitor_interval=0.1")
-    beside = (f"torchrun --max_restarts: {spread(default, 's')}; "
-              f"with --monitor_interval=0.1: {spread(best, 's')}")
-    yield Figure("recovery: kill -9 of a rank to the next finished step, 2 ranks", "", beside)
+    beside = []
+    try:
+        torch_or_missing()
+        beside.append(f"torchrun --max_restarts {spread(torch_recoveries(seed), 's')}")
+        best = torch_recoveries(seed, "--monitor_interval=0.1")
+        beside.append(f"with --monitor_interval=0.1 {spread(best, 's')}")
+    except Missing as error:
+        beside.append(str(error))
+    seconds, own = baton_recoveries(seed)
+    beside.append(f"`baton show` counts {spread(own, 's')}")
+    yield Figure(f"recovery: kill -9 of a rank to the next finished step, {RANKS} ranks, "
+                 f"{KILLS} kills", spread(seconds, "s"), "; ".join(beside), f"{RECOVERY_S:.0f} s",
+                 statistics.median(seconds) <= RECOVERY_S)

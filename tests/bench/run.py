@@ -11,12 +11,21 @@ import datetime
 import sys
 import time
 
+import recovery
+import scheduler
+import tasks
 import training
 from measure import Missing, machine
 
 ROWS = {
+    "submits": scheduler.submits,
+    "first": tasks.first,
+    "noop": tasks.noop,
+    "queue": scheduler.queue,
+    "decision": scheduler.decision,
     "trainer": training.trainer,
     "checkpoint": training.checkpoint,
+    "recovery": recovery.recovery,
 }
 
 
