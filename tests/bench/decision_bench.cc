@@ -10,7 +10,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "common/check.h"
 #include "common/ids.h"
+#include "common/random.h"
 #include "scheduler/core/step.h"
 
 namespace baton {
@@ -54,7 +54,7 @@ class Fleet {
 
   void Run() {
     for (int i = 0; i < options_.events; ++i) {
-      const uint64_t draw = random_() % 100;
+      const uint64_t draw = random_.Next() % 100;
       if (draw < 70) {
         EndSomeJob();
       } else if (draw < 90) {
@@ -147,7 +147,7 @@ class Fleet {
 
   void EndSomeJob() {
     if (live_.empty()) return;
-    auto at = live_.lower_bound(JobId(absl::StrCat(random_()), 0));
+    auto at = live_.lower_bound(JobId(absl::StrCat(random_.Next()), 0));
     if (at == live_.end()) at = live_.begin();
     const auto tasks = std::move(at->second);
     live_.erase(at);
@@ -173,22 +173,22 @@ class Fleet {
   std::shared_ptr<const state::JobSpec> Spec() {
     if (options_.kinds == 0) return DrawSpec();
     while (static_cast<int>(specs_.size()) < options_.kinds) specs_.push_back(DrawSpec());
-    return specs_[random_() % specs_.size()];
+    return specs_[random_.Next() % specs_.size()];
   }
 
   std::shared_ptr<const state::JobSpec> DrawSpec() {
     auto spec = std::make_shared<state::JobSpec>();
-    spec->project = absl::StrCat("project-", random_() % kProjects);
-    spec->priority = static_cast<int32_t>(random_() % 3) * 10;
-    spec->ranks_min = 1 + static_cast<int32_t>(random_() % 4);
-    spec->ranks_max = spec->ranks_min + static_cast<int32_t>(random_() % 4);
-    spec->resources.cpus_milli = 1000 * (1 + static_cast<int32_t>(random_() % 8));
-    spec->resources.memory_bytes = static_cast<int64_t>(1 + random_() % 30'000) << 20;
-    spec->capacity = random_() % 4 == 0 ? state::Capacity::kOnDemand : state::Capacity::kAuto;
-    if (random_() % 3 == 0) {
-      spec->time_limit_ms = 60'000 * static_cast<int64_t>(1 + random_() % 600);
+    spec->project = absl::StrCat("project-", random_.Next() % kProjects);
+    spec->priority = static_cast<int32_t>(random_.Next() % 3) * 10;
+    spec->ranks_min = 1 + static_cast<int32_t>(random_.Next() % 4);
+    spec->ranks_max = spec->ranks_min + static_cast<int32_t>(random_.Next() % 4);
+    spec->resources.cpus_milli = 1000 * (1 + static_cast<int32_t>(random_.Next() % 8));
+    spec->resources.memory_bytes = static_cast<int64_t>(1 + random_.Next() % 30'000) << 20;
+    spec->capacity = random_.Next() % 4 == 0 ? state::Capacity::kOnDemand : state::Capacity::kAuto;
+    if (random_.Next() % 3 == 0) {
+      spec->time_limit_ms = 60'000 * static_cast<int64_t>(1 + random_.Next() % 600);
     }
-    if (random_() % 10 == 0) spec->require = {{"zone", absl::StrCat("z", random_() % 5)}};
+    if (random_.Next() % 10 == 0) spec->require = {{"zone", absl::StrCat("z", random_.Next() % 5)}};
     return spec;
   }
 
@@ -212,7 +212,7 @@ class Fleet {
   }
 
   void Lose() {
-    const int index = static_cast<int>(random_() % static_cast<uint64_t>(options_.nodes));
+    const int index = static_cast<int>(random_.Next() % static_cast<uint64_t>(options_.nodes));
     if (!lost_.insert(index).second) return;
     state::NodeLost lost;
     lost.node = absl::StrFormat("%032d", index);
@@ -242,7 +242,7 @@ class Fleet {
   };
 
   const Options options_;
-  std::mt19937_64 random_;
+  Random random_;
   core::Core core_;
   int64_t now_ms_ = kBeginMs;
   std::vector<std::shared_ptr<const state::JobSpec>> specs_;
