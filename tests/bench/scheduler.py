@@ -146,7 +146,7 @@ def queue():
 def decision():
     """The core alone; the slowest kind of event and the slowest event decide."""
     build("decision_bench")
-    for kinds, words in (("200", "200 kinds of jobs"), ("0", "no two jobs alike")):
+    for kinds, words in (("50", "50 kinds of jobs"), ("0", "no two jobs alike")):
         done = json.loads(subprocess.run(
             [BENCHES + "/decision_bench", "--nodes", "10000", "--jobs", "100000", "--events",
              "5000", "--kinds", kinds], capture_output=True, text=True, check=True).stdout)
