@@ -80,7 +80,7 @@ void ReadCheckpoint(MapReader& job, CheckpointPolicy* checkpoint) {
   double every_s = 0;
   fields.Int("every_steps", {1, 1'000'000'000}, &checkpoint->every_steps);
   fields.Number("every_s", {.min = 0.1, .max = 1e9}, &every_s);
-  checkpoint->every_ms = static_cast<int64_t>(every_s * 1000 + 0.5);
+  checkpoint->every_ms = std::llround(every_s * 1000);
   if (fields.Has("every_steps") && fields.Has("every_s")) {
     fields.AddMistake("every_s", "given beside every_steps; remove one");
   }

@@ -210,11 +210,11 @@ void Scheduler::Release(const Waiting& waiting) {
 
 void Scheduler::Tell(const state::Effect& effect) {
   const auto say = [this](const state::NodeId& node, const std::string* incarnation,
-                          ToWorker message) {
+                          const ToWorker& message) {
     const auto session = process_->sessions.find(node);
     if (session == process_->sessions.end() || session->second.connection == 0) return;
     if (incarnation != nullptr && session->second.incarnation != *incarnation) return;
-    fabric_.Say(session->second.connection, std::move(message));
+    fabric_.Say(session->second.connection, message);
   };
   if (const auto* wanted = std::get_if<state::SendWanted>(&effect)) {
     say(wanted->node, &wanted->incarnation,

@@ -142,7 +142,7 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   SetField(input, variables);
   std::vector<std::string> environment;
   environment.reserve(variables.size());
-  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) environment.push_back(absl::StrCat(name, "=", value));
   return environment;
 }
 

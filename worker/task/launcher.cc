@@ -128,7 +128,7 @@ struct Launcher::State {
 
   std::vector<uint64_t> TakeTasks() {
     std::lock_guard<std::mutex> lock(tasks_mutex);
-    const std::vector<uint64_t> taken(tasks.begin(), tasks.end());
+    std::vector<uint64_t> taken(tasks.begin(), tasks.end());
     tasks.clear();
     return taken;
   }
