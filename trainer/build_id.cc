@@ -36,10 +36,9 @@ int VisitObject(dl_phdr_info* info, size_t, void* result) {
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& header = info->dlpi_phdr[i];
     if (header.p_type != PT_NOTE) continue;
-    const std::string id =
-        FindInNotes(reinterpret_cast<const char*>(info->dlpi_addr +
-                                                  header.p_vaddr),  // NOLINT: loader's address
-                    header.p_memsz);
+    // The loader's word is a number. NOLINTNEXTLINE(performance-no-int-to-ptr)
+    const auto* notes = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
+    const std::string id = FindInNotes(notes, header.p_memsz);
     if (!id.empty()) *static_cast<std::string*>(result) = id;
   }
   return 1;  // no further object
