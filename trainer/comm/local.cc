@@ -1,7 +1,7 @@
 #include "trainer/comm/local.h"
 
+#include <algorithm>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <mutex>
 
@@ -81,8 +81,8 @@ class LocalTransfer : public Transfer {
       absl::Status status = hub_->Receive(message.peer, rank_, deadline, &bytes);
       if (!status.ok()) return status;
       BATON_CHECK(bytes.size() == message.size_bytes, "ranks disagree on the size of a message");
-      std::memcpy(static_cast<char*>(plan_.receive) + message.offset_bytes, bytes.data(),
-                  bytes.size());
+      std::copy(bytes.begin(), bytes.end(),
+                static_cast<char*>(plan_.receive) + message.offset_bytes);
     }
     return absl::OkStatus();
   }
