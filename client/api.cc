@@ -209,7 +209,8 @@ absl::Status Api::Watch(const std::string& job, const std::atomic<bool>& stop,
   request.set_job(first.id());
   bool wanted = true;
   bool ended = false;
-  const absl::Status status = Patiently([&] {
+  const absl::Status status = Patiently([&]() -> absl::Status {
+    if (stop.load()) return absl::CancelledError("interrupted");
     grpc::ClientContext context;
     auto reader = state_->stub->WatchJob(&context, request);
     const StopWatch watch(context, stop);
@@ -236,7 +237,8 @@ absl::Status Api::Read(const std::string& job, const ReadOptions& options,
                        const std::atomic<bool>& stop, const DataSeen& data) {
   BATON_ASSIGN_OR_RETURN(const v1::Job first, GetJob(job));
   std::map<std::pair<int, int>, int64_t> ends;  // by attempt and rank
-  const absl::Status status = Patiently([&] {
+  const absl::Status status = Patiently([&]() -> absl::Status {
+    if (stop.load()) return absl::CancelledError("interrupted");
     v1::ReadStreamsRequest request;
     request.set_job(first.id());
     request.set_kind(options.kind);
