@@ -29,7 +29,7 @@ absl::Status ScanFrom(const Tables& tables, Table table, absl::string_view prefi
   for (auto it = records->second.lower_bound(std::string(prefix)); it != records->second.end();
        ++it) {
     if (!absl::StartsWith(it->first, prefix)) break;
-    const absl::Status status = visit(it->first, it->second);
+    absl::Status status = visit(it->first, it->second);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -100,7 +100,7 @@ absl::Status PrepareSchema(Store& store, uint64_t term) {
 
 absl::Status LoadRecord(Table table, absl::string_view key, absl::string_view value,
                         Recovered& recovered) {
-  const absl::Status status = LoadUnnamed(table, key, value, recovered);
+  absl::Status status = LoadUnnamed(table, key, value, recovered);
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat("table ", TableName(table), ", key ",
                                                   absl::CHexEscape(key), ": ", status.message()));
