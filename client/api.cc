@@ -28,14 +28,16 @@ using std::chrono::steady_clock;
 
 constexpr int kProtocol = 1;
 constexpr int64_t kCallDeadlineMs = 30'000;
-constexpr milliseconds kPatience{60'000};  // with a scheduler that is away
+constexpr milliseconds kPatience{60'000};      // with a scheduler that is away
+constexpr milliseconds kFirstPatience{3'000};  // a scheduler that is just being started again
 constexpr milliseconds kPause{50};
 
 bool Away(const absl::Status& status) { return absl::IsUnavailable(status); }
 
-// Repeats `call` while the scheduler is away, up to kPatience.
-absl::Status Patiently(const std::function<absl::Status()>& call) {
-  const auto deadline = steady_clock::now() + kPatience;
+// Repeats `call` while the scheduler is away, up to `patience`.
+absl::Status Patiently(const std::function<absl::Status()>& call,
+                       milliseconds patience = kPatience) {
+  const auto deadline = steady_clock::now() + patience;
   while (true) {
     const absl::Status status = call();
     if (!Away(status) || steady_clock::now() >= deadline) return status;
@@ -104,11 +106,15 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address) {
   state->address = address;
   BATON_ASSIGN_OR_RETURN(state->channel, rpc::Dial(address));
   state->stub = v1::Client::NewStub(state->channel);
-  // No patience at the first word: a wrong address is a mistake to be told of at once.
-  grpc::ClientContext context;
-  rpc::SetDeadline(context, 5'000);
-  const absl::Status status =
-      rpc::FromGrpc(state->stub->GetServer(&context, v1::GetServerRequest(), &state->server));
+  // Little patience at the first word: a wrong address is a mistake to be told of soon.
+  const absl::Status status = Patiently(
+      [&] {
+        grpc::ClientContext context;
+        rpc::SetDeadline(context, 5'000);
+        return rpc::FromGrpc(
+            state->stub->GetServer(&context, v1::GetServerRequest(), &state->server));
+      },
+      kFirstPatience);
   if (absl::IsUnimplemented(status)) {
     return absl::FailedPreconditionError(absl::StrCat("what answers at ", address,
                                                       " is no Baton scheduler, or one of another "

@@ -1,6 +1,9 @@
 #include "client/local/cluster.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -208,6 +211,23 @@ absl::StatusOr<LocalCluster> ReadOrPlan(const LocalOptions& options, const std::
   return cluster;
 }
 
+// One `up` of a folder at a time; others wait for it.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder)
+      : fd_(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    if (fd_ >= 0) ::flock(fd_, LOCK_EX);
+  }
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  const int fd_;
+};
+
 }  // namespace
 
 std::string DefaultLocalFolder() { return StateHome() + "/local"; }
@@ -243,8 +263,11 @@ absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options, const Say& say
       fs::absolute(options.folder.empty() ? DefaultLocalFolder() : options.folder)
           .lexically_normal()
           .string();
-  BATON_ASSIGN_OR_RETURN(LocalCluster cluster, ReadOrPlan(options, folder));
   std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("create ", folder));
+  const FolderLock lock(folder);
+  BATON_ASSIGN_OR_RETURN(LocalCluster cluster, ReadOrPlan(options, folder));
   for (const char* name : {"scheduler", "blobs", "workers", "log"}) {
     fs::create_directories(folder + "/" + name, error);
     if (error) return ErrnoStatus(error.value(), absl::StrCat("create ", folder, "/", name));

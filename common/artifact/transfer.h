@@ -27,6 +27,8 @@ struct TransferOptions {
   std::function<bool()> cancelled;
   // Told after each chunk, on the caller's thread. May be empty.
   std::function<void(const Progress&)> progress;
+  // UploadFolder: as in ListFolder.
+  std::vector<std::string>* left_out = nullptr;
 };
 
 // A file to upload: `path` is its name in the manifest.
@@ -40,9 +42,11 @@ struct Uploaded {
   Progress progress;
 };
 
-// All regular files below `folder`, by path. InvalidArgument for a symbolic link or a special file
-// (whoever uploads may be allowed to read more than who made the folder).
-absl::StatusOr<std::vector<SourceFile>> ListFolder(const std::string& folder);
+// All regular files below `folder`, by path. A symbolic link or a special file (whoever uploads may
+// be allowed to read more than who made the folder) is an InvalidArgument, or left out and named in
+// `left_out` where that is given.
+absl::StatusOr<std::vector<SourceFile>> ListFolder(const std::string& folder,
+                                                   std::vector<std::string>* left_out = nullptr);
 
 // Sends the chunks that `store` lacks, then the manifest. Permission bits are kept, owners and
 // times are not. Aborted when a file changes meanwhile.

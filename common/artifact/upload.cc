@@ -174,7 +174,7 @@ class Uploader {
 };
 
 absl::Status ListInto(const File& folder, const std::string& root, const std::string& prefix,
-                      std::vector<SourceFile>* files) {
+                      std::vector<SourceFile>* files, std::vector<std::string>* left_out) {
   const std::string here = prefix.empty() ? root : absl::StrCat(root, "/", prefix);
   const int copy = ::fcntl(folder.fd(), F_DUPFD_CLOEXEC, 0);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy < 0 ? nullptr : ::fdopendir(copy),
@@ -193,9 +193,11 @@ absl::Status ListInto(const File& folder, const std::string& root, const std::st
       const File inner(
           ::openat(folder.fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!inner.is_open()) return ErrnoStatus(errno, absl::StrCat("open ", from));
-      BATON_RETURN_IF_ERROR(ListInto(inner, root, path, files));
+      BATON_RETURN_IF_ERROR(ListInto(inner, root, path, files, left_out));
     } else if (S_ISREG(info.st_mode)) {
       files->push_back({path, from});
+    } else if (left_out != nullptr) {
+      left_out->push_back(path);
     } else {
       return absl::InvalidArgumentError(
           absl::StrCat(from, " is ", S_ISLNK(info.st_mode) ? "a symbolic link" : "no regular file",
@@ -211,11 +213,12 @@ absl::Status ListInto(const File& folder, const std::string& root, const std::st
 
 }  // namespace
 
-absl::StatusOr<std::vector<SourceFile>> ListFolder(const std::string& folder) {
+absl::StatusOr<std::vector<SourceFile>> ListFolder(const std::string& folder,
+                                                   std::vector<std::string>* left_out) {
   const File top(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!top.is_open()) return ErrnoStatus(errno, absl::StrCat("open ", folder));
   std::vector<SourceFile> files;
-  BATON_RETURN_IF_ERROR(ListInto(top, folder, "", &files));
+  BATON_RETURN_IF_ERROR(ListInto(top, folder, "", &files, left_out));
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
   return files;
@@ -228,7 +231,7 @@ absl::StatusOr<Uploaded> Upload(const std::vector<SourceFile>& files, Store& sto
 
 absl::StatusOr<Uploaded> UploadFolder(const std::string& folder, Store& store,
                                       const TransferOptions& options) {
-  BATON_ASSIGN_OR_RETURN(std::vector<SourceFile> files, ListFolder(folder));
+  BATON_ASSIGN_OR_RETURN(std::vector<SourceFile> files, ListFolder(folder, options.left_out));
   const Opener opener = [&folder](const SourceFile& source) {
     return OpenBeneath(folder, source.path);
   };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+
 namespace baton::core {
 namespace {
 
@@ -35,6 +37,15 @@ bool AllSucceeded(const Attempt& attempt) {
   return std::all_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& task) {
     return task.phase == TaskPhase::kExited && task.exit_code == 0;
   });
+}
+
+std::string ErrorsOf(const Attempt& attempt) {
+  std::string errors;
+  for (const Task& task : attempt.tasks) {
+    if (task.error.empty()) continue;
+    absl::StrAppend(&errors, errors.empty() ? "" : "; ", "rank ", task.rank, ": ", task.error);
+  }
+  return errors;
 }
 
 bool CertainlyCrashed(const Attempt& attempt) {

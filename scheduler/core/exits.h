@@ -16,6 +16,9 @@ inline constexpr int32_t kExitUnknown = -1000;
 
 bool AllSucceeded(const state::Attempt& attempt);
 
+// What its tasks' workers complained of, in words; empty: nothing.
+std::string ErrorsOf(const state::Attempt& attempt);
+
 // True if no lost node can explain the end: every task's own worker has told its exit, and one of
 // them with a code that no death of a peer makes (not a signal, not 75, not 76).
 bool CertainlyCrashed(const state::Attempt& attempt);

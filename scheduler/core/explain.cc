@@ -159,7 +159,7 @@ std::string Machine::Explain(const state::JobId& id, int64_t now_ms) const {
     case JobState::kStopping:
       return absl::StrCat("attempt ", attempt->number, " is being stopped: ", attempt->stop_reason);
     case JobState::kSucceeded:
-      return "all ranks exited with code 0";
+      return job.reason.empty() ? "all ranks exited with code 0" : job.reason;
     case JobState::kFailed:
     case JobState::kCancelled:
       return job.reason;

@@ -147,6 +147,7 @@ void Machine::OnExited(const TaskReported& report, Job* job, Task* task) {
   }
   task->exit_code = report.exit_code;
   task->infrastructure = report.infrastructure;
+  if (report.exit_code == 0) task->error = report.error;
   EndTask(job, task, TaskPhase::kExited, at_ms);
   OnRunning(job);
   if (report.exit_code != 0 && attempt.stop_deadline_ms == 0) {

@@ -36,8 +36,10 @@ void Machine::Finish(Job* job) {
   if (may_succeed && AllSucceeded(attempt)) {
     attempt.cause = EndCause::kSucceeded;
     attempt.detail = "all ranks exited with code 0";
+    const std::string loss = ErrorsOf(attempt);
+    if (!loss.empty()) absl::StrAppend(&attempt.detail, ", but ", loss);
     Say(*job, "succeeded", attempt.detail);
-    End(job, JobState::kSucceeded, "");
+    End(job, JobState::kSucceeded, loss);
     return;
   }
   if (history.pending_loss_ms == 0) {
@@ -71,6 +73,11 @@ void Machine::Finish(Job* job) {
 
 void Machine::EndCrashed(Job* job) {
   Attempt& attempt = job->history->attempts.back();
+  if (!BlamesProgram(attempt)) {
+    CloseVerdict(job, &attempt, EndCause::kNodeLost);
+    Requeue(job);
+    return;
+  }
   if (CertainlyCrashed(attempt)) {
     CloseVerdict(job, &attempt, EndCause::kCrashed);
     if (!state::IsEnded(job->state)) Requeue(job);

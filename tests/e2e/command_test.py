@@ -119,6 +119,27 @@ def failures_are_told(cluster, work):
     expect(len(cluster.show(job)["attempts"]) >= 3, "with new attempts")
 
 
+def odd_outputs_cost_only_themselves(cluster, work):
+    script = "cd $BATON_OUTPUT_DIR; echo a > a; ln -s a l"
+    job = cluster.train(work.spec("odd", ["sh", "-c", script], retries=0))
+    expect(cluster.baton("wait", job).returncode == 0, "the program succeeded")
+    expect("outputs" in cluster.show(job)["reason"], f"what is missing: {cluster.show(job)}")
+    with open(cluster.collect(job) + "/a") as file:
+        expect(file.read() == "a\n", "the regular file is there")
+
+
+def a_dead_keeper_is_no_crash(cluster, work):
+    job = cluster.train(work.spec("kept", ["sleep", "600"], retries=0))
+    wait_until(lambda: cluster.tasks(job), "it runs")
+    _, task = cluster.tasks(job)[0]
+    with open(f"/proc/{task['pid']}/stat") as file:
+        keeper = int(file.read().rsplit(")", 1)[1].split()[1])
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: len(cluster.show(job)["attempts"]) > 1 and cluster.tasks(job),
+               "it runs again, though it had no retries", 30)
+    cluster.baton("cancel", job)
+
+
 def cancel_leaves_nothing(cluster, work):
     job = cluster.train(work.spec("tree", ["sh", "tree.sh"]))
     sleepers = ["pgrep", "-f", "^sleep 432[1-4]$"]
@@ -167,7 +188,8 @@ def test(programs):
         work = Folder(cluster)
         for part in (environment_and_output, logs_survive_a_killed_scheduler,
                      notice_hands_the_checkpoint_on, who_ignores_the_notice_trains_on,
-                     failures_are_told, cancel_leaves_nothing, what_cannot_run_is_said,
+                     failures_are_told, odd_outputs_cost_only_themselves,
+                     a_dead_keeper_is_no_crash, cancel_leaves_nothing, what_cannot_run_is_said,
                      jobs_have_names):
             began = time.monotonic()
             part(cluster, work)

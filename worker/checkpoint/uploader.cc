@@ -1,5 +1,6 @@
 #include "worker/checkpoint/uploader.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/artifact/transfer.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -69,12 +71,15 @@ struct Uploader::State {
            (finish->deadline_ms > 0 && clock.UnixMillis() >= finish->deadline_ms);
   }
 
-  absl::StatusOr<artifact::Uploaded> UploadFolder(const TaskKey& key, const std::string& folder) {
+  absl::StatusOr<artifact::Uploaded> UploadFolder(const TaskKey& key, const std::string& folder,
+                                                  std::vector<std::string>* left_out = nullptr) {
     const auto cut = [this, &key] { return IsCut(key); };
     artifact::TransferOptions transfer;
     transfer.cancelled = cut;
+    transfer.left_out = left_out;
     artifact::Uploaded uploaded;
     const absl::Status status = RetryWhileAway(cut, [&]() -> absl::Status {
+      if (left_out != nullptr) left_out->clear();
       BATON_ASSIGN_OR_RETURN(uploaded, artifact::UploadFolder(folder, store, transfer));
       return absl::OkStatus();
     });
@@ -100,13 +105,20 @@ struct Uploader::State {
   UploadedOutput UploadOutput(const TaskKey& key, const FinishUploads& finish) {
     UploadedOutput output;
     if (!finish.upload) return output;
-    const auto files = artifact::ListFolder(finish.output_folder);
-    if (files.ok() && files->empty()) return output;
-    const auto uploaded = files.ok() ? UploadFolder(key, finish.output_folder)
+    // One odd file must not cost the others.
+    std::vector<std::string> left_out;
+    const auto files = artifact::ListFolder(finish.output_folder, &left_out);
+    if (files.ok() && files->empty() && left_out.empty()) return output;
+    const auto uploaded = files.ok() ? UploadFolder(key, finish.output_folder, &left_out)
                                      : absl::StatusOr<artifact::Uploaded>(files.status());
     if (uploaded.ok()) {
       output.digest = uploaded->manifest;
       output.bytes = uploaded->progress.bytes_total;
+      if (!left_out.empty()) {
+        left_out.resize(std::min<size_t>(left_out.size(), 5));
+        output.error = absl::StrCat("left out of the outputs, no regular files: ",
+                                    absl::StrJoin(left_out, ", "));
+      }
     } else {
       output.error =
           absl::IsCancelled(uploaded.status())

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -156,18 +157,21 @@ TEST_F(CheckpointTest, WhatNobodyWantsIsNotUploaded) {
   EXPECT_EQ(store_->chunks_put, 0);
 }
 
-TEST_F(CheckpointTest, NoOutputIsNoArtifactAndALinkIsRefusedInWords) {
+TEST_F(CheckpointTest, NoOutputIsNoArtifactAndALinkCostsOnlyItself) {
   StartUploader();
   uploader_->Finish(kKey, End());
   ASSERT_TRUE(Await(0, 1));
   EXPECT_EQ(finished_[0].digest, "");
   EXPECT_EQ(finished_[0].error, "");
   fs::create_symlink("/etc/passwd", folder_ + "/output/link");
+  std::ofstream(folder_ + "/output/model") << "weights";
   TaskKey other = kKey;
   other.rank = 1;
   uploader_->Finish(other, End());
   ASSERT_TRUE(Await(0, 2));
-  EXPECT_NE(finished_[1].error.find("the outputs were not uploaded"), std::string::npos);
+  EXPECT_NE(finished_[1].digest, "");
+  EXPECT_EQ(finished_[1].bytes, 7);
+  EXPECT_EQ(finished_[1].error, "left out of the outputs, no regular files: link");
 }
 
 TEST_F(CheckpointTest, OneTasksSlowLineDoesNotHoldTheEndOfAnother) {
