@@ -83,7 +83,8 @@ struct Launcher::State {
   // Two locks, never held together: the reader must go on while a sender waits for the keeper to
   // read, or both ends would wait for each other.
   std::mutex send_mutex;
-  int socket = -1;                   // guarded by send_mutex
+  // Changed under send_mutex; the reader takes it without, since a sender may hold that for long.
+  std::atomic<int> socket{-1};
   std::unique_ptr<FrameSocket> out;  // guarded by send_mutex
   std::mutex tasks_mutex;
   std::set<uint64_t> tasks;  // handed over, end not told; guarded by tasks_mutex
@@ -109,12 +110,7 @@ struct Launcher::State {
   }
 
   void ReadUntilGone() {
-    int descriptor;
-    {
-      std::lock_guard<std::mutex> lock(send_mutex);
-      descriptor = socket;
-    }
-    FrameSocket in(descriptor);
+    FrameSocket in(socket);
     while (in.Read()) {
       while (std::optional<Frame> frame = in.Next()) {
         if (frame->type != FrameType::kStarted) {
