@@ -126,8 +126,10 @@ class Machine {
   // schedule.cc: the pass that starts what can start.
   void Pass();
   policy::Ask AskOf(const state::Job& job) const;
-  bool StartFirst(std::set<std::string>* passed_over);
-  std::set<state::JobId> HonouredBefore(const policy::QueueRank& rank, const JobClass& asking);
+  bool StartFirst();
+  struct HeadsWalk;
+  std::set<state::JobId> HonouredBefore(const policy::QueueRank& rank, const JobClass& asking,
+                                        HeadsWalk* heads);
   std::map<std::string, state::JobId> Holders();
   bool EndsBefore(const state::Job& job, int64_t start_ms) const;
   bool MakePromises(const state::Job& head, const std::set<state::JobId>& others);
@@ -167,6 +169,7 @@ class Machine {
   std::map<state::NodeId, std::set<std::pair<state::JobId, int32_t>>> tasks_on_;  // job, rank
   std::set<state::JobId> undecided_;  // jobs with an attempt whose verdict is open
   std::map<state::JobId, std::set<state::NodeId>> promises_;  // by whom they were made to
+  uint64_t passes_ = 0;
   bool pass_cut_short_ = false;  // more could start now: a step starts only so many
 
   // Of nodes that were up before the scheduler's last start and have not been heard of since.

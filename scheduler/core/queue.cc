@@ -1,5 +1,7 @@
 #include "scheduler/core/queue.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 
@@ -113,9 +115,10 @@ void Queue::Unblock(const policy::NodeRoom& room) {
   for (auto& [key, job_class] : classes_) {
     if (!job_class.blocked) continue;
     if (policy::RanksThatFit(room, job_class.spec->resources, 1) == 0) continue;
-    Unlist(job_class);
     job_class.blocked = false;
-    List(job_class);
+    if (job_class.waiting.empty()) continue;
+    runnable_ +=
+        GroupOf(job_class).runnable.insert({job_class.waiting.begin()->first, &job_class}).second;
   }
 }
 
@@ -131,19 +134,26 @@ Queue::Walk::Walk(const Queue& queue, const state::Counters& counters, int64_t n
         .priority = key.first, .usage = usage, .order = heads.begin()->first};
     cursors_.push_back({rank, heads.begin(), heads.end()});
   }
+  std::make_heap(cursors_.begin(), cursors_.end(), Later);
 }
 
 JobClass* Queue::Walk::Next() {
-  Cursor* best = nullptr;
-  for (Cursor& cursor : cursors_) {
-    if (cursor.at == cursor.end) continue;
-    if (best == nullptr || policy::Before(cursor.rank, best->rank)) best = &cursor;
+  if (cursors_.empty()) return nullptr;
+  std::pop_heap(cursors_.begin(), cursors_.end(), Later);
+  Cursor& best = cursors_.back();
+  rank_ = best.rank;
+  JobClass* job_class = best.at->second;
+  if (++best.at == best.end) {
+    cursors_.pop_back();
+  } else {
+    best.rank.order = best.at->first;
+    std::push_heap(cursors_.begin(), cursors_.end(), Later);
   }
-  if (best == nullptr) return nullptr;
-  rank_ = best->rank;
-  JobClass* job_class = best->at->second;
-  if (++best->at != best->end) best->rank.order = best->at->first;
   return job_class;
+}
+
+bool Queue::Walk::HasBefore(const policy::QueueRank& rank) const {
+  return !cursors_.empty() && policy::Before(cursors_.front().rank, rank);
 }
 
 }  // namespace baton::core

@@ -26,6 +26,8 @@ struct JobClass {
   // Its head could not be placed, and no node that could take one of its ranks has gained room
   // since. Skips work only: placing it again would fail again.
   bool blocked = false;
+  // The newest pass (Machine::Pass) that left it to the promises of earlier jobs; 0: none.
+  uint64_t passed_over = 0;
 
   const state::Job* Head() const { return waiting.empty() ? nullptr : waiting.begin()->second; }
 };
@@ -59,6 +61,8 @@ class Queue {
     JobClass* Next();
     // Of the class that Next returned.
     const policy::QueueRank& rank() const { return rank_; }
+    // Whether Next has one whose place is before `rank`.
+    bool HasBefore(const policy::QueueRank& rank) const;
 
    private:
     using Heads = std::set<std::pair<uint64_t, JobClass*>>;
@@ -67,7 +71,9 @@ class Queue {
       Heads::const_iterator at;
       Heads::const_iterator end;
     };
-    std::vector<Cursor> cursors_;
+    static bool Later(const Cursor& a, const Cursor& b) { return policy::Before(b.rank, a.rank); }
+
+    std::vector<Cursor> cursors_;  // a heap, the earliest first; none is at its end
     policy::QueueRank rank_;
   };
 

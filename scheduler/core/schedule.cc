@@ -27,39 +27,46 @@ std::string DeviceClass(const state::JobSpec& spec) {
 
 }  // namespace
 
+// The waiting classes that were looked at for heads, of all that one call of StartFirst asks for:
+// it asks in queue order and starts nothing before its last question, so none is looked at twice.
+struct Machine::HeadsWalk {
+  Queue::Walk walk;
+  int looked_at = 0;
+};
+
 void Machine::Pass() {
   pass_cut_short_ = false;
+  ++passes_;
   for (const JobId& id : deadlines_.Due(now_ms_)) ReleaseIfReady(&state_.jobs.at(id));
-  std::set<std::string> passed_over;
   for (int starts = 0; queue_.AnyRunnable() && !fleet_.open().empty();) {
     if (starts == kStartsPerStep) {
       pass_cut_short_ = true;
       return;
     }
-    if (!StartFirst(&passed_over)) return;
+    if (!StartFirst()) return;
     ++starts;
   }
 }
 
 // Starts the first job in queue order that can be placed; false: there is none.
-bool Machine::StartFirst(std::set<std::string>* passed_over) {
+bool Machine::StartFirst() {
   Queue::Walk walk(queue_, state_.counters, now_ms_, Queue::Walk::Over::kRunnable);
+  HeadsWalk heads{Queue::Walk(queue_, state_.counters, now_ms_, Queue::Walk::Over::kAll)};
   while (JobClass* job_class = walk.Next()) {
-    if (passed_over->count(job_class->key) != 0) continue;
-    Job& job = state_.jobs.at(job_class->Head()->id);
-    policy::Ask ask = AskOf(job);
+    if (job_class->passed_over == passes_) continue;
+    policy::Ask ask = AskOf(*job_class->Head());
     std::optional<policy::Placement> placement = policy::Place(fleet_, ask);
     if (!placement.has_value()) {
       queue_.Block(job_class);
       continue;
     }
-    ask.honoured = HonouredBefore(walk.rank(), *job_class);
+    ask.honoured = HonouredBefore(walk.rank(), *job_class, &heads);
     if (!ask.honoured.empty()) placement = policy::Place(fleet_, ask);
     if (!placement.has_value()) {
-      passed_over->insert(job_class->key);
+      job_class->passed_over = passes_;
       continue;
     }
-    Begin(&job, *placement);
+    Begin(&state_.jobs.at(ask.job), *placement);
     return true;
   }
   return false;
@@ -80,13 +87,12 @@ policy::Ask Machine::AskOf(const Job& job) const {
 // than `rank` waits there: it keeps them until it starts, unless a waiting job of a higher priority
 // takes its place. Returns the holders that the asking class must leave alone: those of its
 // priority or more, but for one that its head is sure to end before.
-std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const JobClass& asking) {
+std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const JobClass& asking,
+                                        HeadsWalk* heads) {
   const Job& job = *asking.Head();
   std::map<std::string, JobId> holders = Holders();
-  Queue::Walk walk(queue_, state_.counters, now_ms_, Queue::Walk::Over::kAll);
-  for (int i = 0; i < kHeadsLookedAt; ++i) {
-    const JobClass* job_class = walk.Next();
-    if (job_class == nullptr || !policy::Before(walk.rank(), rank)) break;
+  for (; heads->looked_at < kHeadsLookedAt && heads->walk.HasBefore(rank); ++heads->looked_at) {
+    const JobClass* job_class = heads->walk.Next();
     const std::string device_class = DeviceClass(*job_class->spec);
     const auto holder = holders.find(device_class);
     const bool stays = holder != holders.end() &&
