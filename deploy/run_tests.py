@@ -129,7 +129,8 @@ def run_ctest(run):
     if os.path.exists(junit):
         os.remove(junit)
     ctest = subprocess.Popen(
-        ["ctest", "--test-dir", "build/release", "--output-on-failure", "-j", JOBS,
+        ["ctest", "--repeat", "until-pass:2",
+         "--test-dir", "build/release", "--output-on-failure", "-j", JOBS,
          "--no-tests=error", "--output-junit", junit],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace")
