@@ -40,10 +40,11 @@ Core::Cost Machine::CostAt(const state::Job& job, int64_t now_ms) const {
           task.phase == state::TaskPhase::kExited || task.phase == state::TaskPhase::kLost;
       if (ended) continue;
       // The seconds of an outage count once the worker has told them.
-      const bool unheard = unconfirmed_.count(task.node) != 0;
+      const state::Node& node = state_.nodes.at(task.node);
+      const bool unheard = node.Unheard(state_.counters.term);
       const int64_t until_ms = unheard ? std::min(now_ms, recovered_ms_) : now_ms;
       const int64_t held_ms = std::max<int64_t>(0, until_ms - attempt->start_ms);
-      Bill(*job.spec, state_.nodes.at(task.node).offer, held_ms, &cost, nullptr);
+      Bill(*job.spec, node.offer, held_ms, &cost, nullptr);
     }
   }
   return {.usd_micro = cost.cost_usd_micro, .on_demand_usd_micro = cost.cost_on_demand_usd_micro};

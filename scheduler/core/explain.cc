@@ -62,6 +62,8 @@ std::string Words(WhyNot why, const Job& job, const state::Node& node) {
     case WhyNot::kDeviceKind:
       return absl::StrCat("of another device kind than ", job.history->device_kind,
                           ", on which the job has begun");
+    case WhyNot::kUnheard:
+      return "not heard of since the scheduler's start";
     case WhyNot::kBusy:
       return "busy";
     case WhyNot::kPromised:

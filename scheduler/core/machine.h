@@ -172,8 +172,6 @@ class Machine {
   uint64_t passes_ = 0;
   bool pass_cut_short_ = false;  // more could start now: a step starts only so many
 
-  // Of nodes that were up before the scheduler's last start and have not been heard of since.
-  std::set<state::NodeId> unconfirmed_;
   int64_t recovered_ms_ = 0;  // the last thing that the recovered state knows of
 
   // Of the step in progress.

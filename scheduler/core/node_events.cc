@@ -50,9 +50,9 @@ void Machine::Join(const state::NodeJoined& event) {
     }
   }
   node.up = true;
+  node.heard_term = state_.counters.term;
   if (!was_up || !same) node.joined_ms = now_ms_;
   if (!was_up) node.has_notice = false;
-  unconfirmed_.erase(offer.id);
   MarkNode(node);
   fleet_.Refresh(offer.id);
   queue_.Unblock(*fleet_.Find(offer.id));
@@ -116,7 +116,6 @@ void Machine::LoseNode(Node* node, const std::string& cause,
   node->lost_ms = now_ms_;
   MarkNode(*node);
   fleet_.Refresh(id);
-  unconfirmed_.erase(id);
   const auto here = tasks_on_[id];
   for (const auto& [job_id, rank] : here) {
     Job& job = state_.jobs.at(job_id);

@@ -111,7 +111,7 @@ void Queue::Block(JobClass* job_class) {
 }
 
 void Queue::Unblock(const policy::NodeRoom& room) {
-  if (!room.node->TakesWork()) return;
+  if (!room.takes_work) return;
   for (auto& [key, job_class] : classes_) {
     if (!job_class.blocked) continue;
     if (policy::RanksThatFit(room, job_class.spec->resources, 1) == 0) continue;

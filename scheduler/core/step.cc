@@ -17,10 +17,8 @@ using state::TaskPhase;
 Machine::Machine(state::State initial) : state_(std::move(initial)) {
   now_ms_ = state_.counters.now_ms;
   recovered_ms_ = now_ms_;
-  for (auto& [id, node] : state_.nodes) {
-    fleet_.Add(&node);
-    if (node.up) unconfirmed_.insert(id);
-  }
+  fleet_.SetTerm(state_.counters.term);
+  for (auto& [id, node] : state_.nodes) fleet_.Add(&node);
   for (auto& [id, job] : state_.jobs) {
     IndexLive(job);
     if (job.state == state::JobState::kQueued && HeldBackUntil(job) <= now_ms_) queue_.Add(&job);
@@ -82,6 +80,7 @@ int64_t Machine::NextDeadline() const {
 absl::Status Machine::On(const state::SchedulerStarted& event) {
   state_.counters.term = event.term;
   state_.counters.started_ms = now_ms_;
+  fleet_.SetTerm(event.term);
   out_.counters_dirty = true;
   for (const auto& [id, job] : state_.jobs) {
     if (job.history != nullptr) deadlines_.Set(id, DeadlineOf(job));

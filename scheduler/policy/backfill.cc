@@ -15,6 +15,7 @@ struct Candidate {
 bool CouldHold(const NodeRoom& room, const Ask& ask) {
   switch (WhyNotHere(room, ask)) {
     case WhyNot::kNothing:
+    case WhyNot::kUnheard:
     case WhyNot::kBusy:
       break;
     default:
@@ -61,7 +62,7 @@ std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
     const state::Resources& need = ask.spec->resources;
     const Candidate candidate = {.room = &room,
                                  .fit_empty = RanksThatFitEmpty(room.node->offer, need, ranks),
-                                 .free_now = RanksThatFit(room, need, 1) > 0};
+                                 .free_now = room.takes_work && RanksThatFit(room, need, 1) > 0};
     if (ranks == 1) {
       groups[""].push_back(candidate);
       continue;

@@ -110,7 +110,8 @@ void Fleet::Remove(const state::NodeId& node) {
 }
 
 void Fleet::Place(NodeRoom& room) {
-  if (room.node->TakesWork() && room.cpus_milli > 0) {
+  room.takes_work = room.node->TakesWork() && !room.node->Unheard(term_);
+  if (room.takes_work && room.cpus_milli > 0) {
     open_.insert(&room);
   } else {
     open_.erase(&room);
@@ -141,6 +142,11 @@ void Fleet::Give(const state::NodeId& node, const state::Resources& need,
     room.gpus.insert(std::lower_bound(room.gpus.begin(), room.gpus.end(), gpu), gpu);
   }
   Place(room);
+}
+
+void Fleet::SetTerm(uint64_t term) {
+  term_ = term;
+  for (auto& [id, room] : rooms_) Place(room);
 }
 
 void Fleet::Refresh(const state::NodeId& node) { Place(rooms_.at(node)); }

@@ -17,6 +17,7 @@ namespace baton::policy {
 // One node and what of it is not taken.
 struct NodeRoom {
   const state::Node* node = nullptr;
+  bool takes_work = false;  // and its worker has been heard of since the scheduler's start
   int64_t cpus_milli = 0;
   int64_t memory_bytes = 0;
   int64_t disk_bytes = 0;
@@ -57,7 +58,12 @@ class Fleet {
   void Give(const state::NodeId& node, const state::Resources& need,
             const std::vector<int32_t>& gpus);
 
-  // To be called after TakesWork() or the promise of the node changed. Null: no promise.
+  // The scheduler's term: nodes that have not said hello in it get no work yet.
+  void SetTerm(uint64_t term);
+  uint64_t term() const { return term_; }
+
+  // To be called after TakesWork(), the last hello or the promise of the node changed. Null: no
+  // promise.
   void Refresh(const state::NodeId& node);
   void SetPromise(const state::NodeId& node, std::shared_ptr<const state::JobSpec> spec);
 
@@ -70,6 +76,7 @@ class Fleet {
  private:
   void Place(NodeRoom& room);
 
+  uint64_t term_ = 0;
   std::map<state::NodeId, NodeRoom> rooms_;
   Open open_;
   std::map<std::string, int> loopback_only_;  // by host id: nodes

@@ -141,13 +141,14 @@ WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   if (!CapacityAllows(ask.spec->capacity, node.offer)) return WhyNot::kCapacity;
   if (!HasLabels(node.offer, ask.spec->require)) return WhyNot::kLabel;
   if (!Allowed(room, ask)) return WhyNot::kDeviceKind;
+  if (!room.takes_work) return WhyNot::kUnheard;
   if (RanksThatFit(room, need, 1) == 0) return WhyNot::kBusy;
   if (RanksBesidePromise(room, ask, 1) == 0) return WhyNot::kPromised;
   return WhyNot::kNothing;
 }
 
 int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit) {
-  if (!room.node->TakesWork() || !Allowed(room, ask)) return 0;
+  if (!room.takes_work || !Allowed(room, ask)) return 0;
   return RanksBesidePromise(room, ask, limit);
 }
 

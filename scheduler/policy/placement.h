@@ -43,6 +43,7 @@ enum class WhyNot : uint8_t {
   kCapacity,  // spot where on-demand is asked for, or the reverse
   kLabel,
   kDeviceKind,  // the job has begun on another kind of device
+  kUnheard,     // not heard of since the scheduler's start
   kBusy,
   kPromised,  // free, but kept for a job that is earlier in the queue
 };

@@ -52,7 +52,8 @@ struct Notice {
 
 struct Node {
   NodeOffer offer;
-  bool up = false;       // a session with a live lease
+  bool up = false;          // a session with a live lease
+  uint64_t heard_term = 0;  // the scheduler's term of its last hello
   bool drained = false;  // an operator's wish: no new work here
   std::string drain_reason;
   bool has_notice = false;  // about to vanish: no new work here
@@ -67,6 +68,8 @@ struct Node {
   bool operator==(const Node&) const = default;
 
   bool TakesWork() const { return up && !drained && !has_notice; }
+  // Up as far as an earlier term knew; a lease will tell.
+  bool Unheard(uint64_t term) const { return up && heard_term != term; }
 };
 
 }  // namespace baton::state

@@ -89,11 +89,12 @@ absl::Status FromRecord(const Notice& record, state::Notice* value) {
 namespace baton::store {
 
 std::string EncodeNode(const state::Node& node) {
-  const auto& [offer, up, drained, drain_reason, has_notice, notice, joined_ms, lost_ms,
+  const auto& [offer, up, heard_term, drained, drain_reason, has_notice, notice, joined_ms, lost_ms,
                held_usd_micro, held_remainder, held_until_ms, promised_to, promised_ranks] = node;
   v1::Node record;
   ToRecord(offer, record.mutable_offer());
   record.set_up(up);
+  record.set_heard_term(heard_term);
   record.set_drained(drained);
   record.set_drain_reason(drain_reason);
   record.set_noticed(has_notice);
@@ -114,6 +115,7 @@ absl::StatusOr<state::Node> DecodeNode(absl::string_view bytes) {
   state::Node node;
   BATON_RETURN_IF_ERROR(FromRecord(record.offer(), &node.offer));
   node.up = record.up();
+  node.heard_term = record.heard_term();
   node.drained = record.drained();
   node.drain_reason = record.drain_reason();
   node.has_notice = record.noticed();

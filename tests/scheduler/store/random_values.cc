@@ -179,6 +179,7 @@ state::Node RandomValues::Node() {
   node.held_usd_micro = I64();
   node.held_remainder = I64();
   node.held_until_ms = I64();
+  node.heard_term = static_cast<uint64_t>(I64());
   node.promised_to = Text();
   node.promised_ranks = I32();
   return node;
