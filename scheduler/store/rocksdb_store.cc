@@ -15,8 +15,10 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
 #include "common/status.h"
 #include "scheduler/store/acknowledged.h"
@@ -176,7 +178,8 @@ class RocksdbStore : public Store {
 
  private:
   absl::Status OpenFamilies(const std::string& folder);
-  absl::Status RefuseUnknownFamilies(const std::string& folder) const;
+  absl::Status CheckFamilies(const std::string& folder) const;
+  absl::Status ListFamilies() const;
   absl::StatusOr<uint64_t> StoredTerm() const;
   absl::Status Write(rocksdb::WriteBatch& writes);
 
@@ -205,7 +208,7 @@ absl::Status RocksdbStore::Open() {
 }
 
 absl::Status RocksdbStore::OpenFamilies(const std::string& folder) {
-  BATON_RETURN_IF_ERROR(RefuseUnknownFamilies(folder));
+  BATON_RETURN_IF_ERROR(CheckFamilies(folder));
   const auto family_options = FamilyOptions(rocksdb::NewLRUCache(32 << 20));
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options);
@@ -219,10 +222,13 @@ absl::Status RocksdbStore::OpenFamilies(const std::string& folder) {
   db_.reset(db);
   size_t handle = 1;  // behind the default family, which stays empty
   for (const Table table : kTables) families_[table] = handles_[handle++];
-  return absl::OkStatus();
+  return ListFamilies();
 }
 
-absl::Status RocksdbStore::RefuseUnknownFamilies(const std::string& folder) const {
+// A manifest whose end is damaged reads like one that was cut off by a crash: its last families are
+// not there, and their records would be dropped in silence. So the families are also listed in a
+// file of our own, written once they are made.
+absl::Status RocksdbStore::CheckFamilies(const std::string& folder) const {
   std::vector<std::string> names;
   // Fails when there is no database yet, or a damaged one: opening it then says which.
   if (!rocksdb::DB::ListColumnFamilies({}, folder, &names).ok()) return absl::OkStatus();
@@ -236,7 +242,25 @@ absl::Status RocksdbStore::RefuseUnknownFamilies(const std::string& folder) cons
                      "\" that this program does "
                      "not know: it was written by a newer baton-scheduler; use that release"));
   }
+  const absl::StatusOr<std::string> listed = ReadFile(folder_ + "/tables");
+  if (absl::IsNotFound(listed.status())) return absl::OkStatus();
+  BATON_RETURN_IF_ERROR(listed.status());
+  for (const absl::string_view name : absl::StrSplit(*listed, '\n', absl::SkipEmpty())) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    return absl::DataLossError(absl::StrCat(
+        "table \"", absl::CHexEscape(name), "\", which ", folder_,
+        "/tables lists, is missing from the state: its manifest, or that list, is damaged. Restore "
+        "the folder from a backup"));
+  }
   return absl::OkStatus();
+}
+
+absl::Status RocksdbStore::ListFamilies() const {
+  std::string list;
+  for (const Table table : kTables) absl::StrAppend(&list, TableName(table), "\n");
+  const absl::StatusOr<std::string> listed = ReadFile(folder_ + "/tables");
+  if (listed.ok() && *listed == list) return absl::OkStatus();
+  return WriteFileAtomically(folder_ + "/tables", list);
 }
 
 absl::StatusOr<uint64_t> RocksdbStore::StoredTerm() const {
