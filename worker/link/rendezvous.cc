@@ -51,6 +51,7 @@ struct Listener {
   std::string path;
   size_t connections = 0;
   size_t waits = 0;
+  uint64_t generation_max = 0;                        // of its membership file
   uint64_t generation = 0;                            // newest that it has spoken of
   std::map<std::string, v1::RendezvousRequest> told;  // its keys and losses of that generation
 };
@@ -161,6 +162,11 @@ struct Rendezvous::State {
     if (at == listeners.end()) return RendezvousError(parsed.id, "the task has ended");
     Listener& listener = at->second;
     v1::RendezvousRequest& request = parsed.request;
+    if (request.generation() > listener.generation_max) {
+      return RendezvousError(
+          parsed.id, absl::StrCat("generation: ", request.generation(), " is not there yet; the ",
+                                  "newest, of the membership file, is ", listener.generation_max));
+    }
     *request.mutable_task() = ToProto(connection.key);
     request.set_id(++ids);
     if (request.op() == v1::RendezvousRequest::WAIT) {
@@ -244,7 +250,7 @@ Rendezvous::~Rendezvous() {
   state_->thread.join();
 }
 
-absl::StatusOr<std::string> Rendezvous::Add(const TaskKey& key) {
+absl::StatusOr<std::string> Rendezvous::Add(const TaskKey& key, uint64_t generation) {
   std::lock_guard<std::mutex> lock(state_->mutex);
   const std::string path = absl::StrCat(state_->folder, "/", ++state_->sockets);
   sockaddr_un address{};
@@ -264,6 +270,7 @@ absl::StatusOr<std::string> Rendezvous::Add(const TaskKey& key) {
   }
   Listener& listener = state_->listeners[key];
   listener.socket = fd;
+  listener.generation_max = generation;
   listener.path = path;
   state_->by_socket[fd] = key;
   state_->Watch(fd, EPOLLIN, EPOLL_CTL_ADD);

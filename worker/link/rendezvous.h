@@ -24,8 +24,9 @@ class Rendezvous {
   Rendezvous(const Rendezvous&) = delete;
   Rendezvous& operator=(const Rendezvous&) = delete;
 
-  // Listens for the task; returns the socket's path.
-  absl::StatusOr<std::string> Add(const TaskKey& key);
+  // Listens for the task; returns the socket's path. A program may speak of generations up to
+  // `generation`, the one of its membership file: a made-up one would move its whole gang there.
+  absl::StatusOr<std::string> Add(const TaskKey& key, uint64_t generation);
   void Remove(const TaskKey& key);
 
   void OnAnswer(const v1::RendezvousAnswer& answer);

@@ -32,7 +32,7 @@ class RendezvousTest : public testing::Test {
     });
     ASSERT_TRUE(made.ok());
     rendezvous_ = *std::move(made);
-    const auto path = rendezvous_->Add(kKey);
+    const auto path = rendezvous_->Add(kKey, 2);
     ASSERT_TRUE(path.ok());
     path_ = *path;
     client_ = Connect();
@@ -146,6 +146,15 @@ TEST_F(RendezvousTest, BadLinesAreAnsweredInWords) {
   EXPECT_NE(Hear().find("more than 65536"), std::string::npos);
   Say(R"({"id":5,"op":"lost","rank":-1})");
   EXPECT_NE(Hear().find("`rank`"), std::string::npos);
+}
+
+TEST_F(RendezvousTest, AMadeUpGenerationDoesNotMoveTheGang) {
+  Say(R"({"id":1,"op":"wait","generation":3,"key":"b"})");
+  EXPECT_NE(Hear().find("is not there yet; the newest, of the membership file, is 2"),
+            std::string::npos);
+  Say(R"({"id":2,"op":"set","generation":2,"key":"a","value":"x"})");
+  EXPECT_EQ(Hear(), R"({"id":2,"ok":true})");
+  EXPECT_EQ(Await(1).size(), 1u) << "only what was allowed reaches the scheduler";
 }
 
 TEST_F(RendezvousTest, ALineWithoutAnEndClosesTheConnection) {
