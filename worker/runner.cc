@@ -147,7 +147,8 @@ struct Runner::State {
 
   absl::Status Launch(const Wanted& task, const PreparedTask& prepared) {
     BATON_RETURN_IF_ERROR(WriteTaskFiles(task, prepared.places));
-    BATON_ASSIGN_OR_RETURN(const std::string socket, parts.rendezvous.Add(task.key, task.generation));
+    BATON_ASSIGN_OR_RETURN(const std::string socket,
+                           parts.rendezvous.Add(task.key, task.generation));
     BATON_ASSIGN_OR_RETURN(const int log, parts.spool.Add(task.key, prepared.places.metrics()));
     EnvironmentInput input;
     input.task = &task;

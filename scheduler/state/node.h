@@ -54,7 +54,7 @@ struct Node {
   NodeOffer offer;
   bool up = false;          // a session with a live lease
   uint64_t heard_term = 0;  // the scheduler's term of its last hello
-  bool drained = false;  // an operator's wish: no new work here
+  bool drained = false;     // an operator's wish: no new work here
   std::string drain_reason;
   bool has_notice = false;  // about to vanish: no new work here
   Notice notice;
