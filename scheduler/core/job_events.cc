@@ -1,7 +1,12 @@
 #include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "scheduler/core/machine.h"
 #include "scheduler/state/job_state.h"
 
@@ -15,7 +20,7 @@ absl::Status CheckShape(const state::JobSpec& spec) {
   }
   const state::Resources& r = spec.resources;
   if (r.cpus_milli < 1) {
-    return absl::InvalidArgumentError("resources.cpus: a rank needs more than none");
+    return absl::InvalidArgumentError("resources.cpus_milli: a rank needs more than none");
   }
   const int64_t least =
       std::min({r.memory_bytes, int64_t{r.gpus}, r.gpu_memory_bytes, r.disk_bytes});
@@ -28,17 +33,88 @@ absl::Status CheckShape(const state::JobSpec& spec) {
   return absl::OkStatus();
 }
 
+double Gibibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
+
 std::string NeedWords(const state::Resources& need) {
   std::string words = absl::StrFormat("%g cores", need.cpus_milli / 1000.0);
   if (need.memory_bytes > 0) {
-    absl::StrAppend(&words, absl::StrFormat(", %.1f GiB of memory",
-                                            static_cast<double>(need.memory_bytes) / (1 << 30)));
+    absl::StrAppend(&words, absl::StrFormat(", %.1f GiB of memory", Gibibytes(need.memory_bytes)));
   }
   if (need.gpus > 0) {
     absl::StrAppend(&words, ", ", need.gpus, " GPUs");
     if (!need.gpu_type.empty()) absl::StrAppend(&words, " of type ", need.gpu_type);
+    if (need.gpu_memory_bytes > 0) {
+      absl::StrAppend(&words, absl::StrFormat(" of %.1f GiB", Gibibytes(need.gpu_memory_bytes)));
+    }
   }
   return words;
+}
+
+// The most that any one node has of each.
+struct Largest {
+  int64_t cpus_milli = 0;
+  int64_t memory_bytes = 0;
+  int64_t gpus = 0;
+  int64_t gpu_memory_bytes = 0;
+  std::set<std::string> gpu_types;
+
+  void Take(const state::NodeOffer& offer) {
+    cpus_milli = std::max<int64_t>(cpus_milli, offer.cpus_milli);
+    memory_bytes = std::max(memory_bytes, offer.memory_bytes);
+    gpus = std::max(gpus, static_cast<int64_t>(offer.gpus.size()));
+    for (const state::Gpu& gpu : offer.gpus) {
+      gpu_memory_bytes = std::max(gpu_memory_bytes, gpu.memory_bytes);
+      gpu_types.insert(gpu.type);
+    }
+  }
+};
+
+// One line for each field that no node has enough of, whatever the others are; one for all of them
+// together where it is their combination.
+std::vector<std::string> TooMuch(const state::Resources& need, const Largest& largest) {
+  std::vector<std::string> lines;
+  if (need.cpus_milli > largest.cpus_milli) {
+    lines.push_back(absl::StrFormat(
+        "resources.cpus_milli: a rank needs %g cores, no known node has more than %g",
+        need.cpus_milli / 1000.0, static_cast<double>(largest.cpus_milli) / 1000.0));
+  }
+  if (need.memory_bytes > largest.memory_bytes) {
+    lines.push_back(absl::StrFormat(
+        "resources.memory_bytes: a rank needs %.1f GiB of memory, no known node has more than %.1f",
+        Gibibytes(need.memory_bytes), Gibibytes(largest.memory_bytes)));
+  }
+  if (need.gpus > largest.gpus) {
+    lines.push_back(
+        absl::StrFormat("resources.gpus: a rank needs %d GPUs, no known node has more than %d",
+                        need.gpus, largest.gpus));
+  }
+  if (largest.gpus > 0 && need.gpu_memory_bytes > largest.gpu_memory_bytes) {
+    lines.push_back(
+        absl::StrFormat("resources.gpu_memory_bytes: a rank needs GPUs of %.1f GiB, none that is "
+                        "known has more than %.1f",
+                        Gibibytes(need.gpu_memory_bytes), Gibibytes(largest.gpu_memory_bytes)));
+  }
+  if (largest.gpus > 0 && !need.gpu_type.empty() && largest.gpu_types.count(need.gpu_type) == 0) {
+    lines.push_back(absl::StrCat("resources.gpu_type: a rank needs GPUs of type ", need.gpu_type,
+                                 ", known are ", absl::StrJoin(largest.gpu_types, ", ")));
+  }
+  if (!lines.empty()) return lines;
+  return {
+      absl::StrFormat("resources: a rank needs %s on one node, no known node has that; the largest "
+                      "have %g cores, %.1f GiB of memory, %d "
+                      "GPUs",
+                      NeedWords(need), static_cast<double>(largest.cpus_milli) / 1000.0,
+                      Gibibytes(largest.memory_bytes), largest.gpus)};
+}
+
+// `lines`, each "field: what", as fields of the job with that index of the call.
+absl::Status OfJob(size_t index, const absl::Status& status) {
+  if (status.ok()) return status;
+  std::string text;
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
+    absl::StrAppend(&text, text.empty() ? "" : "\n", "jobs[", index, "].", line);
+  }
+  return absl::Status(status.code(), text);
 }
 
 }  // namespace
@@ -50,28 +126,26 @@ absl::Status Machine::CouldEverRun(const state::JobSpec& spec) const {
   if (spec.queue_anyway || state_.nodes.empty()) return absl::OkStatus();
   state::Resources need = spec.resources;
   need.disk_bytes = 0;  // what is free today may be more tomorrow
-  int64_t cpus_milli = 0;
-  int64_t memory_bytes = 0;
-  size_t gpus = 0;
+  Largest largest;
   for (const auto& [id, room] : fleet_.rooms()) {
     const state::NodeOffer& offer = room.node->offer;
     if (policy::RanksThatFitEmpty(offer, need, 1) > 0) return absl::OkStatus();
-    cpus_milli = std::max<int64_t>(cpus_milli, offer.cpus_milli);
-    memory_bytes = std::max(memory_bytes, offer.memory_bytes);
-    gpus = std::max(gpus, offer.gpus.size());
+    largest.Take(offer);
   }
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "resources: no known node could ever run this: a rank needs %s, and the largest nodes have "
-      "%g cores, %.1f GiB of memory, %d GPUs; ask for less, or queue it anyway (--queue-anyway)",
-      NeedWords(need), static_cast<double>(cpus_milli) / 1000.0,
-      static_cast<double>(memory_bytes) / (1 << 30), gpus));
+  std::string text;
+  for (const std::string& line : TooMuch(need, largest)) {
+    absl::StrAppend(&text, text.empty() ? "" : "\n", line,
+                    "; ask for less, or queue it anyway (--queue-anyway)");
+  }
+  return absl::InvalidArgumentError(text);
 }
 
 absl::Status Machine::CheckSubmit(const state::JobsSubmitted& event) const {
   if (event.jobs.empty()) return absl::InvalidArgumentError("a submit without jobs");
   const state::JobSpec* checked = nullptr;
   std::set<state::JobId> ids;
-  for (const state::NewJob& job : event.jobs) {
+  for (size_t i = 0; i < event.jobs.size(); ++i) {
+    const state::NewJob& job = event.jobs[i];
     if (!ids.insert(job.id).second || state_.jobs.count(job.id) != 0) {
       return absl::AlreadyExistsError(
           absl::StrCat("job ", job.id, " exists already, from another request"));
@@ -80,9 +154,7 @@ absl::Status Machine::CheckSubmit(const state::JobsSubmitted& event) const {
     checked = job.spec.get();
     absl::Status status = CheckShape(*checked);
     if (status.ok()) status = CouldEverRun(*checked);
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("job ", job.name, ": ", status.message()));
-    }
+    if (!status.ok()) return OfJob(i, status);
   }
   return absl::OkStatus();
 }
