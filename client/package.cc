@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/ignore.h"
 #include "common/atomic_file.h"
+#include "common/job_limits.h"
 #include "common/spec/files.h"
 #include "common/spec/write.h"
 #include "common/status.h"
@@ -23,6 +24,8 @@ namespace fs = std::filesystem;
 
 // The effective spec's name in a package; no file of a working folder can have it.
 constexpr char kSpecName[] = ".baton/spec.yaml";
+// What UploadPackage adds to WireSpec's: two digests and kSpecName.
+constexpr size_t kWireBytesOfUpload = 256;
 
 // Where a data file lies below BATON_DATA_DIR: as written when that stays inside, else by name.
 std::string PackedName(const std::string& uri, std::set<std::string>* taken) {
@@ -34,27 +37,31 @@ std::string PackedName(const std::string& uri, std::set<std::string>* taken) {
   return name;
 }
 
-absl::Status PlanData(const std::string& folder, PackagePlan* plan) {
+// Files that can't be read are a mistake by spec::CheckFiles already, and left out here.
+void PlanData(const std::string& folder, PackagePlan* plan, spec::Reading* reading) {
   std::set<std::string> taken;
   std::map<std::string, std::string> packed;  // of each path, so that one file is sent once
   for (const spec::NamedFile& file : spec::NamedFiles(plan->spec)) {
     if (spec::IsOnNode(file.source->uri)) continue;
-    BATON_ASSIGN_OR_RETURN(const std::string path, spec::ResolveUri(file.source->uri, folder));
-    auto [entry, is_new] = packed.try_emplace(path);
+    const absl::StatusOr<std::string> path = spec::ResolveUri(file.source->uri, folder);
+    if (!path.ok()) continue;
+    auto [entry, is_new] = packed.try_emplace(*path);
     if (is_new) {
       std::error_code error;
-      const auto bytes = fs::file_size(path, error);
-      if (error) return ErrnoStatus(error.value(), absl::StrCat(file.field, ": ", path));
+      const auto bytes = fs::file_size(*path, error);
+      if (error) continue;
       entry->second = PackedName(file.source->uri, &taken);
-      plan->data.push_back({entry->second, path});
+      plan->data.push_back({entry->second, *path});
       plan->data_bytes += static_cast<int64_t>(bytes);
     }
     file.source->uri = entry->second;
   }
-  if (plan->data_bytes <= kDataBytesMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "the data has ", plan->data_bytes >> 20, " MiB, more than the ", kDataBytesMax >> 20,
-      " MiB that a submit uploads; put it on the nodes and name it as file:///path"));
+  if (plan->data_bytes <= kDataBytesMax) return;
+  reading->AddMistake(
+      "data", absl::StrCat("the files have ", plan->data_bytes >> 20, " MiB, more than the ",
+                           kDataBytesMax >> 20,
+                           " MiB that a submit uploads; put them on the nodes and name them as "
+                           "file:///path"));
 }
 
 std::string LargestFolders(const std::map<std::string, int64_t>& sizes) {
@@ -69,7 +76,7 @@ std::string LargestFolders(const std::map<std::string, int64_t>& sizes) {
   return text;
 }
 
-absl::Status PlanFolder(const std::string& folder, PackagePlan* plan) {
+void PlanFolder(const std::string& folder, PackagePlan* plan, spec::Reading* reading) {
   const absl::StatusOr<std::string> rules_text = ReadFile(folder + "/.batonignore");
   const IgnoreRules rules(rules_text.ok() ? *rules_text : "");
   std::map<std::string, int64_t> sizes;
@@ -90,12 +97,18 @@ absl::Status PlanFolder(const std::string& folder, PackagePlan* plan) {
     plan->file_bytes += bytes;
     sizes[fs::path(name).has_parent_path() ? fs::path(name).begin()->string() : "."] += bytes;
   }
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("read ", folder));
-  if (plan->file_bytes <= kFolderBytesMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      folder, " has ", plan->file_bytes >> 20, " MiB, more than the ", kFolderBytesMax >> 20,
-      " MiB that a package may have; the largest: ", LargestFolders(sizes),
-      "; leave out what the job does not need by a .batonignore"));
+  if (error) {
+    reading->AddMistake("command",
+                        absl::StrCat("its folder ", folder, " can't be read: ", error.message(),
+                                     "; leave it out by a .batonignore, or mend it"));
+  } else if (plan->file_bytes > kFolderBytesMax) {
+    reading->AddMistake(
+        "command",
+        absl::StrCat("its folder ", folder, " has ", plan->file_bytes >> 20, " MiB, more than the ",
+                     kFolderBytesMax >> 20,
+                     " MiB that a package may have; the largest: ", LargestFolders(sizes),
+                     "; leave out what the job does not need by a .batonignore"));
+  }
 }
 
 // A private folder that is gone when the object is.
@@ -147,7 +160,7 @@ v1::JobSpec WireSpec(const spec::JobSpec& spec) {
   resources->set_gpu_memory_bytes(spec.resources.gpu_memory_bytes);
   wire.set_retries(static_cast<int32_t>(spec.retries));
   wire.set_capacity(WireCapacity(spec.capacity));
-  wire.set_launch(spec.launch == spec::Launch::kNode ? v1::LAUNCH_NODE : v1::LAUNCH_RANK);
+  wire.set_launch(v1::LAUNCH_RANK);
   v1::CheckpointPolicy* checkpoint = wire.mutable_checkpoint();
   checkpoint->set_from(spec.checkpoint.from == spec::CheckpointPolicy::From::kRank0
                            ? v1::CheckpointPolicy::RANK0
@@ -167,15 +180,21 @@ v1::JobSpec WireSpec(const spec::JobSpec& spec) {
   return wire;
 }
 
-absl::StatusOr<PackagePlan> PlanPackage(const spec::JobSpec& spec, const std::string& spec_file) {
+PackagePlan PlanPackage(const std::string& spec_file, spec::Reading* reading) {
   PackagePlan plan;
-  plan.spec = spec;
+  plan.spec = reading->spec;
   const fs::path parent = fs::path(spec_file).parent_path();
   const std::string folder = parent.empty() ? "." : parent.string();
-  if (spec.native.has_value()) {
-    BATON_RETURN_IF_ERROR(PlanData(folder, &plan));
-  } else {
-    BATON_RETURN_IF_ERROR(PlanFolder(folder, &plan));
+  if (plan.spec.native.has_value()) {
+    PlanData(folder, &plan, reading);
+  } else if (!plan.spec.command.empty()) {
+    PlanFolder(folder, &plan, reading);
+  }
+  const size_t bytes = WireSpec(plan.spec).ByteSizeLong() + kWireBytesOfUpload;
+  if (bytes > limits::kSpecBytesMax) {
+    reading->AddMistake("", absl::StrCat("has ", bytes, " bytes with its params and env, at most ",
+                                         limits::kSpecBytesMax,
+                                         " are taken; put what is long into a file beside it"));
   }
   return plan;
 }

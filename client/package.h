@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "baton/v1/job.pb.h"
 #include "common/artifact/transfer.h"
-#include "common/spec/job_spec.h"
+#include "common/spec/parse.h"
 
 namespace baton::client {
 
@@ -25,8 +25,9 @@ struct PackagePlan {
   int64_t left_out = 0;  // files and folders that stayed at home
 };
 
-// Lists; reads no content. InvalidArgument when it is too large: names the largest folders.
-absl::StatusOr<PackagePlan> PlanPackage(const spec::JobSpec& spec, const std::string& spec_file);
+// Lists; reads no content. What can't be sent, such as a folder that is too large, becomes a
+// mistake of the reading; with any mistake in it, the plan is of no use.
+PackagePlan PlanPackage(const std::string& spec_file, spec::Reading* reading);
 
 // Sends what `store` lacks and gives the wire's spec with both digests.
 absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Store& store,

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,10 +15,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "common/clock.h"
 #include "common/contract.h"
 #include "common/hash.h"
+#include "common/idx/idx.h"
 #include "common/log.h"
 #include "common/spec/files.h"
 #include "common/spec/parse.h"
@@ -25,7 +26,6 @@
 #include "trainer/backend/cpu/cpu_backend.h"
 #include "trainer/build_id.h"
 #include "trainer/checkpoint/reader.h"
-#include "trainer/data/idx.h"
 #include "trainer/loop.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
@@ -62,7 +62,7 @@ class Job {
   absl::StatusOr<Ending> Run() {
     BATON_RETURN_IF_ERROR(ReadSpec());
     BATON_RETURN_IF_ERROR(ReadMembers());
-    BATON_RETURN_IF_ERROR(ReadData());
+    MakeData();
     BATON_RETURN_IF_ERROR(MakeReplica());
     BATON_RETURN_IF_ERROR(Resume());
     usage_errors_ = false;
@@ -80,8 +80,8 @@ class Job {
   absl::Status ReadSpec();
   absl::Status ReadMembers();
   absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
-  absl::StatusOr<Dataset> ReadSplit(const spec::Split& split) const;
-  absl::Status ReadData();
+  void ReadData(spec::Reading* reading);
+  void MakeData();
   absl::Status MakeReplica();
   absl::Status Resume();
   absl::Status Meet();
@@ -92,6 +92,7 @@ class Job {
   bool usage_errors_ = true;
   spec::JobSpec spec_;
   Membership membership_;
+  std::map<std::string, idx::IdxArray> arrays_;  // by field, e.g. "data.train.images"
   Dataset train_;
   std::optional<Dataset> test_;
   std::unique_ptr<Backend> backend_ = CreateCpuBackend();
@@ -109,12 +110,16 @@ absl::Status Job::ReadSpec() {
         "no spec: give --spec FILE, for example "
         "--spec trainer/specs/lenet.yaml");
   }
-  BATON_ASSIGN_OR_RETURN(spec_, spec::ParseFile(options_.spec_file));
-  if (spec_.native.has_value()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(options_.spec_file,
-                   ": command: this program trains specs with a `model:`; run "
-                   "the command itself, or submit it with `baton train`"));
+  BATON_ASSIGN_OR_RETURN(spec::Reading reading, spec::ReadSpecFile(options_.spec_file));
+  if (!reading.spec.native.has_value() && !reading.spec.command.empty()) {
+    reading.AddMistake("command",
+                       "this program trains specs with a `model:`; run the command itself, or "
+                       "submit it with `baton train`");
+  }
+  ReadData(&reading);
+  BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
+  spec_ = std::move(reading.spec);
+  return absl::OkStatus();
 }
 
 absl::Status Job::ReadMembers() {
@@ -155,35 +160,33 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
     const std::string folder = fs::path(options_.spec_file).parent_path();
     BATON_ASSIGN_OR_RETURN(path, spec::ResolveUri(source.uri, folder.empty() ? "." : folder));
   }
-  if (!source.sha256.empty()) BATON_RETURN_IF_ERROR(spec::VerifyFile(path, source.sha256));
+  // Without a digest there is nothing to compare; whether it can be read shows when it is read.
+  BATON_RETURN_IF_ERROR(source.sha256.empty() ? spec::CheckPlainFile(path)
+                                              : spec::VerifyFile(path, source.sha256));
   return path;
 }
 
-absl::StatusOr<Dataset> Job::ReadSplit(const spec::Split& split) const {
-  IdxOptions idx;
-  BATON_ASSIGN_OR_RETURN(idx.images, FindFile(split.images));
-  BATON_ASSIGN_OR_RETURN(idx.labels, FindFile(split.labels));
-  idx.classes = static_cast<int>(native().data.classes);
-  idx.divide_by = static_cast<float>(native().model.divide_by);
-  BATON_ASSIGN_OR_RETURN(Dataset data, ReadIdxDataset(idx));
-  if (data.count == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(idx.images, " holds no samples"));
-  }
-  if (data.sample_shape != native().model.input) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(idx.images, " holds samples of ", absl::StrJoin(data.sample_shape, " x "),
-                     ", the spec's model.input is ", absl::StrJoin(native().model.input, " x ")));
-  }
-  return data;
+// Reads what the spec names, once; who looks at it keeps it for MakeData.
+void Job::ReadData(spec::Reading* reading) {
+  const auto look =
+      [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<idx::IdxSummary>> {
+    BATON_ASSIGN_OR_RETURN(const std::string path, FindFile(*file.source));
+    BATON_ASSIGN_OR_RETURN(idx::IdxArray array, idx::ReadIdx(path));
+    idx::IdxSummary summary = idx::SummaryOf(array);
+    arrays_[file.field] = std::move(array);
+    return summary;
+  };
+  spec::CheckData(look, reading);
 }
 
-absl::Status Job::ReadData() {
-  BATON_ASSIGN_OR_RETURN(train_, ReadSplit(native().data.train));
-  if (native().data.test.has_value()) {
-    BATON_ASSIGN_OR_RETURN(Dataset test, ReadSplit(*native().data.test));
-    test_ = std::move(test);
-  }
-  return absl::OkStatus();
+void Job::MakeData() {
+  const auto make = [&](const std::string& split) {
+    return MakeDataset(std::move(arrays_[split + ".images"]), arrays_[split + ".labels"],
+                       static_cast<float>(native().model.divide_by));
+  };
+  train_ = make("data.train");
+  if (native().data.test.has_value()) test_ = make("data.test");
+  arrays_.clear();
 }
 
 absl::Status Job::MakeReplica() {

@@ -27,7 +27,7 @@ struct JobOptions {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
-inline constexpr int kExitUsage = 2;  // a spec, flag or checkpoint that does not fit
+inline constexpr int kExitUsage = 2;  // a spec, its data, a flag or a checkpoint does not fit
 
 // Says on stderr what went wrong. Besides the above returns contract::kExitResumeMe and
 // contract::kExitPeerLost. `stop` becomes true when the process was asked to leave.

@@ -73,8 +73,8 @@ int main(int argc, char** argv) {
       "  baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet\n"
       "  for r in 0 1; do baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet \\\n"
       "    --rank $r --world-size 2 --rendezvous dir:/tmp/meet & done; wait\n"
-      "Exit codes: 0 trained, 1 failed, 2 bad spec or flags, 75 saved and asked to be resumed,\n"
-      "76 another rank was lost.");
+      "Exit codes: 0 trained, 1 failed, 2 bad spec, data or flags, 75 saved and asked to be\n"
+      "resumed, 76 another rank was lost.");
   baton::trainer::JobOptions options;
   AddFlags(app, options);
   try {

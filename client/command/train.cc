@@ -28,12 +28,12 @@ struct Flags {
   bool queue_anyway = false;
 };
 
-absl::StatusOr<spec::JobSpec> ReadSpec(const Flags& flags) {
+absl::StatusOr<spec::Reading> ReadSpec(const Flags& flags) {
   spec::Overrides overrides = flags.overrides;
-  if (!flags.name.empty()) overrides.sets.push_back(absl::StrCat("name=", flags.name));
-  BATON_ASSIGN_OR_RETURN(spec::JobSpec spec, spec::ParseFile(flags.spec_file, overrides));
-  BATON_RETURN_IF_ERROR(spec::CheckFiles(spec, flags.spec_file));
-  return spec;
+  overrides.name = flags.name;
+  BATON_ASSIGN_OR_RETURN(spec::Reading reading, spec::ReadSpecFile(flags.spec_file, overrides));
+  spec::CheckFiles(flags.spec_file, &reading);
+  return reading;
 }
 
 std::string PackedText(const PackagePlan& plan) {
@@ -105,8 +105,9 @@ void DryRun(const Context& context, const PackagePlan& plan) {
 }
 
 absl::Status Run(Context& context, const Flags& flags) {
-  BATON_ASSIGN_OR_RETURN(const spec::JobSpec spec, ReadSpec(flags));
-  BATON_ASSIGN_OR_RETURN(const PackagePlan plan, PlanPackage(spec, flags.spec_file));
+  BATON_ASSIGN_OR_RETURN(spec::Reading reading, ReadSpec(flags));
+  const PackagePlan plan = PlanPackage(flags.spec_file, &reading);
+  BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
   if (flags.dry_run) {
     DryRun(context, plan);
     return absl::OkStatus();

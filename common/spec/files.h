@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/idx/idx.h"
 #include "common/spec/job_spec.h"
 #include "common/spec/parse.h"
 
@@ -27,13 +29,22 @@ bool IsOnNode(absl::string_view uri);
 // The local path of a uri: relative paths start at `folder`. InvalidArgument for another scheme.
 absl::StatusOr<std::string> ResolveUri(absl::string_view uri, const std::string& folder);
 
-// Reads the file through and compares. NotFound, or DataLoss with both digests; an empty `sha256`
-// only asks that the file can be read.
+// NotFound, or InvalidArgument for a folder, a pipe or a device; opens nothing.
+absl::Status CheckPlainFile(const std::string& path);
+
+// Reads the file through and compares. As CheckPlainFile, or DataLoss with both digests; an empty
+// `sha256` only asks that the file can be read.
 absl::Status VerifyFile(const std::string& path, const std::string& sha256);
 
-// For the client before a submit: each file that it would upload exists and has the digest that
-// the spec gives. All mistakes at once, as in ParseFile; files on the node are left to the node.
-absl::Status CheckFiles(const JobSpec& spec, const std::string& spec_file,
-                        std::vector<Mistake>* mistakes = nullptr);
+// Looks at one file. Nothing: it is left to others, who can reach it.
+using LookAtFile = std::function<absl::StatusOr<std::optional<idx::IdxSummary>>(const NamedFile&)>;
+
+// Calls `look` for each file whose name could be read, and checks that images, labels and model
+// belong together. All mistakes go into the reading, beside those of the text.
+void CheckData(const LookAtFile& look, Reading* reading);
+
+// CheckData for the client before a submit: each file that it would upload exists, has the digest
+// that the spec gives and is whole; files on the node are left to the node.
+void CheckFiles(const std::string& spec_file, Reading* reading);
 
 }  // namespace baton::spec

@@ -31,9 +31,6 @@ struct Resources {
 
 enum class Capacity { kAuto, kSpot, kOnDemand };
 
-// Who starts processes on a node: the worker one per rank, or the command itself all of them.
-enum class Launch { kRank, kNode };
-
 // When the trainer saves. Both intervals zero: it chooses one from the measured cost of a save.
 struct CheckpointPolicy {
   enum class From { kAny, kRank0 };
@@ -47,9 +44,7 @@ struct CheckpointPolicy {
 // are packed and uploaded by the client), or file:///path (read on the node, never uploaded).
 struct FileSource {
   std::string uri;
-  std::string
-      sha256;    // 64 lower-case hexadecimal characters of the file as it lies; empty: not given
-  int line = 0;  // of the spec file; 0 when it came from elsewhere
+  std::string sha256;  // 64 lower-case hexadecimal characters of the file as it lies, or empty
 };
 
 // Samples and their labels in one pair of files.
@@ -90,7 +85,6 @@ struct JobSpec {
   int64_t time_limit_ms = 0;  // of all attempts together; 0: none
   std::map<std::string, std::string> env;
   CheckpointPolicy checkpoint;
-  Launch launch = Launch::kRank;
   std::string params_json = "{}";  // a JSON object: what the task finds in BATON_PARAMS_FILE
 
   // Exactly one of the two: argv of a user's program, or a native job.

@@ -55,7 +55,6 @@ struct Layer {
   std::string name;                 // unique in the model; by default kind and number: "conv1"
   std::vector<std::string> inputs;  // names of layers before it, or kModelInput; one today
   LayerOp op;
-  int line = 0;  // of the spec file; 0 when it came from elsewhere
 };
 
 // The word that a spec uses for the layer: conv, max_pool, relu, flatten, dense, dropout.

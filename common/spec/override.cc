@@ -143,6 +143,7 @@ std::vector<std::string> OverrideNames(const Overrides& overrides) {
   std::vector<std::string> names;
   for (const std::string& set : overrides.sets) names.push_back(absl::StrCat("--set ", set));
   if (!overrides.ranks.empty()) names.push_back(absl::StrCat("--ranks ", overrides.ranks));
+  if (!overrides.name.empty()) names.push_back(absl::StrCat("--name ", overrides.name));
   return names;
 }
 
@@ -167,6 +168,9 @@ void ApplyOverrides(const Overrides& overrides, const Schema& schema, Value* roo
   }
   if (!overrides.ranks.empty()) {
     Put("ranks", ParseOverride(overrides.ranks, ++source), schema, root, mistakes);
+  }
+  if (!overrides.name.empty()) {
+    Put("name", Scalar(overrides.name, ++source), schema, root, mistakes);
   }
 }
 

@@ -7,39 +7,48 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/spec/job_spec.h"
+#include "common/spec/mistakes.h"
+#include "common/spec/tree.h"
 
 namespace baton::spec {
 
 inline constexpr size_t kSpecBytesMax = 1 << 20;
 
-// What the command line changes. A mistake in one is reported with "--set PATH=VALUE" or
-// "--ranks N" in the place of the file.
+// What the command line changes. A mistake in one is reported with "--set PATH=VALUE", "--ranks N"
+// or "--name NAME" in the place of the file.
 struct Overrides {
   // "a.b=c". The path is dotted from the top, or any end of a path that is unique ("lr" for
   // "optimizer.lr"); the value is YAML and takes the field's type. Later ones win.
-  std::vector<std::string> sets;
-  std::string ranks;  // "2" or "1..3"; empty: as the file says. Wins over a set of `ranks`.
+  std::vector<std::string> sets = {};
+  std::string ranks = {};  // "2" or "1..3"; empty: as the file says. Wins over a set of `ranks`.
+  std::string name = {};   // as it stands; empty: as the file says. Wins over a set of `name`.
 };
 
-struct Mistake {
-  std::string file;     // the spec, or "--set PATH=VALUE"
-  int line = 0;         // from 1; 0: no line (an override, the file as a whole)
-  std::string field;    // dotted path, may be empty
-  std::string message;  // what is wrong; what to do
+// A spec that was looked at, right or not.
+struct Reading {
+  JobSpec spec;  // a field with a mistake has its default
+  Value tree;    // with the overrides in it: where each field stands
+  Mistakes mistakes;
+
+  // `message` at the field's place, as good as it is known.
+  void AddMistake(const std::string& field, std::string message);
 };
 
-// "file:line: field: message", without the parts that are missing.
-std::string MistakeText(const Mistake& mistake);
+// All mistakes of the text are in the reading; who looks at what the spec names adds theirs
+// (files.h). The default of `shards` comes from the file's own ranks, so that no override of ranks
+// changes the result of a training. An error when the file cannot be read: NotFound, or
+// InvalidArgument for what is no file.
+absl::StatusOr<Reading> ReadSpecFile(const std::string& path, const Overrides& overrides = {});
 
-// InvalidArgument joins all mistakes by line breaks, in the order of the file; `mistakes`, where
-// given, gets them one by one. NotFound or another code when the file cannot be read. The default
-// of `shards` comes from the file's own ranks, so that no override of ranks changes the result of a
-// training. Files that the spec names are not looked at (check_files.h).
+// As ReadSpecFile for text that lies in memory; `file` is its name in messages, and its stem the
+// default of `name`.
+Reading ReadSpecText(absl::string_view text, const std::string& file,
+                     const Overrides& overrides = {});
+
+// For those who ask for no more than a spec without mistakes: InvalidArgument joins all of them by
+// line breaks, in the order of the file; `mistakes`, where given, gets them one by one.
 absl::StatusOr<JobSpec> ParseFile(const std::string& path, const Overrides& overrides = {},
                                   std::vector<Mistake>* mistakes = nullptr);
-
-// As ParseFile for text that lies in memory; `file` is its name in messages, and its stem the
-// default of `name`.
 absl::StatusOr<JobSpec> ParseText(absl::string_view text, const std::string& file,
                                   const Overrides& overrides = {},
                                   std::vector<Mistake>* mistakes = nullptr);

@@ -126,7 +126,6 @@ class LayerList {
  private:
   void ReadOne(const Value& item, const std::string& path) {
     Layer layer;
-    layer.line = item.place.line;
     std::optional<LayerOp> op =
         item.kind == Value::Kind::kScalar ? ReadWord(item, path) : ReadEntry(item, path, &layer);
     if (!op) {
@@ -156,7 +155,7 @@ class LayerList {
     const std::vector<std::string> nearest = Nearest(item.text, KindNames());
     context_.mistakes.Add(
         item.place, path,
-        absl::StrCat("unknown layer '", item.text.substr(0, 40), "'; ",
+        absl::StrCat("unknown layer '", Shown(item.text), "'; ",
                      nearest.empty() ? absl::StrCat("use ", OrList(KindNames()))
                                      : absl::StrCat("did you mean ", OrList(nearest), "?")));
     return std::nullopt;
@@ -174,7 +173,7 @@ class LayerList {
     }
     entry.Text("name", &layer->name);
     if (!layer->name.empty() && (!IsLayerName(layer->name) || layer->name == kModelInput)) {
-      entry.AddMistake("name", absl::StrCat("'", layer->name.substr(0, 40),
+      entry.AddMistake("name", absl::StrCat("'", Shown(layer->name),
                                             "' can't name a layer; use letters, digits and _, a "
                                             "letter first, and not '",
                                             kModelInput, "'"));
@@ -212,8 +211,8 @@ class LayerList {
     std::string message;
     for (const std::string& input : layer->inputs) {
       if (input != kModelInput && (names_.count(input) == 0 || input == layer->name)) {
-        message = absl::StrCat("no layer '", input.substr(0, 40), "' before this one; name '",
-                               previous, "'");
+        message =
+            absl::StrCat("no layer '", Shown(input), "' before this one; name '", previous, "'");
       }
     }
     if (message.empty()) {
@@ -234,7 +233,7 @@ class LayerList {
     shape_.reset();
     // A field that is missing or wrong has its own mistake already.
     if (IsComplete(layer.op)) {
-      context_.mistakes.Add(item.place, path,
+      context_.mistakes.Add(NewestPlace(item), path,
                             absl::StrCat(layer.name, " ", out.status().message()));
     }
   }

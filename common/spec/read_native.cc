@@ -55,7 +55,6 @@ FileSource ReadFileSource(MapReader& split, const std::string& key) {
   MapReader fields = split.Map(key);
   fields.AllowShortForm("uri");
   FileSource source;
-  source.line = fields.place().line;
   fields.Require("uri", "uri: train-images-idx3-ubyte.gz");
   fields.Text("uri", &source.uri);
   const size_t scheme = source.uri.find("://");
@@ -63,6 +62,7 @@ FileSource ReadFileSource(MapReader& split, const std::string& key) {
     fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
                                           "' can't be read; use a path, or file:///path for a file "
                                           "that lies on the nodes"));
+    source.uri.clear();
   }
   fields.Text("sha256", &source.sha256);
   const bool digest = source.sha256.size() == 64 &&
@@ -70,6 +70,7 @@ FileSource ReadFileSource(MapReader& split, const std::string& key) {
   if (!source.sha256.empty() && !digest) {
     fields.AddMistake("sha256",
                       "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
+    source.sha256.clear();
   }
   fields.Finish();
   return source;

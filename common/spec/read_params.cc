@@ -30,8 +30,9 @@ nlohmann::json ToJson(const Value& value, const std::string& path, Context& cont
     case Value::Kind::kScalar: {
       if (value.quoted) return value.text;
       if (std::optional<nlohmann::json> word = PlainWord(value.text)) return *std::move(word);
-      context.mistakes.Add(value.place, path,
-                           absl::StrCat(value.text, " is no number that JSON can hold; quote it"));
+      context.mistakes.Add(
+          value.place, path,
+          absl::StrCat(Shown(value.text), " is no number that JSON can hold; quote it"));
       return nullptr;
     }
     case Value::Kind::kList: {

@@ -6,12 +6,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "common/job_limits.h"
 #include "common/spec/shapes.h"
 
 namespace baton::spec {
 namespace {
-
-constexpr int64_t kRanksMax = 65'536;
 
 // Fields that mean something only where Baton itself trains.
 constexpr std::array<const char*, 9> kNativeFields = {
@@ -30,7 +29,7 @@ void ReadName(MapReader& job, const std::string& key, std::string* name) {
   job.Text(key, name);
   if (!IsName(*name)) {
     job.AddMistake(key,
-                   absl::StrCat("'", name->substr(0, 63),
+                   absl::StrCat("'", Shown(*name, 63),
                                 "' is no name; use letters, digits, '.', '_' and '-', a letter "
                                 "or digit first, at most 63"));
   } else if (key == "name" && *name == "latest") {
@@ -46,12 +45,13 @@ void ReadRanks(MapReader& job, RanksRange* ranks) {
   if (!given) {
     job.AddMistake("ranks", "must be a whole number or a range such as 1..4");
   } else if (given->min < 1) {
-    job.AddMistake("ranks", absl::StrCat("must be at least 1, is ", value->text));
+    job.AddMistake("ranks", absl::StrCat("must be at least 1, is ", Shown(value->text)));
   } else if (given->min > given->max) {
-    job.AddMistake("ranks", absl::StrCat("the range ", value->text, " is empty; write ", given->max,
-                                         "..", given->min));
-  } else if (given->max > kRanksMax) {
-    job.AddMistake("ranks", absl::StrCat("must be at most ", kRanksMax, ", is ", value->text));
+    job.AddMistake("ranks", absl::StrCat("the range ", Shown(value->text), " is empty; write ",
+                                         given->max, "..", given->min));
+  } else if (given->max > limits::kRanksMax) {
+    job.AddMistake(
+        "ranks", absl::StrCat("must be at most ", limits::kRanksMax, ", is ", Shown(value->text)));
   } else {
     *ranks = *given;
   }
@@ -60,15 +60,24 @@ void ReadRanks(MapReader& job, RanksRange* ranks) {
 void ReadResources(MapReader& job, Resources* resources) {
   MapReader fields = job.Map("resources");
   double cpus = 1.0;
-  fields.Number("cpus", {.min = 0, .max = 65536}, &cpus);
+  // Nothing smaller than a thousandth: none at all would travel as "not given", which means one.
+  fields.Number("cpus", {.min = 0.001, .max = limits::kCpusMilliMax / 1000.0}, &cpus);
   resources->cpu_millis = static_cast<int64_t>(std::ceil(cpus * 1000 - 1e-6));
   fields.Bytes("memory", &resources->memory_bytes);
   fields.Bytes("disk", &resources->disk_bytes);
-  fields.Int("gpus", {0, 65536}, &resources->gpus);
+  const Value* gpus = fields.Get("gpus");
+  fields.Int("gpus", {0, limits::kGpusMax}, &resources->gpus);
   fields.Text("gpu_type", &resources->gpu_type);
+  if (resources->gpu_type.size() > limits::kGpuTypeBytesMax) {
+    fields.AddMistake("gpu_type",
+                      absl::StrCat("must have at most ", limits::kGpuTypeBytesMax,
+                                   " bytes; write it as `baton nodes` shows it, e.g. h100"));
+  }
   fields.Bytes("gpu_memory", &resources->gpu_memory_bytes);
+  // A count that is wrong has its own mistake.
+  const bool none = gpus == nullptr || gpus->text == "0";
   for (const char* key : {"gpu_type", "gpu_memory"}) {
-    if (resources->gpus == 0 && fields.Has(key)) {
+    if (none && fields.Has(key)) {
       fields.AddMistake(key, "says what GPUs but `gpus` is 0; add e.g. `gpus: 1`");
     }
   }
@@ -84,7 +93,7 @@ void ReadCheckpoint(MapReader& job, CheckpointPolicy* checkpoint) {
   if (fields.Has("every_steps") && fields.Has("every_s")) {
     fields.AddMistake("every_s", "given beside every_steps; remove one");
   }
-  fields.Int("keep", {1, 1000}, &checkpoint->keep);
+  fields.Int("keep", {1, limits::kCheckpointsKeptMax}, &checkpoint->keep);
   const Value* from = fields.Get("from");
   if (from != nullptr && from->text == "all") {
     fields.AddMistake("from", "'all' (a checkpoint of node parts) comes later; use any or rank0");
@@ -103,6 +112,11 @@ void ReadEnv(MapReader& job, Context& context, std::map<std::string, std::string
     job.AddMistake("env", "must be a map such as {NAME: value}");
     return;
   }
+  if (value->entries.size() > limits::kVariablesMax) {
+    job.AddMistake("env",
+                   absl::StrCat("must have at most ", limits::kVariablesMax, " variables, has ",
+                                value->entries.size(), "; put the others into a file"));
+  }
   for (const Entry& entry : value->entries) {
     const std::string path = absl::StrCat("env.", entry.key);
     context.schema.paths.insert(path);
@@ -112,6 +126,10 @@ void ReadEnv(MapReader& job, Context& context, std::map<std::string, std::string
     if (!name) {
       context.mistakes.Add(entry.place, path,
                            "no name of a variable; use letters, digits and _, a letter first");
+    } else if (entry.key.size() > limits::kVariableNameBytesMax) {
+      context.mistakes.Add(entry.place, path,
+                           absl::StrCat("a name of ", entry.key.size(), " bytes, at most ",
+                                        limits::kVariableNameBytesMax, "; shorten it"));
     } else if (absl::StartsWith(entry.key, "BATON_")) {
       context.mistakes.Add(entry.place, path,
                            "names that start with BATON_ are Baton's; rename it");
@@ -133,6 +151,10 @@ void ReadCommand(MapReader& job, std::vector<std::string>* command) {
   }
   if (!good || command->front().empty()) {
     job.AddMistake("command", "must be a list, the program first, such as [python3, train.py]");
+  } else if (command->size() > limits::kArgumentsMax) {
+    job.AddMistake("command",
+                   absl::StrCat("must have at most ", limits::kArgumentsMax, " words, has ",
+                                command->size(), "; put the others into a file"));
   }
 }
 
@@ -152,26 +174,34 @@ void CheckShards(MapReader& job, const RanksRange& ranks, const NativeSpec& nati
   }
 }
 
+// Where the width of the last layer, or the number of classes, was given: the newest of both.
+Place PlaceOfClasses(MapReader& job) {
+  const Value* model = job.Get("model");
+  const Value* layers = model == nullptr ? nullptr : model->Find("layers");
+  const Value* data = job.Get("data");
+  const Value* classes = data == nullptr ? nullptr : data->Find("classes");
+  const Place width = layers == nullptr ? Place{} : NewestPlace(layers->items.back());
+  if (classes == nullptr || classes->place.source <= width.source) return width;
+  return classes->place;
+}
+
 void CheckClasses(MapReader& job, NativeSpec* native, Context& context) {
   absl::StatusOr<std::vector<LayerShape>> shapes = InferShapes(native->model);
   if (!shapes.ok() || shapes->empty() || shapes->back().out.size() != 1) return;
   const int64_t width = shapes->back().out[0];
-  const Layer& last = native->model.layers.back();
+  const std::string& last = native->model.layers.back().name;
   if (width < 2) {
-    context.mistakes.Add({0, last.line}, "model.layers",
-                         absl::StrCat("the last layer, ", last.name,
+    context.mistakes.Add(PlaceOfClasses(job), "model.layers",
+                         absl::StrCat("the last layer, ", last,
                                       ", gives one value but softmax_cross_entropy needs at least "
                                       "two; make it as wide as there are classes"));
     return;
   }
   if (native->data.classes == 0) native->data.classes = width;
   if (native->data.classes == width) return;
-  const Value* data = job.Get("data");
-  const Value* classes = data == nullptr ? nullptr : data->Find("classes");
-  const Place place = last.line > 0 || classes == nullptr ? Place{0, last.line} : classes->place;
   context.mistakes.Add(
-      place, "model.layers",
-      absl::StrCat("the last layer, ", last.name, ", gives ", width, " values but data.classes is ",
+      PlaceOfClasses(job), "model.layers",
+      absl::StrCat("the last layer, ", last, ", gives ", width, " values but data.classes is ",
                    native->data.classes, "; make them equal"));
 }
 
@@ -183,7 +213,7 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   job.Require("batch_size", "batch_size: 64");
   job.Require("data", "data: {train: {images: FILE, labels: FILE}}");
   job.Require("optimizer", "optimizer: {name: sgd, lr: 0.05}");
-  job.Int("shards", {1, kRanksMax}, &native.shards);
+  job.Int("shards", {1, limits::kShardsMax}, &native.shards);
   job.Int("epochs", {1, 1'000'000}, &native.epochs);
   job.Int("batch_size", {1, 1 << 24}, &native.batch_size);
   job.Bool("shuffle", &native.shuffle);
@@ -197,16 +227,30 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   return native;
 }
 
+// Who starts the processes on a node: today always the worker, one for each rank.
+void ReadLaunch(MapReader& job) {
+  const Value* launch = job.Get("launch");
+  if (launch != nullptr && launch->text == "node") {
+    job.AddMistake("launch",
+                   "'node' (the command starts the ranks of its node) comes later; use "
+                   "rank");
+    return;
+  }
+  enum class Launch { kRank };
+  Launch ignored = Launch::kRank;
+  job.Choice<Launch>("launch", {{"rank", Launch::kRank}}, &ignored);
+}
+
 void ReadLimits(MapReader& job, JobSpec* spec) {
   job.Uint64("seed", &spec->seed);
-  job.Int("retries", {0, 1000}, &spec->retries);
+  job.Int("retries", {0, limits::kRetriesMax}, &spec->retries);
   job.Int("priority", {0, 100}, &spec->priority);
   job.DurationMs("time_limit", &spec->time_limit_ms);
   job.Choice<Capacity>(
       "capacity",
       {{"auto", Capacity::kAuto}, {"spot", Capacity::kSpot}, {"on-demand", Capacity::kOnDemand}},
       &spec->capacity);
-  job.Choice<Launch>("launch", {{"rank", Launch::kRank}, {"node", Launch::kNode}}, &spec->launch);
+  ReadLaunch(job);
 }
 
 }  // namespace
@@ -215,7 +259,8 @@ int64_t DefaultShards(const Value& root) {
   const Value* value = root.Find("ranks");
   const std::optional<RanksRange> ranks = value == nullptr ? std::nullopt : ParseRanks(value->text);
   int64_t shards = 1;
-  while (ranks && shards < std::min(ranks->max, kRanksMax)) shards *= 2;
+  if (!ranks || ranks->max > limits::kRanksMax) return shards;
+  while (shards < ranks->max) shards *= 2;
   return shards;
 }
 

@@ -15,7 +15,8 @@ struct Defaults {
   int64_t shards = 1;  // from the file's own ranks
 };
 
-// The smallest power of two that holds the ranks that the tree gives; 1 when it gives none.
+// The smallest power of two that holds the ranks that the tree gives; 1 when it gives
+// none, or more than a job can have.
 int64_t DefaultShards(const Value& root);
 
 // The whole spec.

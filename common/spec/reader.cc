@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
+#include "common/job_limits.h"
 
 namespace baton::spec {
 namespace {
@@ -22,12 +23,7 @@ std::string Described(const Value& value) {
     case Value::Kind::kScalar:
       break;
   }
-  constexpr size_t kShown = 40;
-  // Cut between characters, not within one.
-  size_t length = std::min(kShown, value.text.size());
-  while (length < value.text.size() && (value.text[length] & 0xc0) == 0x80) --length;
-  return absl::StrCat("'", value.text.substr(0, length), length < value.text.size() ? "...'" : "'",
-                      value.quoted ? " in quotes" : "");
+  return absl::StrCat("'", Shown(value.text), "'", value.quoted ? " in quotes" : "");
 }
 
 // What lies outside of a range, in the words of a message; empty for what lies inside.
@@ -100,7 +96,7 @@ void MapReader::Int(const std::string& key, IntRange range, int64_t* out) {
     const std::string wanted = overflow ? absl::StrCat("between ", range.min, " and ", range.max)
                                : *number < range.min ? absl::StrCat("at least ", range.min)
                                                      : absl::StrCat("at most ", range.max);
-    AddMistake(key, absl::StrCat("must be ", wanted, ", is ", value->text));
+    AddMistake(key, absl::StrCat("must be ", wanted, ", is ", Shown(value->text)));
   } else if (!number) {
     AddMistake(key, absl::StrCat("must be a whole number, is ", Described(*value)));
   } else {
@@ -118,7 +114,7 @@ void MapReader::Uint64(const std::string& key, uint64_t* out) {
   if (!digits) {
     AddMistake(key, absl::StrCat("must be a whole number from 0, is ", Described(*value)));
   } else if (!absl::SimpleAtoi(value->text, &number)) {
-    AddMistake(key, absl::StrCat("must be at most 18446744073709551615, is ", value->text));
+    AddMistake(key, absl::StrCat("must be at most 18446744073709551615, is ", Shown(value->text)));
   } else {
     *out = number;
   }
@@ -169,7 +165,10 @@ void MapReader::Bytes(const std::string& key, int64_t* out) {
   if (value == nullptr) return;
   std::optional<int64_t> bytes;
   if (value->kind == Value::Kind::kScalar) bytes = ParseBytes(value->text);
-  if (bytes) {
+  if (bytes && *bytes > limits::kBytesMax) {
+    AddMistake(key, absl::StrCat("must be at most ", limits::kBytesMax >> 40, "TiB, is ",
+                                 Described(*value)));
+  } else if (bytes) {
     *out = *bytes;
   } else {
     AddMistake(key, absl::StrCat("must be a size such as 512MiB or 1.5GB, is ", Described(*value)));
@@ -183,6 +182,9 @@ void MapReader::DurationMs(const std::string& key, int64_t* out) {
   if (value->kind == Value::Kind::kScalar) duration_ms = ParseDurationMs(value->text);
   if (duration_ms && *duration_ms == 0) {
     AddMistake(key, "must be more than nothing; remove it for no limit");
+  } else if (duration_ms && *duration_ms > limits::kTimeLimitMsMax) {
+    AddMistake(key, absl::StrCat("must be at most ", limits::kTimeLimitMsMax / 86'400'000, "d, is ",
+                                 Described(*value)));
   } else if (duration_ms) {
     *out = *duration_ms;
   } else {

@@ -53,7 +53,6 @@ class MapReader {
   void AllowShortForm(const std::string& key);
 
   bool present() const { return value_ != nullptr; }
-  Place place() const { return place_; }
   std::string PathOf(absl::string_view key) const;
   void AddMistake(absl::string_view key, std::string message);  // at the field, else at the map
 
@@ -86,7 +85,7 @@ class MapReader {
       }
       words.push_back(name);
     }
-    AddMistake(key, absl::StrCat("unknown value '", word, "'; use ", OrList(words)));
+    AddMistake(key, absl::StrCat("unknown value '", Shown(word), "'; use ", OrList(words)));
   }
 
   // A map in this map.

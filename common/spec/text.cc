@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -101,10 +102,16 @@ std::optional<double> ParseNumber(absl::string_view text) {
 
 std::optional<RanksRange> ParseRanks(absl::string_view text) {
   const size_t dots = text.find("..");
-  bool overflow = false;
-  const std::optional<int64_t> min = ParseInt(text.substr(0, dots), &overflow);
+  const auto end = [](absl::string_view number) {
+    bool overflow = false;
+    const std::optional<int64_t> value = ParseInt(number, &overflow);
+    if (!overflow) return value;
+    return std::optional(number[0] == '-' ? std::numeric_limits<int64_t>::min()
+                                          : std::numeric_limits<int64_t>::max());
+  };
+  const std::optional<int64_t> min = end(text.substr(0, dots));
   const std::optional<int64_t> max =
-      dots == absl::string_view::npos ? min : ParseInt(text.substr(dots + 2), &overflow);
+      dots == absl::string_view::npos ? min : end(text.substr(dots + 2));
   if (!min || !max) return std::nullopt;
   return RanksRange{*min, *max};
 }
@@ -175,6 +182,13 @@ std::vector<std::string> Nearest(absl::string_view word,
     if (distance == close.front().first && names.size() < 3) names.push_back(name);
   }
   return names;
+}
+
+std::string Shown(absl::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return std::string(text);
+  size_t length = bytes_max;
+  while (length > 0 && (text[length] & 0xc0) == 0x80) --length;
+  return absl::StrCat(text.substr(0, length), "...");
 }
 
 std::string OrList(const std::vector<std::string>& words) {

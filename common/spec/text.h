@@ -21,7 +21,7 @@ std::optional<int64_t> ParseInt(absl::string_view text, bool* overflow);
 // As the core schema of YAML 1.2 writes numbers; not inf, not nan, not what overflows a double.
 std::optional<double> ParseNumber(absl::string_view text);
 
-// "N" or "A..B".
+// "N" or "A..B"; what is too large for 64 bits becomes the largest that is not.
 std::optional<RanksRange> ParseRanks(absl::string_view text);
 
 // "512MiB", "1.5 GB", "1073741824": bytes. Units B, kB, KB, MB, GB, TB, KiB, MiB, GiB, TiB.
@@ -34,6 +34,9 @@ std::optional<int64_t> ParseDurationMs(absl::string_view text);
 // third of them all; three at most.
 std::vector<std::string> Nearest(absl::string_view word,
                                  const std::vector<std::string>& candidates);
+
+// The text for a message: cut, between characters, where it is longer than `bytes_max`.
+std::string Shown(absl::string_view text, size_t bytes_max = 40);
 
 // "a, b or c".
 std::string OrList(const std::vector<std::string>& words);

@@ -4,12 +4,12 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
-#include <algorithm>
 #include <map>
 #include <sstream>
 
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/spec/text.h"
 
 namespace baton::spec {
@@ -163,6 +163,10 @@ class Builder : public YAML::EventHandler {
         Fail(value.place, "a field's name must be a word");
         return;
       }
+      if (value.text == "<<" && !value.quoted) {
+        Fail(value.place, "YAML's merge key '<<' means nothing here; write the fields out");
+        return;
+      }
       level.has_key = true;
       level.key = std::move(value.text);
       level.key_place = value.place;
@@ -204,21 +208,32 @@ Value* Value::Find(absl::string_view key) {
   return const_cast<Value*>(static_cast<const Value*>(this)->Find(key));
 }
 
-void Mistakes::Add(Place place, std::string field, std::string message) {
-  constexpr size_t kFieldShown = 200;
-  if (field.size() > kFieldShown) field.resize(kFieldShown);
-  found_.push_back(
-      {place, {source(place.source), place.line, std::move(field), std::move(message)}});
+Place NewestPlace(const Value& value) {
+  Place newest = value.place;
+  const auto take = [&](const Value& inner) {
+    const Place place = NewestPlace(inner);
+    if (place.source > newest.source) newest = place;
+  };
+  for (const Value& item : value.items) take(item);
+  for (const Entry& entry : value.entries) take(entry.value);
+  return newest;
 }
 
-std::vector<Mistake> Mistakes::Sorted() const {
-  auto sorted = found_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.first.source, a.first.line) < std::pair(b.first.source, b.first.line);
-  });
-  std::vector<Mistake> mistakes;
-  for (auto& [place, mistake] : sorted) mistakes.push_back(std::move(mistake));
-  return mistakes;
+Place PlaceOf(const Value& root, absl::string_view path) {
+  Place place;
+  const Value* at = &root;
+  for (const absl::string_view part : absl::StrSplit(path, '.')) {
+    size_t index = 0;
+    const bool in_list = at->kind == Value::Kind::kList && absl::SimpleAtoi(part, &index);
+    if (in_list && index < at->items.size()) {
+      at = &at->items[index];
+    } else {
+      at = at->Find(part);
+    }
+    if (at == nullptr) break;
+    place = at->place;
+  }
+  return place;
 }
 
 Value ParseTree(absl::string_view text, int source, Mistakes& mistakes) {
@@ -239,6 +254,7 @@ Value ParseTree(absl::string_view text, int source, Mistakes& mistakes) {
       return {};
     }
   } catch (const YAML::Exception& error) {
+    if (builder.failed()) return {};  // what was wrong before is told already
     const int line = source == 0 && !error.mark.is_null() ? error.mark.line + 1 : 0;
     mistakes.Add({source, line}, "", absl::StrCat("not YAML: ", error.msg, "; mend the syntax"));
     return {};

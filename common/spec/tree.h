@@ -2,19 +2,12 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "common/spec/parse.h"
+#include "common/spec/mistakes.h"
 
 namespace baton::spec {
-
-// Where a value was written.
-struct Place {
-  int source = 0;  // 0: the file; n: the n-th override, from 1
-  int line = 0;    // from 1; 0 in an override
-};
 
 struct Entry;
 
@@ -37,22 +30,12 @@ struct Entry {
   Value value;
 };
 
-// The mistakes of one reading.
-class Mistakes {
- public:
-  // `sources[0]` names the file, the others the overrides.
-  explicit Mistakes(std::vector<std::string> sources) : sources_(std::move(sources)) {}
+// The place of the last override in the value, else the value's own.
+Place NewestPlace(const Value& value);
 
-  void Add(Place place, std::string field, std::string message);
-  // By place: the file from top to bottom, then the overrides.
-  std::vector<Mistake> Sorted() const;
-  bool empty() const { return found_.empty(); }
-  const std::string& source(int index) const { return sources_[static_cast<size_t>(index)]; }
-
- private:
-  std::vector<std::string> sources_;
-  std::vector<std::pair<Place, Mistake>> found_;
-};
+// Where the field of a dotted path ("data.train.images.uri") stands, or the deepest part of it that
+// the document has; nothing when it has not even the first.
+Place PlaceOf(const Value& root, absl::string_view path);
 
 // One document. All values carry `source`; lines are counted for the file (source 0) alone. On a
 // syntax error the rest of the text is not read, and the tree holds nothing. Bounded: 64 levels,

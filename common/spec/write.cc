@@ -148,8 +148,7 @@ std::string WriteSpec(const JobSpec& spec) {
   std::string out = absl::StrCat(
       "name: ", Quoted(spec.name), "\nproject: ", Quoted(spec.project), "\nseed: ", spec.seed,
       "\nranks: ", spec.ranks.min, "..", spec.ranks.max, "\nretries: ", spec.retries,
-      "\npriority: ", spec.priority, "\ncapacity: ", Word(spec.capacity),
-      "\nlaunch: ", spec.launch == Launch::kRank ? "rank" : "node", "\n");
+      "\npriority: ", spec.priority, "\ncapacity: ", Word(spec.capacity), "\nlaunch: rank\n");
   if (spec.time_limit_ms > 0) {
     absl::StrAppend(&out, "time_limit: ", Thousandths(spec.time_limit_ms), "s\n");
   }

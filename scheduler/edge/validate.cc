@@ -8,23 +8,14 @@
 #include "absl/strings/str_split.h"
 #include "baton/v1/client.pb.h"
 #include "common/artifact/chunk.h"
+#include "common/job_limits.h"
 
 namespace baton::edge {
 namespace {
 
-constexpr int kRanksMax = 4'096;
-constexpr int kShardsMax = 65'536;
-constexpr int kCpusMilliMax = 4'096'000;
-constexpr int64_t kBytesMax = int64_t{1} << 50;
-constexpr int kGpusMax = 64;
 constexpr int kPriorityMax = 1'000;
-constexpr int kRetriesMax = 1'000;
-constexpr int kCheckpointsKeptMax = 1'000;
-constexpr int64_t kTimeLimitMsMax = int64_t{10} * 366 * 24 * 60 * 60 * 1000;
 constexpr int64_t kGraceMsMax = 3'600'000;
 constexpr int kLabelsMax = 32;
-constexpr int kArgumentsMax = 4'096;
-constexpr int kVariablesMax = 256;
 constexpr int kTextMax = 1'024;
 constexpr size_t kProblemsShown = 50;
 
@@ -36,8 +27,8 @@ bool IsName(absl::string_view text) {
 }
 
 bool IsVariableName(absl::string_view text) {
-  return !text.empty() && text.size() <= 128 && !(text[0] >= '0' && text[0] <= '9') &&
-         std::all_of(text.begin(), text.end(), [](char c) {
+  return !text.empty() && text.size() <= limits::kVariableNameBytesMax &&
+         !(text[0] >= '0' && text[0] <= '9') && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '_';
          });
@@ -64,8 +55,8 @@ class SpecCheck {
     Limits();
     Program();
     NotYet();
-    if (spec_.ByteSizeLong() > kSpecBytesMax) {
-      Add("", absl::StrCat("has ", spec_.ByteSizeLong(), " bytes, at most ", kSpecBytesMax,
+    if (spec_.ByteSizeLong() > limits::kSpecBytesMax) {
+      Add("", absl::StrCat("has ", spec_.ByteSizeLong(), " bytes, at most ", limits::kSpecBytesMax,
                            " are taken; put what is long into a file of the package"));
     }
   }
@@ -91,13 +82,13 @@ class SpecCheck {
   }
 
   void Shape() {
-    Range("ranks.min", spec_.ranks().min(), 1, kRanksMax);
-    Range("ranks.max", spec_.ranks().max(), 1, kRanksMax);
+    Range("ranks.min", spec_.ranks().min(), 1, limits::kRanksMax);
+    Range("ranks.max", spec_.ranks().max(), 1, limits::kRanksMax);
     if (spec_.ranks().max() < spec_.ranks().min()) {
       Add("ranks",
           absl::StrCat("min ", spec_.ranks().min(), " is above max ", spec_.ranks().max()));
     }
-    Range("shards", spec_.shards(), 0, kShardsMax);
+    Range("shards", spec_.shards(), 0, limits::kShardsMax);
     if (spec_.shards() > 0 && spec_.ranks().max() > spec_.shards()) {
       Add("ranks.max", absl::StrCat("is ", spec_.ranks().max(), ", more than the ", spec_.shards(),
                                     " shards that there are to share out"));
@@ -112,12 +103,14 @@ class SpecCheck {
   }
 
   void Wants(const v1::Resources& resources, const std::string& field) {
-    Range(field + ".cpus_milli", resources.cpus_milli(), 0, kCpusMilliMax);
-    Range(field + ".memory_bytes", resources.memory_bytes(), 0, kBytesMax);
-    Range(field + ".disk_bytes", resources.disk_bytes(), 0, kBytesMax);
-    Range(field + ".gpus", resources.gpus(), 0, kGpusMax);
-    Range(field + ".gpu_memory_bytes", resources.gpu_memory_bytes(), 0, kBytesMax);
-    if (resources.gpu_type().size() > 128) Add(field + ".gpu_type", "is longer than 128 bytes");
+    Range(field + ".cpus_milli", resources.cpus_milli(), 0, limits::kCpusMilliMax);
+    Range(field + ".memory_bytes", resources.memory_bytes(), 0, limits::kBytesMax);
+    Range(field + ".disk_bytes", resources.disk_bytes(), 0, limits::kBytesMax);
+    Range(field + ".gpus", resources.gpus(), 0, limits::kGpusMax);
+    Range(field + ".gpu_memory_bytes", resources.gpu_memory_bytes(), 0, limits::kBytesMax);
+    if (resources.gpu_type().size() > limits::kGpuTypeBytesMax) {
+      Add(field + ".gpu_type", absl::StrCat("is longer than ", limits::kGpuTypeBytesMax, " bytes"));
+    }
     if (resources.gpus() == 0 &&
         (!resources.gpu_type().empty() || resources.gpu_memory_bytes() != 0)) {
       Add(field + ".gpus", "is 0, yet a type or a memory of GPUs is named");
@@ -125,9 +118,9 @@ class SpecCheck {
   }
 
   void Limits() {
-    Range("retries", spec_.retries(), 0, kRetriesMax);
-    Range("checkpoint.keep", spec_.checkpoint().keep(), 0, kCheckpointsKeptMax);
-    Range("time_limit_ms", spec_.time_limit_ms(), 0, kTimeLimitMsMax);
+    Range("retries", spec_.retries(), 0, limits::kRetriesMax);
+    Range("checkpoint.keep", spec_.checkpoint().keep(), 0, limits::kCheckpointsKeptMax);
+    Range("time_limit_ms", spec_.time_limit_ms(), 0, limits::kTimeLimitMsMax);
     Range("notice_grace_ms", spec_.notice_grace_ms(), 0, kGraceMsMax);
   }
 
@@ -144,10 +137,14 @@ class SpecCheck {
         Add("spec_file", "must be a relative path inside the package");
       }
       if (spec_.shards() == 0) Add("shards", "is 0, must be at least 1 without a command");
-    } else if (spec_.command(0).empty() || spec_.command_size() > kArgumentsMax) {
-      Add("command", "must have 1 to 4096 words, the first not empty");
+    } else if (spec_.command(0).empty() ||
+               static_cast<size_t>(spec_.command_size()) > limits::kArgumentsMax) {
+      Add("command",
+          absl::StrCat("must have 1 to ", limits::kArgumentsMax, " words, the first not empty"));
     }
-    if (spec_.environment_size() > kVariablesMax) Add("environment", "has more than 256 variables");
+    if (static_cast<size_t>(spec_.environment_size()) > limits::kVariablesMax) {
+      Add("environment", absl::StrCat("has more than ", limits::kVariablesMax, " variables"));
+    }
     for (const v1::EnvironmentVariable& variable : spec_.environment()) {
       if (!IsVariableName(variable.name())) {
         Add("environment",

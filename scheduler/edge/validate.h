@@ -17,7 +17,6 @@ class SubmitJobsRequest;
 namespace baton::edge {
 
 inline constexpr int kJobsPerSubmitMax = 100;
-inline constexpr int kSpecBytesMax = 512 << 10;
 
 class Problems {
  public:

@@ -24,9 +24,11 @@ class PackageTest : public ::testing::Test {
     ASSERT_TRUE(WriteFileAtomically(folder_ + "/" + name, text).ok());
   }
   absl::StatusOr<PackagePlan> Plan(const std::string& spec_file) {
-    const auto spec = spec::ParseFile(spec_file);
-    if (!spec.ok()) return spec.status();
-    return PlanPackage(*spec, spec_file);
+    auto reading = spec::ReadSpecFile(spec_file);
+    if (!reading.ok()) return reading.status();
+    PackagePlan plan = PlanPackage(spec_file, &*reading);
+    if (!reading->mistakes.empty()) return reading->mistakes.ToStatus();
+    return plan;
   }
   std::string folder_;
 };
@@ -72,6 +74,28 @@ optimizer: {name: sgd, lr: 0.1}
   EXPECT_EQ(plan->data_bytes, 3);
   EXPECT_EQ(plan->spec.native->data.train.labels.uri, "y.gz");
   EXPECT_EQ(plan->spec.native->data.test->images.uri, "x.gz");
+}
+
+TEST_F(PackageTest, WhatIsTooLargeToSendIsToldAtItsPlaceBesideTheOthers) {
+  Write("job.yaml", "command: [sh]\nrankz: 2\n");
+  Write("big", "");
+  fs::resize_file(folder_ + "/big", kFolderBytesMax + 1);  // a hole, no blocks
+  std::string text(Plan(folder_ + "/job.yaml").status().message());
+  EXPECT_EQ(text.rfind(folder_ + "/job.yaml:1: command: its folder", 0), 0u) << text;
+  EXPECT_NE(text.find("job.yaml:2: rankz: unknown field"), std::string::npos) << text;
+
+  Write("native.yaml",
+        "epochs: 1\nbatch_size: 4\ndata: {train: {images: big, labels: no}}\n"
+        "model: {input: [1, 2, 2], layers: [flatten, dense: 10]}\n"
+        "optimizer: {name: sgd, lr: 0.1}\n");
+  text = std::string(Plan(folder_ + "/native.yaml").status().message());
+  EXPECT_EQ(text.rfind(folder_ + "/native.yaml:3: data: the files have 512 MiB", 0), 0u) << text;
+}
+
+TEST_F(PackageTest, ASpecThatNoSchedulerTakesIsToldBeforeTheSubmit) {
+  Write("job.yaml", "command: [a]\nparams: {x: " + std::string(600'000, 'x') + "}\n");
+  const std::string text(Plan(folder_ + "/job.yaml").status().message());
+  EXPECT_NE(text.find("/job.yaml: has 600"), std::string::npos) << text.substr(0, 300);
 }
 
 TEST_F(PackageTest, TheWireSpecCarriesWhatTheSchedulerReads) {

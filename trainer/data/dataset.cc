@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include "common/check.h"
 
@@ -30,6 +31,20 @@ void Dataset::Fill(absl::Span<const uint32_t> indices, Batch* batch) const {
     for (size_t j = 0; j < size; ++j) *out++ = scaled[in[j]];
     batch->labels[i] = labels[indices[i]];
   }
+}
+
+Dataset MakeDataset(idx::IdxArray images, const idx::IdxArray& labels, float divide_by) {
+  const auto& dims = images.dims;
+  BATON_CHECK(dims.size() == 3 || dims.size() == 4, "images without height and width");
+  BATON_CHECK(labels.values.size() == dims[0], "images and labels of different counts");
+  Dataset dataset;
+  dataset.count = dims[0];
+  if (dims.size() == 3) dataset.sample_shape.push_back(1);
+  dataset.sample_shape.insert(dataset.sample_shape.end(), dims.begin() + 1, dims.end());
+  dataset.bytes = std::move(images.values);
+  dataset.labels.assign(labels.values.begin(), labels.values.end());
+  dataset.divide_by = divide_by;
+  return dataset;
 }
 
 }  // namespace baton::trainer

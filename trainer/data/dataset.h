@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/idx/idx.h"
 #include "trainer/data/batch.h"
 
 namespace baton::trainer {
@@ -23,5 +24,9 @@ struct Dataset {
   // index must be below count.
   void Fill(absl::Span<const uint32_t> indices, Batch* batch) const;
 };
+
+// Of images (N, H, W) or (N, C, H, W) and labels (N) that belong together, as spec::CheckData found
+// them to be. C = 1 for (N, H, W).
+Dataset MakeDataset(idx::IdxArray images, const idx::IdxArray& labels, float divide_by);
 
 }  // namespace baton::trainer

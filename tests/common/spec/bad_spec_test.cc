@@ -89,6 +89,35 @@ INSTANTIATE_TEST_SUITE_P(
              "gpu_memory, is '4'"},
         Case{"gpu_type_alone", Spoilt("epochs:", "resources: {gpu_type: a100}\nepochs:"),
              "s.yaml:3: resources.gpu_type: says what GPUs but `gpus` is 0; add e.g. `gpus: 1`"},
+        Case{
+            "more_than_any_scheduler_takes",
+            Spoilt("epochs:",
+                   "resources: {cpus: 5000, memory: 2000TiB, gpus: 9000, gpu_type: h100}\nepochs:"),
+            "s.yaml:3: resources.cpus: must be at most 4096, is 5000\n"
+            "s.yaml:3: resources.memory: must be at most 1024TiB, is '2000TiB'\n"
+            "s.yaml:3: resources.gpus: must be at most 64, is 9000"},
+        Case{"no_cpus", Spoilt("epochs:", "resources: {cpus: 0}\nepochs:"),
+             "s.yaml:3: resources.cpus: must be at least 0.001, is 0"},
+        Case{"long_gpu_type",
+             Spoilt("epochs:",
+                    "resources: {gpus: 1, gpu_type: " + std::string(129, 'x') + "}\nepochs:"),
+             "s.yaml:3: resources.gpu_type: must have at most 128 bytes; write it as `baton nodes` "
+             "shows it, e.g. h100"},
+        Case{"too_many_ranks", Spoilt("1..4", "1..5000"),
+             "s.yaml:2: ranks: must be at most 4096, is 1..5000"},
+        Case{"far_too_many_ranks", Spoilt("1..4", "99999999999999999999"),
+             "s.yaml:2: ranks: must be at most 4096, is 99999999999999999999"},
+        Case{"time_limit_of_a_life", Spoilt("epochs:", "time_limit: 9999d\nepochs:"),
+             "s.yaml:3: time_limit: must be at most 3660d, is '9999d'"},
+        Case{"launch_by_the_command", Spoilt("epochs:", "launch: node\nepochs:"),
+             "s.yaml:3: launch: 'node' (the command starts the ranks of its node) comes later; use "
+             "rank"},
+        Case{"long_variable", Spoilt("epochs:", "env: {" + std::string(129, 'A') + ": 1}\nepochs:"),
+             "s.yaml:3: env." + std::string(129, 'A') +
+                 ": a name of 129 bytes, at most 128; shorten it"},
+        Case{"a_number_that_fills_the_screen",
+             Spoilt("epochs: 2", "epochs: " + std::string(500, '9')),
+             "s.yaml:3: epochs: must be between 1 and 1000000, is " + std::string(40, '9') + "..."},
         Case{"bad_size", Spoilt("epochs:", "resources: {memory: 4 gigs}\nepochs:"),
              "s.yaml:3: resources.memory: must be a size such as 512MiB or 1.5GB, is '4 gigs'"},
         Case{"bad_duration", Spoilt("epochs:", "time_limit: soon\nepochs:"),
@@ -216,6 +245,8 @@ INSTANTIATE_TEST_SUITE_P(
              "it"},
         Case{"self_alias", "params: &a {b: *a}\n",
              "s.yaml:1: an alias to the value that it is part of; write the value out"},
+        Case{"merge_key", "params: {a: &a {x: 1}, b: {<<: *a}}\n",
+             "s.yaml:1: YAML's merge key '<<' means nothing here; write the fields out"},
         Case{"list_as_key", "? [a, b]\n: 1\n",
              "s.yaml:1: a field's name must be a word, not a list or a map"},
         Case{"neither", "name: x\n",
@@ -255,6 +286,8 @@ TEST(BadSpecSize, DeepNestingIsRefused) {
     const std::string text = "params: " + std::string(static_cast<size_t>(depth), '[');
     EXPECT_FALSE(ParseText(text, "s.yaml").ok());
   }
+  EXPECT_EQ(MistakesOf("params: " + std::string(5000, '[') + std::string(5000, ']')),
+            "s.yaml:1: nested more than 64 levels deep; a spec needs fewer");
   std::string closed = "command: [a]\nparams: {x: ";
   closed += std::string(70, '[') + std::string(70, ']') + "}\n";
   EXPECT_EQ(MistakesOf(closed), "s.yaml:2: nested more than 64 levels deep; a spec needs fewer");
@@ -268,6 +301,18 @@ TEST(BadSpecSize, AliasBombIsRefused) {
     absl::StrAppend(&text, "]\n");
   }
   EXPECT_NE(MistakesOf(text).find("too many values, aliases written out"), std::string::npos);
+}
+
+TEST(BadSpecSize, MoreWordsOrVariablesThanASchedulerTakesAreRefused) {
+  std::string words = "command: [a";
+  std::string variables = "command: [a]\nenv: {";
+  for (int i = 0; i < 4096; ++i) absl::StrAppend(&words, ", b");
+  for (int i = 0; i < 257; ++i) absl::StrAppend(&variables, i > 0 ? ", " : "", "A", i, ": x");
+  EXPECT_EQ(
+      MistakesOf(words + "]\n"),
+      "s.yaml:1: command: must have at most 4096 words, has 4097; put the others into a file");
+  EXPECT_EQ(MistakesOf(variables + "}\n"),
+            "s.yaml:2: env: must have at most 256 variables, has 257; put the others into a file");
 }
 
 TEST(BadSpecSize, ManyFieldsAreReadInTime) {

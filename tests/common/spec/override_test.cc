@@ -59,6 +59,30 @@ TEST(Override, OfRanksDoesNotChangeTheShards) {
             "weights)");
 }
 
+TEST(Override, OfTheNameIsTakenAsItStands) {
+  Overrides overrides;
+  overrides.sets = {"name=other"};
+  overrides.name = "1";
+  EXPECT_EQ(ParseText(kSample, "s.yaml", overrides)->name, "1");
+  overrides.name = "a b";
+  EXPECT_EQ(MistakesOf(kSample, overrides),
+            "--name a b: name: 'a b' is no name; use letters, digits, '.', '_' and '-', a letter "
+            "or digit first, at most 63");
+}
+
+// What the file says is right, so the place is that of the override.
+TEST(Override, ThatSpoilsTheShapesIsToldThere) {
+  EXPECT_EQ(Refused("model.layers[4].dense.out=7"),
+            "--set model.layers[4].dense.out=7: model.layers: the last layer, dense1, gives 7 "
+            "values but data.classes is 10; make them equal");
+  EXPECT_EQ(Refused("classes=7"),
+            "--set classes=7: model.layers: the last layer, dense1, gives 10 values but "
+            "data.classes is 7; make them equal");
+  EXPECT_EQ(Refused("model.layers[0].conv.kernel=50"),
+            "--set model.layers[0].conv.kernel=50: model.layers.0: conv1 a kernel of 50 is larger "
+            "than its input of 28 with padding 0; make the kernel smaller or pad more");
+}
+
 TEST(Override, SetsParamsAndVariables) {
   const std::string command = "command: [a]\nparams: {lr: 1, net: {depth: 2}}\n";
   EXPECT_EQ(With({"params.lr=0.5", "params.new.x=a"}, "", command).params_json,

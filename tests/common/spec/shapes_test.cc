@@ -10,7 +10,7 @@ Model Chain(Shape input, std::vector<LayerOp> ops) {
   model.input = std::move(input);
   for (const LayerOp& op : ops) {
     model.layers.push_back(
-        {std::string(KindName(op)) + std::to_string(model.layers.size()), {}, op, 0});
+        {std::string(KindName(op)) + std::to_string(model.layers.size()), {}, op});
   }
   return model;
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace baton::spec {
 namespace {
 
@@ -18,10 +20,17 @@ TEST(Text, ReadsRanks) {
   EXPECT_EQ(ParseRanks("3")->min, 3);
   EXPECT_EQ(ParseRanks("3")->max, 3);
   EXPECT_EQ(ParseRanks("1..8")->max, 8);
-  for (const char* bad :
-       {"", "..", "1..", "..2", "1...2", "1..2..3", "a", "1.5", " 1", "99999999999999999999"}) {
+  EXPECT_EQ(ParseRanks("1..99999999999999999999")->max, std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(ParseRanks("-99999999999999999999")->min, std::numeric_limits<int64_t>::min());
+  for (const char* bad : {"", "..", "1..", "..2", "1...2", "1..2..3", "a", "1.5", " 1"}) {
     EXPECT_FALSE(ParseRanks(bad).has_value()) << bad;
   }
+}
+
+TEST(Text, IsCutBetweenCharacters) {
+  EXPECT_EQ(Shown("caf\xc3\xa9", 5), "caf\xc3\xa9");
+  EXPECT_EQ(Shown("caf\xc3\xa9", 4), "caf...");
+  EXPECT_EQ(Shown("cafe", 3), "caf...");
 }
 
 TEST(Text, ReadsSizes) {

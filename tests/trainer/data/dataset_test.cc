@@ -30,6 +30,16 @@ TEST(DatasetTest, FillsInTheOrderAsked) {
   EXPECT_TRUE(batch.labels.empty());
 }
 
+TEST(DatasetTest, IsMadeOfImagesAndLabels) {
+  const Dataset gray = MakeDataset({{2, 1, 3}, {1, 2, 3, 4, 5, 6}}, {{2}, {0, 9}}, 255);
+  EXPECT_EQ(gray.count, 2);
+  EXPECT_EQ(gray.sample_shape, (std::vector<int64_t>{1, 1, 3}));
+  EXPECT_EQ(gray.labels, (std::vector<int32_t>{0, 9}));
+  EXPECT_EQ(gray.divide_by, 255);
+  const Dataset colour = MakeDataset({{1, 3, 1, 2}, {1, 2, 3, 4, 5, 6}}, {{1}, {4}}, 1);
+  EXPECT_EQ(colour.sample_shape, (std::vector<int64_t>{3, 1, 2}));
+}
+
 TEST(DatasetDeathTest, RefusesAnIndexBeyondTheEnd) {
   Batch batch;
   EXPECT_DEATH(Four().Fill({4}, &batch), "beyond the data set");

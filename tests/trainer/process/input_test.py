@@ -93,9 +93,17 @@ class InputTest(TrainerTest):
         self.spec = self.path("checksum.yaml")
         with open(self.spec, "w", encoding="utf-8") as spec:
             spec.write(text.replace("sha256: ddb336c3", "sha256: 00000000"))
-        code, log = self.train()
-        self.assertEqual(code, 1, log)
-        self.assertIn("ddb336c3", log)
+        self.refused(2, ["checksum.yaml:", "data.train.labels", "ddb336c3"])
+
+    def test_mistakes_of_the_text_and_of_the_files_come_in_one_round(self):
+        with open(self.spec, encoding="utf-8") as spec:
+            text = spec.read()
+        self.spec = self.path("both.yaml")
+        with open(self.spec, "w", encoding="utf-8") as spec:
+            spec.write(text.replace("train-labels", "no-labels").replace("t10k-images", "t10k-labels")
+                       .replace("epochs: 2\n", "epochs: many\n"))
+        self.refused(2, ["epochs: must be a whole number", "data.train.labels: no file",
+                         "data.test.images: "])
 
     def test_data_is_looked_up_in_the_data_folder_first(self):
         os.symlink(os.path.join(SPECS, "mnist-small"), self.path("mnist-small"))

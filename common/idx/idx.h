@@ -9,9 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "trainer/data/dataset.h"
 
-namespace baton::trainer {
+namespace baton::idx {
 
 struct IdxArray {
   std::vector<uint32_t> dims;
@@ -24,15 +23,16 @@ struct IdxArray {
 // file of unsigned bytes, or claims more than 4 GiB.
 absl::StatusOr<IdxArray> ReadIdx(const std::string& path);
 
-struct IdxOptions {
-  std::string images;  // path; (N, H, W) or (N, C, H, W)
-  std::string labels;  // path; (N)
-  int classes = 0;     // a label at or above is an error that names its byte
-  float divide_by = 1;
+// What a file holds, without its values.
+struct IdxSummary {
+  std::vector<uint32_t> dims;
+  uint8_t largest = 0;      // value
+  uint64_t largest_at = 0;  // byte of the unpacked file where the first of these stands
 };
 
-// A data set of (C, H, W) samples; C = 1 for (N, H, W). INVALID_ARGUMENT when the two files do not
-// belong together.
-absl::StatusOr<Dataset> ReadIdxDataset(const IdxOptions& options);
+// Reads the file through as ReadIdx does, with the same errors, in a fixed amount of memory.
+absl::StatusOr<IdxSummary> SummarizeIdx(const std::string& path);
 
-}  // namespace baton::trainer
+IdxSummary SummaryOf(const IdxArray& array);
+
+}  // namespace baton::idx

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace baton::trainer {
+namespace baton::idx {
 
 // Thread-compatible.
 class GzipFile {
@@ -23,4 +23,4 @@ class GzipFile {
   virtual absl::StatusOr<size_t> Read(uint8_t* bytes, size_t size) = 0;
 };
 
-}  // namespace baton::trainer
+}  // namespace baton::idx

@@ -1,4 +1,4 @@
-#include "trainer/data/gzip_file.h"
+#include "common/idx/gzip_file.h"
 
 #include <sys/stat.h>
 #include <zlib.h>
@@ -15,7 +15,7 @@
 #include "common/check.h"
 #include "common/status.h"
 
-namespace baton::trainer {
+namespace baton::idx {
 
 namespace {
 
@@ -152,4 +152,4 @@ absl::StatusOr<std::unique_ptr<GzipFile>> GzipFile::Open(const std::string& path
   return std::unique_ptr<GzipFile>(std::move(reader));
 }
 
-}  // namespace baton::trainer
+}  // namespace baton::idx

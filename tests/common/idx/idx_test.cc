@@ -1,4 +1,4 @@
-#include "trainer/data/idx.h"
+#include "common/idx/idx.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,18 +13,12 @@
 #include <string>
 #include <vector>
 
-namespace baton::trainer {
+#include "tests/common/idx/idx_bytes.h"
+
+namespace baton::idx {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string Header(std::vector<uint32_t> dims) {
-  std::string bytes = {0, 0, 8, static_cast<char>(dims.size())};
-  for (uint32_t extent : dims) {
-    for (int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<char>(extent >> shift));
-  }
-  return bytes;
-}
 
 std::string Gzip(const std::string& bytes) {
   z_stream stream{};
@@ -63,11 +57,11 @@ class IdxTest : public ::testing::Test {
 
   // Reading must fail with `code` and a message that names the file and has `text`.
   void ExpectRefused(const std::string& path, absl::StatusCode code, const std::string& text) {
-    const auto array = ReadIdx(path);
-    ASSERT_FALSE(array.ok()) << path;
-    EXPECT_EQ(array.status().code(), code) << array.status();
-    EXPECT_THAT(std::string(array.status().message()), HasSubstr(path));
-    EXPECT_THAT(std::string(array.status().message()), HasSubstr(text));
+    for (const absl::Status& status : {ReadIdx(path).status(), SummarizeIdx(path).status()}) {
+      EXPECT_EQ(status.code(), code) << status;
+      EXPECT_THAT(std::string(status.message()), HasSubstr(path));
+      EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+    }
   }
 
   std::string folder_;
@@ -97,29 +91,42 @@ TEST_F(IdxTest, ReadsGzipOfSeveralMembers) {
   EXPECT_EQ(array->values.size(), 12u);
 }
 
-TEST_F(IdxTest, MakesADataset) {
-  IdxOptions options{Write("i", images_), Write("l", Gzip(labels_)), 10, 255};
-  auto dataset = ReadIdxDataset(options);
-  ASSERT_TRUE(dataset.ok()) << dataset.status();
-  EXPECT_EQ(dataset->count, 2);
-  EXPECT_EQ(dataset->sample_shape, (std::vector<int64_t>{1, 2, 3}));
-  EXPECT_EQ(dataset->labels, (std::vector<int32_t>{0, 9}));
-  EXPECT_EQ(dataset->divide_by, 255);
-  options.images = Write("colour", Header({2, 3, 1, 2}) + std::string(12, 'x'));
-  dataset = ReadIdxDataset(options);
-  ASSERT_TRUE(dataset.ok()) << dataset.status();
-  EXPECT_EQ(dataset->sample_shape, (std::vector<int64_t>{3, 1, 2}));
+TEST_F(IdxTest, ASummaryIsThatOfTheValues) {
+  for (const std::string& bytes : {images_, labels_}) {
+    const std::string path = Write("x", Gzip(bytes));
+    const auto array = ReadIdx(path);
+    const auto summary = SummarizeIdx(path);
+    ASSERT_TRUE(array.ok() && summary.ok()) << summary.status();
+    EXPECT_EQ(summary->dims, array->dims);
+    EXPECT_EQ(summary->largest, SummaryOf(*array).largest);
+    EXPECT_EQ(summary->largest_at, SummaryOf(*array).largest_at);
+  }
+  EXPECT_EQ(SummarizeIdx(Write("x", images_))->largest, 255);
+  EXPECT_EQ(SummarizeIdx(Write("x", images_))->largest_at, 21u);
+  EXPECT_EQ(SummarizeIdx(Write("x", Header({1}) + std::string(1, '\0')))->largest_at, 8u);
+}
+
+// More values than are read at once: the first of the largest is found in any piece.
+TEST_F(IdxTest, ASummaryOfALongFileFindsTheFirstLargest) {
+  std::string bytes = Header({3 << 20}) + std::string(3 << 20, '\1');
+  bytes[8 + (2 << 20) + 5] = '\7';
+  bytes[8 + (2 << 20) + 9] = '\7';
+  const auto summary = SummarizeIdx(Write("x", bytes));
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->largest, 7);
+  EXPECT_EQ(summary->largest_at, 8u + (2 << 20) + 5);
 }
 
 TEST_F(IdxTest, ReadsTheShippedMnist) {
   const std::string folder = BATON_MNIST_SMALL;
-  const std::map<std::string, int64_t> sets = {{"train", 10000}, {"t10k", 2000}};
+  const std::map<std::string, uint32_t> sets = {{"train", 10000}, {"t10k", 2000}};
   for (const auto& [name, count] : sets) {
-    const auto dataset = ReadIdxDataset({folder + "/" + name + "-images-idx3-ubyte.gz",
-                                         folder + "/" + name + "-labels-idx1-ubyte.gz", 10, 255});
-    ASSERT_TRUE(dataset.ok()) << dataset.status();
-    EXPECT_EQ(dataset->count, count);
-    EXPECT_EQ(dataset->sample_shape, (std::vector<int64_t>{1, 28, 28}));
+    const auto images = SummarizeIdx(folder + "/" + name + "-images-idx3-ubyte.gz");
+    const auto labels = SummarizeIdx(folder + "/" + name + "-labels-idx1-ubyte.gz");
+    ASSERT_TRUE(images.ok() && labels.ok()) << images.status() << labels.status();
+    EXPECT_EQ(images->dims, (std::vector<uint32_t>{count, 28, 28}));
+    EXPECT_EQ(labels->dims, (std::vector<uint32_t>{count}));
+    EXPECT_EQ(labels->largest, 9);
   }
 }
 
@@ -195,20 +202,5 @@ TEST_F(IdxTest, RefusesAFlippedBitInMnist) {
   ExpectRefused(Write("mnist", bytes), absl::StatusCode::kDataLoss, "at byte ");
 }
 
-TEST_F(IdxTest, RefusesFilesThatDoNotBelongTogether) {
-  auto refusal = [&](const std::string& images, const std::string& labels, int classes) {
-    const auto dataset =
-        ReadIdxDataset({Write("images", images), Write("labels", labels), classes, 255});
-    EXPECT_EQ(dataset.status().code(), absl::StatusCode::kInvalidArgument) << dataset.status();
-    return std::string(dataset.status().message());
-  };
-  EXPECT_THAT(refusal(images_, Header({3}) + "\1\2\3", 10), HasSubstr("2 images"));
-  EXPECT_THAT(refusal(labels_, labels_, 10), HasSubstr("1 dimensions"));
-  EXPECT_THAT(refusal(images_, images_, 10), HasSubstr("a file of labels has 1"));
-  const std::string text = refusal(images_, labels_, 9);
-  EXPECT_THAT(text, HasSubstr("labels: the label at byte 9 is 9"));
-  EXPECT_THAT(text, HasSubstr("9 classes (0 to 8)"));
-}
-
 }  // namespace
-}  // namespace baton::trainer
+}  // namespace baton::idx

@@ -1,4 +1,4 @@
-#include "trainer/data/idx.h"
+#include "common/idx/idx.h"
 
 #include <algorithm>
 #include <array>
@@ -8,11 +8,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "common/idx/gzip_file.h"
 #include "common/status.h"
-#include "trainer/data/gzip_file.h"
 
-namespace baton::trainer {
+namespace baton::idx {
 
 namespace {
 
@@ -58,7 +58,8 @@ absl::StatusOr<std::vector<uint32_t>> ReadHeader(Reader& reader) {
   if (magic[0] != 0 || magic[1] != 0 || magic[2] != kUnsignedByte || magic[3] == 0) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "%s: is no IDX file of unsigned bytes: bytes 0 to 3 are %02x %02x %02x %02x, expected 00 "
-        "00 08 and a number of dimensions (03 for images, 01 for labels)",
+        "00 08 and a number of dimensions (03 for images, 01 for labels); name the right file, or "
+        "fetch it again",
         reader.path, magic[0], magic[1], magic[2], magic[3]));
   }
   std::vector<uint32_t> dims(magic[3]);
@@ -69,7 +70,8 @@ absl::StatusOr<std::vector<uint32_t>> ReadHeader(Reader& reader) {
     dims[i] = BigEndian(bytes.data());
     if (dims[i] == 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat(reader.path, ": dimension ", i, " at byte ", 4 + 4 * i, " is 0"));
+          absl::StrCat(reader.path, ": dimension ", i, " at byte ", 4 + 4 * i,
+                       " is 0: it holds no values; name another file"));
     }
     if (values > kValuesMax / dims[i]) {
       return absl::InvalidArgumentError(
@@ -82,33 +84,41 @@ absl::StatusOr<std::vector<uint32_t>> ReadHeader(Reader& reader) {
   return dims;
 }
 
+constexpr uint64_t kPieceBytes = 1 << 20;
+
+absl::Status ReadPiece(Reader& reader, uint64_t done, uint64_t size, absl::Span<uint8_t> piece) {
+  BATON_ASSIGN_OR_RETURN(const size_t got, reader.file.Read(piece.data(), piece.size()));
+  reader.offset += got;
+  if (got == piece.size()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(reader.path, ": ends at byte ", reader.offset, " after ",
+                                          done + got, " of ", size,
+                                          " values; fetch the file again"));
+}
+
 // Grows with what is really there: a damaged header must not reserve gigabytes.
 absl::Status ReadValues(Reader& reader, uint64_t size, std::vector<uint8_t>* values) {
-  constexpr uint64_t kPieceBytes = 1 << 20;
   while (values->size() < size) {
     const size_t done = values->size();
-    const auto piece = static_cast<size_t>(std::min<uint64_t>(kPieceBytes, size - done));
-    values->resize(done + piece);
-    BATON_ASSIGN_OR_RETURN(const size_t got, reader.file.Read(values->data() + done, piece));
-    reader.offset += got;
-    if (got == piece) continue;
-    return absl::DataLossError(absl::StrCat(reader.path, ": ends at byte ", reader.offset,
-                                            " after ", done + got, " of ", size,
-                                            " values; fetch the file again"));
+    values->resize(done + std::min<uint64_t>(kPieceBytes, size - done));
+    BATON_RETURN_IF_ERROR(ReadPiece(reader, done, size, absl::MakeSpan(*values).subspan(done)));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckLabels(const IdxOptions& options, const IdxArray& labels) {
-  const size_t header_bytes = 4 + 4 * labels.dims.size();
-  for (size_t i = 0; i < labels.values.size(); ++i) {
-    if (labels.values[i] < options.classes) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        options.labels, ": the label at byte ", header_bytes + i, " is ",
-        static_cast<int>(labels.values[i]), ", but the model has ", options.classes,
-        " classes (0 to ", options.classes - 1, "); check the file, or the last layer"));
-  }
-  return absl::OkStatus();
+uint64_t ValueCount(const std::vector<uint32_t>& dims) {
+  uint64_t count = 1;
+  for (const uint32_t extent : dims) count *= extent;
+  return count;
+}
+
+uint64_t HeaderBytes(const std::vector<uint32_t>& dims) { return 4 + 4 * dims.size(); }
+
+// Takes in values that stand from byte `offset` on.
+void Note(absl::Span<const uint8_t> values, uint64_t offset, IdxSummary* summary) {
+  const auto largest = std::max_element(values.begin(), values.end());
+  if (largest == values.end() || (summary->largest_at > 0 && *largest <= summary->largest)) return;
+  summary->largest = *largest;
+  summary->largest_at = offset + static_cast<uint64_t>(largest - values.begin());
 }
 
 }  // namespace
@@ -118,41 +128,33 @@ absl::StatusOr<IdxArray> ReadIdx(const std::string& path) {
   Reader reader{path, *file};
   IdxArray array;
   BATON_ASSIGN_OR_RETURN(array.dims, ReadHeader(reader));
-  uint64_t size = 1;
-  for (uint32_t extent : array.dims) size *= extent;
-  BATON_RETURN_IF_ERROR(ReadValues(reader, size, &array.values));
+  BATON_RETURN_IF_ERROR(ReadValues(reader, ValueCount(array.dims), &array.values));
   BATON_RETURN_IF_ERROR(reader.ExpectEnd());
   return array;
 }
 
-absl::StatusOr<Dataset> ReadIdxDataset(const IdxOptions& options) {
-  BATON_ASSIGN_OR_RETURN(IdxArray images, ReadIdx(options.images));
-  BATON_ASSIGN_OR_RETURN(const IdxArray labels, ReadIdx(options.labels));
-  if (images.dims.size() != 3 && images.dims.size() != 4) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        options.images, ": has ", images.dims.size(), " dimensions (",
-        absl::StrJoin(images.dims, " x "), "); images have 3 (count, height, width) or 4"));
+absl::StatusOr<IdxSummary> SummarizeIdx(const std::string& path) {
+  BATON_ASSIGN_OR_RETURN(const std::unique_ptr<GzipFile> file, GzipFile::Open(path));
+  Reader reader{path, *file};
+  IdxSummary summary;
+  BATON_ASSIGN_OR_RETURN(summary.dims, ReadHeader(reader));
+  const uint64_t size = ValueCount(summary.dims);
+  std::vector<uint8_t> values(std::min(kPieceBytes, size));
+  for (uint64_t done = 0; done < size;) {
+    const auto piece = absl::MakeSpan(values).subspan(0, std::min(kPieceBytes, size - done));
+    const uint64_t offset = reader.offset;
+    BATON_RETURN_IF_ERROR(ReadPiece(reader, done, size, piece));
+    Note(piece, offset, &summary);
+    done += piece.size();
   }
-  if (labels.dims.size() != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(options.labels, ": has ", labels.dims.size(),
-                                                   " dimensions; a file of labels has 1"));
-  }
-  if (images.dims[0] != labels.dims[0]) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options.images, " has ", images.dims[0], " images but ", options.labels,
-                     " has ", labels.dims[0], " labels; they do not belong together"));
-  }
-  BATON_RETURN_IF_ERROR(CheckLabels(options, labels));
-
-  Dataset dataset;
-  dataset.count = images.dims[0];
-  if (images.dims.size() == 3) dataset.sample_shape.push_back(1);
-  dataset.sample_shape.insert(dataset.sample_shape.end(), images.dims.begin() + 1,
-                              images.dims.end());
-  dataset.bytes = std::move(images.values);
-  dataset.labels.assign(labels.values.begin(), labels.values.end());
-  dataset.divide_by = options.divide_by;
-  return dataset;
+  BATON_RETURN_IF_ERROR(reader.ExpectEnd());
+  return summary;
 }
 
-}  // namespace baton::trainer
+IdxSummary SummaryOf(const IdxArray& array) {
+  IdxSummary summary{array.dims};
+  Note(array.values, HeaderBytes(array.dims), &summary);
+  return summary;
+}
+
+}  // namespace baton::idx
