@@ -7,6 +7,7 @@
 #include "client/command/command.h"
 #include "client/follow.h"
 #include "client/package.h"
+#include "client/refusal.h"
 #include "client/render/format.h"
 #include "client/render/json.h"
 #include "common/ids.h"
@@ -60,17 +61,19 @@ artifact::TransferOptions ShowUpload() {
   return options;
 }
 
-absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePlan& plan) {
+absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePlan& plan,
+                                   const spec::Reading& reading) {
   v1::SubmitJobsRequest request;
   request.set_request_id(RandomId());
   *request.mutable_submitter() = ThisSubmitter();
   request.set_queue_anyway(flags.queue_anyway);
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), UploadPackage(plan, api.blobs(), ShowUpload()));
-  BATON_ASSIGN_OR_RETURN(const v1::SubmitJobsResponse response, api.Submit(request));
-  for (const std::string& warning : response.warnings()) {
+  const absl::StatusOr<v1::SubmitJobsResponse> response = api.Submit(request);
+  if (!response.ok()) return AtItsPlace(response.status(), reading);
+  for (const std::string& warning : response->warnings()) {
     std::fprintf(stderr, "baton: warning: %s\n", warning.c_str());
   }
-  return response.job_ids(0);
+  return response->job_ids(0);
 }
 
 absl::Status FollowSubmitted(Context& context, Api& api, const std::string& id) {
@@ -113,7 +116,7 @@ absl::Status Run(Context& context, const Flags& flags) {
     return absl::OkStatus();
   }
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
-  BATON_ASSIGN_OR_RETURN(const std::string id, Submit(*api, flags, plan));
+  BATON_ASSIGN_OR_RETURN(const std::string id, Submit(*api, flags, plan, reading));
   if (context.json()) {
     std::fputs(Pretty({{"id", id}, {"name", plan.spec.name}}).c_str(), stdout);
   } else if (::isatty(STDOUT_FILENO) != 1) {
