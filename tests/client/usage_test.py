@@ -54,6 +54,18 @@ def main():
     expect(bad.returncode == 2, "a bad spec is a usage error")
     expect("bad.yaml:2" in bad.stderr and "bad.yaml:3" in bad.stderr, f"all mistakes: {bad.stderr}")
 
+    through_a_file = run("train", os.path.join(spec, "x.yaml"))
+    expect(through_a_file.returncode == 3, f"no such spec: {through_a_file.stderr}")
+    with open(spec, "w") as file:
+        file.write("epochs: x\nbatch_size: 4\ndata: {train: {images: no.gz, labels: .}}\n"
+                   "model: {input: [1, 2, 2], layers: [flatten, dense: 10]}\n"
+                   "optimizer: {name: sgd, lr: 0}\nresources: {gpus: 9000}\n")
+    bad = run("train", spec, "--dry-run")
+    told = [line.split("bad.yaml:")[-1].split(":")[:2] for line in bad.stderr.splitlines()]
+    expect(bad.returncode == 2 and told == [
+        ["1", " epochs"], ["3", " data.train.images"], ["3", " data.train.labels"],
+        ["5", " optimizer.lr"], ["6", " resources.gpus"]], f"one round, in order: {bad.stderr}")
+
     down = run("local", "down", "--dir", os.path.join(HOME, "none"))
     expect(down.returncode == 0, "down where nothing runs")
     status = run("local", "status", "--dir", os.path.join(HOME, "none"))

@@ -156,6 +156,8 @@ def what_cannot_run_is_said(cluster, work):
     greedy = work.spec("greedy", ["true"], resources={"gpus": 4})
     refused = cluster.baton("train", greedy, check=False)
     expect(refused.returncode == 2 and "--queue-anyway" in refused.stderr, f"{refused}")
+    expect(f"{greedy}:" in refused.stderr and ": resources.gpus: " in refused.stderr,
+           f"the refusal names file and line: {refused.stderr}")
     job = cluster.train(greedy, "--queue-anyway")
     shown = cluster.show(job)
     expect(shown["state"] == "QUEUED" and "GPU" in shown["reason"], f"{shown['reason']}")
