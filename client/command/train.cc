@@ -44,7 +44,10 @@ std::string PackedText(const PackagePlan& plan) {
   if (!plan.data.empty()) {
     absl::StrAppend(&text, ", data ", plan.data.size(), " files ", Bytes(plan.data_bytes));
   }
-  if (plan.left_out > 0) absl::StrAppend(&text, ", ", plan.left_out, " left out (.batonignore)");
+  if (plan.left_out > 0) {
+    absl::StrAppend(&text, ", ", plan.left_out, " left out (.batonignore",
+                    plan.clusters_left_out > 0 ? ", a local cluster" : "", ")");
+  }
   return text;
 }
 
