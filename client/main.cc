@@ -9,7 +9,10 @@ namespace {
 
 // The first Ctrl-C asks the running verb to end in good order, the second one ends the process.
 void OnInterrupt(int signal) {
-  if (baton::client::Context::interrupted.exchange(true)) std::signal(signal, SIG_DFL);
+  baton::client::Context::signal.store(signal);
+  if (!baton::client::Context::interrupted.exchange(true)) return;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
 }
 
 }  // namespace
@@ -41,10 +44,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
-    return app.exit(asked);  // --help, --version
+    app.exit(asked);  // --help, --version
   } catch (const CLI::ParseError& error) {
     app.exit(error);
     return baton::client::kUsage;
   }
+  context.FinishStdout();
   return context.exit_code;
 }
