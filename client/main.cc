@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   baton::client::AddCommands(app, context);
   // Before any parsing: the words may be half of a line.
   if (argc > 1 && std::string(argv[1]) == "__complete") {
-    baton::client::Complete(app, {argv + 2, argv + argc});
+    baton::client::Complete(app, context, {argv + 2, argv + argc});
     return baton::client::kOk;
   }
   try {
@@ -46,7 +46,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     app.exit(asked);  // --help, --version
   } catch (const CLI::ParseError& error) {
-    app.exit(error);
+    const std::string unknown = baton::client::UnknownVerb(app);
+    if (unknown.empty()) {
+      app.exit(error);
+    } else {
+      std::fprintf(stderr, "baton: %s\n", unknown.c_str());
+    }
     return baton::client::kUsage;
   }
   context.FinishStdout();
