@@ -25,6 +25,26 @@ std::string DataDigest(const Dataset& data) {
                          Xxh3(data.labels.data(), data.labels.size() * sizeof(data.labels[0])));
 }
 
+// What the optimizer changes; neighbours are joined.
+std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
+  std::vector<Optimizer::Range> ranges;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.kind != Parameter::Kind::kTrained) continue;
+    const size_t end = parameter.offset + parameter.count;
+    if (!ranges.empty() && ranges.back().end == parameter.offset) {
+      ranges.back().end = end;
+    } else {
+      ranges.push_back({parameter.offset, end});
+    }
+  }
+  return ranges;
+}
+
+// 0 where there is nothing to be right about.
+double Share(int64_t part, int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
 absl::Status FirstFailure(std::vector<absl::Status>& failures) {
   for (absl::Status& failure : failures) {
     if (!failure.ok()) return std::exchange(failure, absl::OkStatus());
@@ -65,6 +85,7 @@ absl::Status Replica::Build() {
   weights_.resize(networks_[0]->parameter_count());
   BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
   optimizer_ = Optimizer::Create(spec.optimizer, weights_.size());
+  optimizer_->Restrict(TrainedRanges(networks_[0]->parameters()));
 
   definition_.seed = options_.seed;
   definition_.shards = spec.shards;
@@ -171,6 +192,18 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   return FirstFailure(failures_);
 }
 
+// The optimizer's rule for what is trained; running statistics take in those of this step.
+void Replica::Update(const float* gradient, double lr) {
+  optimizer_->Apply(absl::MakeSpan(weights_), {gradient, weights_.size()}, step_ + 1, lr);
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.kind != Parameter::Kind::kStatistics) continue;
+    const float kept = 1 - parameter.momentum;
+    for (size_t i = parameter.offset; i < parameter.offset + parameter.count; ++i) {
+      weights_[i] = kept * weights_[i] + parameter.momentum * gradient[i];
+    }
+  }
+}
+
 absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   const int64_t begin_ms = options_.clock->MonotonicMillis();
   const double lr = learning_rate();
@@ -184,7 +217,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
   // Only now, with everything received and everything sent, does the state change.
-  optimizer_->Apply(absl::MakeSpan(weights_), sum.gradient, step_ + 1, lr);
+  Update(sum.gradient.data(), lr);
   StepResult result;
   result.samples = sampler_.batch_count(step_ % length_.steps_per_epoch);
   int64_t correct = 0;
@@ -193,7 +226,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
     correct += shard.correct;
   }
   result.loss /= static_cast<double>(result.samples);
-  result.accuracy = static_cast<double>(correct) / static_cast<double>(result.samples);
+  result.accuracy = Share(correct, result.samples * networks_[0]->decisions());
   result.flags = sum.flags;
   ++step_;
   return result;
@@ -237,7 +270,7 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
     correct += results[static_cast<size_t>(block)].correct;
   }
   evaluation.loss /= static_cast<double>(evaluation.count);
-  evaluation.accuracy = static_cast<double>(correct) / static_cast<double>(evaluation.count);
+  evaluation.accuracy = Share(correct, evaluation.count * networks_[0]->decisions());
   return evaluation;
 }
 

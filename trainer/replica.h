@@ -85,6 +85,7 @@ class Replica {
  private:
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
+  void Update(const float* gradient, double lr);
   absl::Status ComputeShards(int64_t step, ShardRange run);
   absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
   std::chrono::milliseconds Timeout() const;

@@ -67,7 +67,9 @@ class SplitCheck {
     }
     Shape shape(images.dims.begin() + 1, images.dims.end());
     if (shape.size() == 2) shape.insert(shape.begin(), 1);
-    const Shape& input = reading_.spec.native->model.input;
+    // These are one input; what else a model may have is not known here.
+    const std::vector<ModelInput>& inputs = reading_.spec.native->model.inputs;
+    const Shape input = inputs.size() == 1 ? inputs[0].shape : Shape();
     if (!input.empty() && shape != input) {
       Add("images", absl::StrCat(source.uri, " holds samples of ", ShapeText(shape),
                                  " but model.input is ", ShapeText(input), "; make them equal"));

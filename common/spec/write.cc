@@ -32,25 +32,6 @@ const char* Word(Capacity capacity) {
   return "";
 }
 
-struct WriteOp {
-  std::string operator()(const Conv& conv) const {
-    return absl::StrCat("conv: {out: ", conv.out, ", kernel: ", conv.kernel,
-                        ", stride: ", conv.stride, ", padding: ", conv.padding, "}");
-  }
-  std::string operator()(const MaxPool& pool) const {
-    return absl::StrCat("max_pool: {kernel: ", pool.kernel, ", stride: ", pool.stride,
-                        ", padding: ", pool.padding, "}");
-  }
-  std::string operator()(const Relu&) const { return "relu: {}"; }
-  std::string operator()(const Flatten&) const { return "flatten: {}"; }
-  std::string operator()(const Dense& dense) const {
-    return absl::StrCat("dense: {out: ", dense.out, "}");
-  }
-  std::string operator()(const Dropout& dropout) const {
-    return absl::StrCat("dropout: {rate: ", NumberText(dropout.rate), "}");
-  }
-};
-
 void WriteSource(const std::string& name, const FileSource& source, std::string* out) {
   absl::StrAppend(out, "    ", name, ": {uri: ", Quoted(source.uri));
   if (!source.sha256.empty()) absl::StrAppend(out, ", sha256: ", Quoted(source.sha256));
@@ -61,17 +42,6 @@ void WriteSplit(const std::string& name, const Split& split, std::string* out) {
   absl::StrAppend(out, "  ", name, ":\n");
   WriteSource("images", split.images, out);
   WriteSource("labels", split.labels, out);
-}
-
-void WriteModel(const Model& model, std::string* out) {
-  absl::StrAppend(out, "model:\n  input: [", absl::StrJoin(model.input, ", "),
-                  "]\n  divide_by: ", NumberText(model.divide_by), "\n  layers:\n");
-  for (const Layer& layer : model.layers) {
-    absl::StrAppend(out, "    - {name: ", layer.name, ", inputs: [",
-                    absl::StrJoin(layer.inputs, ", "), "], ", std::visit(WriteOp{}, layer.op),
-                    "}\n");
-  }
-  absl::StrAppend(out, "  loss: softmax_cross_entropy\n  initialization: kaiming_uniform\n");
 }
 
 void WriteSchedule(const Schedule& schedule, std::string* out) {
@@ -116,7 +86,7 @@ void WriteNative(const NativeSpec& native, std::string* out) {
                   "\ndata:\n  format: idx\n  classes: ", native.data.classes, "\n");
   WriteSplit("train", native.data.train, out);
   if (native.data.test) WriteSplit("test", *native.data.test, out);
-  WriteModel(native.model, out);
+  absl::StrAppend(out, ModelText(native.model));
   WriteOptimizer(native.optimizer, out);
 }
 
@@ -166,12 +136,6 @@ std::string WriteSpec(const JobSpec& spec) {
     absl::StrAppend(&out, "command: [", absl::StrJoin(words, ", "), "]\n");
   }
   if (spec.native) WriteNative(*spec.native, &out);
-  return out;
-}
-
-std::string ModelText(const Model& model) {
-  std::string out;
-  WriteModel(model, &out);
   return out;
 }
 

@@ -13,10 +13,10 @@ class Adam : public Optimizer {
  public:
   Adam(const spec::Optimizer& options, size_t parameter_count);
 
-  void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
-             double lr) override;
-
  private:
+  void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
+               double lr) override;
+
   double beta1_, beta2_;
   float epsilon_;
   float weight_decay_;

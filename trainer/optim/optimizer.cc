@@ -23,12 +23,15 @@ void Optimizer::AddState(std::string name) {
   state_.push_back({std::move(name), std::vector<float>(parameter_count_, 0.0f)});
 }
 
-void Optimizer::CheckSizes(absl::Span<float> weights, absl::Span<const float> gradient) const {
+void Optimizer::Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
+                      double lr) {
+  BATON_CHECK(step >= 1, "steps count from 1");
   BATON_CHECK(weights.size() == parameter_count_ && gradient.size() == parameter_count_,
               "weights or gradient of another model");
   for (const StateVector& vector : state_) {
     BATON_CHECK(vector.values.size() == parameter_count_, "optimizer state of another model");
   }
+  for (const Range& range : trained_) ApplyTo(range, weights.data(), gradient.data(), step, lr);
 }
 
 }  // namespace baton::trainer

@@ -21,7 +21,7 @@ struct Case {
 
 spec::Model ModelOf(const Case& c) {
   spec::Model model;
-  model.input = c.input;
+  model.inputs = {{spec::kModelInput, c.input}};
   for (size_t i = 0; i < c.ops.size(); ++i) {
     model.layers.push_back({"layer" + std::to_string(i), {}, c.ops[i]});
   }
@@ -43,7 +43,7 @@ TEST_P(GradientTest, AgreesWithFiniteDifferences) {
   Batch batch;
   batch.count = 3;
   int64_t sample_size = 1;
-  for (int64_t extent : model.input) sample_size *= extent;
+  for (int64_t extent : model.inputs[0].shape) sample_size *= extent;
   for (int64_t i = 0; i < 3 * sample_size; ++i) {
     batch.values.push_back(2 * RandomStream::ToUnit(random.Next()) - 1);
   }
@@ -90,8 +90,10 @@ INSTANTIATE_TEST_SUITE_P(
     Layers, GradientTest,
     ::testing::Values(
         Case{"dense", {5}, {spec::Dense{4}, spec::Dense{3}}},
-        Case{"relu", {6}, {spec::Dense{8}, spec::Relu{}, spec::Dense{3}}},
-        Case{"relu_alone", {6}, {spec::Dense{8}, spec::Dropout{0}, spec::Relu{}, spec::Dense{3}}},
+        Case{"relu", {6}, {spec::Dense{8}, spec::Activation{}, spec::Dense{3}}},
+        Case{"relu_alone",
+             {6},
+             {spec::Dense{8}, spec::Dropout{0}, spec::Activation{}, spec::Dense{3}}},
         Case{"dropout", {6}, {spec::Dense{9}, spec::Dropout{0.3}, spec::Dense{3}}},
         Case{"conv",
              {2, 6, 5},
@@ -107,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
              {spec::Conv{2, 3, 1, 1}, spec::MaxPool{3, 2, 1}, spec::Flatten{}, spec::Dense{3}}},
         Case{"relu_behind_max_pool",
              {1, 8, 8},
-             {spec::Conv{3, 3, 1, 1}, spec::Relu{}, spec::MaxPool{2, 2, 0}, spec::Flatten{},
+             {spec::Conv{3, 3, 1, 1}, spec::Activation{}, spec::MaxPool{2, 2, 0}, spec::Flatten{},
               spec::Dense{3}}}),
     [](const auto& test) { return std::string(test.param.name); });
 

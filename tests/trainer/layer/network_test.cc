@@ -65,11 +65,11 @@ spec::Model LeNetWithDropout() {
 // Small enough for many runs of the plain loops.
 spec::Model SmallNet() {
   spec::Model model;
-  model.input = {1, 12, 12};
-  model.layers = {{"conv1", {}, spec::Conv{3, 3, 1, 1}}, {"relu1", {}, spec::Relu{}},
+  model.inputs = {{spec::kModelInput, {1, 12, 12}}};
+  model.layers = {{"conv1", {}, spec::Conv{3, 3, 1, 1}}, {"relu1", {}, spec::Activation{}},
                   {"pool1", {}, spec::MaxPool{2, 2, 0}}, {"conv2", {}, spec::Conv{5, 3, 1, 0}},
-                  {"relu2", {}, spec::Relu{}},           {"flatten", {}, spec::Flatten{}},
-                  {"dense1", {}, spec::Dense{20}},       {"relu3", {}, spec::Relu{}},
+                  {"relu2", {}, spec::Activation{}},     {"flatten", {}, spec::Flatten{}},
+                  {"dense1", {}, spec::Dense{20}},       {"relu3", {}, spec::Activation{}},
                   {"dense2", {}, spec::Dense{10}}};
   return model;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/optim/power.h"
+#include "trainer/numeric/power.h"
 
 namespace baton::trainer {
 namespace {

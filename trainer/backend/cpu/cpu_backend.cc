@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "trainer/backend/cpu/context.h"
+#include "trainer/backend/cpu/from_reference.h"
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/backend/cpu/staging.h"
 #include "trainer/backend/cpu/tensor.h"
@@ -16,17 +17,16 @@ namespace baton::trainer {
 namespace cpu {
 namespace {
 
-struct Make {
+// An operation of this backend where there is one for it, else the reference's.
+struct MakeOperation {
   Context& context;
+  int64_t batch_max;
 
-  std::unique_ptr<Operation> operator()(const ConvOperation& s) { return MakeConv(s, context); }
-  std::unique_ptr<Operation> operator()(const MaxPoolOperation& s) {
-    return MakeMaxPool(s, context);
-  }
-  std::unique_ptr<Operation> operator()(const ReluOperation& s) { return MakeRelu(s, context); }
-  std::unique_ptr<Operation> operator()(const DenseOperation& s) { return MakeDense(s, context); }
-  std::unique_ptr<Operation> operator()(const DropoutOperation& s) {
-    return MakeDropout(s, context);
+  template <class Shape>
+  std::unique_ptr<Operation> operator()(const Shape& shape) {
+    std::unique_ptr<Operation> own;
+    if constexpr (requires { Make(shape, context); }) own = Make(shape, context);
+    return own != nullptr ? std::move(own) : MakeFromReference(shape, batch_max, context);
   }
 };
 
@@ -38,8 +38,8 @@ class CpuStream : public Stream {
   }
 
   absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,
-                                                             int64_t /*batch_max*/) override {
-    return std::visit(Make{context_}, operation);
+                                                             int64_t batch_max) override {
+    return std::visit(MakeOperation{context_, batch_max}, operation);
   }
 
   absl::Status Upload(const float* values, int64_t count, Tensor* tensor) override {
@@ -59,28 +59,38 @@ class CpuStream : public Stream {
     });
   }
 
-  absl::StatusOr<LossResult> SoftmaxCrossEntropy(const Tensor& logits, const int32_t* labels,
-                                                 int64_t count, float scale,
-                                                 Tensor* dlogits) override {
+  absl::Status Accumulate(const Tensor& from, int64_t /*count*/, Tensor* into) override {
+    return Guarded("sum", [&] {
+      const dnnl::memory& sum = Cpu(into).memory();
+      const dnnl::memory other = sum_.Bring(context_, Cpu(&from).memory(), sum.get_desc());
+      auto* to = static_cast<float*>(sum.get_data_handle());
+      const auto* values = static_cast<const float*>(other.get_data_handle());
+      const size_t floats = sum.get_desc().get_size() / sizeof(float);
+      for (size_t i = 0; i < floats; ++i) to[i] += values[i];
+    });
+  }
+
+  absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                                         Tensor* doutput) override {
     LossResult result;
-    BATON_RETURN_IF_ERROR(Guarded("softmax", [&] {
-      const CpuTensor& x = Cpu(&logits);
-      const dnnl::memory::desc plain = x.PlainDesc(count);
-      const dnnl::memory from = logits_.Bring(context_, x.memory(), plain);
+    BATON_RETURN_IF_ERROR(Guarded("loss", [&] {
+      const CpuTensor& x = Cpu(&output);
+      const dnnl::memory::desc plain = x.PlainDesc(arguments.count);
+      const dnnl::memory from = output_.Bring(context_, x.memory(), plain);
       float* gradient = nullptr;
-      if (dlogits != nullptr) {
-        const dnnl::memory& to = Cpu(dlogits).Write(plain, context_.engine);
+      if (doutput != nullptr) {
+        const dnnl::memory& to = Cpu(doutput).Write(plain, context_.engine);
         gradient = static_cast<float*>(to.get_data_handle());
       }
-      result = cpu::SoftmaxCrossEntropy(static_cast<const float*>(from.get_data_handle()), labels,
-                                        count, ElementCount(x.shape()), scale, gradient);
+      result = cpu::ComputeLoss(arguments, static_cast<const float*>(from.get_data_handle()),
+                                ElementCount(x.shape()), gradient);
     }));
     return result;
   }
 
  private:
   Context context_;
-  Staging download_, logits_;
+  Staging download_, output_, sum_;
 };
 
 // "cpu onednn 2.6.3 isa 0xe7 caches 32768/1048576". The isa is dnnl::cpu_isa as in use, after

@@ -14,8 +14,12 @@ struct DenseTraits {
 
   // An image needs no flattening: row-major (O, C, H, W) lies in memory as (O, C * H * W).
   static dnnl::memory::dims WeightDims(const DenseOperation& shape) {
-    dnnl::memory::dims dims{shape.out[0]};
-    dims.insert(dims.end(), shape.in.begin(), shape.in.end());
+    dnnl::memory::dims dims{shape.out.back()};
+    if (shape.rows > 1) {
+      dims.push_back(ElementCount(shape.in) / shape.rows);
+    } else {
+      dims.insert(dims.end(), shape.in.begin(), shape.in.end());
+    }
     return dims;
   }
   static dnnl::memory::desc SourceDesc(const dnnl::memory::desc& x) {
@@ -34,7 +38,8 @@ struct DenseTraits {
 
 }  // namespace
 
-std::unique_ptr<Operation> MakeDense(const DenseOperation& shape, Context& context) {
+std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context) {
+  if (shape.out.size() > 1) return nullptr;
   return std::make_unique<Weighted<DenseTraits>>(shape, context);
 }
 

@@ -27,18 +27,18 @@ class Relu : public Operation {
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded("relu", [&] {
-      const dnnl::memory& x = Cpu(arguments.x).memory();
+      const dnnl::memory& x = Cpu(arguments.x[0]).memory();
       const dnnl::memory& y = Cpu(arguments.y).Write(x.get_desc(), context_.engine);
       Clip(Values(x), Values(x), ValueCount(x), static_cast<float*>(y.get_data_handle()));
     });
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
-    if (arguments.dx == nullptr) return absl::OkStatus();
+    if (arguments.dx[0] == nullptr) return absl::OkStatus();
     return Guarded("relu", [&] {
       const dnnl::memory& y = Cpu(arguments.y).memory();
       const dnnl::memory dy = dy_.Bring(context_, Cpu(arguments.dy).memory(), y.get_desc());
-      const dnnl::memory& dx = Cpu(arguments.dx).Write(y.get_desc(), context_.engine);
+      const dnnl::memory& dx = Cpu(arguments.dx[0]).Write(y.get_desc(), context_.engine);
       Clip(Values(y), Values(dy), ValueCount(y), static_cast<float*>(dx.get_data_handle()));
     });
   }
@@ -62,7 +62,8 @@ dnnl::memory ClipGradient(Context& context, const dnnl::memory& y, const dnnl::m
   return clipped;
 }
 
-std::unique_ptr<Operation> MakeRelu(const ReluOperation&, Context& context) {
+std::unique_ptr<Operation> Make(const ActivationOperation& shape, Context& context) {
+  if (shape.function != Function::kRelu) return nullptr;
   return std::make_unique<Relu>(context);
 }
 

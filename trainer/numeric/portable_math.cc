@@ -1,15 +1,16 @@
-#include "trainer/backend/cpu/portable_math.h"
+#include "trainer/numeric/portable_math.h"
 
 #include <bit>
 #include <cstdint>
 
-namespace baton::trainer::cpu {
+namespace baton::trainer {
 
 namespace {
 
 // log(2) in two parts: the first has 32 bits, so its product with an exponent is exact.
 constexpr double kLog2High = 0x1.62e42feep-1;
 constexpr double kLog2Low = 0x1.a39ef35793c76p-33;
+constexpr double kPi = 3.14159265358979323846;
 
 }  // namespace
 
@@ -40,4 +41,19 @@ double Logarithm(double x) {
   return k * kLog2High + (k * kLog2Low + 2 * s * sum);
 }
 
-}  // namespace baton::trainer::cpu
+// The Taylor series of cosine or sine about 0 with the angle brought into [0, pi / 4], where ten
+// terms are below the last bit.
+double CosinePi(double x) {
+  if (x > 0.5) return -CosinePi(1 - x);
+  const bool by_sine = x > 0.25;
+  const double angle = kPi * (by_sine ? 0.5 - x : x);
+  double term = by_sine ? angle : 1;
+  double sum = term;
+  for (int k = by_sine ? 2 : 1; k < 20; k += 2) {
+    term = -term * (angle * angle) / (k * (k + 1));
+    sum += term;
+  }
+  return sum;
+}
+
+}  // namespace baton::trainer

@@ -1,4 +1,4 @@
-#include "trainer/backend/cpu/portable_math.h"
+#include "trainer/numeric/portable_math.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "common/random.h"
 
-namespace baton::trainer::cpu {
+namespace baton::trainer {
 namespace {
 
 TEST(PortableMathTest, ExponentialIsThatOfLibm) {
@@ -36,5 +36,14 @@ TEST(PortableMathTest, LogarithmIsThatOfLibm) {
   EXPECT_TRUE(std::isnan(Logarithm(NAN)));
 }
 
+TEST(PortableMathTest, CosineIsThatOfLibm) {
+  for (int i = 0; i <= 1000; ++i) {
+    const double x = i / 1000.0;
+    EXPECT_NEAR(CosinePi(x), std::cos(3.14159265358979323846 * x), 4e-15) << x;
+  }
+  EXPECT_EQ(CosinePi(0), 1);
+  EXPECT_EQ(CosinePi(1), -1);
+}
+
 }  // namespace
-}  // namespace baton::trainer::cpu
+}  // namespace baton::trainer
