@@ -10,6 +10,7 @@
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
+#include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/counter_random.h"
 
 namespace baton::trainer {
@@ -100,6 +101,13 @@ absl::Status Replica::Build() {
       optimizer_->state(), ",",
       [](std::string* out, const auto& vector) { absl::StrAppend(out, vector.name); });
   definition_.parameters = networks_[0]->parameters();
+  return absl::OkStatus();
+}
+
+absl::Status Replica::StartWith(const std::string& path, std::vector<std::string>* unused) {
+  BATON_RETURN_IF_ERROR(LoadWeights(path, parameters(), absl::MakeSpan(weights_), unused));
+  definition_.start =
+      absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
   return absl::OkStatus();
 }
 
