@@ -339,6 +339,8 @@ int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
     return contract::kExitPeerLost;
   }
   LogError(status.message());
+  // The same in every run of the spec.
+  if (absl::IsOutOfRange(status)) return kExitUsage;
   const bool usage =
       job.usage_errors() && (absl::IsInvalidArgument(status) || absl::IsNotFound(status) ||
                              absl::IsFailedPrecondition(status));

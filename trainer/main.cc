@@ -89,7 +89,8 @@ int main(int argc, char** argv) {
       "  baton-trainer --spec S.yaml --init-only --weights-out start.safetensors\n"
       "  for r in 0 1; do baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet \\\n"
       "    --rank $r --world-size 2 --rendezvous dir:/tmp/meet & done; wait\n"
-      "Exit codes: 0 trained, 1 failed, 2 bad spec, data or flags, 75 saved and asked to be\n"
+      "Exit codes: 0 trained, 1 failed, 2 bad spec, data or flags, or diverged, 75 saved and asked "
+      "to be\n"
       "resumed, 76 another rank was lost.");
   baton::trainer::JobOptions options;
   AddFlags(app, options);

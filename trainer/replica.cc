@@ -1,6 +1,7 @@
 #include "trainer/replica.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -173,6 +174,36 @@ std::chrono::milliseconds Replica::Timeout() const {
   return std::max(options_.silence, std::chrono::milliseconds(kSilenceFactor * longest_step_ms_));
 }
 
+RandomStream Replica::StreamOf(int64_t step, int shard) const {
+  return RandomStream::Make(
+      options_.seed, RandomPurpose::kTrain, static_cast<uint64_t>(step / length_.steps_per_epoch),
+      static_cast<uint64_t>(step % length_.steps_per_epoch), static_cast<uint64_t>(shard));
+}
+
+// Computes the step at hand once more, shard by shard, to say where it went wrong.
+absl::Status Replica::Diverged(double loss) {
+  std::string where;
+  std::vector<float> gradient(weights_.size());
+  const int64_t in_epoch = step_ % length_.steps_per_epoch;
+  const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
+  const ShardRange run = exchange_->run();
+  for (int shard = run.first; shard < run.first + run.count && where.empty(); ++shard) {
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &batches_[0]);
+    if (batches_[0].count == 0) continue;
+    BATON_RETURN_IF_ERROR(
+        networks_[0]
+            ->Train(weights_.data(), batches_[0], scale, StreamOf(step_, shard), gradient.data())
+            .status());
+    BATON_ASSIGN_OR_RETURN(
+        where, networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient.data()));
+  }
+  return absl::OutOfRangeError(absl::StrCat(
+      "the training diverged at step ", step_ + 1, " (loss ", loss, "): ",
+      where.empty() ? "no finite numbers came from another rank's shards, or of the sum" : where,
+      where.empty() ? "" : " was the first that is no finite number", ". The weights of step ",
+      step_, " are as they were; lower optimizer.lr, or set optimizer.clip_norm"));
+}
+
 absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   const int64_t epoch = step / length_.steps_per_epoch;
   const int64_t in_epoch = step % length_.steps_per_epoch;
@@ -186,10 +217,7 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
     options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &batches_[w]);
-    const RandomStream stream =
-        RandomStream::Make(options_.seed, RandomPurpose::kTrain, static_cast<uint64_t>(epoch),
-                           static_cast<uint64_t>(in_epoch), static_cast<uint64_t>(shard));
-    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale, stream,
+    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale, StreamOf(step, shard),
                                       exchange_->shard_gradient(i));
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
@@ -224,8 +252,6 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   BATON_RETURN_IF_ERROR(ComputeShards(step_, exchange_->run()));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
-  // Only now, with everything received and everything sent, does the state change.
-  Update(sum.gradient.data(), lr);
   StepResult result;
   result.samples = sampler_.batch_count(step_ % length_.steps_per_epoch);
   int64_t correct = 0;
@@ -235,6 +261,11 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   }
   result.loss /= static_cast<double>(result.samples);
   result.accuracy = Share(correct, result.samples * networks_[0]->decisions());
+  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient))) {
+    return Diverged(result.loss);
+  }
+  // Only now, with everything received and everything sent, does the state change.
+  Update(sum.gradient.data(), lr);
   result.flags = sum.flags;
   ++step_;
   return result;

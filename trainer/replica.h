@@ -66,7 +66,8 @@ class Replica {
     uint32_t flags = 0;   // of all ranks (kFlag...)
   };
   // The next step, of all ranks. On an error the state is as before; codes as in GradientExchange,
-  // and whatever a network reports.
+  // OUT_OF_RANGE when loss or gradient are no finite numbers (on all ranks alike), and whatever a
+  // network reports.
   absl::StatusOr<StepResult> Step(uint32_t flags);
 
   // Loss and accuracy on the test data, the same on every rank and at every number of ranks.
@@ -90,6 +91,8 @@ class Replica {
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
   void Update(const float* gradient, double lr);
+  absl::Status Diverged(double loss);
+  RandomStream StreamOf(int64_t step, int shard) const;
   absl::Status ComputeShards(int64_t step, ShardRange run);
   absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
   std::chrono::milliseconds Timeout() const;

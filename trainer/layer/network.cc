@@ -1,6 +1,7 @@
 #include "trainer/layer/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -25,6 +26,10 @@ Loss ToLoss(spec::Loss loss) {
       return Loss::kAbsoluteError;
   }
   return Loss::kSoftmaxCrossEntropy;
+}
+
+bool AllFinite(const float* values, size_t count) {
+  return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
 }
 
 // An operation with its place in the graph.
@@ -53,6 +58,7 @@ class GraphNetwork : public Network {
         stream_(std::move(stream)),
         batch_max_(batch_max) {
     for (const Parameter& parameter : parameters_) parameter_count_ += parameter.count;
+    for (const spec::Layer& layer : model.layers) layer_names_.push_back(layer.name);
   }
 
   absl::Status Build(const Plan& plan) {
@@ -121,6 +127,33 @@ class GraphNetwork : public Network {
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
     BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kEvaluate, unused));
     return stream_->Download(*values_[output_].y, batch.count, outputs->data());
+  }
+
+  absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
+                                             const float* gradient) override {
+    for (const Parameter& parameter : parameters_) {
+      if (!AllFinite(weights + parameter.offset, parameter.count)) {
+        return absl::StrCat("the weights ", parameter.name);
+      }
+    }
+    if (!AllFinite(batch.values.data(), batch.values.size())) return std::string("the samples");
+    std::vector<float> values;
+    for (const Stage& stage : stages_) {
+      const Value& output = values_[stage.plan.output];
+      values.resize(static_cast<size_t>(batch.count * ElementCount(OutputShape(stage.plan.shape))));
+      BATON_RETURN_IF_ERROR(stream_->Download(*output.y, batch.count, values.data()));
+      if (!AllFinite(values.data(), values.size())) {
+        return absl::StrCat("the output of layer ", layer_names_[stage.plan.layer]);
+      }
+    }
+    // Gradients flow from behind.
+    for (size_t i = parameters_.size(); i-- > 0;) {
+      const Parameter& parameter = parameters_[i];
+      if (!AllFinite(gradient + parameter.offset, parameter.count)) {
+        return absl::StrCat("the gradient of ", parameter.name);
+      }
+    }
+    return std::string();
   }
 
  private:
@@ -229,6 +262,7 @@ class GraphNetwork : public Network {
     return value.dy.get();
   }
 
+  std::vector<std::string> layer_names_;
   std::vector<Parameter> parameters_;
   size_t parameter_count_ = 0;
   Loss loss_;
