@@ -29,6 +29,7 @@
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/loop.h"
+#include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
 
@@ -73,7 +74,11 @@ class Job {
     usage_errors_ = false;
     BATON_RETURN_IF_ERROR(replica_->WarmUp());
     BATON_RETURN_IF_ERROR(Meet());
-    return RunLoop(Loop(), *gang_.group, *replica_, *chain_);
+    BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
+    if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
+      BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
+    }
+    return ending;
   }
 
   // Whether INVALID_ARGUMENT and the like are about what the user gave.
@@ -85,6 +90,7 @@ class Job {
   absl::Status ReadSpec();
   absl::Status CheckFlags() const;
   absl::StatusOr<Ending> WriteStart() const;
+  absl::Status WriteOnnx(absl::Span<const float> weights) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
   absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
@@ -136,8 +142,9 @@ absl::Status Job::CheckFlags() const {
     return absl::InvalidArgumentError(
         "--device cuda: this build computes on CPUs only; use --device cpu");
   }
-  if (options_.init_only && options_.weights_out.empty()) {
-    return absl::InvalidArgumentError("--init-only: say where to, with --weights-out FILE");
+  if (options_.init_only && options_.weights_out.empty() && options_.onnx_out.empty()) {
+    return absl::InvalidArgumentError(
+        "--init-only: say where to, with --weights-out FILE or --onnx FILE");
   }
   return absl::OkStatus();
 }
@@ -148,10 +155,24 @@ absl::StatusOr<Ending> Job::WriteStart() const {
   const size_t count = parameters.empty() ? 0 : parameters.back().offset + parameters.back().count;
   std::vector<float> weights(count);
   BATON_RETURN_IF_ERROR(InitializeParameters(native().model, spec_.seed, weights.data()));
-  BATON_RETURN_IF_ERROR(
-      WriteFileAtomically(options_.weights_out, EncodeSafetensors(parameters, weights)));
+  if (!options_.weights_in.empty()) {
+    std::vector<std::string> unused;
+    BATON_RETURN_IF_ERROR(
+        LoadWeights(options_.weights_in, parameters, absl::MakeSpan(weights), &unused));
+  }
+  if (!options_.weights_out.empty()) {
+    BATON_RETURN_IF_ERROR(
+        WriteFileAtomically(options_.weights_out, EncodeSafetensors(parameters, weights)));
+  }
+  BATON_RETURN_IF_ERROR(WriteOnnx(weights));
   absl::PrintF("wrote %d tensors, %d values\n", parameters.size(), count);
   return Ending{};
+}
+
+absl::Status Job::WriteOnnx(absl::Span<const float> weights) const {
+  if (options_.onnx_out.empty()) return absl::OkStatus();
+  BATON_ASSIGN_OR_RETURN(const std::string bytes, ExportOnnx(native().model, weights));
+  return WriteFileAtomically(options_.onnx_out, bytes);
 }
 
 // A checkpoint that is resumed has what these became.

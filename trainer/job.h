@@ -26,6 +26,7 @@ struct JobOptions {
   std::string device = "auto";    // auto, cpu or cuda
   std::string weights_in;         // .safetensors to begin with; empty: drawn from the seed
   std::string weights_out;        // .safetensors to write besides the output folder's
+  std::string onnx_out;           // the model as ONNX; empty: not written
   std::string losses_file;        // CSV of each step's loss; empty: none
   int64_t steps_max = 0;          // the run ends after so many; 0: as the spec says
   bool init_only = false;         // only writes weights_out, as the run would begin

@@ -43,8 +43,9 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--weights-in", options.weights_in,
                  "begin with the weights of this .safetensors file");
   app.add_option("--weights-out", options.weights_out, "write the weights at the end to this file");
+  app.add_option("--onnx", options.onnx_out, "write the model at the end to this ONNX file");
   app.add_flag("--init-only", options.init_only,
-               "write the weights that a run would begin with to --weights-out, and end");
+               "write what a run would begin with to --weights-out or --onnx, and end");
   app.add_option("--losses", options.losses_file, "write the loss of each step to this CSV file");
   app.add_option("--steps", options.steps_max,
                  "end after so many steps; the learning rate keeps the spec's schedule")
