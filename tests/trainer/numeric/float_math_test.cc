@@ -17,8 +17,9 @@ template <class Function, class Want>
 void ExpectWithin(double bound, float low, float high, const Function& function, const Want& want) {
   Random random(1);
   for (int i = 0; i <= 200000; ++i) {
-    const double share = i % 2 == 0 ? i / 200000.0 : static_cast<double>(random.Below(1 << 30)) /
-                                                         static_cast<double>(1 << 30);
+    const double share =
+        i % 2 == 0 ? i / 200000.0
+                   : static_cast<double>(random.Below(1 << 30)) / static_cast<double>(1 << 30);
     const auto x = static_cast<float>(low + (double{high} - double{low}) * share);
     const double exact = want(double{x});
     ASSERT_NEAR(function(x), exact, bound * std::fabs(exact)) << x;
