@@ -16,6 +16,7 @@ std::unique_ptr<Operation> Make(const ConvOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const MaxPoolOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const AvgPoolOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const SequencePoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const BatchNormOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const LayerNormOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const ActivationOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context);
