@@ -23,6 +23,8 @@ std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DropoutOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const EmbeddingOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const PositionOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const RecurrentOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AttentionOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const LastOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const ViewOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const ConcatOperation& shape, Context& context);
