@@ -14,9 +14,26 @@ namespace baton::trainer::cpu {
 
 std::unique_ptr<Operation> Make(const ConvOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const MaxPoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AvgPoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const SequencePoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const BatchNormOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const LayerNormOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const ActivationOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DropoutOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const EmbeddingOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const PositionOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const RecurrentOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AttentionOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const LastOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ViewOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ConcatOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AddOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const MultiplyOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const DotOperation& shape, Context& context);
+
+// Of a dense operation that gives several rows.
+std::unique_ptr<Operation> MakeDenseRows(const DenseOperation& shape, Context& context);
 
 // y = max(y, 0), in place.
 void ClipValues(const dnnl::memory& y);
