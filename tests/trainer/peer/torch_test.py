@@ -127,7 +127,7 @@ class TorchTest(unittest.TestCase):
         worst = max(abs(a - b) / max(abs(b), 0.1) for a, b in zip(got, want, strict=True))
         print(f"{name} with {optimizer}: losses of {STEPS} steps differ by {worst:.1e} at most",
               flush=True)
-        self.assertLess(worst, 2e-5)
+        self.assertLess(worst, 1e-4)
         if optimizer == "adamw":
             return  # where a gradient is but rounding, AdamW makes it a whole step
         for key, tensor in read_safetensors(self.path("end")).items():
