@@ -194,6 +194,22 @@ void AddGraphs(std::vector<LayerCase>* cases) {
                    {"gated", {"last", "gate"}, spec::Multiply{}},
                    {"all", {"gated", "mean", "dense"}, spec::Concat{}},
                    {"out", {"all"}, spec::Dense{3}}};
+  // One layer reads a value three times, and another once more.
+  spec::Model repeated;
+  repeated.inputs = {{spec::kModelInput, {4}}};
+  repeated.layers = {{"a", {}, spec::Dense{3}},
+                     {"tanh", {"a"}, spec::Activation{Kind::kTanh}},
+                     {"thrice", {"a", "a", "tanh", "a"}, spec::Concat{}},
+                     {"out", {}, spec::Dense{3}}};
+  // What is flattened is read as an image as well, where no ReLU may join it.
+  spec::Model flattened;
+  flattened.inputs = {{spec::kModelInput, {2, 4, 3}}};
+  flattened.layers = {
+      {"conv", {}, spec::Conv{3, 3, 1, 1}},      {"flat", {"conv"}, spec::Flatten{}},
+      {"relu", {"flat"}, spec::Activation{}},    {"pool", {"conv"}, spec::GlobalPool{}},
+      {"all", {"relu", "pool"}, spec::Concat{}}, {"out", {}, spec::Dense{3}}};
+  cases->push_back({"repeated", std::move(repeated)});
+  cases->push_back({"flattened", std::move(flattened)});
   cases->push_back({"residual", std::move(residual)});
   cases->push_back({"towers", std::move(towers)});
 }
