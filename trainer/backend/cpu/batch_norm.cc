@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -6,14 +5,15 @@
 
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/backend/cpu/staging.h"
+#include "trainer/backend/cpu/statistics.h"
 #include "trainer/backend/cpu/weighted.h"
 
 namespace baton::trainer::cpu {
 
 namespace {
 
-// By oneDNN, whose "scale and shift" lie as our weight and bias, and whose variance is the biased
-// one.
+// Of images, by oneDNN, whose "scale and shift" lie as our weight and bias, and whose variance is
+// the biased one.
 class BatchNorm : public Operation {
  public:
   BatchNorm(const BatchNormOperation& shape, Context& context)
@@ -21,26 +21,24 @@ class BatchNorm : public Operation {
         channels_(shape.shape[0]),
         area_(ElementCount(shape.shape) / channels_),
         context_(context),
-        mean_(channels_),
-        variance_(channels_) {}
+        statistics_(shape) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded("batch norm", [&] {
-      const bool own = arguments.pass == Pass::kTrain && !shape_.frozen;
+      const bool own = statistics_.AreOwn(arguments.pass);
       const dnnl::memory& x = Cpu(arguments.x[0]).memory();
       PlanCache<Plan>& plans = own ? own_plans_ : running_plans_;
       Plan& plan = plans.Get(arguments.count, x.get_desc(), [&] {
         return std::make_unique<Plan>(ForwardDesc(x.get_desc(), own));
       });
-      if (!own) std::copy_n(arguments.weights + 2 * channels_, channels_, mean_.data());
-      if (!own) std::copy_n(arguments.weights + 3 * channels_, channels_, variance_.data());
+      if (!own) statistics_.TakeRunning(arguments.weights);
       const auto& desc = plan.forward.desc;
       const dnnl::memory& y = Cpu(arguments.y).Write(desc.dst_desc(), context_.engine);
       context_.Run(plan.forward.primitive, desc.scratchpad_desc(),
                    {{DNNL_ARG_SRC, x},
                     {DNNL_ARG_SCALE_SHIFT, ScaleShift(arguments.weights)},
-                    {DNNL_ARG_MEAN, ByChannel(mean_)},
-                    {DNNL_ARG_VARIANCE, ByChannel(variance_)},
+                    {DNNL_ARG_MEAN, ByChannel(statistics_.mean)},
+                    {DNNL_ARG_VARIANCE, ByChannel(statistics_.variance)},
                     {DNNL_ARG_DST, y}});
       if (shape_.activation == Activation::kRelu) ClipValues(y);
     });
@@ -66,11 +64,11 @@ class BatchNorm : public Operation {
                    {{DNNL_ARG_SRC, x},
                     {DNNL_ARG_DIFF_DST, plan.dy.Bring(context_, dy, desc.diff_dst_desc())},
                     {DNNL_ARG_SCALE_SHIFT, ScaleShift(arguments.weights)},
-                    {DNNL_ARG_MEAN, ByChannel(mean_)},
-                    {DNNL_ARG_VARIANCE, ByChannel(variance_)},
+                    {DNNL_ARG_MEAN, ByChannel(statistics_.mean)},
+                    {DNNL_ARG_VARIANCE, ByChannel(statistics_.variance)},
                     {DNNL_ARG_DIFF_SRC, dx},
                     {DNNL_ARG_DIFF_SCALE_SHIFT, ScaleShift(arguments.weights_gradient)}});
-      WriteStatistics(arguments);
+      statistics_.WriteGradient(arguments, arguments.count * area_);
     });
   }
 
@@ -112,25 +110,10 @@ class BatchNorm : public Operation {
     return {PlainDesc({channels_}), context_.engine, values.data()};
   }
 
-  void WriteStatistics(const BackwardArguments& arguments) const {
-    float* mean = arguments.weights_gradient + 2 * channels_;
-    if (shape_.frozen) {
-      std::fill_n(mean, 2 * channels_, 0.0f);
-      return;
-    }
-    const float share = arguments.statistics_scale * static_cast<float>(arguments.count);
-    const auto values = static_cast<float>(arguments.count * area_);
-    const float unbiased = share * values / std::max(values - 1, 1.0f);
-    for (int64_t c = 0; c < channels_; ++c) {
-      mean[c] = share * mean_[c];
-      mean[channels_ + c] = unbiased * variance_[c];
-    }
-  }
-
   BatchNormOperation shape_;
   int64_t channels_, area_;
   Context& context_;
-  std::vector<float> mean_, variance_;         // by which the last Forward normalised
+  Statistics statistics_;
   PlanCache<Plan> own_plans_, running_plans_;  // by whose statistics
   Buffer unwanted_;
 };
@@ -138,6 +121,7 @@ class BatchNorm : public Operation {
 }  // namespace
 
 std::unique_ptr<Operation> Make(const BatchNormOperation& shape, Context& context) {
+  if (shape.shape.size() == 1) return MakeBatchNormOfVector(shape, context);
   return std::make_unique<BatchNorm>(shape, context);
 }
 

@@ -32,8 +32,9 @@ std::unique_ptr<Operation> Make(const AddOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const MultiplyOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DotOperation& shape, Context& context);
 
-// Of a dense operation that gives several rows.
+// What Make gives for a dense operation of several rows, and for a batch norm of vectors.
 std::unique_ptr<Operation> MakeDenseRows(const DenseOperation& shape, Context& context);
+std::unique_ptr<Operation> MakeBatchNormOfVector(const BatchNormOperation& shape, Context& context);
 
 // y = max(y, 0), in place.
 void ClipValues(const dnnl::memory& y);
