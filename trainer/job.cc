@@ -26,6 +26,7 @@
 #include "trainer/backend/cpu/cpu_backend.h"
 #include "trainer/build_id.h"
 #include "trainer/checkpoint/reader.h"
+#include "trainer/data/image_dataset.h"
 #include "trainer/loop.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
@@ -93,8 +94,8 @@ class Job {
   spec::JobSpec spec_;
   Membership membership_;
   std::map<std::string, idx::IdxArray> arrays_;  // by field, e.g. "data.train.images"
-  Dataset train_;
-  std::optional<Dataset> test_;
+  std::unique_ptr<Dataset> train_;
+  std::unique_ptr<Dataset> test_;  // null: no evaluation
   std::unique_ptr<Backend> backend_ = CreateCpuBackend();
   Identity identity_{backend_->identity(), BuildId()};
   // The replica holds on to the gang's group, so it goes first.
@@ -181,8 +182,9 @@ void Job::ReadData(spec::Reading* reading) {
 
 void Job::MakeData() {
   const auto make = [&](const std::string& split) {
-    return MakeDataset(std::move(arrays_[split + ".images"]), arrays_[split + ".labels"],
-                       static_cast<float>(native().model.divide_by));
+    return std::make_unique<ImageDataset>(std::move(arrays_[split + ".images"]),
+                                          arrays_[split + ".labels"],
+                                          static_cast<float>(native().model.divide_by));
   };
   train_ = make("data.train");
   if (native().data.test.has_value()) test_ = make("data.test");
@@ -195,8 +197,8 @@ absl::Status Job::MakeReplica() {
   ReplicaOptions replica;
   replica.seed = spec_.seed;
   replica.spec = &native();
-  replica.train = &train_;
-  replica.test = test_.has_value() ? &*test_ : nullptr;
+  replica.train = train_.get();
+  replica.test = test_.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
   replica.threads = ThreadCount(options_, run.count);
@@ -258,7 +260,7 @@ LoopOptions Job::Loop() const {
   loop.checkpoint = spec_.checkpoint;
   loop.log_every_steps = native().log_every_steps;
   loop.evaluate_every_epochs = native().evaluate_every_epochs;
-  loop.evaluate = test_.has_value();
+  loop.evaluate = test_ != nullptr;
   loop.output_dir =
       options_.output_dir.empty() ? absl::StrCat("runs/", spec_.name) : options_.output_dir;
   loop.checkpoint_dir = options_.checkpoint_dir.empty()

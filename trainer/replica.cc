@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/hash.h"
 #include "common/spec/write.h"
@@ -19,11 +18,6 @@ namespace {
 constexpr int64_t kBlockSamples = 64;
 // A peer that takes this many times as long as this rank's own longest work is not merely slower.
 constexpr int64_t kSilenceFactor = 10;
-
-std::string DataDigest(const Dataset& data) {
-  return absl::StrFormat("xxh3:%016x%016x", Xxh3(data.bytes.data(), data.bytes.size()),
-                         Xxh3(data.labels.data(), data.labels.size() * sizeof(data.labels[0])));
-}
 
 // What the optimizer changes; neighbours are joined.
 std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
@@ -57,7 +51,7 @@ absl::Status FirstFailure(std::vector<absl::Status>& failures) {
 absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(const ReplicaOptions& options) {
   SamplerOptions sampling;
   sampling.seed = options.seed;
-  sampling.sample_count = options.train->count;
+  sampling.sample_count = options.train->count();
   sampling.batch_size = options.spec->batch_size;
   sampling.shards = static_cast<int>(options.spec->shards);
   sampling.shuffle = options.spec->shuffle;
@@ -91,9 +85,9 @@ absl::Status Replica::Build() {
   definition_.shards = spec.shards;
   definition_.batch_size = spec.batch_size;
   definition_.epochs = spec.epochs;
-  definition_.train_samples = options_.train->count;
+  definition_.train_samples = options_.train->count();
   definition_.shuffle = spec.shuffle;
-  definition_.data = DataDigest(*options_.train);
+  definition_.data = options_.train->digest();
   definition_.model = spec::ModelText(spec.model);
   definition_.optimizer = spec::OptimizerText(spec.optimizer);
   definition_.optimizer_state = absl::StrJoin(
@@ -132,13 +126,13 @@ absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
 
 absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
-      static_cast<size_t>(std::min(options_.train->count, sampler_.micro_batch_max())));
+      static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
   std::iota(indices.begin(), indices.end(), 0u);
   std::vector<std::vector<float>> gradients(networks_.size(), std::vector<float>(weights_.size()));
   // One task per thread is what the pool gives only by chance, so each task takes its network.
   pool_.ForEach(pool_.threads(), [&](int task, int) {
     const size_t i = static_cast<size_t>(task);
-    options_.train->Fill(indices, &batches_[i]);
+    options_.train->Fill(indices, nullptr, &batches_[i]);
     failures_[i] =
         networks_[i]
             ->Train(weights_.data(), batches_[i], 1.0f,
@@ -177,12 +171,14 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   pool_.ForEach(run.count, [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &batches_[w]);
-    const RandomStream stream =
-        RandomStream::Make(options_.seed, RandomPurpose::kTrain, static_cast<uint64_t>(epoch),
-                           static_cast<uint64_t>(in_epoch), static_cast<uint64_t>(shard));
-    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale, stream,
-                                      exchange_->shard_gradient(i));
+    const auto stream = [&](RandomPurpose purpose) {
+      return RandomStream::Make(options_.seed, purpose, static_cast<uint64_t>(epoch),
+                                static_cast<uint64_t>(in_epoch), static_cast<uint64_t>(shard));
+    };
+    const RandomStream samples = stream(RandomPurpose::kSamples);
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[w]);
+    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
+                                      stream(RandomPurpose::kTrain), exchange_->shard_gradient(i));
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
     } else {
@@ -238,9 +234,10 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
   pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int64_t begin = (first + i) * kBlockSamples;
-    std::vector<uint32_t> indices(static_cast<size_t>(std::min(kBlockSamples, test.count - begin)));
+    std::vector<uint32_t> indices(
+        static_cast<size_t>(std::min(kBlockSamples, test.count() - begin)));
     std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
-    test.Fill(indices, &batches_[w]);
+    test.Fill(indices, nullptr, &batches_[w]);
     auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
@@ -254,7 +251,7 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
 absl::StatusOr<Evaluation> Replica::Evaluate() {
   const int64_t begin_ms = options_.clock->MonotonicMillis();
-  const int64_t blocks = (options_.test->count + kBlockSamples - 1) / kBlockSamples;
+  const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();
   std::vector<ShardResult> results(static_cast<size_t>(share * group_->size()));
   const int64_t first = std::min(blocks, share * group_->rank());
@@ -263,7 +260,7 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
   BATON_RETURN_IF_ERROR(AllGather(*group_, results.data(),
                                   static_cast<size_t>(share) * sizeof(ShardResult), Timeout()));
   Evaluation evaluation;
-  evaluation.count = options_.test->count;
+  evaluation.count = options_.test->count();
   int64_t correct = 0;
   for (int64_t block = 0; block < blocks; ++block) {
     evaluation.loss += results[static_cast<size_t>(block)].loss_sum;
