@@ -1,6 +1,7 @@
 #include "trainer/replica.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -32,11 +33,6 @@ std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parame
     }
   }
   return ranges;
-}
-
-// 0 where there is nothing to be right about.
-double Share(int64_t part, int64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 absl::Status FirstFailure(std::vector<absl::Status>& failures) {
@@ -155,6 +151,12 @@ double Replica::learning_rate() const {
   return LearningRate(options_.spec->optimizer, step_, length_);
 }
 
+std::optional<double> Replica::Accuracy(int64_t correct, int64_t samples) const {
+  const int64_t decisions = samples * networks_[0]->decisions();
+  if (decisions == 0) return std::nullopt;
+  return static_cast<double>(correct) / static_cast<double>(decisions);
+}
+
 std::chrono::milliseconds Replica::Timeout() const {
   return std::max(options_.silence, std::chrono::milliseconds(kSilenceFactor * longest_step_ms_));
 }
@@ -222,7 +224,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
     correct += shard.correct;
   }
   result.loss /= static_cast<double>(result.samples);
-  result.accuracy = Share(correct, result.samples * networks_[0]->decisions());
+  result.accuracy = Accuracy(correct, result.samples);
   result.flags = sum.flags;
   ++step_;
   return result;
@@ -267,7 +269,13 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
     correct += results[static_cast<size_t>(block)].correct;
   }
   evaluation.loss /= static_cast<double>(evaluation.count);
-  evaluation.accuracy = Share(correct, evaluation.count * networks_[0]->decisions());
+  evaluation.accuracy = Accuracy(correct, evaluation.count);
+  const double unit = options_.test->target_unit();
+  if (options_.spec->model.loss == spec::Loss::kMeanSquaredError) {
+    evaluation.rmse = std::sqrt(evaluation.loss) * unit;
+  } else if (options_.spec->model.loss == spec::Loss::kMeanAbsoluteError) {
+    evaluation.mae = evaluation.loss * unit;
+  }
   return evaluation;
 }
 
