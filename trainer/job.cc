@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,7 +18,6 @@
 #include "common/clock.h"
 #include "common/contract.h"
 #include "common/hash.h"
-#include "common/idx/idx.h"
 #include "common/log.h"
 #include "common/spec/files.h"
 #include "common/spec/parse.h"
@@ -28,6 +26,7 @@
 #include "trainer/build_id.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
+#include "trainer/data/make.h"
 #include "trainer/loop.h"
 #include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
@@ -106,9 +105,8 @@ class Job {
   bool usage_errors_ = true;
   spec::JobSpec spec_;
   Membership membership_;
-  std::map<std::string, idx::IdxArray> arrays_;  // by field, e.g. "data.train.images"
-  Dataset train_;
-  std::optional<Dataset> test_;
+  spec::DataFiles files_;
+  Datasets data_;
   std::unique_ptr<Backend> backend_ = CreateCpuBackend();
   Identity identity_{backend_->identity(), BuildId()};
   // The replica holds on to the gang's group, so it goes first.
@@ -231,27 +229,22 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
   return path;
 }
 
-// Reads what the spec names, once; who looks at it keeps it for MakeData.
+// Reads what the spec names, once; what is kept MakeData uses up.
 void Job::ReadData(spec::Reading* reading) {
-  const auto look =
-      [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<idx::IdxSummary>> {
-    BATON_ASSIGN_OR_RETURN(const std::string path, FindFile(*file.source));
-    BATON_ASSIGN_OR_RETURN(idx::IdxArray array, idx::ReadIdx(path));
-    idx::IdxSummary summary = idx::SummaryOf(array);
-    arrays_[file.field] = std::move(array);
-    return summary;
+  const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
+    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(*file.source));
+    return path;
   };
-  spec::CheckData(look, reading);
+  spec::CheckData(find, &files_, reading);
 }
 
 void Job::MakeData() {
-  const auto make = [&](const std::string& split) {
-    return MakeDataset(std::move(arrays_[split + ".images"]), arrays_[split + ".labels"],
-                       static_cast<float>(native().model.divide_by));
-  };
-  train_ = make("data.train");
-  if (native().data.test.has_value()) test_ = make("data.test");
-  arrays_.clear();
+  for (const auto& [field, file] : files_.tables) {
+    if (file.columns.skipped == 0) continue;
+    LogWarning(absl::StrCat(field, ": ", file.columns.skipped,
+                            " rows are left out; the first: ", file.columns.first_skipped));
+  }
+  data_ = MakeDatasets(native(), spec_.seed, std::move(files_));
 }
 
 absl::Status Job::MakeReplica() {
@@ -260,8 +253,8 @@ absl::Status Job::MakeReplica() {
   ReplicaOptions replica;
   replica.seed = spec_.seed;
   replica.spec = &native();
-  replica.train = &train_;
-  replica.test = test_.has_value() ? &*test_ : nullptr;
+  replica.train = data_.train.get();
+  replica.test = data_.test.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
   replica.threads = ThreadCount(options_, run.count);
@@ -323,7 +316,7 @@ LoopOptions Job::Loop() const {
   loop.checkpoint = spec_.checkpoint;
   loop.log_every_steps = native().log_every_steps;
   loop.evaluate_every_epochs = native().evaluate_every_epochs;
-  loop.evaluate = test_.has_value();
+  loop.evaluate = data_.test != nullptr;
   loop.output_dir =
       options_.output_dir.empty() ? absl::StrCat("runs/", spec_.name) : options_.output_dir;
   loop.checkpoint_dir = options_.checkpoint_dir.empty()

@@ -33,6 +33,13 @@ constexpr std::chrono::milliseconds kLastWrite{300};
 // A save that somebody waits for takes as long as the disk takes.
 constexpr std::chrono::hours kPatience{24};
 
+// The figure that people ask for first: a decision's accuracy, or a regression's error.
+std::string TestText(const Evaluation& evaluation) {
+  if (evaluation.rmse) return absl::StrFormat("test rmse %.4g", *evaluation.rmse);
+  if (evaluation.mae) return absl::StrFormat("test mae %.4g", *evaluation.mae);
+  return absl::StrFormat("test accuracy %.2f %%", evaluation.accuracy.value_or(0) * 100);
+}
+
 class Loop {
  public:
   Loop(const LoopOptions& options, Group& group, Replica& replica, HashChain chain)
@@ -173,10 +180,11 @@ void Loop::ReportStep(const Replica::StepResult& result, double lr) {
   line.epoch = EpochOf(step);
   line.loss = result.loss;
   line.accuracy = result.accuracy;
-  line.images_per_s = static_cast<double>(reported_samples_) * 1000 /
-                      static_cast<double>(std::max<int64_t>(now - reported_ms_, 1));
+  line.samples_per_s = static_cast<double>(reported_samples_) * 1000 /
+                       static_cast<double>(std::max<int64_t>(now - reported_ms_, 1));
   line.lr = lr;
   line.steps_total = End();
+  line.noun = replica_.noun();
   metrics_->Step(line);
   reported_ms_ = now;
   reported_samples_ = 0;
@@ -194,10 +202,11 @@ absl::Status Loop::EndEpoch() {
                                        replica_.step(), replica_.steps_total());
     if (epoch_samples_ > 0) {
       absl::StrAppendFormat(
-          &line, "  loss %.4f  %.0f images/s", epoch_loss_ / static_cast<double>(epoch_samples_),
-          static_cast<double>(epoch_samples_) * 1000 / static_cast<double>(trained_ms));
+          &line, "  loss %.4f  %.0f %s/s", epoch_loss_ / static_cast<double>(epoch_samples_),
+          static_cast<double>(epoch_samples_) * 1000 / static_cast<double>(trained_ms),
+          replica_.noun());
     }
-    if (test) absl::StrAppendFormat(&line, "  test accuracy %.2f %%", evaluation_->accuracy * 100);
+    if (test) absl::StrAppend(&line, "  ", TestText(*evaluation_));
     absl::PrintF("%s\n", line);
     std::fflush(stdout);
   }
@@ -222,8 +231,8 @@ absl::StatusOr<Ending> Loop::Finish() {
                        evaluation_.has_value() ? &*evaluation_ : nullptr);
     std::string line = absl::StrFormat("finished  step %d", replica_.step());
     if (evaluation_.has_value()) {
-      absl::StrAppendFormat(&line, "  test accuracy %.2f %% (%d samples)  test loss %.4f",
-                            evaluation_->accuracy * 100, evaluation_->count, evaluation_->loss);
+      absl::StrAppendFormat(&line, "  %s (%d samples)  test loss %.4f", TestText(*evaluation_),
+                            evaluation_->count, evaluation_->loss);
     }
     absl::PrintF("%s\nhash chain %s\n", line, chain_.head());
     std::fflush(stdout);

@@ -22,11 +22,6 @@ constexpr int64_t kBlockSamples = 64;
 // A peer that takes this many times as long as this rank's own longest work is not merely slower.
 constexpr int64_t kSilenceFactor = 10;
 
-std::string DataDigest(const Dataset& data) {
-  return absl::StrFormat("xxh3:%016x%016x", Xxh3(data.bytes.data(), data.bytes.size()),
-                         Xxh3(data.labels.data(), data.labels.size() * sizeof(data.labels[0])));
-}
-
 // What the optimizer changes; neighbours are joined.
 std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
   std::vector<Optimizer::Range> ranges;
@@ -42,11 +37,6 @@ std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parame
   return ranges;
 }
 
-// 0 where there is nothing to be right about.
-double Share(int64_t part, int64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
 absl::Status FirstFailure(std::vector<absl::Status>& failures) {
   for (absl::Status& failure : failures) {
     if (!failure.ok()) return std::exchange(failure, absl::OkStatus());
@@ -59,7 +49,7 @@ absl::Status FirstFailure(std::vector<absl::Status>& failures) {
 absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(const ReplicaOptions& options) {
   SamplerOptions sampling;
   sampling.seed = options.seed;
-  sampling.sample_count = options.train->count;
+  sampling.sample_count = options.train->count();
   sampling.batch_size = options.spec->batch_size;
   sampling.shards = static_cast<int>(options.spec->shards);
   sampling.shuffle = options.spec->shuffle;
@@ -93,9 +83,9 @@ absl::Status Replica::Build() {
   definition_.shards = spec.shards;
   definition_.batch_size = spec.batch_size;
   definition_.epochs = spec.epochs;
-  definition_.train_samples = options_.train->count;
+  definition_.train_samples = options_.train->count();
   definition_.shuffle = spec.shuffle;
-  definition_.data = DataDigest(*options_.train);
+  definition_.data = options_.train->digest();
   definition_.model = spec::ModelText(spec.model);
   definition_.optimizer = spec::OptimizerText(spec.optimizer);
   definition_.optimizer_state = absl::StrJoin(
@@ -141,13 +131,13 @@ absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
 
 absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
-      static_cast<size_t>(std::min(options_.train->count, sampler_.micro_batch_max())));
+      static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
   std::iota(indices.begin(), indices.end(), 0u);
   std::vector<std::vector<float>> gradients(networks_.size(), std::vector<float>(weights_.size()));
   // One task per thread is what the pool gives only by chance, so each task takes its network.
   pool_.ForEach(pool_.threads(), [&](int task, int) {
     const size_t i = static_cast<size_t>(task);
-    options_.train->Fill(indices, &batches_[i]);
+    options_.train->Fill(indices, nullptr, &batches_[i]);
     failures_[i] =
         networks_[i]
             ->Train(weights_.data(), batches_[i], 1.0f,
@@ -170,13 +160,19 @@ double Replica::learning_rate() const {
   return LearningRate(options_.spec->optimizer, step_, length_);
 }
 
+std::optional<double> Replica::Accuracy(int64_t correct, int64_t samples) const {
+  const int64_t decisions = samples * networks_[0]->decisions();
+  if (decisions == 0) return std::nullopt;
+  return static_cast<double>(correct) / static_cast<double>(decisions);
+}
+
 std::chrono::milliseconds Replica::Timeout() const {
   return std::max(options_.silence, std::chrono::milliseconds(kSilenceFactor * longest_step_ms_));
 }
 
-RandomStream Replica::StreamOf(int64_t step, int shard) const {
+RandomStream Replica::StreamOf(RandomPurpose purpose, int64_t step, int shard) const {
   return RandomStream::Make(
-      options_.seed, RandomPurpose::kTrain, static_cast<uint64_t>(step / length_.steps_per_epoch),
+      options_.seed, purpose, static_cast<uint64_t>(step / length_.steps_per_epoch),
       static_cast<uint64_t>(step % length_.steps_per_epoch), static_cast<uint64_t>(shard));
 }
 
@@ -188,12 +184,14 @@ absl::Status Replica::Diverged(double loss) {
   const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
   const ShardRange run = exchange_->run();
   for (int shard = run.first; shard < run.first + run.count && where.empty(); ++shard) {
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &batches_[0]);
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step_, shard);
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[0]);
     if (batches_[0].count == 0) continue;
-    BATON_RETURN_IF_ERROR(
-        networks_[0]
-            ->Train(weights_.data(), batches_[0], scale, StreamOf(step_, shard), gradient.data())
-            .status());
+    BATON_RETURN_IF_ERROR(networks_[0]
+                              ->Train(weights_.data(), batches_[0], scale,
+                                      StreamOf(RandomPurpose::kTrain, step_, shard),
+                                      gradient.data())
+                              .status());
     BATON_ASSIGN_OR_RETURN(
         where, networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient.data()));
   }
@@ -216,8 +214,10 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   pool_.ForEach(run.count, [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &batches_[w]);
-    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale, StreamOf(step, shard),
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[w]);
+    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
+                                      StreamOf(RandomPurpose::kTrain, step, shard),
                                       exchange_->shard_gradient(i));
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
@@ -260,7 +260,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
     correct += shard.correct;
   }
   result.loss /= static_cast<double>(result.samples);
-  result.accuracy = Share(correct, result.samples * networks_[0]->decisions());
+  result.accuracy = Accuracy(correct, result.samples);
   if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient))) {
     return Diverged(result.loss);
   }
@@ -277,9 +277,10 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
   pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int64_t begin = (first + i) * kBlockSamples;
-    std::vector<uint32_t> indices(static_cast<size_t>(std::min(kBlockSamples, test.count - begin)));
+    std::vector<uint32_t> indices(
+        static_cast<size_t>(std::min(kBlockSamples, test.count() - begin)));
     std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
-    test.Fill(indices, &batches_[w]);
+    test.Fill(indices, nullptr, &batches_[w]);
     auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
@@ -293,7 +294,7 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
 absl::StatusOr<Evaluation> Replica::Evaluate() {
   const int64_t begin_ms = options_.clock->MonotonicMillis();
-  const int64_t blocks = (options_.test->count + kBlockSamples - 1) / kBlockSamples;
+  const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();
   std::vector<ShardResult> results(static_cast<size_t>(share * group_->size()));
   const int64_t first = std::min(blocks, share * group_->rank());
@@ -302,14 +303,20 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
   BATON_RETURN_IF_ERROR(AllGather(*group_, results.data(),
                                   static_cast<size_t>(share) * sizeof(ShardResult), Timeout()));
   Evaluation evaluation;
-  evaluation.count = options_.test->count;
+  evaluation.count = options_.test->count();
   int64_t correct = 0;
   for (int64_t block = 0; block < blocks; ++block) {
     evaluation.loss += results[static_cast<size_t>(block)].loss_sum;
     correct += results[static_cast<size_t>(block)].correct;
   }
   evaluation.loss /= static_cast<double>(evaluation.count);
-  evaluation.accuracy = Share(correct, evaluation.count * networks_[0]->decisions());
+  evaluation.accuracy = Accuracy(correct, evaluation.count);
+  const double unit = options_.test->target_unit();
+  if (options_.spec->model.loss == spec::Loss::kMeanSquaredError) {
+    evaluation.rmse = std::sqrt(evaluation.loss) * unit;
+  } else if (options_.spec->model.loss == spec::Loss::kMeanAbsoluteError) {
+    evaluation.mae = evaluation.loss * unit;
+  }
   return evaluation;
 }
 

@@ -54,58 +54,7 @@ Schedule ReadSchedule(MapReader& optimizer, double lr) {
   return schedule;
 }
 
-FileSource ReadFileSource(MapReader& split, const std::string& key) {
-  MapReader fields = split.Map(key);
-  fields.AllowShortForm("uri");
-  FileSource source;
-  fields.Require("uri", "uri: train-images-idx3-ubyte.gz");
-  fields.Text("uri", &source.uri);
-  const size_t scheme = source.uri.find("://");
-  if (scheme != std::string::npos && source.uri.rfind("file:///", 0) != 0) {
-    fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
-                                          "' can't be read; use a path, or file:///path for a file "
-                                          "that lies on the nodes"));
-    source.uri.clear();
-  }
-  fields.Text("sha256", &source.sha256);
-  const bool digest = source.sha256.size() == 64 &&
-                      source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!source.sha256.empty() && !digest) {
-    fields.AddMistake("sha256",
-                      "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
-    source.sha256.clear();
-  }
-  fields.Finish();
-  return source;
-}
-
-Split ReadSplit(MapReader& data, const std::string& key) {
-  MapReader fields = data.Map(key);
-  Split split;
-  fields.Require("images", "images: train-images-idx3-ubyte.gz");
-  fields.Require("labels", "labels: train-labels-idx1-ubyte.gz");
-  split.images = ReadFileSource(fields, "images");
-  split.labels = ReadFileSource(fields, "labels");
-  fields.Finish();
-  return split;
-}
-
 }  // namespace
-
-Data ReadData(MapReader& job) {
-  MapReader fields = job.Map("data");
-  Data data;
-  enum class Format { kIdx };
-  Format format = Format::kIdx;
-  fields.Choice<Format>("format", {{"idx", Format::kIdx}}, &format);
-  fields.Require("train", "train: {images: FILE, labels: FILE}");
-  data.train = ReadSplit(fields, "train");
-  Split test = ReadSplit(fields, "test");
-  if (fields.Has("test")) data.test = std::move(test);
-  fields.Int("classes", {2, int64_t{1} << 31}, &data.classes);
-  fields.Finish();
-  return data;
-}
 
 Optimizer ReadOptimizer(MapReader& job) {
   MapReader fields = job.Map("optimizer");

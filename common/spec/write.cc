@@ -32,18 +32,6 @@ const char* Word(Capacity capacity) {
   return "";
 }
 
-void WriteSource(const std::string& name, const FileSource& source, std::string* out) {
-  absl::StrAppend(out, "    ", name, ": {uri: ", Quoted(source.uri));
-  if (!source.sha256.empty()) absl::StrAppend(out, ", sha256: ", Quoted(source.sha256));
-  absl::StrAppend(out, "}\n");
-}
-
-void WriteSplit(const std::string& name, const Split& split, std::string* out) {
-  absl::StrAppend(out, "  ", name, ":\n");
-  WriteSource("images", split.images, out);
-  WriteSource("labels", split.labels, out);
-}
-
 void WriteSchedule(const Schedule& schedule, std::string* out) {
   absl::StrAppend(out, "  schedule: {name: ");
   switch (schedule.kind) {
@@ -89,11 +77,8 @@ void WriteNative(const NativeSpec& native, std::string* out) {
                   "\nbatch_size: ", native.batch_size,
                   "\nshuffle: ", native.shuffle ? "true" : "false",
                   "\nlog_every_steps: ", native.log_every_steps,
-                  "\nevaluate_every_epochs: ", native.evaluate_every_epochs,
-                  "\ndata:\n  format: idx\n  classes: ", native.data.classes, "\n");
-  WriteSplit("train", native.data.train, out);
-  if (native.data.test) WriteSplit("test", *native.data.test, out);
-  absl::StrAppend(out, ModelText(native.model));
+                  "\nevaluate_every_epochs: ", native.evaluate_every_epochs, "\n",
+                  DataText(native.data), ModelText(native.model));
   WriteOptimizer(native.optimizer, out);
 }
 
