@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
+#include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/counter_random.h"
 
 namespace baton::trainer {
@@ -93,6 +95,13 @@ absl::Status Replica::Build() {
   return absl::OkStatus();
 }
 
+absl::Status Replica::StartWith(const std::string& path, std::vector<std::string>* unused) {
+  BATON_RETURN_IF_ERROR(LoadWeights(path, parameters(), absl::MakeSpan(weights_), unused));
+  definition_.start =
+      absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
+  return absl::OkStatus();
+}
+
 absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
   if (checkpoint.weights.size() != weights_.size() ||
       checkpoint.optimizer.size() != optimizer_->state().size()) {
@@ -161,6 +170,38 @@ std::chrono::milliseconds Replica::Timeout() const {
   return std::max(options_.silence, std::chrono::milliseconds(kSilenceFactor * longest_step_ms_));
 }
 
+RandomStream Replica::StreamOf(RandomPurpose purpose, int64_t step, int shard) const {
+  return RandomStream::Make(
+      options_.seed, purpose, static_cast<uint64_t>(step / length_.steps_per_epoch),
+      static_cast<uint64_t>(step % length_.steps_per_epoch), static_cast<uint64_t>(shard));
+}
+
+// Computes the step at hand once more, shard by shard, to say where it went wrong.
+absl::Status Replica::Diverged(double loss) {
+  std::string where;
+  std::vector<float> gradient(weights_.size());
+  const int64_t in_epoch = step_ % length_.steps_per_epoch;
+  const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
+  const ShardRange run = exchange_->run();
+  for (int shard = run.first; shard < run.first + run.count && where.empty(); ++shard) {
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step_, shard);
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[0]);
+    if (batches_[0].count == 0) continue;
+    BATON_RETURN_IF_ERROR(networks_[0]
+                              ->Train(weights_.data(), batches_[0], scale,
+                                      StreamOf(RandomPurpose::kTrain, step_, shard),
+                                      gradient.data())
+                              .status());
+    BATON_ASSIGN_OR_RETURN(
+        where, networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient.data()));
+  }
+  return absl::OutOfRangeError(absl::StrCat(
+      "the training diverged at step ", step_ + 1, " (loss ", loss, "): ",
+      where.empty() ? "no finite numbers came from another rank's shards, or of the sum" : where,
+      where.empty() ? "" : " was the first that is no finite number", ". The weights of step ",
+      step_, " are as they were; lower optimizer.lr, or set optimizer.clip_norm"));
+}
+
 absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   const int64_t epoch = step / length_.steps_per_epoch;
   const int64_t in_epoch = step % length_.steps_per_epoch;
@@ -173,14 +214,11 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   pool_.ForEach(run.count, [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
-    const auto stream = [&](RandomPurpose purpose) {
-      return RandomStream::Make(options_.seed, purpose, static_cast<uint64_t>(epoch),
-                                static_cast<uint64_t>(in_epoch), static_cast<uint64_t>(shard));
-    };
-    const RandomStream samples = stream(RandomPurpose::kSamples);
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
     options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[w]);
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
-                                      stream(RandomPurpose::kTrain), exchange_->shard_gradient(i));
+                                      StreamOf(RandomPurpose::kTrain, step, shard),
+                                      exchange_->shard_gradient(i));
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
     } else {
@@ -214,8 +252,6 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   BATON_RETURN_IF_ERROR(ComputeShards(step_, exchange_->run()));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
-  // Only now, with everything received and everything sent, does the state change.
-  Update(sum.gradient.data(), lr);
   StepResult result;
   result.samples = sampler_.batch_count(step_ % length_.steps_per_epoch);
   int64_t correct = 0;
@@ -225,6 +261,11 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   }
   result.loss /= static_cast<double>(result.samples);
   result.accuracy = Accuracy(correct, result.samples);
+  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient))) {
+    return Diverged(result.loss);
+  }
+  // Only now, with everything received and everything sent, does the state change.
+  Update(sum.gradient.data(), lr);
   result.flags = sum.flags;
   ++step_;
   return result;

@@ -46,6 +46,10 @@ class Replica {
   // The state at step 0.
   static absl::StatusOr<std::unique_ptr<Replica>> Create(const ReplicaOptions& options);
 
+  // Begins with the weights of a .safetensors file in place of drawn ones; at step 0 only. Codes as
+  // LoadWeights.
+  absl::Status StartWith(const std::string& path, std::vector<std::string>* unused);
+
   // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
   absl::Status Restore(LoadedCheckpoint checkpoint);
 
@@ -63,7 +67,8 @@ class Replica {
     uint32_t flags = 0;              // of all ranks (kFlag...)
   };
   // The next step, of all ranks. On an error the state is as before; codes as in GradientExchange,
-  // and whatever a network reports.
+  // OUT_OF_RANGE when loss or gradient are no finite numbers (on all ranks alike), and whatever a
+  // network reports.
   absl::StatusOr<StepResult> Step(uint32_t flags);
 
   // Loss, and accuracy or error, on the test data, the same on every rank and at every number of
@@ -90,6 +95,8 @@ class Replica {
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
   void Update(const float* gradient, double lr);
+  absl::Status Diverged(double loss);
+  RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
   absl::Status ComputeShards(int64_t step, ShardRange run);
   absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
   std::optional<double> Accuracy(int64_t correct, int64_t samples) const;

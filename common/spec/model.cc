@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "common/spec/optimizer.h"
+
 namespace baton::spec {
 namespace {
 
@@ -42,6 +44,11 @@ const char* LossName(Loss loss) {
   static constexpr std::array<const char*, 4> kNames = {
       "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error"};
   return kNames[static_cast<size_t>(loss)];
+}
+
+const char* OptimizerName(Optimizer::Kind kind) {
+  static constexpr std::array<const char*, 4> kNames = {"sgd", "adam", "adamw", "rmsprop"};
+  return kNames[static_cast<size_t>(kind)];
 }
 
 const char* InitializationName(Initialization initialization) {

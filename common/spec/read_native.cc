@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 
+#include "absl/strings/str_join.h"
 #include "common/spec/read_spec.h"
 
 namespace baton::spec {
@@ -8,7 +10,7 @@ namespace {
 // A field that only one kind of an optimizer or schedule has.
 struct OwnField {
   const char* field;
-  const char* kind;
+  std::vector<std::string> kinds;
 };
 
 // Notes fields that `kind` does not have. Those of the file are only dropped when an override
@@ -19,10 +21,11 @@ void RefuseForeign(MapReader& fields, const std::string& kind,
   const bool overridden = name != nullptr && name->place.source > 0;
   for (const OwnField& own : own_fields) {
     const Value* value = fields.Get(own.field);
-    if (value == nullptr || kind == own.kind) continue;
+    if (value == nullptr || std::count(own.kinds.begin(), own.kinds.end(), kind) > 0) continue;
     if (overridden && value->place.source == 0) continue;
-    fields.AddMistake(
-        own.field, absl::StrCat("only ", own.kind, " has it, and this is ", kind, "; remove it"));
+    fields.AddMistake(own.field, absl::StrCat("only ", absl::StrJoin(own.kinds, " and "),
+                                              own.kinds.size() > 1 ? " have" : " has",
+                                              " it, and this is ", kind, "; remove it"));
   }
 }
 
@@ -42,7 +45,7 @@ Schedule ReadSchedule(MapReader& optimizer, double lr) {
   fields.Int("warmup_steps", {0, 1'000'000'000}, &schedule.warmup_steps);
   const std::array<const char*, 3> kinds = {"constant", "step", "cosine"};
   RefuseForeign(fields, kinds[static_cast<size_t>(schedule.kind)],
-                {{"every_epochs", "step"}, {"factor", "step"}, {"lr_min", "cosine"}});
+                {{"every_epochs", {"step"}}, {"factor", {"step"}}, {"lr_min", {"cosine"}}});
   if (schedule.kind != Schedule::Kind::kCosine) schedule.lr_min = 0;
   if (lr > 0 && schedule.lr_min > lr) {
     fields.AddMistake("lr_min", absl::StrCat("must be at most lr, which is ", NumberText(lr)));
@@ -58,26 +61,32 @@ Optimizer ReadOptimizer(MapReader& job) {
   Optimizer optimizer;
   fields.Require("name", "name: sgd");
   fields.Require("lr", "lr: 0.05");
-  fields.Choice<Optimizer::Kind>(
-      "name", {{"sgd", Optimizer::Kind::kSgd}, {"adam", Optimizer::Kind::kAdam}}, &optimizer.kind);
+  std::vector<std::pair<std::string, Optimizer::Kind>> kinds;
+  for (const auto kind : {Optimizer::Kind::kSgd, Optimizer::Kind::kAdam, Optimizer::Kind::kAdamW,
+                          Optimizer::Kind::kRmsProp}) {
+    kinds.emplace_back(OptimizerName(kind), kind);
+  }
+  fields.Choice<Optimizer::Kind>("name", kinds, &optimizer.kind);
   fields.Number("lr", {.min = 0, .max = 1e6, .min_excluded = true}, &optimizer.lr);
   fields.Number("momentum", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.momentum);
   fields.Bool("nesterov", &optimizer.nesterov);
   fields.Number("weight_decay", {.min = 0, .max = 1e6}, &optimizer.weight_decay);
   fields.Number("beta1", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.beta1);
   fields.Number("beta2", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.beta2);
+  fields.Number("alpha", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.alpha);
+  fields.Number("clip_norm", {.min = 0, .max = 1e9}, &optimizer.clip_norm);
   fields.Number("epsilon", {.min = 0, .max = 1, .min_excluded = true}, &optimizer.epsilon);
-  const bool sgd = optimizer.kind == Optimizer::Kind::kSgd;
-  RefuseForeign(fields, sgd ? "sgd" : "adam",
-                {{"momentum", "sgd"},
-                 {"nesterov", "sgd"},
-                 {"beta1", "adam"},
-                 {"beta2", "adam"},
-                 {"epsilon", "adam"}});
-  if (!sgd) {
-    optimizer.momentum = 0;
-    optimizer.nesterov = false;
-  }
+  const std::string name = OptimizerName(optimizer.kind);
+  const std::vector<std::string> adams = {"adam", "adamw"};
+  RefuseForeign(fields, name,
+                {{"momentum", {"sgd", "rmsprop"}},
+                 {"nesterov", {"sgd"}},
+                 {"beta1", adams},
+                 {"beta2", adams},
+                 {"alpha", {"rmsprop"}},
+                 {"epsilon", {"adam", "adamw", "rmsprop"}}});
+  if (name != "sgd" && name != "rmsprop") optimizer.momentum = 0;
+  if (name != "sgd") optimizer.nesterov = false;
   if (optimizer.nesterov && optimizer.momentum == 0) {
     fields.AddMistake("nesterov", "needs a momentum above 0; add e.g. `momentum: 0.9`");
   }

@@ -50,18 +50,25 @@ void WriteSchedule(const Schedule& schedule, std::string* out) {
 }
 
 void WriteOptimizer(const Optimizer& optimizer, std::string* out) {
-  const bool sgd = optimizer.kind == Optimizer::Kind::kSgd;
-  absl::StrAppend(out, "optimizer:\n  name: ", sgd ? "sgd" : "adam",
-                  "\n  lr: ", NumberText(optimizer.lr),
-                  "\n  weight_decay: ", NumberText(optimizer.weight_decay), "\n");
-  if (sgd) {
-    absl::StrAppend(out, "  momentum: ", NumberText(optimizer.momentum),
-                    "\n  nesterov: ", optimizer.nesterov ? "true" : "false", "\n");
-  } else {
-    absl::StrAppend(out, "  beta1: ", NumberText(optimizer.beta1),
-                    "\n  beta2: ", NumberText(optimizer.beta2),
-                    "\n  epsilon: ", NumberText(optimizer.epsilon), "\n");
+  const auto is = [&](Optimizer::Kind kind) { return optimizer.kind == kind; };
+  const auto add = [out](const char* name, double number) {
+    absl::StrAppend(out, "  ", name, ": ", NumberText(number), "\n");
+  };
+  absl::StrAppend(out, "optimizer:\n  name: ", OptimizerName(optimizer.kind), "\n");
+  add("lr", optimizer.lr);
+  add("weight_decay", optimizer.weight_decay);
+  if (is(Optimizer::Kind::kSgd) || is(Optimizer::Kind::kRmsProp))
+    add("momentum", optimizer.momentum);
+  if (is(Optimizer::Kind::kSgd)) {
+    absl::StrAppend(out, "  nesterov: ", optimizer.nesterov ? "true" : "false", "\n");
   }
+  if (is(Optimizer::Kind::kAdam) || is(Optimizer::Kind::kAdamW)) {
+    add("beta1", optimizer.beta1);
+    add("beta2", optimizer.beta2);
+  }
+  if (is(Optimizer::Kind::kRmsProp)) add("alpha", optimizer.alpha);
+  if (!is(Optimizer::Kind::kSgd)) add("epsilon", optimizer.epsilon);
+  if (optimizer.clip_norm > 0) add("clip_norm", optimizer.clip_norm);
   WriteSchedule(optimizer.schedule, out);
 }
 

@@ -38,7 +38,8 @@ struct ForwardArguments {
   Tensor* y;
 };
 
-// Follows a Forward with Pass::kTrain on the same operation, count, weights, x and y.
+// Follows a Forward with Pass::kTrain on the same operation, count, weights, x and y; once, so that
+// what the Forward kept may be used up.
 struct BackwardArguments {
   int64_t count;
   const float* weights;

@@ -1,6 +1,7 @@
 #include "trainer/layer/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -27,6 +28,10 @@ Loss ToLoss(spec::Loss loss) {
   return Loss::kSoftmaxCrossEntropy;
 }
 
+bool AllFinite(const float* values, size_t count) {
+  return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+}
+
 // An operation with its place in the graph.
 struct Stage {
   PlannedOperation plan;
@@ -38,9 +43,25 @@ struct Stage {
 // A value and d loss / d value.
 struct Value {
   std::unique_ptr<Tensor> y;
-  std::unique_ptr<Tensor> dy;       // null: nobody wants it
-  std::unique_ptr<Tensor> more_dy;  // where several read the value: one reader's share
-  bool has_dy = false;              // in this backward pass
+  std::unique_ptr<Tensor> dy;  // null: nobody wants it
+  bool has_dy = false;         // in this backward pass
+  // Where several read the value, or one several times: shares that one operation adds to dy.
+  std::vector<std::unique_ptr<Tensor>> shares;
+  size_t shares_taken = 0;  // by the operation at hand
+};
+
+// By value: how often it is read, and how often by the operation that reads it most.
+struct Reads {
+  explicit Reads(const Plan& plan) : all(plan.values.size()), by_one(plan.values.size()) {
+    for (const PlannedOperation& planned : plan.operations) {
+      for (const size_t input : planned.inputs) {
+        ++all[input];
+        const auto here = std::count(planned.inputs.begin(), planned.inputs.end(), input);
+        by_one[input] = std::max(by_one[input], static_cast<size_t>(here));
+      }
+    }
+  }
+  std::vector<size_t> all, by_one;
 };
 
 class GraphNetwork : public Network {
@@ -53,22 +74,20 @@ class GraphNetwork : public Network {
         stream_(std::move(stream)),
         batch_max_(batch_max) {
     for (const Parameter& parameter : parameters_) parameter_count_ += parameter.count;
+    for (const spec::Layer& layer : model.layers) layer_names_.push_back(layer.name);
   }
 
   absl::Status Build(const Plan& plan) {
     layout_ = plan.layout;
     output_ = plan.output;
-    std::vector<int> readers(plan.values.size(), 0);
-    for (const PlannedOperation& planned : plan.operations) {
-      for (const size_t input : planned.inputs) ++readers[input];
-    }
+    const Reads reads(plan);
     for (size_t i = 0; i < plan.values.size(); ++i) {
       const PlannedValue& planned = plan.values[i];
       Value value;
       value.y = stream_->CreateTensor(planned.shape, batch_max_);
       if (planned.needs_gradient) value.dy = stream_->CreateTensor(planned.shape, batch_max_);
-      if (planned.needs_gradient && readers[i] > 1) {
-        value.more_dy = stream_->CreateTensor(planned.shape, batch_max_);
+      for (size_t k = 0; planned.needs_gradient && reads.all[i] > 1 && k < reads.by_one[i]; ++k) {
+        value.shares.push_back(stream_->CreateTensor(planned.shape, batch_max_));
       }
       values_.push_back(std::move(value));
       if (i < plan.inputs) input_sizes_.push_back(ElementCount(planned.shape));
@@ -121,6 +140,33 @@ class GraphNetwork : public Network {
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
     BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kEvaluate, unused));
     return stream_->Download(*values_[output_].y, batch.count, outputs->data());
+  }
+
+  absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
+                                             const float* gradient) override {
+    for (const Parameter& parameter : parameters_) {
+      if (!AllFinite(weights + parameter.offset, parameter.count)) {
+        return absl::StrCat("the weights ", parameter.name);
+      }
+    }
+    if (!AllFinite(batch.values.data(), batch.values.size())) return std::string("the samples");
+    std::vector<float> values;
+    for (const Stage& stage : stages_) {
+      const Value& output = values_[stage.plan.output];
+      values.resize(static_cast<size_t>(batch.count * ElementCount(OutputShape(stage.plan.shape))));
+      BATON_RETURN_IF_ERROR(stream_->Download(*output.y, batch.count, values.data()));
+      if (!AllFinite(values.data(), values.size())) {
+        return absl::StrCat("the output of layer ", layer_names_[stage.plan.layer]);
+      }
+    }
+    // Gradients flow from behind.
+    for (size_t i = parameters_.size(); i-- > 0;) {
+      const Parameter& parameter = parameters_[i];
+      if (!AllFinite(gradient + parameter.offset, parameter.count)) {
+        return absl::StrCat("the gradient of ", parameter.name);
+      }
+    }
+    return std::string();
   }
 
  private:
@@ -200,6 +246,7 @@ class GraphNetwork : public Network {
         continue;
       }
       dx_.clear();
+      for (const size_t input : stage.plan.inputs) values_[input].shares_taken = 0;
       for (const size_t input : stage.plan.inputs) dx_.push_back(NextShare(input));
       const bool has_parameters = stage.parameter_count > 0;
       BATON_RETURN_IF_ERROR(
@@ -213,8 +260,8 @@ class GraphNetwork : public Network {
                                      .statistics_scale = scale}));
       for (size_t k = 0; k < dx_.size(); ++k) {
         Value& input = values_[stage.plan.inputs[k]];
-        if (dx_[k] == nullptr || dx_[k] != input.more_dy.get()) continue;
-        BATON_RETURN_IF_ERROR(stream_->Accumulate(*input.more_dy, count, input.dy.get()));
+        if (dx_[k] == nullptr || dx_[k] == input.dy.get()) continue;
+        BATON_RETURN_IF_ERROR(stream_->Accumulate(*dx_[k], count, input.dy.get()));
       }
     }
     return absl::OkStatus();
@@ -224,11 +271,12 @@ class GraphNetwork : public Network {
   Tensor* NextShare(size_t index) {
     Value& value = values_[index];
     if (value.dy == nullptr) return nullptr;
-    if (value.has_dy) return value.more_dy.get();
+    if (value.has_dy) return value.shares[value.shares_taken++].get();
     value.has_dy = true;
     return value.dy.get();
   }
 
+  std::vector<std::string> layer_names_;
   std::vector<Parameter> parameters_;
   size_t parameter_count_ = 0;
   Loss loss_;

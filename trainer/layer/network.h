@@ -70,6 +70,11 @@ class Network {
                                             float loss_scale, RandomStream stream,
                                             float* gradient) = 0;
 
+  // After Train: in which layer a value first was no finite number, in words; empty: nowhere. To be
+  // asked once a training has gone wrong, for it looks at everything.
+  virtual absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
+                                                     const float* gradient) = 0;
+
   // Forward only, without dropout.
   virtual absl::StatusOr<BatchResult> Evaluate(const float* weights, const Batch& batch) = 0;
 

@@ -172,6 +172,7 @@ class Planner {
     }
     plan_.inputs = model_.inputs.size();
     for (size_t i = 0; i < model_.layers.size(); ++i) PlanLayer(i);
+    BATON_RETURN_IF_ERROR(CheckIds());
     plan_.output = places_.at(model_.layers.back().name).value;
     if (!plan_.values[plan_.output].needs_gradient) {
       return absl::InvalidArgumentError(
@@ -211,6 +212,19 @@ class Planner {
     return absl::OkStatus();
   }
 
+  // Ids are whole numbers: there is no gradient that could reach what makes them.
+  absl::Status CheckIds() const {
+    for (const PlannedOperation& operation : plan_.operations) {
+      const bool learned = plan_.values[operation.inputs[0]].needs_gradient;
+      if (!learned || !std::holds_alternative<EmbeddingOperation>(operation.shape)) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("layer ", model_.layers[operation.layer].name,
+                       ": an embedding takes ids, which cannot be learned; let it read an input of "
+                       "the model"));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status FindOffsets() {
     BATON_ASSIGN_OR_RETURN(const auto parameters, spec::Parameters(model_));
     offsets_.resize(model_.layers.size());
@@ -239,7 +253,10 @@ class Planner {
     const spec::Shape& out = elementwise ? ins[0] : shapes_[i].out;
     auto operation = std::visit(OperationOf{ins, out, layer.frozen}, layer.op);
     if (!operation) {  // a flatten: the same value under another shape
-      places_[layer.name] = {places_.at(inputs_[i][0]).value, shapes_[i].out};
+      const std::string& input = inputs_[i][0];
+      const size_t value = places_.at(input).value;
+      places_[layer.name] = {value, shapes_[i].out};
+      if (readers_.at(input) > 1) shared_.insert(value);
       return;
     }
     ClipAfterPool(values[0], *operation);
@@ -309,7 +326,7 @@ class Planner {
   std::map<std::string, int> readers_;
   std::map<std::string, Place> places_;
   std::map<size_t, size_t> maker_;  // by value: index of its operation
-  std::set<size_t> shared_;         // values that several layers read behind a joined ReLU
+  std::set<size_t> shared_;         // values that several layers read under different names
   Plan plan_;
 };
 

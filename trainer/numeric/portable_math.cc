@@ -7,22 +7,9 @@ namespace baton::trainer {
 
 namespace {
 
-// log(2) in two parts: the first has 32 bits, so its product with an exponent is exact.
-constexpr double kLog2High = 0x1.62e42feep-1;
-constexpr double kLog2Low = 0x1.a39ef35793c76p-33;
 constexpr double kPi = 3.14159265358979323846;
 
 }  // namespace
-
-double Exponential(double x) {
-  if (!(x >= -700)) return x != x ? x : 0;
-  // x = k * log(2) + r with |r| <= log(2) / 2; 14 terms of the series of e^r reach the last bit.
-  const auto k = static_cast<int64_t>(x * 1.4426950408889634 - 0.5);
-  const double r = (x - k * kLog2High) - k * kLog2Low;
-  double sum = 1;
-  for (int term = 14; term >= 1; --term) sum = 1 + sum * r / term;
-  return sum * std::bit_cast<double>(static_cast<uint64_t>(1023 + k) << 52);
-}
 
 double Logarithm(double x) {
   if (!(x <= 0x1p53)) return x;  // not a number, of a run that diverged, stays visible

@@ -7,11 +7,12 @@
 namespace baton::trainer {
 
 Adam::Adam(const spec::Optimizer& options, size_t parameter_count)
-    : Optimizer(parameter_count),
+    : Optimizer(options, parameter_count),
       beta1_(options.beta1),
       beta2_(options.beta2),
       epsilon_(static_cast<float>(options.epsilon)),
-      weight_decay_(static_cast<float>(options.weight_decay)) {
+      weight_decay_(static_cast<float>(options.weight_decay)),
+      decoupled_(options.kind == spec::Optimizer::Kind::kAdamW) {
   AddState("adam_m");
   AddState("adam_v");
 }
@@ -27,8 +28,13 @@ void Adam::ApplyTo(Range range, float* weights, const float* gradient, int64_t s
   const float* __restrict g = gradient;
   float* __restrict m = state_[0].values.data();
   float* __restrict v = state_[1].values.data();
+  if (decoupled_) {
+    const auto kept = static_cast<float>(1 - lr * double{weight_decay_});
+    for (size_t i = range.begin; i < range.end; ++i) w[i] *= kept;
+  }
+  const float decay = decoupled_ ? 0 : weight_decay_;
   for (size_t i = range.begin; i < range.end; ++i) {
-    const float decayed = g[i] + weight_decay_ * w[i];
+    const float decayed = g[i] + decay * w[i];
     m[i] = beta1 * m[i] + rest1 * decayed;
     v[i] = beta2 * v[i] + rest2 * decayed * decayed;
     w[i] -= rate * (m[i] / (std::sqrt(v[i]) / correction + epsilon_));

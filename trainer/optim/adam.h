@@ -1,5 +1,6 @@
 // Adam: Kingma, Ba, "Adam: A method for stochastic optimization", ICLR'15, algorithm 1, with the
-// order of operations of torch.optim.Adam (L2 weight decay, no AMSGrad).
+// order of operations of torch.optim.Adam (L2 weight decay, no AMSGrad). AdamW: Loshchilov, Hutter,
+// "Decoupled weight decay regularization", ICLR'19, algorithm 2, as torch.optim.AdamW.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +21,7 @@ class Adam : public Optimizer {
   double beta1_, beta2_;
   float epsilon_;
   float weight_decay_;
+  bool decoupled_;  // AdamW
 };
 
 }  // namespace baton::trainer

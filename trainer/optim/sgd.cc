@@ -3,7 +3,7 @@
 namespace baton::trainer {
 
 Sgd::Sgd(const spec::Optimizer& options, size_t parameter_count)
-    : Optimizer(parameter_count),
+    : Optimizer(options, parameter_count),
       momentum_(static_cast<float>(options.momentum)),
       weight_decay_(static_cast<float>(options.weight_decay)),
       nesterov_(options.nesterov) {

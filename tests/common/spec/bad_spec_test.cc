@@ -57,9 +57,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"momentum_of_one", Spoilt("momentum: 0.9", "momentum: 1"),
              "s.yaml:21: optimizer.momentum: must be less than 1, is 1"},
         Case{"unknown_optimizer", Spoilt("name: sgd", "name: lamb"),
-             "s.yaml:19: optimizer.name: unknown value 'lamb'; use sgd or adam"},
+             "s.yaml:19: optimizer.name: unknown value 'lamb'; use sgd, adam, adamw or rmsprop"},
         Case{"foreign_field", Spoilt("name: sgd", "name: adam"),
-             "s.yaml:21: optimizer.momentum: only sgd has it, and this is adam; remove it"},
+             "s.yaml:21: optimizer.momentum: only sgd and rmsprop have it, and this is adam; "
+             "remove it"},
         Case{"foreign_schedule_field", Spoilt("name: step", "name: cosine"),
              "s.yaml:22: optimizer.schedule.every_epochs: only step has it, and this is cosine; "
              "remove it\n"

@@ -64,6 +64,34 @@ TEST(PlanTest, RefusesWhatCannotBeTrained) {
   EXPECT_THAT(Refusal(model), HasSubstr("layer conv"));
 }
 
+TEST(PlanTest, ReluBehindAFlattenJoinsNothingThatOthersRead) {
+  spec::Model model;
+  model.inputs = {{spec::kModelInput, {2, 4, 3}}};
+  model.layers = {{"conv", {}, spec::Conv{3, 3, 1, 1}},
+                  {"flat", {"conv"}, spec::Flatten{}},
+                  {"relu", {"flat"}, spec::Activation{}},
+                  {"pool", {"conv"}, spec::GlobalPool{}},
+                  {"all", {"relu", "pool"}, spec::Concat{}}};
+  const auto plan = PlanOperations(model);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(std::get<ConvOperation>(plan->operations[0].shape).activation, Activation::kNone);
+  model.layers[3].inputs = {"relu"};
+  model.layers[3].op = spec::Dense{2};
+  model.layers.pop_back();
+  const auto alone = PlanOperations(model);
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_EQ(std::get<ConvOperation>(alone->operations[0].shape).activation, Activation::kRelu);
+}
+
+TEST(PlanTest, RefusesAnEmbeddingOfWhatIsLearned) {
+  spec::Model model;
+  model.inputs = {{spec::kModelInput, {4}}};
+  model.layers = {{"dense", {}, spec::Dense{4}}, {"words", {}, spec::Embedding{5, 3}}};
+  EXPECT_THAT(Refusal(model), HasSubstr("layer words"));
+  model.layers[0].op = spec::Activation{};
+  EXPECT_TRUE(PlanOperations(model).ok());
+}
+
 TEST(PlanTest, AGraphMayBranchAndJoin) {
   spec::Model model;
   model.inputs = {{spec::kModelInput, {4}}};

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "trainer/backend/cpu/context.h"
-#include "trainer/backend/cpu/from_reference.h"
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/backend/cpu/staging.h"
 #include "trainer/backend/cpu/tensor.h"
@@ -17,19 +16,6 @@ namespace baton::trainer {
 namespace cpu {
 namespace {
 
-// An operation of this backend where there is one for it, else the reference's.
-struct MakeOperation {
-  Context& context;
-  int64_t batch_max;
-
-  template <class Shape>
-  std::unique_ptr<Operation> operator()(const Shape& shape) {
-    std::unique_ptr<Operation> own;
-    if constexpr (requires { Make(shape, context); }) own = Make(shape, context);
-    return own != nullptr ? std::move(own) : MakeFromReference(shape, batch_max, context);
-  }
-};
-
 class CpuStream : public Stream {
  public:
   std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t /*batch_max*/) override {
@@ -38,8 +24,8 @@ class CpuStream : public Stream {
   }
 
   absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,
-                                                             int64_t batch_max) override {
-    return std::visit(MakeOperation{context_, batch_max}, operation);
+                                                             int64_t /*batch_max*/) override {
+    return std::visit([&](const auto& shape) { return Make(shape, context_); }, operation);
   }
 
   absl::Status Upload(const float* values, int64_t count, Tensor* tensor) override {

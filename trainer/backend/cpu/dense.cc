@@ -14,12 +14,8 @@ struct DenseTraits {
 
   // An image needs no flattening: row-major (O, C, H, W) lies in memory as (O, C * H * W).
   static dnnl::memory::dims WeightDims(const DenseOperation& shape) {
-    dnnl::memory::dims dims{shape.out.back()};
-    if (shape.rows > 1) {
-      dims.push_back(ElementCount(shape.in) / shape.rows);
-    } else {
-      dims.insert(dims.end(), shape.in.begin(), shape.in.end());
-    }
+    dnnl::memory::dims dims{shape.out[0]};
+    dims.insert(dims.end(), shape.in.begin(), shape.in.end());
     return dims;
   }
   static dnnl::memory::desc SourceDesc(const dnnl::memory::desc& x) {
@@ -39,7 +35,7 @@ struct DenseTraits {
 }  // namespace
 
 std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context) {
-  if (shape.out.size() > 1) return nullptr;
+  if (shape.out.size() > 1) return MakeDenseRows(shape, context);
   return std::make_unique<Weighted<DenseTraits>>(shape, context);
 }
 

@@ -9,6 +9,15 @@ namespace baton::trainer::cpu {
 
 namespace {
 
+// powers[c] = e^(x[c] - largest)
+void Powers(const float* x, double largest, int64_t classes, double* powers) {
+  for (int64_t c = 0; c < classes; ++c) powers[c] = Exponential(double{x[c]} - largest);
+}
+
+void Scale(const double* from, double factor, int64_t count, float* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(from[i] * factor);
+}
+
 // Rows of logits; the gradient is written where it is wanted.
 void CrossEntropy(const LossArguments& arguments, const float* logits, int64_t classes,
                   float* dlogits, LossResult* result) {
@@ -17,11 +26,9 @@ void CrossEntropy(const LossArguments& arguments, const float* logits, int64_t c
     const float* x = logits + r * classes;
     const int32_t label = arguments.labels[r];
     const float* largest = std::max_element(x, x + classes);  // the first of equals
+    Powers(x, *largest, classes, powers.data());
     double sum = 0;
-    for (int64_t c = 0; c < classes; ++c) {
-      powers[c] = Exponential(double{x[c]} - double{*largest});
-      sum += powers[c];
-    }
+    for (const double power : powers) sum += power;
     // One row without class weights has a share of exactly 1, which changes no bits.
     const double weight =
         arguments.class_weights == nullptr ? 1.0 : double{arguments.class_weights[label]};
@@ -30,10 +37,9 @@ void CrossEntropy(const LossArguments& arguments, const float* logits, int64_t c
     result->correct += largest - x == label;
     if (dlogits == nullptr) continue;
     const double scale = double{arguments.scale} * share;
-    for (int64_t c = 0; c < classes; ++c) {
-      const double hit = c == label ? 1 : 0;
-      dlogits[r * classes + c] = static_cast<float>(scale * (powers[c] / sum - hit));
-    }
+    float* dx = dlogits + r * classes;
+    Scale(powers.data(), scale / sum, classes, dx);
+    dx[label] = static_cast<float>(scale * (powers[label] / sum - 1));
   }
 }
 

@@ -14,9 +14,27 @@ namespace baton::trainer::cpu {
 
 std::unique_ptr<Operation> Make(const ConvOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const MaxPoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AvgPoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const SequencePoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const BatchNormOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const LayerNormOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const ActivationOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DropoutOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const EmbeddingOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const PositionOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const RecurrentOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AttentionOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const LastOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ViewOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ConcatOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AddOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const MultiplyOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const DotOperation& shape, Context& context);
+
+// What Make gives for a dense operation of several rows, and for a batch norm of vectors.
+std::unique_ptr<Operation> MakeDenseRows(const DenseOperation& shape, Context& context);
+std::unique_ptr<Operation> MakeBatchNormOfVector(const BatchNormOperation& shape, Context& context);
 
 // y = max(y, 0), in place.
 void ClipValues(const dnnl::memory& y);

@@ -12,9 +12,10 @@ class Embedding : public Operation {
   absl::Status Forward(const ForwardArguments& arguments) override {
     for (int64_t t = 0; t < arguments.count * shape_.in[0]; ++t) {
       const double id = Host(arguments.x[0]).values[t];
-      if (!(id >= 0 && id < static_cast<double>(shape_.vocabulary))) {
+      const bool in_range = id >= 0 && id < static_cast<double>(shape_.vocabulary);
+      if (!in_range || static_cast<double>(static_cast<int64_t>(id)) != id) {
         return absl::InvalidArgumentError(absl::StrCat("id ", id, " in an embedding of ",
-                                                       shape_.vocabulary, " (0 to ",
+                                                       shape_.vocabulary, " (whole numbers, 0 to ",
                                                        shape_.vocabulary - 1, ")"));
       }
       const float* row = arguments.weights + static_cast<int64_t>(id) * shape_.width;
