@@ -89,7 +89,7 @@ inline std::string Zip(const std::vector<ZipMember>& members, uint64_t announced
                                Little(0, 4) + Little(crc, 4) + Little(packed.size(), 4) +
                                Little(announced == 0 ? member.content.size() : announced, 4) +
                                Little(member.name.size(), 2);
-    absl::StrAppend(&directory, "PK\x01\x02", Little(20, 2), common, Little(0, 12),
+    absl::StrAppend(&directory, "PK\x01\x02", Little(20, 2), common, Little(0, 8), Little(0, 4),
                     Little(bytes.size(), 4), member.name);
     // The local header has an extra field, as numpy's have.
     absl::StrAppend(&bytes, "PK\x03\x04", common, Little(4, 2), member.name, Little(1, 2),
