@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of deploy/packages.txt that are missing.
-#   deploy/install_packages.sh [--yes] [SECTION...]     sections: build test ci bench; default build
+#   deploy/install_packages.sh [--yes] [SECTION...]     sections: build test ci; default build
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,7 +9,7 @@ sections=()
 for word in "$@"; do
   case $word in
     --yes) ask=0 ;;
-    build | test | ci | bench) sections+=("$word") ;;
+    build | test | ci) sections+=("$word") ;;
     *) sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"; exit 2 ;;
   esac
 done

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -15,10 +14,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/atomic_file.h"
 #include "common/clock.h"
 #include "common/contract.h"
 #include "common/hash.h"
-#include "common/idx/idx.h"
 #include "common/log.h"
 #include "common/spec/files.h"
 #include "common/spec/parse.h"
@@ -26,7 +25,10 @@
 #include "trainer/backend/cpu/cpu_backend.h"
 #include "trainer/build_id.h"
 #include "trainer/checkpoint/reader.h"
+#include "trainer/checkpoint/safetensors.h"
+#include "trainer/data/make.h"
 #include "trainer/loop.h"
+#include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
 
@@ -61,14 +63,21 @@ class Job {
 
   absl::StatusOr<Ending> Run() {
     BATON_RETURN_IF_ERROR(ReadSpec());
+    BATON_RETURN_IF_ERROR(CheckFlags());
+    if (options_.init_only) return WriteStart();
     BATON_RETURN_IF_ERROR(ReadMembers());
     MakeData();
     BATON_RETURN_IF_ERROR(MakeReplica());
+    BATON_RETURN_IF_ERROR(TakeWeights());
     BATON_RETURN_IF_ERROR(Resume());
     usage_errors_ = false;
     BATON_RETURN_IF_ERROR(replica_->WarmUp());
     BATON_RETURN_IF_ERROR(Meet());
-    return RunLoop(Loop(), *gang_.group, *replica_, *chain_);
+    BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
+    if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
+      BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
+    }
+    return ending;
   }
 
   // Whether INVALID_ARGUMENT and the like are about what the user gave.
@@ -78,6 +87,10 @@ class Job {
   const spec::NativeSpec& native() const { return *spec_.native; }
 
   absl::Status ReadSpec();
+  absl::Status CheckFlags() const;
+  absl::StatusOr<Ending> WriteStart() const;
+  absl::Status WriteOnnx(absl::Span<const float> weights) const;
+  absl::Status TakeWeights();
   absl::Status ReadMembers();
   absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
   void ReadData(spec::Reading* reading);
@@ -92,9 +105,8 @@ class Job {
   bool usage_errors_ = true;
   spec::JobSpec spec_;
   Membership membership_;
-  std::map<std::string, idx::IdxArray> arrays_;  // by field, e.g. "data.train.images"
-  Dataset train_;
-  std::optional<Dataset> test_;
+  spec::DataFiles files_;
+  Datasets data_;
   std::unique_ptr<Backend> backend_ = CreateCpuBackend();
   Identity identity_{backend_->identity(), BuildId()};
   // The replica holds on to the gang's group, so it goes first.
@@ -110,15 +122,66 @@ absl::Status Job::ReadSpec() {
         "no spec: give --spec FILE, for example "
         "--spec trainer/specs/lenet.yaml");
   }
-  BATON_ASSIGN_OR_RETURN(spec::Reading reading, spec::ReadSpecFile(options_.spec_file));
+  BATON_ASSIGN_OR_RETURN(spec::Reading reading,
+                         spec::ReadSpecFile(options_.spec_file, {.sets = options_.sets}));
   if (!reading.spec.native.has_value() && !reading.spec.command.empty()) {
     reading.AddMistake("command",
                        "this program trains specs with a `model:`; run the command itself, or "
                        "submit it with `baton train`");
   }
-  ReadData(&reading);
+  if (!options_.init_only) ReadData(&reading);
   BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
   spec_ = std::move(reading.spec);
+  return absl::OkStatus();
+}
+
+absl::Status Job::CheckFlags() const {
+  if (options_.device == "cuda") {
+    return absl::InvalidArgumentError(
+        "--device cuda: this build computes on CPUs only; use --device cpu");
+  }
+  if (options_.init_only && options_.weights_out.empty() && options_.onnx_out.empty()) {
+    return absl::InvalidArgumentError(
+        "--init-only: say where to, with --weights-out FILE or --onnx FILE");
+  }
+  return absl::OkStatus();
+}
+
+// The weights that a run would begin with.
+absl::StatusOr<Ending> Job::WriteStart() const {
+  BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> parameters, ModelParameters(native().model));
+  const size_t count = parameters.empty() ? 0 : parameters.back().offset + parameters.back().count;
+  std::vector<float> weights(count);
+  BATON_RETURN_IF_ERROR(InitializeParameters(native().model, spec_.seed, weights.data()));
+  if (!options_.weights_in.empty()) {
+    std::vector<std::string> unused;
+    BATON_RETURN_IF_ERROR(
+        LoadWeights(options_.weights_in, parameters, absl::MakeSpan(weights), &unused));
+  }
+  if (!options_.weights_out.empty()) {
+    BATON_RETURN_IF_ERROR(
+        WriteFileAtomically(options_.weights_out, EncodeSafetensors(parameters, weights)));
+  }
+  BATON_RETURN_IF_ERROR(WriteOnnx(weights));
+  absl::PrintF("wrote %d tensors, %d values\n", parameters.size(), count);
+  return Ending{};
+}
+
+absl::Status Job::WriteOnnx(absl::Span<const float> weights) const {
+  if (options_.onnx_out.empty()) return absl::OkStatus();
+  BATON_ASSIGN_OR_RETURN(const std::string bytes, ExportOnnx(native().model, weights));
+  return WriteFileAtomically(options_.onnx_out, bytes);
+}
+
+// A checkpoint that is resumed has what these became.
+absl::Status Job::TakeWeights() {
+  if (options_.weights_in.empty()) return absl::OkStatus();
+  std::vector<std::string> unused;
+  BATON_RETURN_IF_ERROR(replica_->StartWith(options_.weights_in, &unused));
+  for (const std::string& name : unused) {
+    LogWarning(absl::StrCat(options_.weights_in, ": '", name, "' is not in the model"));
+  }
+  chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
   return absl::OkStatus();
 }
 
@@ -166,27 +229,22 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
   return path;
 }
 
-// Reads what the spec names, once; who looks at it keeps it for MakeData.
+// Reads what the spec names, once; what is kept MakeData uses up.
 void Job::ReadData(spec::Reading* reading) {
-  const auto look =
-      [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<idx::IdxSummary>> {
-    BATON_ASSIGN_OR_RETURN(const std::string path, FindFile(*file.source));
-    BATON_ASSIGN_OR_RETURN(idx::IdxArray array, idx::ReadIdx(path));
-    idx::IdxSummary summary = idx::SummaryOf(array);
-    arrays_[file.field] = std::move(array);
-    return summary;
+  const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
+    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(*file.source));
+    return path;
   };
-  spec::CheckData(look, reading);
+  spec::CheckData(find, &files_, reading);
 }
 
 void Job::MakeData() {
-  const auto make = [&](const std::string& split) {
-    return MakeDataset(std::move(arrays_[split + ".images"]), arrays_[split + ".labels"],
-                       static_cast<float>(native().model.divide_by));
-  };
-  train_ = make("data.train");
-  if (native().data.test.has_value()) test_ = make("data.test");
-  arrays_.clear();
+  for (const auto& [field, file] : files_.tables) {
+    if (file.columns.skipped == 0) continue;
+    LogWarning(absl::StrCat(field, ": ", file.columns.skipped,
+                            " rows are left out; the first: ", file.columns.first_skipped));
+  }
+  data_ = MakeDatasets(native(), spec_.seed, std::move(files_));
 }
 
 absl::Status Job::MakeReplica() {
@@ -195,8 +253,8 @@ absl::Status Job::MakeReplica() {
   ReplicaOptions replica;
   replica.seed = spec_.seed;
   replica.spec = &native();
-  replica.train = &train_;
-  replica.test = test_.has_value() ? &*test_ : nullptr;
+  replica.train = data_.train.get();
+  replica.test = data_.test.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
   replica.threads = ThreadCount(options_, run.count);
@@ -258,13 +316,16 @@ LoopOptions Job::Loop() const {
   loop.checkpoint = spec_.checkpoint;
   loop.log_every_steps = native().log_every_steps;
   loop.evaluate_every_epochs = native().evaluate_every_epochs;
-  loop.evaluate = test_.has_value();
+  loop.evaluate = data_.test != nullptr;
   loop.output_dir =
       options_.output_dir.empty() ? absl::StrCat("runs/", spec_.name) : options_.output_dir;
   loop.checkpoint_dir = options_.checkpoint_dir.empty()
                             ? absl::StrCat(loop.output_dir, "/checkpoints")
                             : options_.checkpoint_dir;
   loop.metrics_file = options_.metrics_file;
+  loop.weights_file = options_.weights_out;
+  loop.losses_file = options_.losses_file;
+  loop.steps_max = options_.steps_max;
   loop.deadline_file = options_.deadline_file;
   loop.identity = identity_;
   loop.stop = &stop_;
@@ -292,6 +353,8 @@ int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
     return contract::kExitPeerLost;
   }
   LogError(status.message());
+  // The same in every run of the spec.
+  if (absl::IsOutOfRange(status)) return kExitUsage;
   const bool usage =
       job.usage_errors() && (absl::IsInvalidArgument(status) || absl::IsNotFound(status) ||
                              absl::IsFailedPrecondition(status));

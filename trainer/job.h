@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace baton::trainer {
 
@@ -21,7 +22,15 @@ struct JobOptions {
   std::string address;  // empty: the membership's, or 127.0.0.1
   int rank = 0;
   int world_size = 1;
-  int threads = 0;  // 0: one per shard, at most one per CPU that this process may use
+  std::vector<std::string> sets;  // "PATH=VALUE": changes of the spec
+  std::string device = "auto";    // auto, cpu or cuda
+  std::string weights_in;         // .safetensors to begin with; empty: drawn from the seed
+  std::string weights_out;        // .safetensors to write besides the output folder's
+  std::string onnx_out;           // the model as ONNX; empty: not written
+  std::string losses_file;        // CSV of each step's loss; empty: none
+  int64_t steps_max = 0;          // the run ends after so many; 0: as the spec says
+  bool init_only = false;         // only writes weights_out, as the run would begin
+  int threads = 0;                // 0: one per shard, at most one per CPU that this process may use
   int64_t silence_ms = 5000;
 };
 

@@ -18,6 +18,7 @@
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/writer.h"
 #include "trainer/drain.h"
+#include "trainer/loss_file.h"
 #include "trainer/metrics.h"
 #include "trainer/save_schedule.h"
 
@@ -31,6 +32,13 @@ constexpr int64_t kNoticeGapMs = 50;
 constexpr std::chrono::milliseconds kLastWrite{300};
 // A save that somebody waits for takes as long as the disk takes.
 constexpr std::chrono::hours kPatience{24};
+
+// The figure that people ask for first: a decision's accuracy, or a regression's error.
+std::string TestText(const Evaluation& evaluation) {
+  if (evaluation.rmse) return absl::StrFormat("test rmse %.4g", *evaluation.rmse);
+  if (evaluation.mae) return absl::StrFormat("test mae %.4g", *evaluation.mae);
+  return absl::StrFormat("test accuracy %.2f %%", evaluation.accuracy.value_or(0) * 100);
+}
 
 class Loop {
  public:
@@ -58,6 +66,11 @@ class Loop {
   int64_t EpochOf(int64_t step) const {  // from 1, of a finished step
     return (std::max<int64_t>(step, 1) - 1) / replica_.steps_per_epoch() + 1;
   }
+  // Where this run ends: as the spec says, or earlier.
+  int64_t End() const {
+    const int64_t all = replica_.steps_total();
+    return options_.steps_max > 0 ? std::min(all, options_.steps_max) : all;
+  }
   bool EpochEnds() const { return replica_.step() % replica_.steps_per_epoch() == 0; }
 
   absl::Status Begin();
@@ -83,6 +96,7 @@ class Loop {
   HashChain chain_;
   SaveSchedule schedule_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<LossFile> losses_;          // rank 0 with a file
   std::unique_ptr<CheckpointWriter> writer_;  // rank 0 with a folder
   int64_t writes_seen_ = 0;
   double last_loss_ = 0;
@@ -110,17 +124,20 @@ absl::Status Loop::Begin() {
     checkpoints.world_size = group_.size();
     writer_ = std::make_unique<CheckpointWriter>(checkpoints);
   }
+  if (first() && !options_.losses_file.empty()) {
+    BATON_ASSIGN_OR_RETURN(losses_, LossFile::Open(options_.losses_file, replica_.step() > 0));
+  }
   reported_ms_ = epoch_begin_ms_ = NowMs();
   if (replica_.step() > 0) {
     metrics_->Resumed(replica_.step(), options_.restore_s);
     // The process that finished this epoch may have been gone before it could test.
-    if (EpochEnds() && replica_.step() < replica_.steps_total()) return EndEpoch();
+    if (EpochEnds() && replica_.step() < End()) return EndEpoch();
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<Ending> Loop::Steps() {
-  while (replica_.step() < replica_.steps_total()) {
+  while (replica_.step() < End()) {
     const DrainPlan drain = Drain();
     if (drain.leave && group_.size() == 1) return Leave();
     // A failure is logged, and the save tried again when all have left.
@@ -130,7 +147,7 @@ absl::StatusOr<Ending> Loop::Steps() {
                            replica_.Step(drain.leave ? kFlagLeave : 0));
     const bool leave = (result.flags & kFlagLeave) != 0;
     BATON_RETURN_IF_ERROR(AfterStep(result, lr));
-    if (replica_.step() == replica_.steps_total()) break;
+    if (replica_.step() == End()) break;
     if (leave) return Leave();
     if (EpochEnds()) BATON_RETURN_IF_ERROR(EndEpoch());
     SaveWhenDue();
@@ -141,7 +158,7 @@ absl::StatusOr<Ending> Loop::Steps() {
 absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   const int64_t step = replica_.step();
   last_loss_ = result.loss;
-  if (step % kChainSteps == 0 || step == replica_.steps_total()) {
+  if (step % kChainSteps == 0 || step == End()) {
     chain_.Extend(step, WeightsRoot(replica_.weights()));
   }
   metrics_->Progress(step, save_wait_ms_);
@@ -149,6 +166,7 @@ absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   epoch_samples_ += result.samples;
   epoch_loss_ += result.loss * static_cast<double>(result.samples);
   if (first()) ReportStep(result, lr);
+  if (losses_ != nullptr) losses_->Add(step, result.loss);
   return absl::OkStatus();
 }
 
@@ -156,16 +174,17 @@ void Loop::ReportStep(const Replica::StepResult& result, double lr) {
   const int64_t step = replica_.step();
   const int64_t now = NowMs();
   const bool due = step % options_.log_every_steps == 0 && now - reported_ms_ >= kMetricsGapMs;
-  if (!due && step != 1 && step != replica_.steps_total()) return;
+  if (!due && step != 1 && step != End()) return;
   StepMetrics line;
   line.step = step;
   line.epoch = EpochOf(step);
   line.loss = result.loss;
   line.accuracy = result.accuracy;
-  line.images_per_s = static_cast<double>(reported_samples_) * 1000 /
-                      static_cast<double>(std::max<int64_t>(now - reported_ms_, 1));
+  line.samples_per_s = static_cast<double>(reported_samples_) * 1000 /
+                       static_cast<double>(std::max<int64_t>(now - reported_ms_, 1));
   line.lr = lr;
-  line.steps_total = replica_.steps_total();
+  line.steps_total = End();
+  line.noun = replica_.noun();
   metrics_->Step(line);
   reported_ms_ = now;
   reported_samples_ = 0;
@@ -183,10 +202,11 @@ absl::Status Loop::EndEpoch() {
                                        replica_.step(), replica_.steps_total());
     if (epoch_samples_ > 0) {
       absl::StrAppendFormat(
-          &line, "  loss %.4f  %.0f images/s", epoch_loss_ / static_cast<double>(epoch_samples_),
-          static_cast<double>(epoch_samples_) * 1000 / static_cast<double>(trained_ms));
+          &line, "  loss %.4f  %.0f %s/s", epoch_loss_ / static_cast<double>(epoch_samples_),
+          static_cast<double>(epoch_samples_) * 1000 / static_cast<double>(trained_ms),
+          replica_.noun());
     }
-    if (test) absl::StrAppendFormat(&line, "  test accuracy %.2f %%", evaluation_->accuracy * 100);
+    if (test) absl::StrAppend(&line, "  ", TestText(*evaluation_));
     absl::PrintF("%s\n", line);
     std::fflush(stdout);
   }
@@ -211,8 +231,8 @@ absl::StatusOr<Ending> Loop::Finish() {
                        evaluation_.has_value() ? &*evaluation_ : nullptr);
     std::string line = absl::StrFormat("finished  step %d", replica_.step());
     if (evaluation_.has_value()) {
-      absl::StrAppendFormat(&line, "  test accuracy %.2f %% (%d samples)  test loss %.4f",
-                            evaluation_->accuracy * 100, evaluation_->count, evaluation_->loss);
+      absl::StrAppendFormat(&line, "  %s (%d samples)  test loss %.4f", TestText(*evaluation_),
+                            evaluation_->count, evaluation_->loss);
     }
     absl::PrintF("%s\nhash chain %s\n", line, chain_.head());
     std::fflush(stdout);
@@ -222,12 +242,18 @@ absl::StatusOr<Ending> Loop::Finish() {
 }
 
 absl::Status Loop::WriteModel() {
-  if (options_.output_dir.empty()) return absl::OkStatus();
-  std::error_code error;
-  std::filesystem::create_directories(options_.output_dir, error);
-  const std::string path = absl::StrCat(options_.output_dir, "/", contract::kModelFile);
-  const absl::Status status =
-      WriteFileAtomically(path, EncodeSafetensors(replica_.parameters(), replica_.weights()));
+  const std::string bytes = EncodeSafetensors(replica_.parameters(), replica_.weights());
+  absl::Status status;
+  if (!options_.output_dir.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(options_.output_dir, error);
+    status =
+        WriteFileAtomically(absl::StrCat(options_.output_dir, "/", contract::kModelFile), bytes);
+  }
+  if (status.ok() && !options_.weights_file.empty()) {
+    status = WriteFileAtomically(options_.weights_file, bytes);
+  }
+  if (losses_ != nullptr) status.Update(losses_->Finish());
   if (status.ok()) return status;
   return absl::Status(status.code(),
                       absl::StrCat("the model was not written: ", status.message(),

@@ -24,6 +24,9 @@ struct LoopOptions {
   std::string checkpoint_dir;         // empty: no checkpoints
   std::string output_dir;             // empty: no model is written
   std::string metrics_file;           // empty: no metrics
+  std::string weights_file;           // the weights at the end also go here; empty: nowhere
+  std::string losses_file;            // CSV of each step's loss; empty: none
+  int64_t steps_max = 0;              // ends after so many steps; 0: as the spec says
   std::string deadline_file;          // empty: no notices by file
   Identity identity;
   const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null

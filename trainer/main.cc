@@ -34,6 +34,22 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
       ->envname(contract::kSpecFile);
   app.add_option("--data", options.data_dir, "where the spec's data files are looked up first")
       ->envname(contract::kDataDir);
+  app.add_option("--set", options.sets, "change a field of the spec, e.g. optimizer.lr=0.1")
+      ->type_name("PATH=VALUE")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  app.add_option("--device", options.device, "what computes: auto, cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option("--weights-in", options.weights_in,
+                 "begin with the weights of this .safetensors file");
+  app.add_option("--weights-out", options.weights_out, "write the weights at the end to this file");
+  app.add_option("--onnx", options.onnx_out, "write the model at the end to this ONNX file");
+  app.add_flag("--init-only", options.init_only,
+               "write what a run would begin with to --weights-out or --onnx, and end");
+  app.add_option("--losses", options.losses_file, "write the loss of each step to this CSV file");
+  app.add_option("--steps", options.steps_max,
+                 "end after so many steps; the learning rate keeps the spec's schedule")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
   app.add_option("--output", options.output_dir, "folder for model.safetensors [runs/<name>]")
       ->envname(contract::kOutputDir);
   app.add_option("--checkpoints", options.checkpoint_dir,
@@ -71,9 +87,11 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet\n"
+      "  baton-trainer --spec S.yaml --init-only --weights-out start.safetensors\n"
       "  for r in 0 1; do baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet \\\n"
       "    --rank $r --world-size 2 --rendezvous dir:/tmp/meet & done; wait\n"
-      "Exit codes: 0 trained, 1 failed, 2 bad spec, data or flags, 75 saved and asked to be\n"
+      "Exit codes: 0 trained, 1 failed, 2 bad spec, data or flags, or diverged, 75 saved and asked "
+      "to be\n"
       "resumed, 76 another rank was lost.");
   baton::trainer::JobOptions options;
   AddFlags(app, options);

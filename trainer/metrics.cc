@@ -17,10 +17,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+void AddWhereKnown(const char* key, const std::optional<double>& value, Json* line) {
+  if (value) (*line)[key] = *value;
+}
+
 Json TestFields(const Evaluation& evaluation) {
-  return {{"test_loss", evaluation.loss},
-          {"test_accuracy", evaluation.accuracy},
-          {"test_count", evaluation.count}};
+  Json fields = {{"test_loss", evaluation.loss}};
+  AddWhereKnown("test_accuracy", evaluation.accuracy, &fields);
+  AddWhereKnown("test_rmse", evaluation.rmse, &fields);
+  AddWhereKnown("test_mae", evaluation.mae, &fields);
+  fields["test_count"] = evaluation.count;
+  return fields;
 }
 
 }  // namespace
@@ -63,13 +70,12 @@ void Metrics::Resumed(int64_t from_step, double restore_s) {
 }
 
 void Metrics::Step(const StepMetrics& metrics) {
-  Write({{"step", metrics.step},
-         {"epoch", metrics.epoch},
-         {"loss", metrics.loss},
-         {"accuracy", metrics.accuracy},
-         {"images_per_s", metrics.images_per_s},
-         {"lr", metrics.lr},
-         {"steps_total", metrics.steps_total}});
+  Json line = {{"step", metrics.step}, {"epoch", metrics.epoch}, {"loss", metrics.loss}};
+  AddWhereKnown("accuracy", metrics.accuracy, &line);
+  line[absl::StrCat(metrics.noun, "_per_s")] = metrics.samples_per_s;
+  line["lr"] = metrics.lr;
+  line["steps_total"] = metrics.steps_total;
+  Write(std::move(line));
 }
 
 void Metrics::Tested(int64_t step, int64_t epoch, const Evaluation& evaluation) {

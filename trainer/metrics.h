@@ -4,13 +4,16 @@
 //   {"event":"resumed","from_step":S,"restore_s":..,"time":..}
 //   {"step":..,"time":..,"epoch":..,"loss":..,"accuracy":..,"images_per_s":..,"lr":..,
 //    "steps_total":..}       loss and accuracy of that step's batch: the same in every run of a
-//    spec
+//    spec. "samples_per_s" where the data are no images
 //   {"step":..,"time":..,"epoch":..,"test_loss":..,"test_accuracy":..,"test_count":..}
+// Accuracy is there where the model decides; a regression has "test_rmse" or "test_mae" in its
+// place, after its loss, in the unit of the target.
 //   {"event":"finished","step":..,"time":..,"epoch":..,"chain":"..","test_accuracy":..,..}
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,17 +25,20 @@ namespace baton::trainer {
 struct Evaluation {
   int64_t count = 0;  // samples
   double loss = 0;    // mean
-  double accuracy = 0;
+  std::optional<double> accuracy;
+  std::optional<double> rmse;  // in the target's own unit, whatever it was scaled to
+  std::optional<double> mae;   // likewise
 };
 
 struct StepMetrics {
   int64_t step = 0;   // finished steps
   int64_t epoch = 0;  // from 1: the pass over the data that the step belongs to
   double loss = 0;
-  double accuracy = 0;
-  double images_per_s = 0;
+  std::optional<double> accuracy;
+  double samples_per_s = 0;
   double lr = 0;
   int64_t steps_total = 0;
+  const char* noun = "samples";  // "images": the key is images_per_s
 };
 
 // A disk that is full is said once and does not stop the training. One thread.

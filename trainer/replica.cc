@@ -1,6 +1,7 @@
 #include "trainer/replica.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
+#include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/counter_random.h"
 
 namespace baton::trainer {
@@ -20,9 +22,19 @@ constexpr int64_t kBlockSamples = 64;
 // A peer that takes this many times as long as this rank's own longest work is not merely slower.
 constexpr int64_t kSilenceFactor = 10;
 
-std::string DataDigest(const Dataset& data) {
-  return absl::StrFormat("xxh3:%016x%016x", Xxh3(data.bytes.data(), data.bytes.size()),
-                         Xxh3(data.labels.data(), data.labels.size() * sizeof(data.labels[0])));
+// What the optimizer changes; neighbours are joined.
+std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
+  std::vector<Optimizer::Range> ranges;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.kind != Parameter::Kind::kTrained) continue;
+    const size_t end = parameter.offset + parameter.count;
+    if (!ranges.empty() && ranges.back().end == parameter.offset) {
+      ranges.back().end = end;
+    } else {
+      ranges.push_back({parameter.offset, end});
+    }
+  }
+  return ranges;
 }
 
 absl::Status FirstFailure(std::vector<absl::Status>& failures) {
@@ -37,7 +49,7 @@ absl::Status FirstFailure(std::vector<absl::Status>& failures) {
 absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(const ReplicaOptions& options) {
   SamplerOptions sampling;
   sampling.seed = options.seed;
-  sampling.sample_count = options.train->count;
+  sampling.sample_count = options.train->count();
   sampling.batch_size = options.spec->batch_size;
   sampling.shards = static_cast<int>(options.spec->shards);
   sampling.shuffle = options.spec->shuffle;
@@ -65,20 +77,28 @@ absl::Status Replica::Build() {
   weights_.resize(networks_[0]->parameter_count());
   BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
   optimizer_ = Optimizer::Create(spec.optimizer, weights_.size());
+  optimizer_->Restrict(TrainedRanges(networks_[0]->parameters()));
 
   definition_.seed = options_.seed;
   definition_.shards = spec.shards;
   definition_.batch_size = spec.batch_size;
   definition_.epochs = spec.epochs;
-  definition_.train_samples = options_.train->count;
+  definition_.train_samples = options_.train->count();
   definition_.shuffle = spec.shuffle;
-  definition_.data = DataDigest(*options_.train);
+  definition_.data = options_.train->digest();
   definition_.model = spec::ModelText(spec.model);
   definition_.optimizer = spec::OptimizerText(spec.optimizer);
   definition_.optimizer_state = absl::StrJoin(
       optimizer_->state(), ",",
       [](std::string* out, const auto& vector) { absl::StrAppend(out, vector.name); });
   definition_.parameters = networks_[0]->parameters();
+  return absl::OkStatus();
+}
+
+absl::Status Replica::StartWith(const std::string& path, std::vector<std::string>* unused) {
+  BATON_RETURN_IF_ERROR(LoadWeights(path, parameters(), absl::MakeSpan(weights_), unused));
+  definition_.start =
+      absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
   return absl::OkStatus();
 }
 
@@ -111,13 +131,13 @@ absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
 
 absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
-      static_cast<size_t>(std::min(options_.train->count, sampler_.micro_batch_max())));
+      static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
   std::iota(indices.begin(), indices.end(), 0u);
   std::vector<std::vector<float>> gradients(networks_.size(), std::vector<float>(weights_.size()));
   // One task per thread is what the pool gives only by chance, so each task takes its network.
   pool_.ForEach(pool_.threads(), [&](int task, int) {
     const size_t i = static_cast<size_t>(task);
-    options_.train->Fill(indices, &batches_[i]);
+    options_.train->Fill(indices, nullptr, &batches_[i]);
     failures_[i] =
         networks_[i]
             ->Train(weights_.data(), batches_[i], 1.0f,
@@ -140,8 +160,46 @@ double Replica::learning_rate() const {
   return LearningRate(options_.spec->optimizer, step_, length_);
 }
 
+std::optional<double> Replica::Accuracy(int64_t correct, int64_t samples) const {
+  const int64_t decisions = samples * networks_[0]->decisions();
+  if (decisions == 0) return std::nullopt;
+  return static_cast<double>(correct) / static_cast<double>(decisions);
+}
+
 std::chrono::milliseconds Replica::Timeout() const {
   return std::max(options_.silence, std::chrono::milliseconds(kSilenceFactor * longest_step_ms_));
+}
+
+RandomStream Replica::StreamOf(RandomPurpose purpose, int64_t step, int shard) const {
+  return RandomStream::Make(
+      options_.seed, purpose, static_cast<uint64_t>(step / length_.steps_per_epoch),
+      static_cast<uint64_t>(step % length_.steps_per_epoch), static_cast<uint64_t>(shard));
+}
+
+// Computes the step at hand once more, shard by shard, to say where it went wrong.
+absl::Status Replica::Diverged(double loss) {
+  std::string where;
+  std::vector<float> gradient(weights_.size());
+  const int64_t in_epoch = step_ % length_.steps_per_epoch;
+  const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
+  const ShardRange run = exchange_->run();
+  for (int shard = run.first; shard < run.first + run.count && where.empty(); ++shard) {
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step_, shard);
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[0]);
+    if (batches_[0].count == 0) continue;
+    BATON_RETURN_IF_ERROR(networks_[0]
+                              ->Train(weights_.data(), batches_[0], scale,
+                                      StreamOf(RandomPurpose::kTrain, step_, shard),
+                                      gradient.data())
+                              .status());
+    BATON_ASSIGN_OR_RETURN(
+        where, networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient.data()));
+  }
+  return absl::OutOfRangeError(absl::StrCat(
+      "the training diverged at step ", step_ + 1, " (loss ", loss, "): ",
+      where.empty() ? "no finite numbers came from another rank's shards, or of the sum" : where,
+      where.empty() ? "" : " was the first that is no finite number", ". The weights of step ",
+      step_, " are as they were; lower optimizer.lr, or set optimizer.clip_norm"));
 }
 
 absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
@@ -156,11 +214,10 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   pool_.ForEach(run.count, [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &batches_[w]);
-    const RandomStream stream =
-        RandomStream::Make(options_.seed, RandomPurpose::kTrain, static_cast<uint64_t>(epoch),
-                           static_cast<uint64_t>(in_epoch), static_cast<uint64_t>(shard));
-    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale, stream,
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
+    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[w]);
+    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
+                                      StreamOf(RandomPurpose::kTrain, step, shard),
                                       exchange_->shard_gradient(i));
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
@@ -169,6 +226,18 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     }
   });
   return FirstFailure(failures_);
+}
+
+// The optimizer's rule for what is trained; running statistics take in those of this step.
+void Replica::Update(const float* gradient, double lr) {
+  optimizer_->Apply(absl::MakeSpan(weights_), {gradient, weights_.size()}, step_ + 1, lr);
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.kind != Parameter::Kind::kStatistics) continue;
+    const float kept = 1 - parameter.momentum;
+    for (size_t i = parameter.offset; i < parameter.offset + parameter.count; ++i) {
+      weights_[i] = kept * weights_[i] + parameter.momentum * gradient[i];
+    }
+  }
 }
 
 absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
@@ -183,8 +252,6 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   BATON_RETURN_IF_ERROR(ComputeShards(step_, exchange_->run()));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
-  // Only now, with everything received and everything sent, does the state change.
-  optimizer_->Apply(absl::MakeSpan(weights_), sum.gradient, step_ + 1, lr);
   StepResult result;
   result.samples = sampler_.batch_count(step_ % length_.steps_per_epoch);
   int64_t correct = 0;
@@ -193,7 +260,12 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
     correct += shard.correct;
   }
   result.loss /= static_cast<double>(result.samples);
-  result.accuracy = static_cast<double>(correct) / static_cast<double>(result.samples);
+  result.accuracy = Accuracy(correct, result.samples);
+  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient))) {
+    return Diverged(result.loss);
+  }
+  // Only now, with everything received and everything sent, does the state change.
+  Update(sum.gradient.data(), lr);
   result.flags = sum.flags;
   ++step_;
   return result;
@@ -205,9 +277,10 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
   pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int64_t begin = (first + i) * kBlockSamples;
-    std::vector<uint32_t> indices(static_cast<size_t>(std::min(kBlockSamples, test.count - begin)));
+    std::vector<uint32_t> indices(
+        static_cast<size_t>(std::min(kBlockSamples, test.count() - begin)));
     std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
-    test.Fill(indices, &batches_[w]);
+    test.Fill(indices, nullptr, &batches_[w]);
     auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
@@ -221,7 +294,7 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
 absl::StatusOr<Evaluation> Replica::Evaluate() {
   const int64_t begin_ms = options_.clock->MonotonicMillis();
-  const int64_t blocks = (options_.test->count + kBlockSamples - 1) / kBlockSamples;
+  const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();
   std::vector<ShardResult> results(static_cast<size_t>(share * group_->size()));
   const int64_t first = std::min(blocks, share * group_->rank());
@@ -230,14 +303,20 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
   BATON_RETURN_IF_ERROR(AllGather(*group_, results.data(),
                                   static_cast<size_t>(share) * sizeof(ShardResult), Timeout()));
   Evaluation evaluation;
-  evaluation.count = options_.test->count;
+  evaluation.count = options_.test->count();
   int64_t correct = 0;
   for (int64_t block = 0; block < blocks; ++block) {
     evaluation.loss += results[static_cast<size_t>(block)].loss_sum;
     correct += results[static_cast<size_t>(block)].correct;
   }
   evaluation.loss /= static_cast<double>(evaluation.count);
-  evaluation.accuracy = static_cast<double>(correct) / static_cast<double>(evaluation.count);
+  evaluation.accuracy = Accuracy(correct, evaluation.count);
+  const double unit = options_.test->target_unit();
+  if (options_.spec->model.loss == spec::Loss::kMeanSquaredError) {
+    evaluation.rmse = std::sqrt(evaluation.loss) * unit;
+  } else if (options_.spec->model.loss == spec::Loss::kMeanAbsoluteError) {
+    evaluation.mae = evaluation.loss * unit;
+  }
   return evaluation;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -45,6 +46,10 @@ class Replica {
   // The state at step 0.
   static absl::StatusOr<std::unique_ptr<Replica>> Create(const ReplicaOptions& options);
 
+  // Begins with the weights of a .safetensors file in place of drawn ones; at step 0 only. Codes as
+  // LoadWeights.
+  absl::Status StartWith(const std::string& path, std::vector<std::string>* unused);
+
   // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
   absl::Status Restore(LoadedCheckpoint checkpoint);
 
@@ -56,21 +61,25 @@ class Replica {
   absl::Status Join(Group& group);
 
   struct StepResult {
-    double loss = 0;      // mean over the global batch, before the update
-    double accuracy = 0;  // likewise
-    int64_t samples = 0;  // of the global batch
-    uint32_t flags = 0;   // of all ranks (kFlag...)
+    double loss = 0;                 // mean over the global batch, before the update
+    std::optional<double> accuracy;  // likewise, where the model decides
+    int64_t samples = 0;             // of the global batch
+    uint32_t flags = 0;              // of all ranks (kFlag...)
   };
   // The next step, of all ranks. On an error the state is as before; codes as in GradientExchange,
-  // and whatever a network reports.
+  // OUT_OF_RANGE when loss or gradient are no finite numbers (on all ranks alike), and whatever a
+  // network reports.
   absl::StatusOr<StepResult> Step(uint32_t flags);
 
-  // Loss and accuracy on the test data, the same on every rank and at every number of ranks.
+  // Loss, and accuracy or error, on the test data, the same on every rank and at every number of
+  // ranks.
   absl::StatusOr<Evaluation> Evaluate();
 
   // All ranks come here or `silence` passes; errors do not matter to who is leaving.
   void Part();
 
+  // What a line of progress calls the data's samples.
+  const char* noun() const { return options_.train->noun(); }
   const Definition& definition() const { return definition_; }
   const std::vector<Parameter>& parameters() const { return definition_.parameters; }
   absl::Span<const float> weights() const { return weights_; }
@@ -85,8 +94,12 @@ class Replica {
  private:
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
+  void Update(const float* gradient, double lr);
+  absl::Status Diverged(double loss);
+  RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
   absl::Status ComputeShards(int64_t step, ShardRange run);
   absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
+  std::optional<double> Accuracy(int64_t correct, int64_t samples) const;
   std::chrono::milliseconds Timeout() const;
 
   const ReplicaOptions options_;

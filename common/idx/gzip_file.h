@@ -2,25 +2,19 @@
 // Unlike zlib's gzread it refuses bytes after the end of the gzip stream.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/byte_source.h"
 
 namespace baton::idx {
 
-// Thread-compatible.
-class GzipFile {
+class GzipFile : public ByteSource {
  public:
-  // NOT_FOUND when the file cannot be opened.
+  // NOT_FOUND when the file cannot be opened. Read: DATA_LOSS, with the byte of the file, when the
+  // packed bytes are damaged or cut short.
   static absl::StatusOr<std::unique_ptr<GzipFile>> Open(const std::string& path);
-  virtual ~GzipFile() = default;
-
-  // Up to `size` bytes; fewer only at the end of the file. DATA_LOSS, with the byte of the file,
-  // when the packed bytes are damaged or cut short.
-  virtual absl::StatusOr<size_t> Read(uint8_t* bytes, size_t size) = 0;
 };
 
 }  // namespace baton::idx

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "common/idx/idx.h"
 #include "common/spec/job_spec.h"
 #include "common/spec/parse.h"
+#include "common/spec/table_plan.h"
+#include "common/table/npy.h"
 
 namespace baton::spec {
 
@@ -36,12 +39,20 @@ absl::Status CheckPlainFile(const std::string& path);
 // `sha256` only asks that the file can be read.
 absl::Status VerifyFile(const std::string& path, const std::string& sha256);
 
-// Looks at one file. Nothing: it is left to others, who can reach it.
-using LookAtFile = std::function<absl::StatusOr<std::optional<idx::IdxSummary>>(const NamedFile&)>;
+// The path of one file that was verified. Nothing: it is left to others, who can reach it.
+using FindFile = std::function<absl::StatusOr<std::optional<std::string>>(const NamedFile&)>;
 
-// Calls `look` for each file whose name could be read, and checks that images, labels and model
-// belong together. All mistakes go into the reading, beside those of the text.
-void CheckData(const LookAtFile& look, Reading* reading);
+// What the files hold, by field, for who trains on it.
+struct DataFiles {
+  std::map<std::string, idx::IdxArray> images;  // and labels, of IDX
+  std::map<std::string, TableFile> tables;      // of CSV
+  std::map<std::string, table::NpyArray> arrays;
+};
+
+// Finds and reads each file whose name could be read, and checks that files and model belong
+// together: shapes, labels, columns, ids. All mistakes go into the reading, beside those of the
+// text. `kept` gets what was read; null: memory does not grow with the files.
+void CheckData(const FindFile& find, DataFiles* kept, Reading* reading);
 
 // CheckData for the client before a submit: each file that it would upload exists, has the digest
 // that the spec gives and is whole; files on the node are left to the node.

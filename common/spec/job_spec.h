@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/spec/model.h"
@@ -45,19 +47,83 @@ struct CheckpointPolicy {
 struct FileSource {
   std::string uri;
   std::string sha256;  // 64 lower-case hexadecimal characters of the file as it lies, or empty
+  std::string member;  // NPY: the array in an .npz file, written FILE.npz:member; or empty
 };
 
 // Samples and their labels in one pair of files.
-struct Split {
+struct ImageFiles {
   FileSource images;
   FileSource labels;
 };
 
 // IDX files, plain or gzip (yann.lecun.com/exdb/mnist).
+struct IdxData {
+  ImageFiles train;
+  std::optional<ImageFiles> test;  // none: no evaluation
+};
+
+// What is taken for the test from the training's own samples, where no test is named: this share,
+// rounded down, the rest is trained on. 0: nothing.
+struct TestPart {
+  double fraction = 0;
+  bool last = false;  // the last samples of the file, else drawn by the job's seed
+};
+
+// What one input of the model is fed with; `name` is kModelInput where it has only one.
+struct InputColumns {
+  std::string name;
+  std::vector<std::string> columns;
+};
+
+// Rows of a table: CSV, plain or gzip. Columns are named as in the first line, or from "1" on.
+struct CsvData {
+  // A row with a missing number (common/table/columns.h) ..
+  enum class Missing {
+    kError,
+    kSkip,  // .. is left out
+    kMean,  // .. has the mean of the training's rows there
+  };
+  // What becomes of the numbers, column by column, by what the training's rows hold. Targets of
+  // squared and absolute error are scaled too; ids, labels and one_hot columns never are.
+  enum class Scale {
+    kNone,
+    kStandard,  // less the mean, divided by the standard deviation (of n)
+    kMinMax,    // to 0 .. 1
+  };
+  FileSource train;
+  std::optional<FileSource> test;
+  TestPart test_part;
+  bool header = true;
+  char delimiter = ',';
+  std::vector<std::string> target;
+  std::vector<InputColumns> inputs;  // empty: all columns but the target, into the one input
+  // Columns of texts: a 0 or 1 for each category that the training has, or the category's number
+  // among all in their order. An unknown one is all zeros, or a mistake.
+  std::vector<std::string> one_hot;
+  std::vector<std::string> index;
+  Missing missing = Missing::kError;
+  Scale scale = Scale::kNone;
+  // A series in the order of the rows: a sample is `steps` rows, its target the `horizon` rows
+  // after them. The columns' default is then the target itself. 0: each row is a sample.
+  int64_t window_steps = 0;
+  int64_t window_horizon = 1;
+};
+
+// Arrays as numpy saves them; the first extent counts samples.
+struct ArrayFiles {
+  std::vector<std::pair<std::string, FileSource>> inputs;  // by the model's name of it
+  FileSource target;
+};
+
+struct NpyData {
+  ArrayFiles train;
+  std::optional<ArrayFiles> test;
+  TestPart test_part;
+};
+
 struct Data {
-  Split train;
-  std::optional<Split> test;  // none: no evaluation
-  int64_t classes = 0;        // labels are 0..classes-1; the width of the last layer
+  std::variant<IdxData, CsvData, NpyData> source;
+  int64_t classes = 0;  // labels are 0..classes-1; the width of the last layer. 0: no labels
 };
 
 // What a job with `model:` has beside what every job has.

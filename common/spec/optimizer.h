@@ -19,16 +19,22 @@ struct Schedule {
 };
 
 struct Optimizer {
-  enum class Kind { kSgd, kAdam };
+  enum class Kind { kSgd, kAdam, kAdamW, kRmsProp };
   Kind kind = Kind::kSgd;
-  double lr = 0.0;            // positive
-  double momentum = 0.0;      // kSgd, in [0, 1): v = momentum * v + g; w -= lr * v
-  bool nesterov = false;      // kSgd with momentum
-  double weight_decay = 0.0;  // added to the gradient: g += weight_decay * w, for all parameters
-  double beta1 = 0.9;         // kAdam, in [0, 1)
-  double beta2 = 0.999;       // kAdam, in [0, 1)
-  double epsilon = 1e-8;      // kAdam, positive
+  double lr = 0.0;        // positive
+  double momentum = 0.0;  // kSgd, kRmsProp, in [0, 1): v = momentum * v + g; w -= lr * v
+  bool nesterov = false;  // kSgd with momentum
+  // Added to the gradient: g += weight_decay * w; kAdamW: taken off the weights, lr times as much.
+  double weight_decay = 0.0;
+  double beta1 = 0.9;      // kAdam, kAdamW, in [0, 1)
+  double beta2 = 0.999;    // kAdam, kAdamW, in [0, 1)
+  double alpha = 0.99;     // kRmsProp, in [0, 1)
+  double epsilon = 1e-8;   // all but kSgd, positive
+  double clip_norm = 0.0;  // the gradient is shortened to this length when it is longer; 0: never
   Schedule schedule;
 };
+
+// "sgd", "adam", "adamw", "rmsprop".
+const char* OptimizerName(Optimizer::Kind kind);
 
 }  // namespace baton::spec

@@ -1,74 +1,19 @@
-#include <array>
+// `model:`: the layers as a graph, with their names, inputs and shapes.
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "absl/strings/ascii.h"
+#include "common/spec/read_layer.h"
 #include "common/spec/read_spec.h"
 #include "common/spec/shapes.h"
 
 namespace baton::spec {
 namespace {
 
-constexpr int64_t kExtentMax = 1 << 20;
 constexpr size_t kLayersMax = 10'000;
-
-Conv ReadConv(MapReader& fields) {
-  Conv conv;
-  fields.Require("out", "out: 6");
-  fields.Require("kernel", "kernel: 5");
-  fields.Int("out", {1, kExtentMax}, &conv.out);
-  fields.Int("kernel", {1, kExtentMax}, &conv.kernel);
-  fields.Int("stride", {1, kExtentMax}, &conv.stride);
-  fields.Int("padding", {0, kExtentMax}, &conv.padding);
-  return conv;
-}
-
-MaxPool ReadMaxPool(MapReader& fields) {
-  MaxPool pool;
-  fields.AllowShortForm("kernel");
-  fields.Require("kernel", "kernel: 2");
-  fields.Int("kernel", {1, kExtentMax}, &pool.kernel);
-  pool.stride = pool.kernel;
-  fields.Int("stride", {1, kExtentMax}, &pool.stride);
-  fields.Int("padding", {0, kExtentMax}, &pool.padding);
-  return pool;
-}
-
-Dense ReadDense(MapReader& fields) {
-  Dense dense;
-  fields.AllowShortForm("out");
-  fields.Require("out", "out: 10");
-  fields.Int("out", {1, kExtentMax}, &dense.out);
-  return dense;
-}
-
-Dropout ReadDropout(MapReader& fields) {
-  Dropout dropout;
-  fields.AllowShortForm("rate");
-  fields.Require("rate", "rate: 0.5");
-  fields.Number("rate", {.min = 0, .max = 1, .max_excluded = true}, &dropout.rate);
-  return dropout;
-}
-
-struct Kind {
-  const char* name;
-  LayerOp (*read)(MapReader& fields);
-};
-
-constexpr std::array<Kind, 6> kKinds = {{
-    {"conv", [](MapReader& fields) -> LayerOp { return ReadConv(fields); }},
-    {"max_pool", [](MapReader& fields) -> LayerOp { return ReadMaxPool(fields); }},
-    {"relu", [](MapReader&) -> LayerOp { return Relu{}; }},
-    {"flatten", [](MapReader&) -> LayerOp { return Flatten{}; }},
-    {"dense", [](MapReader& fields) -> LayerOp { return ReadDense(fields); }},
-    {"dropout", [](MapReader& fields) -> LayerOp { return ReadDropout(fields); }},
-}};
-
-std::vector<std::string> KindNames() {
-  std::vector<std::string> names;
-  for (const Kind& kind : kKinds) names.push_back(kind.name);
-  return names;
-}
+constexpr size_t kInputsMax = 64;
 
 bool IsLayerName(const std::string& name) {
   if (name.empty() || name.size() > 63 || absl::ascii_isdigit(name[0])) return false;
@@ -77,14 +22,14 @@ bool IsLayerName(const std::string& name) {
 }
 
 // A layer's fields. A value left out (`relu:`) is an empty map.
-std::optional<LayerOp> ReadOp(const Kind& kind, const Value* value, Place place,
-                              const std::string& path, Context& context) {
+LayerOp ReadOp(const std::string& word, const Value* value, Place place, const std::string& path,
+               Context& context) {
   Value none;
   none.kind = Value::Kind::kMap;
   none.place = place;
   if (value == nullptr || value->kind == Value::Kind::kNull) value = &none;
   MapReader fields(value, path, context);
-  const LayerOp op = kind.read(fields);
+  LayerOp op = ReadLayerOp(word, fields);
   fields.Finish();
   return op;
 }
@@ -104,11 +49,13 @@ std::vector<std::string> ReadInputs(MapReader& entry) {
   return {};
 }
 
-// Reads the layers one by one; keeps the chain's shape up to the first one that is wrong.
+// Reads the layers one by one. The shape of a layer that is wrong is not known, nor of those after
+// it, and nothing is said of what follows from that.
 class LayerList {
  public:
   LayerList(Model* model, Context& context) : model_(model), context_(context) {
-    if (!model->input.empty()) shape_ = model->input;
+    for (const ModelInput& input : model->inputs) shapes_[input.name] = input.shape;
+    if (!model->inputs.empty()) previous_ = model->inputs[0].name;
   }
 
   void Read(const Value& list, const std::string& path) {
@@ -118,10 +65,14 @@ class LayerList {
     for (size_t i = 0; i < list.items.size(); ++i) {
       ReadOne(list.items[i], absl::StrCat(path, ".", i));
     }
+    CheckAllRead(list, path);
   }
 
   // Of the last layer; none when a layer before it was wrong.
-  const std::optional<Shape>& shape() const { return shape_; }
+  std::optional<Shape> shape() const {
+    const auto it = shapes_.find(previous_);
+    return it == shapes_.end() ? std::nullopt : std::optional<Shape>(it->second);
+  }
 
  private:
   void ReadOne(const Value& item, const std::string& path) {
@@ -129,66 +80,73 @@ class LayerList {
     std::optional<LayerOp> op =
         item.kind == Value::Kind::kScalar ? ReadWord(item, path) : ReadEntry(item, path, &layer);
     if (!op) {
-      shape_.reset();
+      previous_.clear();
+      broken_ = true;
       return;
     }
     layer.op = *op;
-    const int number = ++count_[layer.op.index()];
+    const int number = ++count_[KindName(layer.op)];
     if (layer.name.empty()) layer.name = FreeName(KindName(layer.op), number);
     const bool fresh = names_.insert(layer.name).second;
     if (!fresh) {
+      broken_ = true;
       context_.mistakes.Add(item.place, absl::StrCat(path, ".name"),
                             absl::StrCat("a second layer '", layer.name, "'; rename one"));
     }
-    CheckInputs(item, path, &layer);
-    Advance(item, path, layer);
+    if (layer.inputs.empty()) layer.inputs = {previous_};
+    if (CheckInputs(item, path, layer)) Advance(item, path, layer);
+    for (const std::string& input : layer.inputs) read_.insert(input);
+    previous_ = layer.name;
+    places_.push_back(item.place);
     model_->layers.push_back(std::move(layer));
   }
 
   // `- relu`
   std::optional<LayerOp> ReadWord(const Value& item, const std::string& path) {
-    for (const Kind& kind : kKinds) {
-      if (item.text == kind.name) {
-        return ReadOp(kind, nullptr, item.place, absl::StrCat(path, ".", kind.name), context_);
-      }
+    const std::vector<std::string>& words = LayerWords();
+    if (std::find(words.begin(), words.end(), item.text) != words.end()) {
+      return ReadOp(item.text, nullptr, item.place, absl::StrCat(path, ".", item.text), context_);
     }
-    const std::vector<std::string> nearest = Nearest(item.text, KindNames());
+    const std::vector<std::string> nearest = Nearest(item.text, words);
     context_.mistakes.Add(
         item.place, path,
         absl::StrCat("unknown layer '", Shown(item.text), "'; ",
-                     nearest.empty() ? absl::StrCat("use ", OrList(KindNames()))
+                     nearest.empty() ? absl::StrCat("use ", OrList(words))
                                      : absl::StrCat("did you mean ", OrList(nearest), "?")));
     return std::nullopt;
   }
 
-  // `- conv: {out: 6, kernel: 5}`, with `name` and `inputs` beside it.
+  // `- conv: {out: 6, kernel: 5}`, with `name`, `inputs` and `frozen` beside it.
   std::optional<LayerOp> ReadEntry(const Value& item, const std::string& path, Layer* layer) {
     MapReader entry(&item, path, context_);
     std::optional<LayerOp> op;
     std::vector<std::string> found;
-    for (const Kind& kind : kKinds) {
-      if (!entry.Has(kind.name)) continue;
-      found.push_back(kind.name);
-      op = ReadOp(kind, entry.Get(kind.name), item.place, entry.PathOf(kind.name), context_);
+    for (const std::string& word : LayerWords()) {
+      if (!entry.Has(word)) continue;
+      found.push_back(word);
+      op = ReadOp(word, entry.Get(word), item.place, entry.PathOf(word), context_);
     }
     entry.Text("name", &layer->name);
-    if (!layer->name.empty() && (!IsLayerName(layer->name) || layer->name == kModelInput)) {
+    const bool taken = shapes_.count(layer->name) > 0 && names_.count(layer->name) == 0;
+    if (!layer->name.empty() &&
+        (!IsLayerName(layer->name) || layer->name == kModelInput || taken)) {
       entry.AddMistake("name", absl::StrCat("'", Shown(layer->name),
                                             "' can't name a layer; use letters, digits and _, a "
                                             "letter first, and not '",
-                                            kModelInput, "'"));
+                                            kModelInput, "' or another input's name"));
     }
     layer->inputs = ReadInputs(entry);
+    entry.Bool("frozen", &layer->frozen);
     if (found.size() > 1) {
       context_.mistakes.Add(item.place, path,
                             absl::StrCat(found[0], " and ", found[1],
                                          " in one entry; give each its own line with '-'"));
     }
-    const bool only_known = item.entries.size() == found.size() + (item.Find("name") ? 1u : 0u) +
-                                                       (item.Find("inputs") ? 1u : 0u);
-    if (found.empty() && item.kind == Value::Kind::kMap && only_known) {
+    size_t known = found.size();
+    for (const char* key : {"name", "inputs", "frozen"}) known += item.Find(key) != nullptr ? 1 : 0;
+    if (found.empty() && item.kind == Value::Kind::kMap && item.entries.size() == known) {
       context_.mistakes.Add(item.place, path,
-                            absl::StrCat("no layer here; add ", OrList(KindNames())));
+                            absl::StrCat("no layer here; add ", OrList(LayerWords())));
     }
     entry.Finish();
     return op;
@@ -201,85 +159,145 @@ class LayerList {
     return name;
   }
 
-  void CheckInputs(const Value& item, const std::string& path, Layer* layer) {
-    const std::string previous =
-        model_->layers.empty() ? std::string(kModelInput) : model_->layers.back().name;
-    if (layer->inputs.empty()) layer->inputs = {previous};
-    if (layer->inputs == std::vector<std::string>{previous}) return;
+  // True when the shapes of all inputs are known.
+  bool CheckInputs(const Value& item, const std::string& path, const Layer& layer) {
     const Value* value = item.Find("inputs");
     const Place place = value == nullptr ? item.place : value->place;
-    std::string message;
-    for (const std::string& input : layer->inputs) {
-      if (input != kModelInput && (names_.count(input) == 0 || input == layer->name)) {
-        message =
-            absl::StrCat("no layer '", Shown(input), "' before this one; name '", previous, "'");
-      }
+    bool known = true;
+    for (const std::string& input : layer.inputs) {
+      if (shapes_.count(input) > 0 && input != layer.name) continue;
+      known = false;
+      const bool later = names_.count(input) == 0 || input == layer.name;
+      if (input.empty() || broken_ || !later) continue;
+      broken_ = true;
+      context_.mistakes.Add(place, absl::StrCat(path, ".inputs"),
+                            absl::StrCat("no layer or input '", Shown(input),
+                                         "' before this one; name one of those above"));
     }
-    if (message.empty()) {
-      message = absl::StrCat("only the layer before, '", previous,
-                             "', can be the input: other graphs are not supported yet; remove "
-                             "`inputs` or reorder the layers");
-    }
-    context_.mistakes.Add(place, absl::StrCat(path, ".inputs"), std::move(message));
+    return known;
   }
 
   void Advance(const Value& item, const std::string& path, const Layer& layer) {
-    if (!shape_) return;
-    absl::StatusOr<Shape> out = OutputShape(layer.op, *shape_);
-    if (out.ok()) {
-      shape_ = *std::move(out);
-      return;
-    }
-    shape_.reset();
     // A field that is missing or wrong has its own mistake already.
-    if (IsComplete(layer.op)) {
+    if (!IsComplete(layer.op)) return;
+    std::vector<Shape> in;
+    for (const std::string& input : layer.inputs) in.push_back(shapes_.at(input));
+    absl::StatusOr<Shape> out = OutputShape(layer.op, in);
+    if (out.ok()) {
+      shapes_[layer.name] = *std::move(out);
+    } else {
       context_.mistakes.Add(NewestPlace(item), path,
                             absl::StrCat(layer.name, " ", out.status().message()));
     }
   }
 
-  static bool IsComplete(const LayerOp& op) {
-    if (const Conv* conv = std::get_if<Conv>(&op)) return conv->out > 0 && conv->kernel > 0;
-    if (const MaxPool* pool = std::get_if<MaxPool>(&op)) return pool->kernel > 0;
-    if (const Dense* dense = std::get_if<Dense>(&op)) return dense->out > 0;
-    return true;
+  // A branch that nothing takes up would be trained for nothing.
+  void CheckAllRead(const Value& list, const std::string& path) {
+    if (broken_) return;
+    for (size_t i = 0; i + 1 < model_->layers.size(); ++i) {
+      const std::string& name = model_->layers[i].name;
+      if (read_.count(name) > 0) continue;
+      context_.mistakes.Add(places_[i], absl::StrCat(path, ".", i),
+                            absl::StrCat("no layer takes the output of '", name,
+                                         "'; name it in the `inputs` of one below, or remove it"));
+    }
+    for (const ModelInput& input : model_->inputs) {
+      if (read_.count(input.name) > 0 || model_->layers.empty()) continue;
+      context_.mistakes.Add(list.place, path,
+                            absl::StrCat("no layer takes the input '", input.name,
+                                         "'; name it in the `inputs` of one"));
+    }
   }
 
   Model* model_;
   Context& context_;
-  std::optional<Shape> shape_;
-  std::array<int, std::variant_size_v<LayerOp>> count_ = {};
+  std::map<std::string, Shape> shapes_;  // of the model's inputs and of layers that are right
+  std::string previous_;                 // empty: not known
+  bool broken_ = false;                  // a name is wrong: what follows from that is not said
+  std::map<std::string, int> count_;     // of layers by kind
   std::set<std::string> given_;
   std::set<std::string> names_;
+  std::set<std::string> read_;  // whatever some layer takes
+  std::vector<Place> places_;   // by layer
 };
 
-void ReadInput(MapReader& fields, Model* model) {
-  const Value* value = fields.Get("input");
-  if (value == nullptr) return;
-  Shape shape;
-  for (const Value& item : value->items) {
-    bool overflow = false;
-    const std::optional<int64_t> extent = ParseInt(item.text, &overflow);
-    if (!extent || *extent < 1 || *extent > kExtentMax || item.quoted) break;
-    shape.push_back(*extent);
-  }
-  const bool good = value->kind == Value::Kind::kList && shape.size() == value->items.size() &&
-                    (shape.size() == 1 || shape.size() == 3);
-  if (!good) {
-    fields.AddMistake("input",
-                      "must be [channels, height, width] or [width], whole numbers from 1 to "
-                      "1048576, such as [1, 28, 28]");
+// `input: [1, 28, 28]`, or `inputs: {user: [1], item: [1]}`.
+void ReadModelInputs(MapReader& fields, Model* model) {
+  constexpr char kShape[] =
+      "must be [channels, height, width], [positions, features] or [width], whole numbers from 1 "
+      "to 1048576, such as [1, 28, 28]";
+  const Value* several = fields.Get("inputs");
+  if (several == nullptr) {
+    fields.Require("input", "input: [1, 28, 28]");
+    const Value* value = fields.Get("input");
+    if (value == nullptr) return;
+    const Shape shape = ReadShape(*value);
+    if (shape.empty()) return fields.AddMistake("input", kShape);
+    model->inputs = {{kModelInput, shape}};
     return;
   }
-  model->input = shape;
+  if (fields.Has("input")) fields.AddMistake("input", "given beside `inputs`; remove one");
+  if (several->kind != Value::Kind::kMap || several->entries.empty() ||
+      several->entries.size() > kInputsMax) {
+    return fields.AddMistake("inputs", "must be a map such as {user: [1], item: [1]}");
+  }
+  for (const Entry& entry : several->entries) {
+    const Shape shape = ReadShape(entry.value);
+    if (shape.empty() || !IsLayerName(entry.key)) {
+      fields.AddMistake("inputs", absl::StrCat("'", Shown(entry.key), "' ", kShape,
+                                               ", its name letters, digits and _"));
+    } else {
+      model->inputs.push_back({entry.key, shape});
+    }
+  }
+}
+
+void ReadLoss(MapReader& fields, Model* model) {
+  std::vector<std::pair<std::string, Loss>> losses;
+  for (const Loss loss : {Loss::kSoftmaxCrossEntropy, Loss::kBinaryCrossEntropy,
+                          Loss::kMeanSquaredError, Loss::kMeanAbsoluteError}) {
+    losses.emplace_back(LossName(loss), loss);
+  }
+  fields.Choice<Loss>("loss", losses, &model->loss);
+  const Value* weights = fields.Get("class_weights");
+  if (weights == nullptr) return;
+  for (const Value& item : weights->items) {
+    const std::optional<double> weight = ParseNumber(item.text);
+    if (weight && *weight >= 0 && *weight <= 1e6) model->class_weights.push_back(*weight);
+  }
+  const bool good = weights->kind == Value::Kind::kList && !weights->items.empty() &&
+                    model->class_weights.size() == weights->items.size();
+  if (!good) {
+    fields.AddMistake("class_weights",
+                      "must be a list of numbers from 0 on, one for each class, such as [1, 2.5]");
+  } else if (model->loss != Loss::kSoftmaxCrossEntropy) {
+    fields.AddMistake("class_weights", "only softmax_cross_entropy has them; remove it");
+  }
+}
+
+void ReadInitialization(MapReader& fields, Initialization* initialization) {
+  std::vector<std::pair<std::string, Initialization>> kinds;
+  for (const Initialization kind :
+       {Initialization::kDefault, Initialization::kKaimingUniform, Initialization::kKaimingNormal,
+        Initialization::kXavierUniform, Initialization::kXavierNormal, Initialization::kNormal}) {
+    kinds.emplace_back(InitializationName(kind), kind);
+  }
+  fields.Choice<Initialization>("initialization", kinds, initialization);
 }
 
 void CheckOutput(MapReader& fields, const Model& model, const std::optional<Shape>& shape) {
-  if (!shape || model.layers.empty() || shape->size() == 1) return;
-  const std::string text = absl::StrCat("the last layer gives ", ShapeText(*shape),
-                                        " but softmax_cross_entropy needs one value per class; "
-                                        "add `- flatten` and `- dense: {out: 10}`");
-  fields.AddMistake("layers", text);
+  if (!shape || model.layers.empty() || model.loss != Loss::kSoftmaxCrossEntropy) return;
+  if (shape->size() == 3) {
+    fields.AddMistake("layers",
+                      absl::StrCat("the last layer gives ", ShapeText(*shape),
+                                   " but softmax_cross_entropy needs one value per class; "
+                                   "add `- flatten` and `- dense: {out: 10}`"));
+  } else if (!model.class_weights.empty() &&
+             static_cast<int64_t>(model.class_weights.size()) != shape->back()) {
+    fields.AddMistake("class_weights",
+                      absl::StrCat("has ", model.class_weights.size(), " weights but there are ",
+                                   shape->back(), " classes; give one for each"));
+  }
 }
 
 }  // namespace
@@ -287,10 +305,10 @@ void CheckOutput(MapReader& fields, const Model& model, const std::optional<Shap
 Model ReadModel(MapReader& job, Context& context) {
   Model model;
   MapReader fields = job.Map("model");
-  fields.Require("input", "input: [1, 28, 28]");
   fields.Require("layers", "layers: [flatten, dense: {out: 10}]");
-  ReadInput(fields, &model);
+  ReadModelInputs(fields, &model);
   fields.Number("divide_by", {.min = 0, .max = 1e9, .min_excluded = true}, &model.divide_by);
+  ReadLoss(fields, &model);
   LayerList layers(&model, context);
   const Value* list = fields.Get("layers");
   if (list != nullptr && (list->kind != Value::Kind::kList || list->items.empty())) {
@@ -301,10 +319,7 @@ Model ReadModel(MapReader& job, Context& context) {
     layers.Read(*list, fields.PathOf("layers"));
     CheckOutput(fields, model, layers.shape());
   }
-  fields.Choice<Loss>("loss", {{"softmax_cross_entropy", Loss::kSoftmaxCrossEntropy}}, &model.loss);
-  fields.Choice<Initialization>("initialization",
-                                {{"kaiming_uniform", Initialization::kKaimingUniform}},
-                                &model.initialization);
+  ReadInitialization(fields, &model.initialization);
   fields.Finish();
   return model;
 }

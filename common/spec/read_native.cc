@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 
+#include "absl/strings/str_join.h"
 #include "common/spec/read_spec.h"
 
 namespace baton::spec {
@@ -8,7 +10,7 @@ namespace {
 // A field that only one kind of an optimizer or schedule has.
 struct OwnField {
   const char* field;
-  const char* kind;
+  std::vector<std::string> kinds;
 };
 
 // Notes fields that `kind` does not have. Those of the file are only dropped when an override
@@ -19,10 +21,11 @@ void RefuseForeign(MapReader& fields, const std::string& kind,
   const bool overridden = name != nullptr && name->place.source > 0;
   for (const OwnField& own : own_fields) {
     const Value* value = fields.Get(own.field);
-    if (value == nullptr || kind == own.kind) continue;
+    if (value == nullptr || std::count(own.kinds.begin(), own.kinds.end(), kind) > 0) continue;
     if (overridden && value->place.source == 0) continue;
-    fields.AddMistake(
-        own.field, absl::StrCat("only ", own.kind, " has it, and this is ", kind, "; remove it"));
+    fields.AddMistake(own.field, absl::StrCat("only ", absl::StrJoin(own.kinds, " and "),
+                                              own.kinds.size() > 1 ? " have" : " has",
+                                              " it, and this is ", kind, "; remove it"));
   }
 }
 
@@ -42,7 +45,7 @@ Schedule ReadSchedule(MapReader& optimizer, double lr) {
   fields.Int("warmup_steps", {0, 1'000'000'000}, &schedule.warmup_steps);
   const std::array<const char*, 3> kinds = {"constant", "step", "cosine"};
   RefuseForeign(fields, kinds[static_cast<size_t>(schedule.kind)],
-                {{"every_epochs", "step"}, {"factor", "step"}, {"lr_min", "cosine"}});
+                {{"every_epochs", {"step"}}, {"factor", {"step"}}, {"lr_min", {"cosine"}}});
   if (schedule.kind != Schedule::Kind::kCosine) schedule.lr_min = 0;
   if (lr > 0 && schedule.lr_min > lr) {
     fields.AddMistake("lr_min", absl::StrCat("must be at most lr, which is ", NumberText(lr)));
@@ -51,84 +54,39 @@ Schedule ReadSchedule(MapReader& optimizer, double lr) {
   return schedule;
 }
 
-FileSource ReadFileSource(MapReader& split, const std::string& key) {
-  MapReader fields = split.Map(key);
-  fields.AllowShortForm("uri");
-  FileSource source;
-  fields.Require("uri", "uri: train-images-idx3-ubyte.gz");
-  fields.Text("uri", &source.uri);
-  const size_t scheme = source.uri.find("://");
-  if (scheme != std::string::npos && source.uri.rfind("file:///", 0) != 0) {
-    fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
-                                          "' can't be read; use a path, or file:///path for a file "
-                                          "that lies on the nodes"));
-    source.uri.clear();
-  }
-  fields.Text("sha256", &source.sha256);
-  const bool digest = source.sha256.size() == 64 &&
-                      source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!source.sha256.empty() && !digest) {
-    fields.AddMistake("sha256",
-                      "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
-    source.sha256.clear();
-  }
-  fields.Finish();
-  return source;
-}
-
-Split ReadSplit(MapReader& data, const std::string& key) {
-  MapReader fields = data.Map(key);
-  Split split;
-  fields.Require("images", "images: train-images-idx3-ubyte.gz");
-  fields.Require("labels", "labels: train-labels-idx1-ubyte.gz");
-  split.images = ReadFileSource(fields, "images");
-  split.labels = ReadFileSource(fields, "labels");
-  fields.Finish();
-  return split;
-}
-
 }  // namespace
-
-Data ReadData(MapReader& job) {
-  MapReader fields = job.Map("data");
-  Data data;
-  enum class Format { kIdx };
-  Format format = Format::kIdx;
-  fields.Choice<Format>("format", {{"idx", Format::kIdx}}, &format);
-  fields.Require("train", "train: {images: FILE, labels: FILE}");
-  data.train = ReadSplit(fields, "train");
-  Split test = ReadSplit(fields, "test");
-  if (fields.Has("test")) data.test = std::move(test);
-  fields.Int("classes", {2, int64_t{1} << 31}, &data.classes);
-  fields.Finish();
-  return data;
-}
 
 Optimizer ReadOptimizer(MapReader& job) {
   MapReader fields = job.Map("optimizer");
   Optimizer optimizer;
   fields.Require("name", "name: sgd");
   fields.Require("lr", "lr: 0.05");
-  fields.Choice<Optimizer::Kind>(
-      "name", {{"sgd", Optimizer::Kind::kSgd}, {"adam", Optimizer::Kind::kAdam}}, &optimizer.kind);
+  std::vector<std::pair<std::string, Optimizer::Kind>> kinds;
+  for (const auto kind : {Optimizer::Kind::kSgd, Optimizer::Kind::kAdam, Optimizer::Kind::kAdamW,
+                          Optimizer::Kind::kRmsProp}) {
+    kinds.emplace_back(OptimizerName(kind), kind);
+  }
+  fields.Choice<Optimizer::Kind>("name", kinds, &optimizer.kind);
   fields.Number("lr", {.min = 0, .max = 1e6, .min_excluded = true}, &optimizer.lr);
   fields.Number("momentum", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.momentum);
   fields.Bool("nesterov", &optimizer.nesterov);
   fields.Number("weight_decay", {.min = 0, .max = 1e6}, &optimizer.weight_decay);
   fields.Number("beta1", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.beta1);
   fields.Number("beta2", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.beta2);
+  fields.Number("alpha", {.min = 0, .max = 1, .max_excluded = true}, &optimizer.alpha);
+  fields.Number("clip_norm", {.min = 0, .max = 1e9}, &optimizer.clip_norm);
   fields.Number("epsilon", {.min = 0, .max = 1, .min_excluded = true}, &optimizer.epsilon);
-  const bool sgd = optimizer.kind == Optimizer::Kind::kSgd;
-  RefuseForeign(fields, sgd ? "sgd" : "adam",
-                {{"momentum", "sgd"},
-                 {"nesterov", "sgd"},
-                 {"beta1", "adam"},
-                 {"beta2", "adam"},
-                 {"epsilon", "adam"}});
-  if (!sgd) {
-    optimizer.momentum = 0;
-    optimizer.nesterov = false;
-  }
+  const std::string name = OptimizerName(optimizer.kind);
+  const std::vector<std::string> adams = {"adam", "adamw"};
+  RefuseForeign(fields, name,
+                {{"momentum", {"sgd", "rmsprop"}},
+                 {"nesterov", {"sgd"}},
+                 {"beta1", adams},
+                 {"beta2", adams},
+                 {"alpha", {"rmsprop"}},
+                 {"epsilon", {"adam", "adamw", "rmsprop"}}});
+  if (name != "sgd" && name != "rmsprop") optimizer.momentum = 0;
+  if (name != "sgd") optimizer.nesterov = false;
   if (optimizer.nesterov && optimizer.momentum == 0) {
     fields.AddMistake("nesterov", "needs a momentum above 0; add e.g. `momentum: 0.9`");
   }

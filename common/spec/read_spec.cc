@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "common/job_limits.h"
 #include "common/spec/shapes.h"
 
@@ -186,9 +187,17 @@ Place PlaceOfClasses(MapReader& job) {
 }
 
 void CheckClasses(MapReader& job, NativeSpec* native, Context& context) {
+  if (native->model.loss != Loss::kSoftmaxCrossEntropy) {
+    if (native->data.classes == 0) return;
+    native->data.classes = 0;
+    context.mistakes.Add(job.Get("data")->Find("classes")->place, "data.classes",
+                         absl::StrCat("only softmax_cross_entropy has classes, and the loss is ",
+                                      LossName(native->model.loss), "; remove it"));
+    return;
+  }
   absl::StatusOr<std::vector<LayerShape>> shapes = InferShapes(native->model);
-  if (!shapes.ok() || shapes->empty() || shapes->back().out.size() != 1) return;
-  const int64_t width = shapes->back().out[0];
+  if (!shapes.ok() || shapes->empty() || shapes->back().out.size() > 2) return;
+  const int64_t width = shapes->back().out.back();
   const std::string& last = native->model.layers.back().name;
   if (width < 2) {
     context.mistakes.Add(PlaceOfClasses(job), "model.layers",
@@ -203,6 +212,33 @@ void CheckClasses(MapReader& job, NativeSpec* native, Context& context) {
       PlaceOfClasses(job), "model.layers",
       absl::StrCat("the last layer, ", last, ", gives ", width, " values but data.classes is ",
                    native->data.classes, "; make them equal"));
+}
+
+// Names of the model's inputs for which the data say something; none: whatever there is.
+std::vector<std::string> InputsOfData(const Data& data) {
+  std::vector<std::string> names;
+  if (const auto* csv = std::get_if<CsvData>(&data.source)) {
+    for (const InputColumns& input : csv->inputs) names.push_back(input.name);
+  } else if (const auto* npy = std::get_if<NpyData>(&data.source)) {
+    for (const auto& [name, source] : npy->train.inputs) names.push_back(name);
+  } else {
+    names.push_back(kModelInput);
+  }
+  return names;
+}
+
+void CheckInputNames(MapReader& job, const NativeSpec& native) {
+  std::vector<std::string> wanted;
+  for (const ModelInput& input : native.model.inputs) wanted.push_back(input.name);
+  std::vector<std::string> given = InputsOfData(native.data);
+  if (given.empty()) given = {kModelInput};
+  std::sort(wanted.begin(), wanted.end());
+  std::sort(given.begin(), given.end());
+  if (wanted.empty() || given == wanted) return;
+  job.AddMistake(
+      "data", absl::StrCat("feeds the inputs ", absl::StrJoin(given, ", "), " but the model has ",
+                           absl::StrJoin(wanted, ", "),
+                           "; give its `inputs`, by the model's names, for csv and npy"));
 }
 
 NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& defaults,
@@ -224,6 +260,7 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
   CheckShards(job, ranks, native);
   CheckClasses(job, &native, context);
+  CheckInputNames(job, native);
   return native;
 }
 

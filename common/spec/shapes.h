@@ -6,21 +6,30 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/spec/model.h"
 
 namespace baton::spec {
 
-// One trained tensor. Order: graph order of the layers, weight before bias. Shapes as PyTorch's:
-// a convolution's weight is OIHW, a dense layer's out x in.
+// How a tensor comes to its first values under Initialization::kDefault.
+enum class Start { kZeros, kOnes, kUniform, kXavierUniform, kNormal };
+
+// One tensor of a model. Order: graph order of the layers, within a layer weight before bias, as
+// PyTorch's modules list them. Shapes as PyTorch's: a convolution's weight is OIHW, a dense layer's
+// out x in.
 struct Parameter {
-  std::string name;  // "<layer>.weight", "<layer>.bias"
+  std::string name;  // "<layer>.weight", "<layer>.bias", ..
   Shape shape;
-  int64_t fan_in = 0;  // inputs that one output sums over: in channels * kernel * kernel, or in
-  size_t layer = 0;    // index into Model::layers
+  int64_t fan_in = 0;    // inputs that one output sums over; for kUniform the bound is 1/sqrt of it
+  int64_t fan_out = 0;   // outputs that one input goes into
+  size_t layer = 0;      // index into Model::layers
+  bool trained = true;   // false: a buffer (running statistics), which no optimizer touches
+  bool is_bias = false;  // of a conv, dense, recurrent or attention layer
+  Start start = Start::kUniform;
 };
 
 struct LayerShape {
-  Shape in;
+  std::vector<Shape> in;  // one per input
   Shape out;
 };
 
@@ -28,13 +37,20 @@ struct LayerShape {
 // to change.
 absl::StatusOr<std::vector<LayerShape>> InferShapes(const Model& model);
 
-// What `op` makes of `in`. InvalidArgument says, without the layer's name, why it cannot.
-absl::StatusOr<Shape> OutputShape(const LayerOp& op, const Shape& in);
+// What `op` makes of its inputs. InvalidArgument says, without the layer's name, why it cannot.
+absl::StatusOr<Shape> OutputShape(const LayerOp& op, absl::Span<const Shape> in);
+
+// How many inputs the layer takes; max 0: any number from min on.
+struct InputCount {
+  size_t min = 1;
+  size_t max = 1;
+};
+InputCount InputsOf(const LayerOp& op);
 
 // Fails as InferShapes does.
 absl::StatusOr<std::vector<Parameter>> Parameters(const Model& model);
 
-// Sum of the sizes of all parameters; fails as InferShapes does.
+// Sum of the sizes of all parameters, buffers included; fails as InferShapes does.
 absl::StatusOr<int64_t> ParameterCount(const Model& model);
 
 // Values in a tensor of that shape; 1 for an empty shape.

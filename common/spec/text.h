@@ -8,11 +8,9 @@
 
 #include "absl/strings/string_view.h"
 #include "common/spec/job_spec.h"
+#include "common/utf8.h"
 
 namespace baton::spec {
-
-// Valid UTF-8 (RFC 3629) without NUL.
-bool IsPlainText(absl::string_view text);
 
 // Decimal digits with an optional sign. `*overflow` tells a number that is too large from no
 // number at all.

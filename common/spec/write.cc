@@ -32,48 +32,6 @@ const char* Word(Capacity capacity) {
   return "";
 }
 
-struct WriteOp {
-  std::string operator()(const Conv& conv) const {
-    return absl::StrCat("conv: {out: ", conv.out, ", kernel: ", conv.kernel,
-                        ", stride: ", conv.stride, ", padding: ", conv.padding, "}");
-  }
-  std::string operator()(const MaxPool& pool) const {
-    return absl::StrCat("max_pool: {kernel: ", pool.kernel, ", stride: ", pool.stride,
-                        ", padding: ", pool.padding, "}");
-  }
-  std::string operator()(const Relu&) const { return "relu: {}"; }
-  std::string operator()(const Flatten&) const { return "flatten: {}"; }
-  std::string operator()(const Dense& dense) const {
-    return absl::StrCat("dense: {out: ", dense.out, "}");
-  }
-  std::string operator()(const Dropout& dropout) const {
-    return absl::StrCat("dropout: {rate: ", NumberText(dropout.rate), "}");
-  }
-};
-
-void WriteSource(const std::string& name, const FileSource& source, std::string* out) {
-  absl::StrAppend(out, "    ", name, ": {uri: ", Quoted(source.uri));
-  if (!source.sha256.empty()) absl::StrAppend(out, ", sha256: ", Quoted(source.sha256));
-  absl::StrAppend(out, "}\n");
-}
-
-void WriteSplit(const std::string& name, const Split& split, std::string* out) {
-  absl::StrAppend(out, "  ", name, ":\n");
-  WriteSource("images", split.images, out);
-  WriteSource("labels", split.labels, out);
-}
-
-void WriteModel(const Model& model, std::string* out) {
-  absl::StrAppend(out, "model:\n  input: [", absl::StrJoin(model.input, ", "),
-                  "]\n  divide_by: ", NumberText(model.divide_by), "\n  layers:\n");
-  for (const Layer& layer : model.layers) {
-    absl::StrAppend(out, "    - {name: ", layer.name, ", inputs: [",
-                    absl::StrJoin(layer.inputs, ", "), "], ", std::visit(WriteOp{}, layer.op),
-                    "}\n");
-  }
-  absl::StrAppend(out, "  loss: softmax_cross_entropy\n  initialization: kaiming_uniform\n");
-}
-
 void WriteSchedule(const Schedule& schedule, std::string* out) {
   absl::StrAppend(out, "  schedule: {name: ");
   switch (schedule.kind) {
@@ -92,18 +50,25 @@ void WriteSchedule(const Schedule& schedule, std::string* out) {
 }
 
 void WriteOptimizer(const Optimizer& optimizer, std::string* out) {
-  const bool sgd = optimizer.kind == Optimizer::Kind::kSgd;
-  absl::StrAppend(out, "optimizer:\n  name: ", sgd ? "sgd" : "adam",
-                  "\n  lr: ", NumberText(optimizer.lr),
-                  "\n  weight_decay: ", NumberText(optimizer.weight_decay), "\n");
-  if (sgd) {
-    absl::StrAppend(out, "  momentum: ", NumberText(optimizer.momentum),
-                    "\n  nesterov: ", optimizer.nesterov ? "true" : "false", "\n");
-  } else {
-    absl::StrAppend(out, "  beta1: ", NumberText(optimizer.beta1),
-                    "\n  beta2: ", NumberText(optimizer.beta2),
-                    "\n  epsilon: ", NumberText(optimizer.epsilon), "\n");
+  const auto is = [&](Optimizer::Kind kind) { return optimizer.kind == kind; };
+  const auto add = [out](const char* name, double number) {
+    absl::StrAppend(out, "  ", name, ": ", NumberText(number), "\n");
+  };
+  absl::StrAppend(out, "optimizer:\n  name: ", OptimizerName(optimizer.kind), "\n");
+  add("lr", optimizer.lr);
+  add("weight_decay", optimizer.weight_decay);
+  if (is(Optimizer::Kind::kSgd) || is(Optimizer::Kind::kRmsProp))
+    add("momentum", optimizer.momentum);
+  if (is(Optimizer::Kind::kSgd)) {
+    absl::StrAppend(out, "  nesterov: ", optimizer.nesterov ? "true" : "false", "\n");
   }
+  if (is(Optimizer::Kind::kAdam) || is(Optimizer::Kind::kAdamW)) {
+    add("beta1", optimizer.beta1);
+    add("beta2", optimizer.beta2);
+  }
+  if (is(Optimizer::Kind::kRmsProp)) add("alpha", optimizer.alpha);
+  if (!is(Optimizer::Kind::kSgd)) add("epsilon", optimizer.epsilon);
+  if (optimizer.clip_norm > 0) add("clip_norm", optimizer.clip_norm);
   WriteSchedule(optimizer.schedule, out);
 }
 
@@ -112,11 +77,8 @@ void WriteNative(const NativeSpec& native, std::string* out) {
                   "\nbatch_size: ", native.batch_size,
                   "\nshuffle: ", native.shuffle ? "true" : "false",
                   "\nlog_every_steps: ", native.log_every_steps,
-                  "\nevaluate_every_epochs: ", native.evaluate_every_epochs,
-                  "\ndata:\n  format: idx\n  classes: ", native.data.classes, "\n");
-  WriteSplit("train", native.data.train, out);
-  if (native.data.test) WriteSplit("test", *native.data.test, out);
-  WriteModel(native.model, out);
+                  "\nevaluate_every_epochs: ", native.evaluate_every_epochs, "\n",
+                  DataText(native.data), ModelText(native.model));
   WriteOptimizer(native.optimizer, out);
 }
 
@@ -166,12 +128,6 @@ std::string WriteSpec(const JobSpec& spec) {
     absl::StrAppend(&out, "command: [", absl::StrJoin(words, ", "), "]\n");
   }
   if (spec.native) WriteNative(*spec.native, &out);
-  return out;
-}
-
-std::string ModelText(const Model& model) {
-  std::string out;
-  WriteModel(model, &out);
   return out;
 }
 

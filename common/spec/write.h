@@ -11,7 +11,9 @@ namespace baton::spec {
 
 std::string WriteSpec(const JobSpec& spec);
 
-// The sections `model:` and `optimizer:` of it: equal texts are equal models and optimizers.
+// The sections `data:`, `model:` and `optimizer:` of it: equal texts are equal models and
+// optimizers.
+std::string DataText(const Data& data);
 std::string ModelText(const Model& model);
 std::string OptimizerText(const Optimizer& optimizer);
 

@@ -100,7 +100,7 @@ def torch_or_missing():
     blas = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}",
                            "libopenblas0-pthread"], capture_output=True, text=True, check=False)
     if look.returncode != 0 or blas.stdout != "installed":
-        raise Missing("PyTorch or its BLAS is missing: deploy/install_packages.sh bench")
+        raise Missing("PyTorch or its BLAS is missing: deploy/install_packages.sh test")
     return DEBIAN_PYTHON
 
 

@@ -94,8 +94,29 @@ optimizer: {name: sgd, lr: 0.1}
   ASSERT_EQ(plan->data.size(), 2u);  // each file once
   EXPECT_EQ(plan->data[0].path, "x.gz");
   EXPECT_EQ(plan->data_bytes, 3);
-  EXPECT_EQ(plan->spec.native->data.train.labels.uri, "y.gz");
-  EXPECT_EQ(plan->spec.native->data.test->images.uri, "x.gz");
+  EXPECT_EQ(std::get<spec::IdxData>(plan->spec.native->data.source).train.labels.uri, "y.gz");
+  EXPECT_EQ(std::get<spec::IdxData>(plan->spec.native->data.source).test->images.uri, "x.gz");
+}
+
+TEST_F(PackageTest, TablesAndMembersOfAnArchiveArePackedToo) {
+  Write("data/t.csv", "a,y\n1,2\n");
+  Write("data/a.npz", "PK");
+  const std::string rest =
+      "model: {input: [1], layers: [dense: 1], loss: mean_squared_error}\nepochs: 1\nbatch_size: "
+      "1\noptimizer: {name: sgd, lr: 0.1}\n";
+  Write("csv.yaml", rest + "data: {format: csv, train: data/t.csv, target: y}\n");
+  const auto csv = Plan(folder_ + "/csv.yaml");
+  ASSERT_TRUE(csv.ok()) << csv.status();
+  ASSERT_EQ(csv->data.size(), 1u);
+  EXPECT_EQ(csv->data[0].path, "data/t.csv");
+  Write("npy.yaml",
+        rest + "data: {format: npy, train: {values: data/a.npz:x, target: data/a.npz:y}}\n");
+  const auto npy = Plan(folder_ + "/npy.yaml");
+  ASSERT_TRUE(npy.ok()) << npy.status();
+  ASSERT_EQ(npy->data.size(), 1u) << "one file is sent once";
+  const auto& files = std::get<spec::NpyData>(npy->spec.native->data.source).train;
+  EXPECT_EQ(files.target.uri, "data/a.npz");
+  EXPECT_EQ(files.target.member, "y");
 }
 
 TEST_F(PackageTest, WhatIsTooLargeToSendIsToldAtItsPlaceBesideTheOthers) {

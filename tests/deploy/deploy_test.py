@@ -41,7 +41,7 @@ class DeployTest(unittest.TestCase):
         with open(os.path.join(ROOT, "deploy/packages.txt"), encoding="utf-8") as file:
             lines = [line.rstrip() for line in file]
         sections = [line for line in lines if line.startswith("[")]
-        self.assertEqual(sections, ["[build]", "[test]", "[ci]", "[bench]"])
+        self.assertEqual(sections, ["[build]", "[test]", "[ci]"])
         packages = [line for line in lines if line and line[0] not in "#["]
         for line in packages:
             self.assertRegex(line, r"^[a-z0-9.+-]+ +# \S.*")

@@ -32,13 +32,13 @@ TEST_F(MetricsTest, LinesAreJsonAndARestartAppends) {
   const std::string path = folder_ + "/m";
   {
     auto metrics = *Metrics::Open(path, true, clock_);
-    metrics->Step({3, 1, 0.5, 0.75, 1000, 0.1, 20});
-    metrics->Tested(10, 1, {2000, 0.25, 0.5});
+    metrics->Step({3, 1, 0.5, 0.75, 1000, 0.1, 20, "images"});
+    metrics->Tested(10, 1, {2000, 0.25, 0.5, std::nullopt, std::nullopt});
   }
   {
     auto metrics = *Metrics::Open(path, true, clock_);
     metrics->Resumed(10, 0.125);
-    const Evaluation evaluation{2000, 0.25, 0.5};
+    const Evaluation evaluation{2000, 0.25, 0.5, std::nullopt, std::nullopt};
     metrics->Finished(20, 2, "abc", &evaluation);
   }
   EXPECT_EQ(*ReadFile(path),
@@ -52,6 +52,24 @@ TEST_F(MetricsTest, LinesAreJsonAndARestartAppends) {
             "\n"
             R"({"event":"finished","step":20,"epoch":2,"chain":"abc","test_loss":0.25,)"
             R"("test_accuracy":0.5,"test_count":2000,"time":1700000000.25})"
+            "\n");
+}
+
+TEST_F(MetricsTest, ARegressionHasItsErrorInPlaceOfAnAccuracy) {
+  const std::string path = folder_ + "/m";
+  auto metrics = *Metrics::Open(path, true, clock_);
+  metrics->Step({3, 1, 0.5, std::nullopt, 1000, 0.1, 20, "samples"});
+  metrics->Tested(10, 1, {20, 0.25, std::nullopt, 5.0, std::nullopt});
+  metrics->Tested(10, 1, {20, 0.25, std::nullopt, std::nullopt, 2.5});
+  EXPECT_EQ(*ReadFile(path),
+            R"({"step":3,"epoch":1,"loss":0.5,"samples_per_s":1000.0,"lr":0.1,)"
+            R"("steps_total":20,"time":1700000000.25})"
+            "\n"
+            R"({"step":10,"epoch":1,"test_loss":0.25,"test_rmse":5.0,"test_count":20,)"
+            R"("time":1700000000.25})"
+            "\n"
+            R"({"step":10,"epoch":1,"test_loss":0.25,"test_mae":2.5,"test_count":20,)"
+            R"("time":1700000000.25})"
             "\n");
 }
 

@@ -15,6 +15,7 @@
 #include "trainer/backend/cpu/cpu_backend.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/comm/local.h"
+#include "trainer/data/image_dataset.h"
 #include "trainer/loop.h"
 
 namespace baton::trainer {
@@ -23,21 +24,18 @@ namespace {
 namespace fs = std::filesystem;
 
 // Classes that can be told apart, with noise: the label's quarter of the picture is brighter.
-Dataset MakeData(int64_t count, uint64_t seed) {
-  Dataset data;
-  data.count = count;
-  data.sample_shape = {1, 8, 8};
-  data.divide_by = 255;
+ImageDataset MakeData(uint32_t count, uint64_t seed) {
+  idx::IdxArray images{{count, 8, 8}, {}}, labels{{count}, {}};
   Random random(seed);
-  for (int64_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < count; ++i) {
     const int label = static_cast<int>(random.Below(4));
-    data.labels.push_back(label);
+    labels.values.push_back(static_cast<uint8_t>(label));
     for (int pixel = 0; pixel < 64; ++pixel) {
       const bool bright = pixel / 16 == label;
-      data.bytes.push_back(static_cast<uint8_t>(random.Below(100) + (bright ? 120 : 0)));
+      images.values.push_back(static_cast<uint8_t>(random.Below(100) + (bright ? 120 : 0)));
     }
   }
-  return data;
+  return ImageDataset(std::move(images), labels, 255);
 }
 
 // 90 samples in batches of 16: the last batch of an epoch has 10, less than two per shard at V = 8.
@@ -140,8 +138,8 @@ class TrainingTest : public testing::Test {
   }
 
   std::string folder_;
-  const Dataset train_;
-  const Dataset test_;
+  const ImageDataset train_;
+  const ImageDataset test_;
   const std::unique_ptr<Backend> backend_;
 };
 

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "trainer/backend/operation.h"
 #include "trainer/data/counter_random.h"
 
@@ -29,23 +30,25 @@ enum class Pass { kTrain, kEvaluate };
 // Pointers to weights and gradients are in memory that the backend can address (host memory for
 // reference and cpu); weights are plain row-major float32 and need no alignment.
 struct ForwardArguments {
-  int64_t count;         // samples, 1 .. batch_max
-  Pass pass;             // kEvaluate: no Backward follows
-  const float* weights;  // weight, then bias; null when the operation has none
-  RandomStream stream;   // for dropout
-  const Tensor* x;
+  int64_t count;                      // samples, 1 .. batch_max
+  Pass pass;                          // kEvaluate: no Backward follows
+  const float* weights;               // the operation's parameters; null when it has none
+  RandomStream stream;                // for dropout
+  absl::Span<const Tensor* const> x;  // one per input
   Tensor* y;
 };
 
-// Follows a Forward with Pass::kTrain on the same operation, count, weights, x and y.
+// Follows a Forward with Pass::kTrain on the same operation, count, weights, x and y; once, so that
+// what the Forward kept may be used up.
 struct BackwardArguments {
   int64_t count;
   const float* weights;
-  const Tensor* x;
+  absl::Span<const Tensor* const> x;
   const Tensor* y;
-  Tensor* dy;               // d loss / d y; may be overwritten
-  Tensor* dx;               // null: not wanted (the first operation of a network)
-  float* weights_gradient;  // overwritten; as `weights`
+  Tensor* dy;                    // d loss / d y; may be overwritten
+  absl::Span<Tensor* const> dx;  // one per input, overwritten; null: not wanted
+  float* weights_gradient;       // overwritten; as `weights`
+  float statistics_scale;        // 1 / samples of the global batch, for running statistics
 };
 
 class Operation {
@@ -55,9 +58,30 @@ class Operation {
   virtual absl::Status Backward(const BackwardArguments& arguments) = 0;
 };
 
+enum class Loss { kSoftmaxCrossEntropy, kBinaryCrossEntropy, kSquaredError, kAbsoluteError };
+
+// What a network's output is held against. One of the two is used, by kind of loss.
+struct LossArguments {
+  Loss loss = Loss::kSoftmaxCrossEntropy;
+  int64_t count = 0;  // samples
+  // kSoftmaxCrossEntropy: count x rows, each in [0, classes); the output has `rows` rows of
+  // classes.
+  const int32_t* labels = nullptr;
+  int64_t rows = 1;
+  const float* class_weights = nullptr;  // by label; null: all are 1
+  // The others: count x outputs.
+  const float* targets = nullptr;
+  float scale = 1;  // of the gradient
+};
+
+// A sample's loss is the mean over its rows (of cross entropy, in natural logarithms, times the
+// label's weight) or its outputs: binary cross entropy of the sigmoid of the output, square or
+// absolute value of the difference.
 struct LossResult {
-  double loss_sum = 0;  // sum of -log softmax(x)[label], not scaled
-  int64_t correct = 0;  // samples whose largest logit is the label's; ties go to the lowest class
+  double loss_sum = 0;  // of the samples' losses, not scaled
+  // Rows whose largest output is the label's (ties go to the lowest class); outputs on the side of
+  // 0 on which the target is of 0.5; 0 for the other losses.
+  int64_t correct = 0;
 };
 
 // One shard's queue of work, with the buffers it needs. Thread-compatible. The destructor of the
@@ -74,11 +98,12 @@ class Stream {
   virtual absl::Status Upload(const float* values, int64_t count, Tensor* tensor) = 0;
   virtual absl::Status Download(const Tensor& tensor, int64_t count, float* values) = 0;
 
-  // Cross entropy of softmax over the logits (count, classes); every label in [0, classes). When
-  // `dlogits` is not null it becomes scale * (softmax - one hot label).
-  virtual absl::StatusOr<LossResult> SoftmaxCrossEntropy(const Tensor& logits,
-                                                         const int32_t* labels, int64_t count,
-                                                         float scale, Tensor* dlogits) = 0;
+  // into += from, for two tensors of one shape.
+  virtual absl::Status Accumulate(const Tensor& from, int64_t count, Tensor* into) = 0;
+
+  // When `doutput` is not null it becomes scale * d (sum of the samples' losses) / d output.
+  virtual absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments,
+                                                 const Tensor& output, Tensor* doutput) = 0;
 };
 
 // Thread-safe.

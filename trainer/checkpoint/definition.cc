@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kRequired[] = {"seed", "shards",  "batch_size",      "train_samples",
                                      "data", "shuffle", "optimizer_state", "parameters",
                                      "model"};
-constexpr const char* kSoft[] = {"epochs", "optimizer"};
+constexpr const char* kSoft[] = {"epochs", "optimizer", "start"};
 constexpr size_t kShownMax = 120;
 
 std::string Shown(const Json& value) {
@@ -65,6 +65,7 @@ Json DefinitionJson(const Definition& definition) {
           {"train_samples", definition.train_samples},
           {"data", definition.data},
           {"shuffle", definition.shuffle},
+          {"start", definition.start},
           {"model", definition.model},
           {"optimizer", definition.optimizer},
           {"optimizer_state", definition.optimizer_state},

@@ -20,9 +20,10 @@ struct Definition {
   int64_t train_samples = 0;
   std::string data;  // digest of the training samples and labels
   bool shuffle = true;
-  std::string model;                  // the model and the data's divisor, as canonical text
-  std::string optimizer;              // name, rates and schedule, as canonical text
-  std::string optimizer_state;        // names of the state vectors, joined by commas
+  std::string start;            // digest of the weights that were given; empty: drawn from the seed
+  std::string model;            // the model and the data's divisor, as canonical text
+  std::string optimizer;        // name, rates and schedule, as canonical text
+  std::string optimizer_state;  // names of the state vectors, joined by commas
   std::vector<Parameter> parameters;  // graph order
 };
 

@@ -7,9 +7,12 @@
 namespace baton::trainer {
 
 struct Batch {
-  int64_t count = 0;            // samples; 0 is legal (a shard with nothing to do in this step)
-  std::vector<float> values;    // count x sample size, row-major
-  std::vector<int32_t> labels;  // count
+  int64_t count = 0;  // samples; 0 is legal (a shard with nothing to do in this step)
+  // One block per input of the model, in order: count x its sample size, row-major.
+  std::vector<float> values;
+  // What the output is held against, by the model's loss: count x rows labels, or count x outputs.
+  std::vector<int32_t> labels;
+  std::vector<float> targets;
 };
 
 }  // namespace baton::trainer

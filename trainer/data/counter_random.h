@@ -16,7 +16,13 @@ using PhiloxKey = std::array<uint32_t, 2>;
 PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key);
 
 // What a stream is for: streams of different purposes never share a number.
-enum class RandomPurpose : uint32_t { kInitialize = 1, kShuffle = 2, kTrain = 3 };
+enum class RandomPurpose : uint32_t {
+  kInitialize = 1,
+  kShuffle = 2,
+  kTrain = 3,    // the network: dropout
+  kSamples = 4,  // the data set: what it draws for a sample
+  kSplit = 5,    // which samples are for the test
+};
 
 // A value, cheap to copy. Streams made by different (seed, purpose, a, b, c) are independent, up
 // to the chance that two 64-bit keys collide.

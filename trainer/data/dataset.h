@@ -1,32 +1,38 @@
-// Samples held in memory and how a batch is cut from them.
+// The port to samples: whatever a spec's data are, training sees a count and batches cut from it.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
-#include "common/idx/idx.h"
 #include "trainer/data/batch.h"
+#include "trainer/data/counter_random.h"
 
 namespace baton::trainer {
 
-// Immutable after it is read, so threads share it freely.
-struct Dataset {
-  int64_t count = 0;                  // samples
-  std::vector<int64_t> sample_shape;  // (C, H, W) for images
-  std::vector<uint8_t> bytes;         // count x sample size, row-major
-  std::vector<int32_t> labels;        // count, each in [0, classes)
-  float divide_by = 1;                // a value of a batch is byte / divide_by, rounded once
+// Immutable once it is made, so threads share it freely.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
 
-  int64_t sample_size() const;
+  virtual int64_t count() const = 0;  // samples
+  // Values of one sample, for each input of the model.
+  virtual const std::vector<int64_t>& sample_sizes() const = 0;
 
   // Replaces `batch` by the samples `indices`, in that order. Reuses the batch's memory. Every
-  // index must be below count.
-  void Fill(absl::Span<const uint32_t> indices, Batch* batch) const;
-};
+  // index must be below count. A pure function of its arguments: what a data set draws for a sample
+  // in training comes from `random`; null, as in an evaluation: nothing is drawn.
+  virtual void Fill(absl::Span<const uint32_t> indices, const RandomStream* random,
+                    Batch* batch) const = 0;
 
-// Of images (N, H, W) or (N, C, H, W) and labels (N) that belong together, as spec::CheckData found
-// them to be. C = 1 for (N, H, W).
-Dataset MakeDataset(idx::IdxArray images, const idx::IdxArray& labels, float divide_by);
+  // Of all values, labels and targets, as text: another digest, another training.
+  virtual std::string digest() const = 0;
+
+  // What a line of progress calls them.
+  virtual const char* noun() const { return "samples"; }
+  // How much of the target's own unit one unit of the model's output is, where targets are scaled.
+  virtual double target_unit() const { return 1; }
+};
 
 }  // namespace baton::trainer

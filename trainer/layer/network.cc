@@ -1,10 +1,12 @@
 #include "trainer/layer/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/spec/shapes.h"
 #include "common/status.h"
 #include "trainer/layer/plan.h"
 
@@ -12,42 +14,96 @@ namespace baton::trainer {
 
 namespace {
 
-// An operation with the buffers behind it. The input of the first stage is the uploaded batch; the
-// output of each is the input of the next.
+Loss ToLoss(spec::Loss loss) {
+  switch (loss) {
+    case spec::Loss::kSoftmaxCrossEntropy:
+      return Loss::kSoftmaxCrossEntropy;
+    case spec::Loss::kBinaryCrossEntropy:
+      return Loss::kBinaryCrossEntropy;
+    case spec::Loss::kMeanSquaredError:
+      return Loss::kSquaredError;
+    case spec::Loss::kMeanAbsoluteError:
+      return Loss::kAbsoluteError;
+  }
+  return Loss::kSoftmaxCrossEntropy;
+}
+
+bool AllFinite(const float* values, size_t count) {
+  return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+}
+
+// An operation with its place in the graph.
 struct Stage {
+  PlannedOperation plan;
+  size_t parameter_count = 0;
   std::unique_ptr<Operation> operation;
-  size_t layer;  // index in the model, which names the stage's random numbers
-  bool has_parameters;
-  size_t parameter_offset;
-  std::unique_ptr<Tensor> y;
-  std::unique_ptr<Tensor> dy;
+  std::vector<const Tensor*> x;
 };
 
-class ChainNetwork : public Network {
+// A value and d loss / d value.
+struct Value {
+  std::unique_ptr<Tensor> y;
+  std::unique_ptr<Tensor> dy;  // null: nobody wants it
+  bool has_dy = false;         // in this backward pass
+  // Where several read the value, or one several times: shares that one operation adds to dy.
+  std::vector<std::unique_ptr<Tensor>> shares;
+  size_t shares_taken = 0;  // by the operation at hand
+};
+
+// By value: how often it is read, and how often by the operation that reads it most.
+struct Reads {
+  explicit Reads(const Plan& plan) : all(plan.values.size()), by_one(plan.values.size()) {
+    for (const PlannedOperation& planned : plan.operations) {
+      for (const size_t input : planned.inputs) {
+        ++all[input];
+        const auto here = std::count(planned.inputs.begin(), planned.inputs.end(), input);
+        by_one[input] = std::max(by_one[input], static_cast<size_t>(here));
+      }
+    }
+  }
+  std::vector<size_t> all, by_one;
+};
+
+class GraphNetwork : public Network {
  public:
-  ChainNetwork(std::vector<Parameter> parameters, std::unique_ptr<Stream> stream, int64_t batch_max)
-      : parameters_(std::move(parameters)), stream_(std::move(stream)), batch_max_(batch_max) {
+  GraphNetwork(const spec::Model& model, std::vector<Parameter> parameters,
+               std::unique_ptr<Stream> stream, int64_t batch_max)
+      : parameters_(std::move(parameters)),
+        loss_(ToLoss(model.loss)),
+        class_weights_(model.class_weights.begin(), model.class_weights.end()),
+        stream_(std::move(stream)),
+        batch_max_(batch_max) {
     for (const Parameter& parameter : parameters_) parameter_count_ += parameter.count;
+    for (const spec::Layer& layer : model.layers) layer_names_.push_back(layer.name);
   }
 
-  absl::Status Build(const std::vector<PlannedOperation>& plan) {
-    sample_size_ = ElementCount(InputShape(plan.front().shape));
-    classes_ = ElementCount(OutputShape(plan.back().shape));
-    x_ = stream_->CreateTensor(InputShape(plan.front().shape), batch_max_);
-    for (const PlannedOperation& planned : plan) {
-      const SampleShape out = OutputShape(planned.shape);
+  absl::Status Build(const Plan& plan) {
+    layout_ = plan.layout;
+    output_ = plan.output;
+    const Reads reads(plan);
+    for (size_t i = 0; i < plan.values.size(); ++i) {
+      const PlannedValue& planned = plan.values[i];
+      Value value;
+      value.y = stream_->CreateTensor(planned.shape, batch_max_);
+      if (planned.needs_gradient) value.dy = stream_->CreateTensor(planned.shape, batch_max_);
+      for (size_t k = 0; planned.needs_gradient && reads.all[i] > 1 && k < reads.by_one[i]; ++k) {
+        value.shares.push_back(stream_->CreateTensor(planned.shape, batch_max_));
+      }
+      values_.push_back(std::move(value));
+      if (i < plan.inputs) input_sizes_.push_back(ElementCount(planned.shape));
+    }
+    for (const PlannedOperation& planned : plan.operations) {
       Stage stage;
+      stage.plan = planned;
+      stage.parameter_count = static_cast<size_t>(ParameterCount(planned.shape));
       BATON_ASSIGN_OR_RETURN(stage.operation, stream_->CreateOperation(planned.shape, batch_max_));
-      stage.layer = planned.layer;
-      stage.has_parameters = WeightCount(planned.shape) > 0;
-      stage.parameter_offset = planned.parameter_offset;
-      stage.y = stream_->CreateTensor(out, batch_max_);
-      stage.dy = stream_->CreateTensor(out, batch_max_);
+      for (const size_t input : planned.inputs) stage.x.push_back(values_[input].y.get());
       stages_.push_back(std::move(stage));
     }
     return absl::OkStatus();
   }
 
+  int64_t decisions() const override { return layout_.decisions; }
   const std::vector<Parameter>& parameters() const override { return parameters_; }
   size_t parameter_count() const override { return parameter_count_; }
 
@@ -58,92 +114,192 @@ class ChainNetwork : public Network {
       std::fill_n(gradient, parameter_count_, 0.0f);
       return BatchResult{};
     }
+    BATON_RETURN_IF_ERROR(CheckTargets(batch));
     BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kTrain, stream));
-    BATON_ASSIGN_OR_RETURN(const LossResult loss, Loss(batch, loss_scale, stages_.back().dy.get()));
-    for (size_t i = stages_.size(); i-- > 0;) {
-      Stage& stage = stages_[i];
-      BATON_RETURN_IF_ERROR(stage.operation->Backward(
-          {.count = batch.count,
-           .weights = stage.has_parameters ? weights + stage.parameter_offset : nullptr,
-           .x = i == 0 ? x_.get() : stages_[i - 1].y.get(),
-           .y = stage.y.get(),
-           .dy = stage.dy.get(),
-           .dx = i == 0 ? nullptr : stages_[i - 1].dy.get(),
-           .weights_gradient =
-               stage.has_parameters ? gradient + stage.parameter_offset : nullptr}));
-    }
+    BATON_ASSIGN_OR_RETURN(const LossResult loss,
+                           ComputeLoss(batch, loss_scale, values_[output_].dy.get()));
+    BATON_RETURN_IF_ERROR(Backward(weights, batch.count, loss_scale, gradient));
     return BatchResult{loss.loss_sum, loss.correct};
   }
 
   absl::StatusOr<BatchResult> Evaluate(const float* weights, const Batch& batch) override {
     BATON_RETURN_IF_ERROR(Check(batch));
     if (batch.count == 0) return BatchResult{};
+    BATON_RETURN_IF_ERROR(CheckTargets(batch));
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
     BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kEvaluate, unused));
-    BATON_ASSIGN_OR_RETURN(const LossResult loss, Loss(batch, 0, nullptr));
+    BATON_ASSIGN_OR_RETURN(const LossResult loss, ComputeLoss(batch, 0, nullptr));
     return BatchResult{loss.loss_sum, loss.correct};
+  }
+
+  absl::Status Predict(const float* weights, const Batch& batch,
+                       std::vector<float>* outputs) override {
+    BATON_RETURN_IF_ERROR(Check(batch));
+    outputs->resize(static_cast<size_t>(batch.count * layout_.rows * layout_.width));
+    if (batch.count == 0) return absl::OkStatus();
+    const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
+    BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kEvaluate, unused));
+    return stream_->Download(*values_[output_].y, batch.count, outputs->data());
+  }
+
+  absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
+                                             const float* gradient) override {
+    for (const Parameter& parameter : parameters_) {
+      if (!AllFinite(weights + parameter.offset, parameter.count)) {
+        return absl::StrCat("the weights ", parameter.name);
+      }
+    }
+    if (!AllFinite(batch.values.data(), batch.values.size())) return std::string("the samples");
+    std::vector<float> values;
+    for (const Stage& stage : stages_) {
+      const Value& output = values_[stage.plan.output];
+      values.resize(static_cast<size_t>(batch.count * ElementCount(OutputShape(stage.plan.shape))));
+      BATON_RETURN_IF_ERROR(stream_->Download(*output.y, batch.count, values.data()));
+      if (!AllFinite(values.data(), values.size())) {
+        return absl::StrCat("the output of layer ", layer_names_[stage.plan.layer]);
+      }
+    }
+    // Gradients flow from behind.
+    for (size_t i = parameters_.size(); i-- > 0;) {
+      const Parameter& parameter = parameters_[i];
+      if (!AllFinite(gradient + parameter.offset, parameter.count)) {
+        return absl::StrCat("the gradient of ", parameter.name);
+      }
+    }
+    return std::string();
   }
 
  private:
   absl::Status Check(const Batch& batch) const {
-    const auto labels = static_cast<int64_t>(batch.labels.size());
-    if (batch.count < 0 || batch.count > batch_max_ || labels != batch.count) {
-      return absl::InvalidArgumentError(absl::StrCat("a batch of ", batch.count, " samples and ",
-                                                     labels, " labels; this network takes 0 to ",
-                                                     batch_max_, " of both"));
+    if (batch.count < 0 || batch.count > batch_max_) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "a batch of ", batch.count, " samples; this network takes 0 to ", batch_max_));
     }
-    if (static_cast<int64_t>(batch.values.size()) != batch.count * sample_size_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a batch of ", batch.values.size(), " values for ", batch.count,
-                       " samples; the model's input takes ", sample_size_, " values a sample"));
+    int64_t size = 0;
+    for (const int64_t input : input_sizes_) size += input;
+    if (static_cast<int64_t>(batch.values.size()) == batch.count * size) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("a batch of ", batch.values.size(), " values for ", batch.count,
+                     " samples; the model's input takes ", size, " values a sample"));
+  }
+
+  absl::Status CheckTargets(const Batch& batch) const {
+    const bool by_label = loss_ == Loss::kSoftmaxCrossEntropy;
+    const int64_t want = batch.count * (by_label ? layout_.rows : layout_.width);
+    const auto have = static_cast<int64_t>(by_label ? batch.labels.size() : batch.targets.size());
+    if (have != want) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "a batch of ", batch.count, " samples and ", have, by_label ? " labels" : " targets",
+          "; the model's loss takes ", by_label ? layout_.rows : layout_.width, " a sample"));
     }
-    for (int32_t label : batch.labels) {
-      if (label >= 0 && label < classes_) continue;
-      return absl::InvalidArgumentError(absl::StrCat("label ", label, " in a model of ", classes_,
-                                                     " classes (0 to ", classes_ - 1, ")"));
+    if (!by_label) return absl::OkStatus();
+    for (const int32_t label : batch.labels) {
+      if (label >= 0 && label < layout_.width) continue;
+      return absl::InvalidArgumentError(absl::StrCat("label ", label, " in a model of ",
+                                                     layout_.width, " classes (0 to ",
+                                                     layout_.width - 1, ")"));
     }
     return absl::OkStatus();
   }
 
   absl::Status Forward(const float* weights, const Batch& batch, Pass pass, RandomStream stream) {
-    BATON_RETURN_IF_ERROR(stream_->Upload(batch.values.data(), batch.count, x_.get()));
-    for (size_t i = 0; i < stages_.size(); ++i) {
-      Stage& stage = stages_[i];
+    const float* block = batch.values.data();
+    for (size_t i = 0; i < input_sizes_.size(); ++i) {
+      BATON_RETURN_IF_ERROR(stream_->Upload(block, batch.count, values_[i].y.get()));
+      block += batch.count * input_sizes_[i];
+    }
+    for (Stage& stage : stages_) {
       BATON_RETURN_IF_ERROR(stage.operation->Forward(
           {.count = batch.count,
            .pass = pass,
-           .weights = stage.has_parameters ? weights + stage.parameter_offset : nullptr,
-           .stream = stream.Derive(stage.layer),
-           .x = i == 0 ? x_.get() : stages_[i - 1].y.get(),
-           .y = stage.y.get()}));
+           .weights = stage.parameter_count > 0 ? weights + stage.plan.parameter_offset : nullptr,
+           .stream = stream.Derive(stage.plan.layer),
+           .x = stage.x,
+           .y = values_[stage.plan.output].y.get()}));
     }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<LossResult> Loss(const Batch& batch, float scale, Tensor* dlogits) {
-    return stream_->SoftmaxCrossEntropy(*stages_.back().y, batch.labels.data(), batch.count, scale,
-                                        dlogits);
+  absl::StatusOr<LossResult> ComputeLoss(const Batch& batch, float scale, Tensor* doutput) {
+    LossArguments arguments;
+    arguments.loss = loss_;
+    arguments.count = batch.count;
+    arguments.labels = batch.labels.data();
+    arguments.rows = layout_.rows;
+    arguments.class_weights = class_weights_.empty() ? nullptr : class_weights_.data();
+    arguments.targets = batch.targets.data();
+    arguments.scale = scale;
+    return stream_->ComputeLoss(arguments, *values_[output_].y, doutput);
   }
 
+  // From the output backwards; what several layers read gets the sum of their shares, in the order
+  // of the graph from behind.
+  absl::Status Backward(const float* weights, int64_t count, float scale, float* gradient) {
+    for (Value& value : values_) value.has_dy = false;
+    values_[output_].has_dy = true;
+    for (size_t i = stages_.size(); i-- > 0;) {
+      Stage& stage = stages_[i];
+      const size_t at = stage.plan.parameter_offset;
+      Value& output = values_[stage.plan.output];
+      if (!output.has_dy) {  // frozen, and all that comes before it
+        std::fill_n(gradient + at, stage.parameter_count, 0.0f);
+        continue;
+      }
+      dx_.clear();
+      for (const size_t input : stage.plan.inputs) values_[input].shares_taken = 0;
+      for (const size_t input : stage.plan.inputs) dx_.push_back(NextShare(input));
+      const bool has_parameters = stage.parameter_count > 0;
+      BATON_RETURN_IF_ERROR(
+          stage.operation->Backward({.count = count,
+                                     .weights = has_parameters ? weights + at : nullptr,
+                                     .x = stage.x,
+                                     .y = output.y.get(),
+                                     .dy = output.dy.get(),
+                                     .dx = dx_,
+                                     .weights_gradient = has_parameters ? gradient + at : nullptr,
+                                     .statistics_scale = scale}));
+      for (size_t k = 0; k < dx_.size(); ++k) {
+        Value& input = values_[stage.plan.inputs[k]];
+        if (dx_[k] == nullptr || dx_[k] == input.dy.get()) continue;
+        BATON_RETURN_IF_ERROR(stream_->Accumulate(*dx_[k], count, input.dy.get()));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Where the next reader of a value puts its share of the gradient.
+  Tensor* NextShare(size_t index) {
+    Value& value = values_[index];
+    if (value.dy == nullptr) return nullptr;
+    if (value.has_dy) return value.shares[value.shares_taken++].get();
+    value.has_dy = true;
+    return value.dy.get();
+  }
+
+  std::vector<std::string> layer_names_;
   std::vector<Parameter> parameters_;
   size_t parameter_count_ = 0;
+  Loss loss_;
+  std::vector<float> class_weights_;
+  OutputLayout layout_;
   std::unique_ptr<Stream> stream_;  // before the tensors and operations, which it outlives
   int64_t batch_max_;
-  int64_t sample_size_ = 0;
-  int64_t classes_ = 0;
-  std::unique_ptr<Tensor> x_;
+  std::vector<int64_t> input_sizes_;  // of one sample, by input
+  size_t output_ = 0;
+  std::vector<Value> values_;
   std::vector<Stage> stages_;
+  std::vector<Tensor*> dx_;  // of the operation at hand
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Network>> Network::Create(const spec::Model& model, Backend& backend,
                                                          int64_t batch_max) {
-  BATON_ASSIGN_OR_RETURN(const std::vector<PlannedOperation> plan, PlanOperations(model));
+  BATON_ASSIGN_OR_RETURN(const Plan plan, PlanOperations(model));
   BATON_ASSIGN_OR_RETURN(std::vector<Parameter> parameters, ModelParameters(model));
   BATON_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, backend.CreateStream());
   auto network =
-      std::make_unique<ChainNetwork>(std::move(parameters), std::move(stream), batch_max);
+      std::make_unique<GraphNetwork>(model, std::move(parameters), std::move(stream), batch_max);
   BATON_RETURN_IF_ERROR(network->Build(plan));
   return std::unique_ptr<Network>(std::move(network));
 }

@@ -23,21 +23,28 @@ struct Parameter {
   std::vector<int64_t> shape;  // as PyTorch's: (out, in, height, width); (out, in); (out)
   size_t offset;               // in floats
   size_t count;                // floats
+  enum class Kind {
+    kTrained,
+    kFrozen,      // stays as it is
+    kStatistics,  // running statistics: takes in `momentum` of the step's own, which come as its
+                  // "gradient"
+  };
+  Kind kind = Kind::kTrained;
+  float momentum = 0;
 };
 
 // Over the samples of one micro-batch.
 struct BatchResult {
-  double loss_sum = 0;  // sum of the samples' cross entropies (natural log), not scaled
-  int64_t correct = 0;  // samples whose largest logit is the label's (ties: the lowest class)
+  double loss_sum = 0;  // sum of the samples' losses, not scaled (backend/backend.h)
+  int64_t correct = 0;  // decisions that were right
 };
 
 // The parameters of a model, without building a network. INVALID_ARGUMENT when a layer does not
 // fit its input.
 absl::StatusOr<std::vector<Parameter>> ModelParameters(const spec::Model& model);
 
-// Fills `weights` (as long as the parameters) as PyTorch's layers do by default: Kaiming uniform
-// with a = sqrt(5), that is U(-b, b) with b = 1/sqrt(fan_in), for weights and biases alike. A pure
-// function of (model, seed), the same bits on every platform.
+// Fills `weights` (as long as the parameters) as spec::Model::initialization says. A pure function
+// of (model, seed), the same bits on every platform.
 absl::Status InitializeParameters(const spec::Model& model, uint64_t seed, float* weights);
 
 // Holds its own buffers and backend stream; one per shard thread. Thread-compatible: one call at a
@@ -50,19 +57,30 @@ class Network {
                                                          int64_t batch_max);
   virtual ~Network() = default;
 
+  // Decisions of one sample that can be right or wrong; 0 for a regression.
+  virtual int64_t decisions() const = 0;
   virtual const std::vector<Parameter>& parameters() const = 0;
   virtual size_t parameter_count() const = 0;  // floats in all
 
   // One forward and backward pass. `gradient` is overwritten with loss_scale * (sum over the
   // batch's samples of d loss / d weights); loss_scale is 1 / (samples of the global batch). An
   // empty batch gives a zero gradient. `stream` feeds dropout. INVALID_ARGUMENT when the batch is
-  // larger than batch_max, has the wrong sample size, or a label is out of range.
+  // larger than batch_max, has the wrong sample size, or a label or an id is out of range.
   virtual absl::StatusOr<BatchResult> Train(const float* weights, const Batch& batch,
                                             float loss_scale, RandomStream stream,
                                             float* gradient) = 0;
 
+  // After Train: in which layer a value first was no finite number, in words; empty: nowhere. To be
+  // asked once a training has gone wrong, for it looks at everything.
+  virtual absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
+                                                     const float* gradient) = 0;
+
   // Forward only, without dropout.
   virtual absl::StatusOr<BatchResult> Evaluate(const float* weights, const Batch& batch) = 0;
+
+  // The output of each sample, count x outputs, row-major. Labels and targets are not looked at.
+  virtual absl::Status Predict(const float* weights, const Batch& batch,
+                               std::vector<float>* outputs) = 0;
 };
 
 }  // namespace baton::trainer

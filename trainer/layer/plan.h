@@ -1,11 +1,11 @@
 // From the model's graph of layers to the operations a backend runs. Pure.
 //
-// A ReLU becomes part of the operation before it, moves behind a max pooling that follows, and
-// flatten disappears (values lie row by row anyway): less to compute, the same values. Shapes,
-// parameters and their order are common/spec/shapes.h's.
+// A ReLU becomes part of the operation before it where nothing else reads that, moves behind a max
+// pooling that follows, and flatten disappears before operations that do not look at extents: less
+// to compute, the same values. Shapes, parameters and their order are common/spec/shapes.h's.
 //
-// To add a layer: its struct in common/spec/model.h and shapes.cc, its operation in
-// backend/operation.h, one overload in plan.cc, one file in each backend.
+// To add a layer: its struct in common/spec/model.h, its shapes in shapes.cc and parameters.cc, its
+// operation in backend/operation.h, one overload in plan.cc, one file in each backend.
 #pragma once
 
 #include <cstddef>
@@ -19,12 +19,36 @@ namespace baton::trainer {
 
 struct PlannedOperation {
   OperationShape shape;
-  size_t parameter_offset = 0;  // of its weight in the flat vector, in floats
+  size_t parameter_offset = 0;  // of its first parameter in the flat vector, in floats
   size_t layer = 0;             // index in Model::layers of the (first) layer it computes
+  std::vector<size_t> inputs;   // values that it reads
+  size_t output = 0;            // the value that it makes
+  bool frozen = false;          // its parameters stay as they are
 };
 
-// In the order of the forward pass; at least one, and the last one's output is the logits, one per
-// class. INVALID_ARGUMENT names the layer that does not fit.
-absl::StatusOr<std::vector<PlannedOperation>> PlanOperations(const spec::Model& model);
+// What flows between operations. The first ones are the model's inputs.
+struct PlannedValue {
+  SampleShape shape;
+  bool needs_gradient = false;  // something that learns comes before it
+};
+
+// Of the loss on the model's output: rows of classes, and how many decisions a sample makes that
+// can be right or wrong (0 for a regression).
+struct OutputLayout {
+  int64_t rows = 1;
+  int64_t width = 1;      // classes of a row, or outputs
+  int64_t decisions = 0;  // of a sample
+};
+
+struct Plan {
+  std::vector<PlannedValue> values;
+  std::vector<PlannedOperation> operations;  // in the order of the forward pass
+  size_t inputs = 1;                         // of the model: values 0 .. inputs - 1
+  size_t output = 0;                         // the value that the loss sees
+  OutputLayout layout;
+};
+
+// INVALID_ARGUMENT names the layer that does not fit, goes nowhere or has nothing to learn.
+absl::StatusOr<Plan> PlanOperations(const spec::Model& model);
 
 }  // namespace baton::trainer

@@ -1,5 +1,6 @@
 // Adam: Kingma, Ba, "Adam: A method for stochastic optimization", ICLR'15, algorithm 1, with the
-// order of operations of torch.optim.Adam (L2 weight decay, no AMSGrad).
+// order of operations of torch.optim.Adam (L2 weight decay, no AMSGrad). AdamW: Loshchilov, Hutter,
+// "Decoupled weight decay regularization", ICLR'19, algorithm 2, as torch.optim.AdamW.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +14,14 @@ class Adam : public Optimizer {
  public:
   Adam(const spec::Optimizer& options, size_t parameter_count);
 
-  void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
-             double lr) override;
-
  private:
+  void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
+               double lr) override;
+
   double beta1_, beta2_;
   float epsilon_;
   float weight_decay_;
+  bool decoupled_;  // AdamW
 };
 
 }  // namespace baton::trainer

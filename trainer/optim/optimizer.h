@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -20,32 +21,54 @@ class Optimizer {
   // One vector of state, as long as the weights, zero at the start. With the weights and the step
   // number it is all that a checkpoint has to hold: the owner may read and overwrite `values`.
   struct StateVector {
-    std::string name;  // "momentum" (only when it is not 0); "adam_m", "adam_v"
+    std::string name;  // "momentum" (only when it is not 0); "adam_m", "adam_v"; "rmsprop_v"
     std::vector<float> values;
   };
 
-  // Meanings and defaults as in PyTorch's torch.optim.SGD and torch.optim.Adam.
+  // Meanings and defaults as in PyTorch's torch.optim.SGD, Adam, AdamW and RMSprop. With a
+  // clip_norm the gradient is first shortened as torch.nn.utils.clip_grad_norm_ does.
   static std::unique_ptr<Optimizer> Create(const spec::Optimizer& options, size_t parameter_count);
+
+  // The weights [begin, end) that it changes; at first all of them. Rising, without overlaps.
+  struct Range {
+    size_t begin = 0;
+    size_t end = 0;
+  };
+  void Restrict(std::vector<Range> trained) { trained_ = std::move(trained); }
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
   // Step `step` (1-based: the first update of the run is step 1) with learning rate `lr`.
   // `gradient` is the sum over the global batch, already scaled by 1 / batch; it is not changed.
-  virtual void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
-                     double lr) = 0;
+  void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step, double lr);
+
+  // The Euclidean length of the gradient of what is trained, the same bits everywhere; no finite
+  // number when any part of it is none.
+  double GradientNorm(absl::Span<const float> gradient) const;
 
   std::vector<StateVector>& state() { return state_; }
   const std::vector<StateVector>& state() const { return state_; }
 
  protected:
-  explicit Optimizer(size_t parameter_count) : parameter_count_(parameter_count) {}
+  Optimizer(const spec::Optimizer& options, size_t parameter_count)
+      : parameter_count_(parameter_count),
+        clip_norm_(options.clip_norm),
+        trained_{{0, parameter_count}} {}
+
+  // The rule for the weights of one range; the state's vectors are as long as all weights.
+  virtual void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
+                       double lr) = 0;
 
   void AddState(std::string name);
-  void CheckSizes(absl::Span<float> weights, absl::Span<const float> gradient) const;
 
   size_t parameter_count_;
   std::vector<StateVector> state_;
+
+ private:
+  double clip_norm_;
+  std::vector<Range> trained_;
+  std::vector<float> clipped_;  // the shortened gradient
 };
 
 }  // namespace baton::trainer

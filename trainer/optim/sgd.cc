@@ -1,11 +1,9 @@
 #include "trainer/optim/sgd.h"
 
-#include "common/check.h"
-
 namespace baton::trainer {
 
 Sgd::Sgd(const spec::Optimizer& options, size_t parameter_count)
-    : Optimizer(parameter_count),
+    : Optimizer(options, parameter_count),
       momentum_(static_cast<float>(options.momentum)),
       weight_decay_(static_cast<float>(options.weight_decay)),
       nesterov_(options.nesterov) {
@@ -13,27 +11,24 @@ Sgd::Sgd(const spec::Optimizer& options, size_t parameter_count)
   if (momentum_ != 0) AddState("momentum");
 }
 
-void Sgd::Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t /*step*/,
-                double lr) {
-  CheckSizes(weights, gradient);
+void Sgd::ApplyTo(Range range, float* weights, const float* gradient, int64_t /*step*/, double lr) {
   const auto rate = static_cast<float>(lr);
-  const size_t count = weights.size();
-  float* __restrict w = weights.data();
-  const float* __restrict g = gradient.data();
+  float* __restrict w = weights;
+  const float* __restrict g = gradient;
   if (momentum_ == 0) {
-    for (size_t i = 0; i < count; ++i) w[i] -= rate * (g[i] + weight_decay_ * w[i]);
+    for (size_t i = range.begin; i < range.end; ++i) w[i] -= rate * (g[i] + weight_decay_ * w[i]);
     return;
   }
   float* __restrict v = state_[0].values.data();
   if (nesterov_) {
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = range.begin; i < range.end; ++i) {
       const float decayed = g[i] + weight_decay_ * w[i];
       v[i] = momentum_ * v[i] + decayed;
       w[i] -= rate * (decayed + momentum_ * v[i]);
     }
     return;
   }
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = range.begin; i < range.end; ++i) {
     v[i] = momentum_ * v[i] + (g[i] + weight_decay_ * w[i]);
     w[i] -= rate * v[i];
   }

@@ -13,10 +13,10 @@ class Sgd : public Optimizer {
  public:
   Sgd(const spec::Optimizer& options, size_t parameter_count);
 
-  void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
-             double lr) override;
-
  private:
+  void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
+               double lr) override;
+
   float momentum_;
   float weight_decay_;
   bool nesterov_;

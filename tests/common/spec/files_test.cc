@@ -149,7 +149,7 @@ TEST_F(Files, AreListedWithTheirFieldsAndCanBeRewritten) {
   ASSERT_EQ(files.size(), 4u);
   EXPECT_EQ(files[3].field, "data.test.labels");
   files[0].source->uri = "data/0";
-  EXPECT_EQ(spec->native->data.train.images.uri, "data/0");
+  EXPECT_EQ(std::get<IdxData>(spec->native->data.source).train.images.uri, "data/0");
 }
 
 TEST_F(Files, UrisBecomePaths) {

@@ -31,7 +31,7 @@ TEST(GoodSpec, FillsInDefaults) {
   EXPECT_EQ(spec.native->shards, 4);
   EXPECT_TRUE(spec.native->shuffle);
   EXPECT_EQ(spec.native->data.classes, 10);
-  EXPECT_EQ(spec.native->data.test->labels.uri, "d.gz");
+  EXPECT_EQ(std::get<IdxData>(spec.native->data.source).test->labels.uri, "d.gz");
   EXPECT_EQ(spec.native->optimizer.schedule.kind, Schedule::Kind::kStep);
   EXPECT_EQ(spec.native->optimizer.schedule.every_epochs, 3);
 }
@@ -94,7 +94,7 @@ TEST(GoodSpec, AliasesAreWrittenOut) {
   const JobSpec spec =
       Parsed(Spoilt("{images: c.gz, labels: d.gz}", "*t")
                  .replace(Spoilt("{images: c.gz, labels: d.gz}", "*t").find("{images"), 0, "&t "));
-  EXPECT_EQ(spec.native->data.test->images.uri, "a.gz");
+  EXPECT_EQ(std::get<IdxData>(spec.native->data.source).test->images.uri, "a.gz");
 }
 
 // Writing is canonical: reading it back and writing again gives the same bytes.

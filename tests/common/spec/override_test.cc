@@ -14,6 +14,10 @@ JobSpec With(const std::vector<std::string>& sets, const std::string& ranks = ""
   return spec.ok() ? *std::move(spec) : JobSpec{};
 }
 
+std::string TrainImages(const std::vector<std::string>& sets) {
+  return std::get<IdxData>(With(sets).native->data.source).train.images.uri;
+}
+
 std::string Refused(const std::string& set) { return MistakesOf(kSample, {{set}, ""}); }
 
 TEST(Override, TakesAPathOrItsUniqueEnd) {
@@ -30,10 +34,8 @@ TEST(Override, TakesAPathOrItsUniqueEnd) {
 TEST(Override, ReachesIntoListsAndShortForms) {
   const JobSpec conv = With({"model.layers[0].conv.out=8"});
   EXPECT_EQ(std::get<Conv>(conv.native->model.layers[0].op).out, 8);
-  EXPECT_EQ(With({"train.images.uri=z"}).native->data.train.images.uri, "z");
-  EXPECT_EQ(
-      With({"data.train.images.sha256=" + std::string(64, 'a')}).native->data.train.images.uri,
-      "a.gz");
+  EXPECT_EQ(TrainImages({"train.images.uri=z"}), "z");
+  EXPECT_EQ(TrainImages({"data.train.images.sha256=" + std::string(64, 'a')}), "a.gz");
 }
 
 TEST(Override, ReplacesAWholeMap) {

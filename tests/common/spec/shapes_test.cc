@@ -5,9 +5,13 @@
 namespace baton::spec {
 namespace {
 
+absl::StatusOr<Shape> Of(const LayerOp& op, const std::vector<Shape>& in) {
+  return spec::OutputShape(op, in);
+}
+
 Model Chain(Shape input, std::vector<LayerOp> ops) {
   Model model;
-  model.input = std::move(input);
+  model.inputs = {{kModelInput, std::move(input)}};
   for (const LayerOp& op : ops) {
     model.layers.push_back(
         {std::string(KindName(op)) + std::to_string(model.layers.size()), {}, op});
@@ -26,33 +30,33 @@ TEST(Shapes, FollowTheFormulaOfAWindow) {
       {Conv{2, 3, 2, 1}, {1, 7, 8}, {2, 4, 4}},
       {MaxPool{2, 2, 0}, {6, 28, 28}, {6, 14, 14}},
       {MaxPool{3, 2, 1}, {6, 7, 5}, {6, 4, 3}},
-      {Relu{}, {3, 2, 2}, {3, 2, 2}},
+      {Activation{}, {3, 2, 2}, {3, 2, 2}},
       {Flatten{}, {3, 2, 5}, {30}},
       {Flatten{}, {30}, {30}},
       {Dense{10}, {84}, {10}},
       {Dropout{0.5}, {3, 2, 2}, {3, 2, 2}},
   };
   for (const auto& c : cases) {
-    const absl::StatusOr<Shape> out = OutputShape(c.op, c.in);
+    const absl::StatusOr<Shape> out = Of(c.op, {c.in});
     ASSERT_TRUE(out.ok()) << KindName(c.op) << out.status().message();
     EXPECT_EQ(*out, c.out) << KindName(c.op);
   }
 }
 
 TEST(Shapes, RefuseWhatCannotBe) {
-  EXPECT_FALSE(OutputShape(Conv{1, 5, 1, 0}, {1, 4, 9}).ok());
-  EXPECT_FALSE(OutputShape(Conv{1, 5, 1, int64_t{1} << 62}, {1, 4, 9}).ok());
-  EXPECT_FALSE(OutputShape(MaxPool{2, 0, 0}, {1, 4, 4}).ok());
-  EXPECT_FALSE(OutputShape(Dense{10}, {1, 4, 4}).ok());
-  EXPECT_FALSE(OutputShape(Dense{int64_t{1} << 40}, {2}).ok());
-  EXPECT_FALSE(OutputShape(Relu{}, {0}).ok());
-  EXPECT_EQ(InferShapes(Chain({1, 4, 4}, {Relu{}, Dense{3}})).status().message(),
+  EXPECT_FALSE(Of(Conv{1, 5, 1, 0}, {Shape{1, 4, 9}}).ok());
+  EXPECT_FALSE(Of(Conv{1, 5, 1, int64_t{1} << 62}, {Shape{1, 4, 9}}).ok());
+  EXPECT_FALSE(Of(MaxPool{2, 0, 0}, {Shape{1, 4, 4}}).ok());
+  EXPECT_FALSE(Of(Dense{10}, {Shape{1, 4, 4}}).ok());
+  EXPECT_FALSE(Of(Dense{int64_t{1} << 40}, {Shape{2}}).ok());
+  EXPECT_FALSE(Of(Activation{}, {Shape{0}}).ok());
+  EXPECT_EQ(InferShapes(Chain({1, 4, 4}, {Activation{}, Dense{3}})).status().message(),
             "layer dense1: needs a flat input but gets 1 x 4 x 4; put `- flatten` before it");
 }
 
 TEST(Shapes, ParametersAreInGraphOrderWeightBeforeBias) {
   const absl::StatusOr<std::vector<Parameter>> parameters =
-      Parameters(Chain({3, 8, 8}, {Conv{4, 5, 1, 0}, Relu{}, Flatten{}, Dense{10}}));
+      Parameters(Chain({3, 8, 8}, {Conv{4, 5, 1, 0}, Activation{}, Flatten{}, Dense{10}}));
   ASSERT_TRUE(parameters.ok());
   ASSERT_EQ(parameters->size(), 4u);
   EXPECT_EQ((*parameters)[0].name, "conv0.weight");

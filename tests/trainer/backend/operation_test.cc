@@ -28,76 +28,211 @@ SampleShape RandomImage(Random& random) {
   return {random.Between(1, 20), random.Between(1, 17), random.Between(1, 17)};
 }
 
+SampleShape RandomSequence(Random& random) { return {random.Between(1, 9), random.Between(1, 20)}; }
+
+SampleShape RandomShape(Random& random) {
+  const uint64_t rank = random.Below(3);
+  if (rank == 0) return {random.Between(1, 300)};
+  return rank == 1 ? RandomSequence(random) : RandomImage(random);
+}
+
 Activation RandomActivation(Random& random) {
   return random.Chance(1, 2) ? Activation::kRelu : Activation::kNone;
 }
 
-int64_t Window(int64_t in, int64_t kernel, int64_t stride, int64_t padding) {
-  return (in + 2 * padding - kernel) / stride + 1;
+int64_t Cells(int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+  return (in + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+Extent RandomExtent(Random& random, int64_t min, int64_t max) {
+  return {random.Between(min, max), random.Between(min, max)};
 }
 
 // One maker per operation: what a new one has to add here.
 OperationShape MakeShape(Random& random, const ConvOperation&) {
   ConvOperation conv;
+  conv.groups = random.Chance(1, 3) ? random.Between(2, 4) : 1;
   conv.in = RandomImage(random);
-  conv.padding = random.Between(0, 3);
-  conv.kernel =
-      random.Between(1, std::min<int64_t>(7, std::min(conv.in[1], conv.in[2]) + 2 * conv.padding));
-  conv.stride = random.Between(1, 3);
-  conv.out = {random.Between(1, 35), Window(conv.in[1], conv.kernel, conv.stride, conv.padding),
-              Window(conv.in[2], conv.kernel, conv.stride, conv.padding)};
+  conv.in[0] *= conv.groups;
+  conv.padding = RandomExtent(random, 0, 3);
+  conv.stride = RandomExtent(random, 1, 3);
+  conv.dilation = random.Chance(1, 3) ? RandomExtent(random, 1, 3) : Extent{1, 1};
+  const auto kernel = [&](int64_t in, int64_t padding, int64_t dilation) {
+    return random.Between(1, std::min<int64_t>(7, (in + 2 * padding - 1) / dilation + 1));
+  };
+  conv.kernel = {kernel(conv.in[1], conv.padding.height, conv.dilation.height),
+                 kernel(conv.in[2], conv.padding.width, conv.dilation.width)};
+  conv.out = {conv.groups * random.Between(1, 35 / conv.groups),
+              Cells(conv.in[1], conv.kernel.height, conv.stride.height, conv.padding.height,
+                    conv.dilation.height),
+              Cells(conv.in[2], conv.kernel.width, conv.stride.width, conv.padding.width,
+                    conv.dilation.width)};
+  conv.bias = random.Chance(3, 4);
   conv.activation = RandomActivation(random);
   return conv;
 }
 
-OperationShape MakeShape(Random& random, const MaxPoolOperation&) {
-  MaxPoolOperation pool;
+template <class Pool>
+Pool RandomPool(Random& random) {
+  Pool pool;
   pool.in = RandomImage(random);
-  pool.kernel = random.Between(1, std::min<int64_t>(4, std::min(pool.in[1], pool.in[2])));
-  pool.padding = random.Between(0, pool.kernel / 2);
-  pool.stride = random.Between(1, 4);
-  pool.out = {pool.in[0], Window(pool.in[1], pool.kernel, pool.stride, pool.padding),
-              Window(pool.in[2], pool.kernel, pool.stride, pool.padding)};
+  pool.kernel = {random.Between(1, std::min<int64_t>(4, pool.in[1])),
+                 random.Between(1, std::min<int64_t>(4, pool.in[2]))};
+  pool.padding = {random.Between(0, pool.kernel.height / 2),
+                  random.Between(0, pool.kernel.width / 2)};
+  pool.stride = RandomExtent(random, 1, 4);
+  pool.out = {pool.in[0],
+              Cells(pool.in[1], pool.kernel.height, pool.stride.height, pool.padding.height, 1),
+              Cells(pool.in[2], pool.kernel.width, pool.stride.width, pool.padding.width, 1)};
+  return pool;
+}
+
+OperationShape MakeShape(Random& random, const MaxPoolOperation&) {
+  auto pool = RandomPool<MaxPoolOperation>(random);
   pool.activation = RandomActivation(random);
   return pool;
 }
 
-OperationShape MakeShape(Random& random, const ReluOperation&) {
-  return ReluOperation{RandomImage(random)};
+OperationShape MakeShape(Random& random, const AvgPoolOperation&) {
+  auto pool = RandomPool<AvgPoolOperation>(random);
+  pool.count_padding = random.Chance(1, 2);
+  return pool;
+}
+
+OperationShape MakeShape(Random& random, const SequencePoolOperation&) {
+  return SequencePoolOperation{RandomSequence(random), random.Chance(1, 2)};
+}
+
+// Few values may lie so close that 1 / their deviation makes any rounding large: a large epsilon
+// keeps it small.
+float RandomEpsilon(Random& random, int64_t values) {
+  if (values < 8) return 0.1f;
+  return random.Chance(1, 2) ? 1e-5f : 1e-3f;
+}
+
+OperationShape MakeShape(Random& random, const BatchNormOperation&) {
+  BatchNormOperation norm;
+  norm.shape = random.Chance(1, 2) ? SampleShape{random.Between(1, 99)} : RandomImage(random);
+  norm.epsilon = RandomEpsilon(random, ElementCount(norm.shape) / norm.shape[0]);
+  norm.frozen = random.Chance(1, 4);
+  norm.activation = RandomActivation(random);
+  return norm;
+}
+
+OperationShape MakeShape(Random& random, const LayerNormOperation&) {
+  LayerNormOperation norm;
+  norm.shape = random.Chance(1, 2) ? SampleShape{random.Between(1, 99)} : RandomSequence(random);
+  norm.epsilon = RandomEpsilon(random, norm.shape.back());
+  return norm;
+}
+
+OperationShape MakeShape(Random& random, const ActivationOperation&) {
+  const Function function = static_cast<Function>(random.Below(7));
+  return ActivationOperation{RandomShape(random), function, random.Chance(1, 2) ? 0.01f : 1.0f};
 }
 
 OperationShape MakeShape(Random& random, const DenseOperation&) {
   DenseOperation dense;
-  dense.in = random.Chance(1, 2) ? SampleShape{random.Between(1, 300)} : RandomImage(random);
+  dense.in = RandomShape(random);
+  if (dense.in.size() == 2) dense.rows = dense.in[0];
   dense.out = {random.Between(1, 150)};
+  if (dense.in.size() == 2) dense.out.insert(dense.out.begin(), dense.rows);
+  dense.bias = random.Chance(3, 4);
   dense.activation = RandomActivation(random);
   return dense;
 }
 
 OperationShape MakeShape(Random& random, const DropoutOperation&) {
   const float rates[] = {0.0f, 0.1f, 0.5f, 0.99f};
-  return DropoutOperation{
-      random.Chance(1, 2) ? SampleShape{random.Between(1, 99)} : RandomImage(random),
-      rates[random.Below(4)]};
+  return DropoutOperation{RandomShape(random), rates[random.Below(4)]};
+}
+
+OperationShape MakeShape(Random& random, const EmbeddingOperation&) {
+  return EmbeddingOperation{{random.Between(1, 9)}, random.Between(1, 50), random.Between(1, 40)};
+}
+
+OperationShape MakeShape(Random& random, const PositionOperation&) {
+  return PositionOperation{RandomSequence(random)};
+}
+
+OperationShape MakeShape(Random& random, const RecurrentOperation&) {
+  return RecurrentOperation{random.Chance(1, 2) ? Cell::kLstm : Cell::kGru, RandomSequence(random),
+                            random.Between(1, 40)};
+}
+
+OperationShape MakeShape(Random& random, const AttentionOperation&) {
+  const int64_t heads = random.Between(1, 4);
+  return AttentionOperation{
+      {random.Between(1, 12), heads * random.Between(1, 9)}, heads, random.Chance(1, 2)};
+}
+
+OperationShape MakeShape(Random& random, const LastOperation&) {
+  return LastOperation{RandomSequence(random)};
+}
+
+OperationShape MakeShape(Random& random, const ViewOperation&) {
+  const SampleShape in = RandomImage(random);
+  return ViewOperation{in, random.Chance(1, 2) ? SampleShape{in[0], in[1] * in[2]}
+                                               : SampleShape{in[2], in[0], in[1]}};
+}
+
+OperationShape MakeShape(Random& random, const ConcatOperation&) {
+  ConcatOperation concat;
+  const SampleShape first = RandomShape(random);
+  const size_t axis = first.size() == 3 ? 0 : first.size() - 1;
+  concat.outer = first.size() == 2 ? first[0] : 1;
+  concat.out = first;
+  concat.out[axis] = 0;
+  for (int64_t i = random.Between(2, 4); i > 0; --i) {
+    concat.ins.push_back(first);
+    concat.ins.back()[axis] = random.Between(1, 20);
+    concat.out[axis] += concat.ins.back()[axis];
+  }
+  return concat;
+}
+
+OperationShape MakeShape(Random& random, const AddOperation&) {
+  return AddOperation{RandomShape(random), random.Between(2, 4), RandomActivation(random)};
+}
+
+OperationShape MakeShape(Random& random, const MultiplyOperation&) {
+  return MultiplyOperation{RandomShape(random), random.Between(2, 4)};
+}
+
+OperationShape MakeShape(Random& random, const DotOperation&) {
+  // The cosine of a short vector changes fast: not of one or two values.
+  const SampleShape b = {random.Between(1, 9), random.Between(4, 20)};
+  switch (random.Below(4)) {
+    case 0:
+      return DotOperation{{b[1]}, {b[1]}, random.Chance(1, 2)};
+    case 1:
+      return DotOperation{{b[1]}, b, random.Chance(1, 2)};
+    case 2:
+      return DotOperation{{1, b[1]}, b, random.Chance(1, 2)};
+    default:
+      return DotOperation{b, b, random.Chance(1, 2)};
+  }
 }
 
 std::string Text(const OperationShape& operation, int64_t count) {
-  std::string text = "count " + std::to_string(count) + " in";
-  for (int64_t extent : InputShape(operation)) text += " " + std::to_string(extent);
+  std::string text = "count " + std::to_string(count);
+  for (const SampleShape& in : InputShapes(operation)) {
+    text += " in";
+    for (int64_t extent : in) text += " " + std::to_string(extent);
+  }
   text += " out";
   for (int64_t extent : OutputShape(operation)) text += " " + std::to_string(extent);
   if (const auto* conv = std::get_if<ConvOperation>(&operation)) {
-    text += " kernel " + std::to_string(conv->kernel) + " stride " + std::to_string(conv->stride) +
-            " padding " + std::to_string(conv->padding);
-  }
-  if (const auto* pool = std::get_if<MaxPoolOperation>(&operation)) {
-    text += " kernel " + std::to_string(pool->kernel) + " stride " + std::to_string(pool->stride) +
-            " padding " + std::to_string(pool->padding);
+    for (const Extent& e : {conv->kernel, conv->stride, conv->padding, conv->dilation}) {
+      text += " " + std::to_string(e.height) + "x" + std::to_string(e.width);
+    }
+    text += " groups " + std::to_string(conv->groups);
   }
   return text;
 }
 
-// `levels` > 0: multiples of 1/levels, so that a window has ties.
+// `levels` > 0: multiples of 1/levels, so that a window has ties. Powers of two are exact, so that
+// a sum of them is zero in every backend or in none.
 std::vector<float> RandomValues(Random& random, int64_t count, int64_t levels = 0) {
   std::vector<float> values(count);
   for (float& value : values) {
@@ -109,13 +244,15 @@ std::vector<float> RandomValues(Random& random, int64_t count, int64_t levels = 
 }
 
 struct Results {
-  std::vector<float> y, dx, weights_gradient;
+  std::vector<float> y, weights_gradient;
+  std::vector<std::vector<float>> dx;  // by input
 };
 
 struct Inputs {
   OperationShape operation;
   int64_t count;
-  std::vector<float> x, weights, dy;
+  std::vector<std::vector<float>> x;
+  std::vector<float> weights, dy;
 };
 
 void CheckOk(const absl::Status& status) {
@@ -124,40 +261,52 @@ void CheckOk(const absl::Status& status) {
 
 // Forward and backward once.
 Results Compute(Backend& backend, const Inputs& inputs) {
-  auto stream = backend.CreateStream();
-  CheckOk(stream.status());
-  const SampleShape in = InputShape(inputs.operation), out = OutputShape(inputs.operation);
-  auto operation = (*stream)->CreateOperation(inputs.operation, inputs.count);
+  auto made = backend.CreateStream();
+  CheckOk(made.status());
+  Stream& stream = **made;
+  const int64_t count = inputs.count;
+  auto operation = stream.CreateOperation(inputs.operation, count);
   CheckOk(operation.status());
-  const auto x = (*stream)->CreateTensor(in, inputs.count);
-  const auto dx = (*stream)->CreateTensor(in, inputs.count);
-  const auto y = (*stream)->CreateTensor(out, inputs.count);
-  const auto dy = (*stream)->CreateTensor(out, inputs.count);
+  std::vector<std::unique_ptr<Tensor>> tensors;
+  std::vector<const Tensor*> x;
+  std::vector<Tensor*> dx;
+  const bool has_dx = !std::holds_alternative<EmbeddingOperation>(inputs.operation);
+  for (size_t i = 0; i < inputs.x.size(); ++i) {
+    const SampleShape shape = InputShapes(inputs.operation)[i];
+    tensors.push_back(stream.CreateTensor(shape, count));
+    CheckOk(stream.Upload(inputs.x[i].data(), count, tensors.back().get()));
+    x.push_back(tensors.back().get());
+    tensors.push_back(stream.CreateTensor(shape, count));
+    dx.push_back(has_dx ? tensors.back().get() : nullptr);
+  }
+  const SampleShape out = OutputShape(inputs.operation);
+  const auto y = stream.CreateTensor(out, count), dy = stream.CreateTensor(out, count);
   Results results;
   results.y.resize(inputs.dy.size());
-  results.dx.resize(inputs.x.size());
   results.weights_gradient.assign(inputs.weights.size(), NAN);
 
-  const int64_t count = inputs.count;
-  CheckOk((*stream)->Upload(inputs.x.data(), count, x.get()));
   CheckOk((*operation)
               ->Forward({.count = count,
                          .pass = Pass::kTrain,
                          .weights = inputs.weights.data(),
                          .stream = RandomStream::Make(5, RandomPurpose::kTrain),
-                         .x = x.get(),
+                         .x = x,
                          .y = y.get()}));
-  CheckOk((*stream)->Upload(inputs.dy.data(), count, dy.get()));
+  CheckOk(stream.Upload(inputs.dy.data(), count, dy.get()));
   CheckOk((*operation)
               ->Backward({.count = count,
                           .weights = inputs.weights.data(),
-                          .x = x.get(),
+                          .x = x,
                           .y = y.get(),
                           .dy = dy.get(),
-                          .dx = dx.get(),
-                          .weights_gradient = results.weights_gradient.data()}));
-  CheckOk((*stream)->Download(*y, count, results.y.data()));
-  CheckOk((*stream)->Download(*dx, count, results.dx.data()));
+                          .dx = dx,
+                          .weights_gradient = results.weights_gradient.data(),
+                          .statistics_scale = 0.125f}));
+  CheckOk(stream.Download(*y, count, results.y.data()));
+  for (size_t i = 0; i < dx.size() && has_dx; ++i) {
+    results.dx.emplace_back(inputs.x[i].size());
+    CheckOk(stream.Download(*dx[i], count, results.dx.back().data()));
+  }
   return results;
 }
 
@@ -197,14 +346,23 @@ struct TypesOf<std::variant<Shapes...>> {
 TYPED_TEST_SUITE(OperationTest, TypesOf<OperationShape>::type);
 
 Inputs MakeInputs(Random& random, OperationShape operation, int64_t count) {
-  const int64_t in = count * ElementCount(InputShape(operation));
-  const int64_t out = count * ElementCount(OutputShape(operation));
-  const int64_t weights = WeightCount(operation) + BiasCount(operation);
-  const int64_t levels = random.Chance(1, 2) ? 3 : 0;
+  const int64_t levels = random.Chance(1, 2) ? 4 : 0;
   Inputs inputs{std::move(operation), count, {}, {}, {}};
-  inputs.x = RandomValues(random, in, levels);
-  inputs.weights = RandomValues(random, weights);
-  inputs.dy = RandomValues(random, out);
+  for (const SampleShape& in : InputShapes(inputs.operation)) {
+    inputs.x.push_back(RandomValues(random, count * ElementCount(in), levels));
+  }
+  if (const auto* embedding = std::get_if<EmbeddingOperation>(&inputs.operation)) {
+    for (float& id : inputs.x[0]) id = static_cast<float>(random.Below(embedding->vocabulary));
+  }
+  inputs.weights = RandomValues(random, ParameterCount(inputs.operation));
+  if (const auto* norm = std::get_if<BatchNormOperation>(&inputs.operation)) {
+    // A variance is never below zero.
+    for (int64_t c = 0; c < norm->shape[0]; ++c) {
+      float& variance = inputs.weights[3 * norm->shape[0] + c];
+      variance = std::fabs(variance) + 0.1f;
+    }
+  }
+  inputs.dy = RandomValues(random, count * ElementCount(OutputShape(inputs.operation)));
   return inputs;
 }
 
@@ -222,10 +380,10 @@ TYPED_TEST(OperationTest, CpuAgreesWithTheReferenceOnRandomShapes) {
     const size_t kinks = SilenceKinks(got, want, &inputs);
     ASSERT_LE(kinks, 1 + inputs.dy.size() / 100);
     if (kinks > 0) got = Compute(*cpu, inputs), want = Compute(*reference, inputs);
-    const double in = static_cast<double>(ElementCount(InputShape(operation)));
+    const double in = static_cast<double>(ElementCount(InputShapes(operation)[0]));
     const double out = static_cast<double>(ElementCount(OutputShape(operation)));
     ExpectClose(got.y, want.y, in);
-    ExpectClose(got.dx, want.dx, out);
+    for (size_t i = 0; i < want.dx.size(); ++i) ExpectClose(got.dx[i], want.dx[i], in + out);
     ExpectClose(got.weights_gradient, want.weights_gradient, static_cast<double>(count) * out);
     if (this->HasFatalFailure() || this->HasFailure()) return;
   }
@@ -248,7 +406,7 @@ TEST(DropoutTest, KeepsAboutTheRestAndScalesIt) {
   const auto cpu = CreateCpuBackend();
   Inputs inputs{DropoutOperation{{10000}, 0.25f},
                 1,
-                std::vector<float>(10000, 3.0f),
+                {std::vector<float>(10000, 3.0f)},
                 {},
                 std::vector<float>(10000, 1.0f)};
   const Results results = Compute(*cpu, inputs);
@@ -256,29 +414,32 @@ TEST(DropoutTest, KeepsAboutTheRestAndScalesIt) {
   const auto dropped = std::count(results.y.begin(), results.y.end(), 0.0f);
   EXPECT_EQ(kept + dropped, 10000);
   EXPECT_NEAR(static_cast<double>(kept), 7500, 220);  // five standard deviations
-  for (size_t i = 0; i < results.dx.size(); ++i) {
-    ASSERT_EQ(results.dx[i] != 0, results.y[i] != 0);
+  for (size_t i = 0; i < results.dx[0].size(); ++i) {
+    ASSERT_EQ(results.dx[0][i] != 0, results.y[i] != 0);
   }
 }
 
 TEST(MaxPoolTest, TiesGiveTheGradientToTheFirst) {
   for (const auto& backend : {CreateCpuBackend(), CreateReferenceBackend()}) {
-    const MaxPoolOperation pool{{1, 2, 4}, {1, 1, 2}, 2, 2, 0, Activation::kNone};
-    const Inputs inputs{pool, 1, {1, 1, 0, 2, 1, 1, 2, 2}, {}, {5, 7}};
+    const MaxPoolOperation pool{{1, 2, 4}, {1, 1, 2}, {2, 2}, {2, 2}, {0, 0}, Activation::kNone};
+    const Inputs inputs{pool, 1, {{1, 1, 0, 2, 1, 1, 2, 2}}, {}, {5, 7}};
     const Results results = Compute(*backend, inputs);
     EXPECT_EQ(results.y, (std::vector<float>{1, 2})) << backend->name();
-    EXPECT_EQ(results.dx, (std::vector<float>{5, 0, 0, 7, 0, 0, 0, 0})) << backend->name();
+    EXPECT_EQ(results.dx[0], (std::vector<float>{5, 0, 0, 7, 0, 0, 0, 0})) << backend->name();
   }
 }
 
 TEST(ConvTest, KnownNumbers) {
   for (const auto& backend : {CreateCpuBackend(), CreateReferenceBackend()}) {
     // One 2x2 filter over a 3x3 image, bias 10.
-    const ConvOperation conv{{1, 3, 3}, {1, 2, 2}, 2, 1, 0, Activation::kNone};
-    const Inputs inputs{conv, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 0, 0, -1, 10}, {1, 0, 0, 2}};
+    ConvOperation conv;
+    conv.in = {1, 3, 3};
+    conv.out = {1, 2, 2};
+    conv.kernel = {2, 2};
+    const Inputs inputs{conv, 1, {{1, 2, 3, 4, 5, 6, 7, 8, 9}}, {1, 0, 0, -1, 10}, {1, 0, 0, 2}};
     const Results results = Compute(*backend, inputs);
     EXPECT_EQ(results.y, (std::vector<float>{6, 6, 6, 6})) << backend->name();
-    EXPECT_EQ(results.dx, (std::vector<float>{1, 0, 0, 0, 1, 0, 0, 0, -2})) << backend->name();
+    EXPECT_EQ(results.dx[0], (std::vector<float>{1, 0, 0, 0, 1, 0, 0, 0, -2})) << backend->name();
     EXPECT_EQ(results.weights_gradient, (std::vector<float>{11, 14, 20, 23, 3})) << backend->name();
   }
 }

@@ -65,11 +65,11 @@ spec::Model LeNetWithDropout() {
 // Small enough for many runs of the plain loops.
 spec::Model SmallNet() {
   spec::Model model;
-  model.input = {1, 12, 12};
-  model.layers = {{"conv1", {}, spec::Conv{3, 3, 1, 1}}, {"relu1", {}, spec::Relu{}},
+  model.inputs = {{spec::kModelInput, {1, 12, 12}}};
+  model.layers = {{"conv1", {}, spec::Conv{3, 3, 1, 1}}, {"relu1", {}, spec::Activation{}},
                   {"pool1", {}, spec::MaxPool{2, 2, 0}}, {"conv2", {}, spec::Conv{5, 3, 1, 0}},
-                  {"relu2", {}, spec::Relu{}},           {"flatten", {}, spec::Flatten{}},
-                  {"dense1", {}, spec::Dense{20}},       {"relu3", {}, spec::Relu{}},
+                  {"relu2", {}, spec::Activation{}},     {"flatten", {}, spec::Flatten{}},
+                  {"dense1", {}, spec::Dense{20}},       {"relu3", {}, spec::Activation{}},
                   {"dense2", {}, spec::Dense{10}}};
   return model;
 }
@@ -78,6 +78,24 @@ spec::Model SmallNetWithDropout() {
   spec::Model model = SmallNet();
   model.layers.insert(model.layers.begin() + 8, {"drop", {}, spec::Dropout{0.4}});
   model.layers.insert(model.layers.begin() + 3, {"drop2d", {}, spec::Dropout{0.1}});
+  return model;
+}
+
+// Statistics of the batch, a state from position to position, and sums over what others see.
+spec::Model MixedNet() {
+  spec::Model model;
+  model.inputs = {{spec::kModelInput, {1, 12, 12}}};
+  model.layers = {{"conv", {}, spec::Conv{5, 3, 1, 1}},
+                  {"norm", {}, spec::BatchNorm{}},
+                  {"relu", {}, spec::Activation{}},
+                  {"rows", {}, spec::Reshape{{12, 60}}},
+                  {"lstm", {}, spec::Recurrent{spec::Recurrent::Kind::kLstm, 10}},
+                  {"attention", {}, spec::Attention{2, true}},
+                  {"sum", {"attention", "lstm"}, spec::Add{}},
+                  {"gru", {}, spec::Recurrent{spec::Recurrent::Kind::kGru, 7}},
+                  {"last", {}, spec::Last{}},
+                  {"drop", {}, spec::Dropout{0.2}},
+                  {"dense", {}, spec::Dense{10}}};
   return model;
 }
 
@@ -197,27 +215,34 @@ uint64_t TrainFiveSteps(Network& network, const spec::Model& model, float* unali
   return Digest({weights, weights + start.size()});
 }
 
-TEST_P(EveryBackend, SameBitsTwiceAtAnyAddress) {
-  const spec::Model model = SmallNetWithDropout();
+void ExpectSameBitsTwiceAtAnyAddress(Backend& backend, const spec::Model& model) {
   std::vector<uint64_t> digests;
   for (size_t offset : {0, 1, 3, 0}) {
-    const auto network = MakeNetwork(model, *backend_, 16);
+    const auto network = MakeNetwork(model, backend, 16);
     std::vector<float> memory(network->parameter_count() + offset);
     digests.push_back(TrainFiveSteps(*network, model, memory.data() + offset));
   }
   // A network that has worked before gives the same bits as a fresh one.
-  const auto used = MakeNetwork(model, *backend_, 16);
+  const auto used = MakeNetwork(model, backend, 16);
   std::vector<float> memory(used->parameter_count());
   TrainFiveSteps(*used, model, memory.data());
   digests.push_back(TrainFiveSteps(*used, model, memory.data()));
   // A larger batch_max changes nothing.
-  const auto larger = MakeNetwork(model, *backend_, 40);
+  const auto larger = MakeNetwork(model, backend, 40);
   digests.push_back(TrainFiveSteps(*larger, model, memory.data()));
   for (uint64_t digest : digests) EXPECT_EQ(digest, digests[0]);
 }
 
+TEST_P(EveryBackend, SameBitsTwiceAtAnyAddress) {
+  ExpectSameBitsTwiceAtAnyAddress(*backend_, SmallNetWithDropout());
+}
+
+TEST_P(EveryBackend, SameBitsTwiceAtAnyAddressOfEveryKindOfState) {
+  ExpectSameBitsTwiceAtAnyAddress(*backend_, MixedNet());
+}
+
 TEST_P(EveryBackend, SameBitsOnManyThreadsAtOnce) {
-  const spec::Model model = SmallNetWithDropout();
+  const spec::Model model = MixedNet();
   const auto alone = MakeNetwork(model, *backend_, 16);
   std::vector<float> memory(alone->parameter_count());
   const uint64_t want = TrainFiveSteps(*alone, model, memory.data());

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/optim/power.h"
+#include "trainer/numeric/power.h"
 
 namespace baton::trainer {
 namespace {
@@ -36,6 +36,23 @@ spec::Optimizer AdamWith(double beta1, double beta2, double epsilon, double deca
   options.beta1 = beta1;
   options.beta2 = beta2;
   options.epsilon = epsilon;
+  return options;
+}
+
+spec::Optimizer Other(Kind kind, double lr, double decay) {
+  return Options(kind, lr, 0, false, decay);
+}
+
+spec::Optimizer RmsPropWith(double alpha, double epsilon, double momentum) {
+  spec::Optimizer options = Options(Kind::kRmsProp, 0.05, momentum, false, 0.01);
+  options.alpha = alpha;
+  options.epsilon = epsilon;
+  return options;
+}
+
+spec::Optimizer Clipped() {
+  spec::Optimizer options = Options(Kind::kSgd, 0.1, 0.9, false, 0);
+  options.clip_norm = 0.25;
   return options;
 }
 
@@ -80,7 +97,23 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"adam_weight_decay",
                            AdamWith(0.8, 0.95, 1e-6, 0.1),
                            {0.99000001f, -1.99000001f, 0.490000188f, 0.985781491f, -1.98914731f,
-                            0.480000377f, 0.980441928f, -1.98583627f, 0.486820966f}}),
+                            0.480000377f, 0.980441928f, -1.98583627f, 0.486820966f}},
+                      Case{"adamw",
+                           Other(Kind::kAdamW, 0.01, 0.01),
+                           {0.989899993f, -1.98979998f, 0.499949992f, 0.988355756f, -1.9951961f,
+                            0.492458731f, 0.986272156f, -2.00005937f, 0.498796463f}},
+                      Case{"rmsprop",
+                           Other(Kind::kRmsProp, 0.01, 0),
+                           {0.900000036f, -1.9000001f, 0.5f, 0.955663085f, -1.99704289f,
+                            0.40000999f, 0.941812038f, -2.00914478f, 0.500010014f}},
+                      Case{"rmsprop_momentum",
+                           RmsPropWith(0.9, 1e-6, 0.9),
+                           {0.841887712f, -1.84189022f, 0.34198606f, 0.785889506f, -1.85110486f,
+                            0.092037648f, 0.70842278f, -1.87253201f, 0.0251977611f}},
+                      Case{"clipped",
+                           Clipped(),
+                           {0.976283014f, -1.99209428f, 0.5f, 0.966117978f, -2.00733972f,
+                            0.499944091f, 0.956719458f, -2.02131057f, 0.524891257f}}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(OptimizerTest, StateIsNamedAndStartsAtZero) {

@@ -117,6 +117,45 @@ class InputTest(TrainerTest):
         code, log = self.train("--data", self.folder)
         self.assertEqual(code, 0, log)
 
+    def test_weights_go_in_and_out_by_name(self):
+        start, end, again = (self.path(name) for name in ("start", "end", "again"))
+        code, log = self.train("--init-only", "--weights-out", start)
+        self.assertEqual(code, 0, log)
+        self.assertFalse(os.path.exists(self.path("out")), "nothing was trained")
+        flags = ["--set", "shuffle=false", "--steps", "20", "--device", "cpu"]
+        code, log = self.train("--weights-in", start, "--weights-out", end, "--losses",
+                               self.path("losses.csv"), *flags)
+        self.assertEqual(code, 0, log)
+        with open(self.path("losses.csv"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.assertEqual((len(lines), lines[0]), (21, "step,loss"))
+        self.assertGreaterEqual(len(lines[20].split(",")[1].replace("0.", "").replace(".", "")), 7)
+        # Drawn or read, the same beginning has the same end.
+        code, log = self.train("--weights-out", again, *flags)
+        self.assertEqual(code, 0, log)
+        with open(end, "rb") as one, open(again, "rb") as other:
+            self.assertEqual(one.read(), other.read())
+
+    def test_weights_that_do_not_fit_are_listed(self):
+        start = self.path("start")
+        self.assertEqual(self.train("--init-only", "--weights-out", start)[0], 0)
+        with open(self.spec, encoding="utf-8") as spec:
+            text = spec.read().replace("dense: {out: 84}", "dense: {out: 85}")
+        with open(self.spec, "w", encoding="utf-8") as spec:
+            spec.write(text)
+        self.refused(2, ["dense2.weight is [84, 120] there and [85, 120] here", "dense3.weight"],
+                     "--weights-in", start)
+        self.refused(2, ["no-such"], "--weights-in", self.path("no-such"))
+        self.refused(2, ["--weights-out FILE"], "--init-only")
+        self.refused(2, ["--device cuda", "--device cpu"], "--device", "cuda")
+
+    def test_a_training_that_diverges_ends_and_names_the_layer(self):
+        code, log = self.train("--set", "lr=50")
+        self.assertEqual(code, 2, log)
+        self.assertRegex(log, r"diverged at step \d+ \(loss .*\): the .* of .*")
+        self.assertIn("lower optimizer.lr", log)
+        self.assertFalse(os.path.exists(self.path("out", "model.safetensors")))
+
     def checkpoint(self):
         self.spec = self.write_spec("lenet.yaml", "checkpoint: {every_steps: 100}\n")
         self.assertEqual(self.wait(self.start_gang(1, "first")), [0])

@@ -16,20 +16,6 @@ namespace baton::trainer {
 namespace cpu {
 namespace {
 
-struct Make {
-  Context& context;
-
-  std::unique_ptr<Operation> operator()(const ConvOperation& s) { return MakeConv(s, context); }
-  std::unique_ptr<Operation> operator()(const MaxPoolOperation& s) {
-    return MakeMaxPool(s, context);
-  }
-  std::unique_ptr<Operation> operator()(const ReluOperation& s) { return MakeRelu(s, context); }
-  std::unique_ptr<Operation> operator()(const DenseOperation& s) { return MakeDense(s, context); }
-  std::unique_ptr<Operation> operator()(const DropoutOperation& s) {
-    return MakeDropout(s, context);
-  }
-};
-
 class CpuStream : public Stream {
  public:
   std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t /*batch_max*/) override {
@@ -39,7 +25,7 @@ class CpuStream : public Stream {
 
   absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,
                                                              int64_t /*batch_max*/) override {
-    return std::visit(Make{context_}, operation);
+    return std::visit([&](const auto& shape) { return Make(shape, context_); }, operation);
   }
 
   absl::Status Upload(const float* values, int64_t count, Tensor* tensor) override {
@@ -59,28 +45,38 @@ class CpuStream : public Stream {
     });
   }
 
-  absl::StatusOr<LossResult> SoftmaxCrossEntropy(const Tensor& logits, const int32_t* labels,
-                                                 int64_t count, float scale,
-                                                 Tensor* dlogits) override {
+  absl::Status Accumulate(const Tensor& from, int64_t /*count*/, Tensor* into) override {
+    return Guarded("sum", [&] {
+      const dnnl::memory& sum = Cpu(into).memory();
+      const dnnl::memory other = sum_.Bring(context_, Cpu(&from).memory(), sum.get_desc());
+      auto* to = static_cast<float*>(sum.get_data_handle());
+      const auto* values = static_cast<const float*>(other.get_data_handle());
+      const size_t floats = sum.get_desc().get_size() / sizeof(float);
+      for (size_t i = 0; i < floats; ++i) to[i] += values[i];
+    });
+  }
+
+  absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                                         Tensor* doutput) override {
     LossResult result;
-    BATON_RETURN_IF_ERROR(Guarded("softmax", [&] {
-      const CpuTensor& x = Cpu(&logits);
-      const dnnl::memory::desc plain = x.PlainDesc(count);
-      const dnnl::memory from = logits_.Bring(context_, x.memory(), plain);
+    BATON_RETURN_IF_ERROR(Guarded("loss", [&] {
+      const CpuTensor& x = Cpu(&output);
+      const dnnl::memory::desc plain = x.PlainDesc(arguments.count);
+      const dnnl::memory from = output_.Bring(context_, x.memory(), plain);
       float* gradient = nullptr;
-      if (dlogits != nullptr) {
-        const dnnl::memory& to = Cpu(dlogits).Write(plain, context_.engine);
+      if (doutput != nullptr) {
+        const dnnl::memory& to = Cpu(doutput).Write(plain, context_.engine);
         gradient = static_cast<float*>(to.get_data_handle());
       }
-      result = cpu::SoftmaxCrossEntropy(static_cast<const float*>(from.get_data_handle()), labels,
-                                        count, ElementCount(x.shape()), scale, gradient);
+      result = cpu::ComputeLoss(arguments, static_cast<const float*>(from.get_data_handle()),
+                                ElementCount(x.shape()), gradient);
     }));
     return result;
   }
 
  private:
   Context context_;
-  Staging download_, logits_;
+  Staging download_, output_, sum_;
 };
 
 // "cpu onednn 2.6.3 isa 0xe7 caches 32768/1048576". The isa is dnnl::cpu_isa as in use, after

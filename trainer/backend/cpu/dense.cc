@@ -34,7 +34,8 @@ struct DenseTraits {
 
 }  // namespace
 
-std::unique_ptr<Operation> MakeDense(const DenseOperation& shape, Context& context) {
+std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context) {
+  if (shape.out.size() > 1) return MakeDenseRows(shape, context);
   return std::make_unique<Weighted<DenseTraits>>(shape, context);
 }
 

@@ -21,14 +21,15 @@ class Dropout : public Operation {
       } else {
         factors_.assign(arguments.count * size_, 1.0f);
       }
-      Multiply(arguments.count, Cpu(arguments.x), x_, Cpu(arguments.y));
+      Multiply(arguments.count, Cpu(arguments.x[0]), x_, Cpu(arguments.y));
     });
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
-    if (arguments.dx == nullptr) return absl::OkStatus();
-    return Guarded("dropout",
-                   [&] { Multiply(arguments.count, Cpu(arguments.dy), dy_, Cpu(arguments.dx)); });
+    if (arguments.dx[0] == nullptr) return absl::OkStatus();
+    return Guarded("dropout", [&] {
+      Multiply(arguments.count, Cpu(arguments.dy), dy_, Cpu(arguments.dx[0]));
+    });
   }
 
  private:
@@ -61,7 +62,7 @@ class Dropout : public Operation {
 
 }  // namespace
 
-std::unique_ptr<Operation> MakeDropout(const DropoutOperation& shape, Context& context) {
+std::unique_ptr<Operation> Make(const DropoutOperation& shape, Context& context) {
   return std::make_unique<Dropout>(shape, context);
 }
 

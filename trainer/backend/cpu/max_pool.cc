@@ -13,7 +13,7 @@ class MaxPool : public Operation {
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded("max pooling", [&] {
-      const dnnl::memory& x = Cpu(arguments.x).memory();
+      const dnnl::memory& x = Cpu(arguments.x[0]).memory();
       Plan& plan = plans_.Get(arguments.count, x.get_desc(), [&] {
         return std::make_unique<Plan>(*this, arguments.count, x.get_desc());
       });
@@ -28,7 +28,7 @@ class MaxPool : public Operation {
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
-    if (arguments.dx == nullptr) return absl::OkStatus();
+    if (arguments.dx[0] == nullptr) return absl::OkStatus();
     return Guarded("max pooling", [&] {
       Plan& plan = plans_.Last(arguments.count);
       if (!plan.backward) {
@@ -47,16 +47,16 @@ class MaxPool : public Operation {
           plan.backward, desc.scratchpad_desc(),
           {{DNNL_ARG_DIFF_DST, plan.dy.Bring(context_, dy, desc.diff_dst_desc())},
            {DNNL_ARG_WORKSPACE, plan.workspace},
-           {DNNL_ARG_DIFF_SRC, Cpu(arguments.dx).Write(desc.diff_src_desc(), context_.engine)}});
+           {DNNL_ARG_DIFF_SRC, Cpu(arguments.dx[0]).Write(desc.diff_src_desc(), context_.engine)}});
     });
   }
 
  private:
   struct Plan {
     Plan(const MaxPool& pool, int64_t count, const dnnl::memory::desc& x)
-        : strides(2, pool.shape_.stride),
-          kernel(2, pool.shape_.kernel),
-          padding(2, pool.shape_.padding) {
+        : strides{pool.shape_.stride.height, pool.shape_.stride.width},
+          kernel{pool.shape_.kernel.height, pool.shape_.kernel.width},
+          padding{pool.shape_.padding.height, pool.shape_.padding.width} {
       const dnnl::memory::dims y{count, pool.shape_.out[0], pool.shape_.out[1], pool.shape_.out[2]};
       const dnnl::memory::desc y_desc(y, dnnl::memory::data_type::f32,
                                       dnnl::memory::format_tag::any);
@@ -85,7 +85,7 @@ class MaxPool : public Operation {
 
 }  // namespace
 
-std::unique_ptr<Operation> MakeMaxPool(const MaxPoolOperation& shape, Context& context) {
+std::unique_ptr<Operation> Make(const MaxPoolOperation& shape, Context& context) {
   return std::make_unique<MaxPool>(shape, context);
 }
 

@@ -12,11 +12,29 @@
 
 namespace baton::trainer::cpu {
 
-std::unique_ptr<Operation> MakeConv(const ConvOperation& shape, Context& context);
-std::unique_ptr<Operation> MakeMaxPool(const MaxPoolOperation& shape, Context& context);
-std::unique_ptr<Operation> MakeRelu(const ReluOperation& shape, Context& context);
-std::unique_ptr<Operation> MakeDense(const DenseOperation& shape, Context& context);
-std::unique_ptr<Operation> MakeDropout(const DropoutOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ConvOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const MaxPoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AvgPoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const SequencePoolOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const BatchNormOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const LayerNormOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ActivationOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const DropoutOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const EmbeddingOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const PositionOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const RecurrentOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AttentionOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const LastOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ViewOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const ConcatOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const AddOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const MultiplyOperation& shape, Context& context);
+std::unique_ptr<Operation> Make(const DotOperation& shape, Context& context);
+
+// What Make gives for a dense operation of several rows, and for a batch norm of vectors.
+std::unique_ptr<Operation> MakeDenseRows(const DenseOperation& shape, Context& context);
+std::unique_ptr<Operation> MakeBatchNormOfVector(const BatchNormOperation& shape, Context& context);
 
 // y = max(y, 0), in place.
 void ClipValues(const dnnl::memory& y);
@@ -26,8 +44,9 @@ void ClipValues(const dnnl::memory& y);
 dnnl::memory ClipGradient(Context& context, const dnnl::memory& y, const dnnl::memory& dy,
                           Staging& staging);
 
-LossResult SoftmaxCrossEntropy(const float* logits, const int32_t* labels, int64_t count,
-                               int64_t classes, float scale, float* dlogits);
+// `output` and `doutput` (or null) are row-major, `outputs` values a sample.
+LossResult ComputeLoss(const LossArguments& arguments, const float* output, int64_t outputs,
+                       float* doutput);
 
 // The primitives of an operation for each (batch count, layout of x) that came along. A run sees
 // few: full micro-batches, those of an epoch's last step, those of the evaluation.

@@ -55,4 +55,13 @@ CpuTensor& Cpu(Tensor* tensor);
 
 dnnl::memory::desc PlainDesc(const dnnl::memory::dims& dims);
 
+// All floats of a memory in the order in which they lie, padding included: it is zero, and what is
+// computed element by element must leave it so.
+inline float* Values(const dnnl::memory& memory) {
+  return static_cast<float*>(memory.get_data_handle());
+}
+inline size_t ValueCount(const dnnl::memory& memory) {
+  return memory.get_desc().get_size() / sizeof(float);
+}
+
 }  // namespace baton::trainer::cpu

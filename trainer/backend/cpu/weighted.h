@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include "trainer/backend/cpu/context.h"
 #include "trainer/backend/cpu/operations.h"
@@ -29,11 +31,13 @@ template <class Traits>
 class Weighted : public Operation {
  public:
   Weighted(const typename Traits::Shape& shape, Context& context)
-      : shape_(shape), context_(context), weight_count_(WeightCount(shape)) {}
+      : shape_(shape),
+        context_(context),
+        weight_count_(ParameterCount(shape) - (shape.bias ? shape.out[0] : 0)) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded(Traits::kName, [&] {
-      const dnnl::memory& x = Cpu(arguments.x).memory();
+      const dnnl::memory& x = Cpu(arguments.x[0]).memory();
       Plan& plan = plans_.Get(arguments.count, x.get_desc(), [&] {
         return std::make_unique<Plan>(MakeDescs(arguments.count, x.get_desc()), shape_, context_);
       });
@@ -49,7 +53,7 @@ class Weighted : public Operation {
         dy = ClipGradient(context_, Cpu(arguments.y).memory(), dy, plan.clip);
       }
       RunBackwardWeights(plan, arguments, dy);
-      if (arguments.dx != nullptr) RunBackwardData(plan, arguments, dy);
+      if (arguments.dx[0] != nullptr) RunBackwardData(plan, arguments, dy);
     });
   }
 
@@ -77,7 +81,7 @@ class Weighted : public Operation {
     y.insert(y.end(), shape_.out.begin(), shape_.out.end());
     return {Traits::SourceDesc(x_desc),
             {Traits::WeightDims(shape_), f32, any},
-            PlainDesc({shape_.out[0]}),
+            shape_.bias ? PlainDesc({shape_.out[0]}) : dnnl::memory::desc(),
             {y, f32, any}};
   }
 
@@ -85,9 +89,11 @@ class Weighted : public Operation {
   dnnl::memory PlainWeight(const float* weights) const {
     return {PlainDesc(Traits::WeightDims(shape_)), context_.engine, const_cast<float*>(weights)};
   }
-  dnnl::memory Bias(const float* weights) const {
-    return {PlainDesc({shape_.out[0]}), context_.engine,
-            const_cast<float*>(weights) + weight_count_};
+  void AddBias(int argument, const float* weights,
+               std::unordered_map<int, dnnl::memory>* arguments) const {
+    if (!shape_.bias) return;
+    (*arguments)[argument] = {PlainDesc({shape_.out[0]}), context_.engine,
+                              const_cast<float*>(weights) + weight_count_};
   }
 
   void RunForward(Plan& plan, const ForwardArguments& arguments, const dnnl::memory& x) {
@@ -95,11 +101,12 @@ class Weighted : public Operation {
     const dnnl::memory weight =
         plan.weight.Bring(context_, PlainWeight(arguments.weights), desc.weights_desc());
     const dnnl::memory& y = Cpu(arguments.y).Write(desc.dst_desc(), context_.engine);
-    context_.Run(plan.forward.primitive, desc.scratchpad_desc(),
-                 {{DNNL_ARG_SRC, plan.x.Bring(context_, x, desc.src_desc())},
-                  {DNNL_ARG_WEIGHTS, weight},
-                  {DNNL_ARG_BIAS, Bias(arguments.weights)},
-                  {DNNL_ARG_DST, y}});
+    std::unordered_map<int, dnnl::memory> all = {
+        {DNNL_ARG_SRC, plan.x.Bring(context_, x, desc.src_desc())},
+        {DNNL_ARG_WEIGHTS, weight},
+        {DNNL_ARG_DST, y}};
+    AddBias(DNNL_ARG_BIAS, arguments.weights, &all);
+    context_.Run(plan.forward.primitive, desc.scratchpad_desc(), std::move(all));
   }
 
   void RunBackwardWeights(Plan& plan, const BackwardArguments& arguments, const dnnl::memory& dy) {
@@ -111,13 +118,13 @@ class Weighted : public Operation {
     const auto& desc = plan.backward_weights->desc;
     const dnnl::memory target = PlainWeight(arguments.weights_gradient);
     const dnnl::memory dw = plan.dw.Prepare(context_, target, desc.diff_weights_desc());
-    const dnnl::memory& x = Cpu(arguments.x).memory();
-    context_.Run(
-        plan.backward_weights->primitive, desc.scratchpad_desc(),
-        {{DNNL_ARG_SRC, plan.x_for_weights.Bring(context_, x, desc.src_desc())},
-         {DNNL_ARG_DIFF_DST, plan.dy_for_weights.Bring(context_, dy, desc.diff_dst_desc())},
-         {DNNL_ARG_DIFF_WEIGHTS, dw},
-         {DNNL_ARG_DIFF_BIAS, Bias(arguments.weights_gradient)}});
+    const dnnl::memory& x = Cpu(arguments.x[0]).memory();
+    std::unordered_map<int, dnnl::memory> all = {
+        {DNNL_ARG_SRC, plan.x_for_weights.Bring(context_, x, desc.src_desc())},
+        {DNNL_ARG_DIFF_DST, plan.dy_for_weights.Bring(context_, dy, desc.diff_dst_desc())},
+        {DNNL_ARG_DIFF_WEIGHTS, dw}};
+    AddBias(DNNL_ARG_DIFF_BIAS, arguments.weights_gradient, &all);
+    context_.Run(plan.backward_weights->primitive, desc.scratchpad_desc(), std::move(all));
     plan.dw.Deliver(context_, dw, target);
   }
 
@@ -130,7 +137,7 @@ class Weighted : public Operation {
     const auto& desc = plan.backward_data->desc;
     const dnnl::memory weight =
         plan.weight_for_data.Bring(context_, PlainWeight(arguments.weights), desc.weights_desc());
-    const dnnl::memory& dx = Cpu(arguments.dx).Write(desc.diff_src_desc(), context_.engine);
+    const dnnl::memory& dx = Cpu(arguments.dx[0]).Write(desc.diff_src_desc(), context_.engine);
     context_.Run(plan.backward_data->primitive, desc.scratchpad_desc(),
                  {{DNNL_ARG_DIFF_DST, plan.dy_for_data.Bring(context_, dy, desc.diff_dst_desc())},
                   {DNNL_ARG_WEIGHTS, weight},

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "trainer/backend/reference/tensor.h"
 
 namespace baton::trainer::reference {
@@ -9,16 +7,20 @@ namespace {
 class Dense : public Operation {
  public:
   explicit Dense(const DenseOperation& shape)
-      : activation_(shape.activation), in_(ElementCount(shape.in)), out_(shape.out[0]) {}
+      : activation_(shape.activation),
+        bias_(shape.bias),
+        rows_(shape.rows),
+        in_(ElementCount(shape.in) / shape.rows),
+        out_(shape.out.back()) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
-    const float* bias = arguments.weights + out_ * in_;
-    for (int64_t n = 0; n < arguments.count; ++n) {
-      const float* x = Host(arguments.x).sample(n);
-      float* y = Host(arguments.y).sample(n);
+    const float* w = arguments.weights;
+    for (int64_t r = 0; r < arguments.count * rows_; ++r) {
+      const double* x = Host(arguments.x[0]).values.data() + r * in_;
+      double* y = Host(arguments.y).values.data() + r * out_;
       for (int64_t o = 0; o < out_; ++o) {
-        y[o] = bias[o];
-        for (int64_t i = 0; i < in_; ++i) y[o] += arguments.weights[o * in_ + i] * x[i];
+        y[o] = bias_ ? double{w[out_ * in_ + o]} : 0.0;
+        for (int64_t i = 0; i < in_; ++i) y[o] += double{w[o * in_ + i]} * x[i];
       }
     }
     Activate(activation_, arguments.count, Host(arguments.y));
@@ -27,33 +29,34 @@ class Dense : public Operation {
 
   absl::Status Backward(const BackwardArguments& arguments) override {
     ActivateBackward(activation_, arguments.count, Host(arguments.y), Host(arguments.dy));
-    float* dw = arguments.weights_gradient;
-    float* db = dw + out_ * in_;
-    std::fill_n(dw, out_ * in_ + out_, 0.0f);
-    for (int64_t n = 0; n < arguments.count; ++n) {
-      const float* x = Host(arguments.x).sample(n);
-      const float* dy = Host(arguments.dy).sample(n);
+    GradientSums sums(out_ * (in_ + (bias_ ? 1 : 0)));
+    double* dw = sums.data();
+    HostTensor* dx = Wanted(arguments.dx[0], arguments.count);
+    for (int64_t r = 0; r < arguments.count * rows_; ++r) {
+      const double* x = Host(arguments.x[0]).values.data() + r * in_;
+      const double* dy = Host(arguments.dy).values.data() + r * out_;
       for (int64_t o = 0; o < out_; ++o) {
-        db[o] += dy[o];
-        for (int64_t i = 0; i < in_; ++i) dw[o * in_ + i] += dy[o] * x[i];
+        if (bias_) dw[out_ * in_ + o] += dy[o];
+        for (int64_t i = 0; i < in_; ++i) {
+          dw[o * in_ + i] += dy[o] * x[i];
+          if (dx != nullptr)
+            dx->values[r * in_ + i] += double{arguments.weights[o * in_ + i]} * dy[o];
+        }
       }
-      if (arguments.dx == nullptr) continue;
-      float* dx = Host(arguments.dx).sample(n);
-      std::fill_n(dx, in_, 0.0f);
-      for (int64_t o = 0; o < out_; ++o)
-        for (int64_t i = 0; i < in_; ++i) dx[i] += arguments.weights[o * in_ + i] * dy[o];
     }
+    sums.Store(arguments.weights_gradient);
     return absl::OkStatus();
   }
 
  private:
   Activation activation_;
-  int64_t in_, out_;
+  bool bias_;
+  int64_t rows_, in_, out_;
 };
 
 }  // namespace
 
-std::unique_ptr<Operation> MakeDense(const DenseOperation& shape) {
+std::unique_ptr<Operation> Make(const DenseOperation& shape) {
   return std::make_unique<Dense>(shape);
 }
 

@@ -9,18 +9,6 @@ namespace baton::trainer {
 namespace reference {
 namespace {
 
-struct Make {
-  std::unique_ptr<Operation> operator()(const ConvOperation& shape) { return MakeConv(shape); }
-  std::unique_ptr<Operation> operator()(const MaxPoolOperation& shape) {
-    return MakeMaxPool(shape);
-  }
-  std::unique_ptr<Operation> operator()(const ReluOperation& shape) { return MakeRelu(shape); }
-  std::unique_ptr<Operation> operator()(const DenseOperation& shape) { return MakeDense(shape); }
-  std::unique_ptr<Operation> operator()(const DropoutOperation& shape) {
-    return MakeDropout(shape);
-  }
-};
-
 class ReferenceStream : public Stream {
  public:
   std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t batch_max) override {
@@ -32,7 +20,7 @@ class ReferenceStream : public Stream {
 
   absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,
                                                              int64_t /*batch_max*/) override {
-    return std::visit(Make{}, operation);
+    return std::visit([](const auto& shape) { return Make(shape); }, operation);
   }
 
   absl::Status Upload(const float* values, int64_t count, Tensor* tensor) override {
@@ -43,15 +31,24 @@ class ReferenceStream : public Stream {
 
   absl::Status Download(const Tensor& tensor, int64_t count, float* values) override {
     const HostTensor& host = Host(&tensor);
-    std::copy_n(host.values.data(), count * host.sample_size, values);
+    for (int64_t i = 0; i < count * host.sample_size; ++i) {
+      values[i] = static_cast<float>(host.values[i]);
+    }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<LossResult> SoftmaxCrossEntropy(const Tensor& logits, const int32_t* labels,
-                                                 int64_t count, float scale,
-                                                 Tensor* dlogits) override {
-    return reference::SoftmaxCrossEntropy(Host(&logits), labels, count, scale,
-                                          dlogits == nullptr ? nullptr : &Host(dlogits));
+  absl::Status Accumulate(const Tensor& from, int64_t count, Tensor* into) override {
+    HostTensor& sum = Host(into);
+    for (int64_t i = 0; i < count * sum.sample_size; ++i) {
+      sum.values[i] += Host(&from).values[i];
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                                         Tensor* doutput) override {
+    return reference::ComputeLoss(arguments, Host(&output),
+                                  doutput == nullptr ? nullptr : &Host(doutput));
   }
 };
 

@@ -1,5 +1,5 @@
-// The backend of plain loops: slow, short, and the specification that other backends are held
-// against. Layouts are row-major everywhere.
+// The backend of plain loops in double precision: slow, short, and the specification that other
+// backends are held against. Layouts are row-major everywhere.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,108 @@
+// `data:` as canonical YAML.
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/spec/text.h"
+#include "common/spec/write.h"
+
+namespace baton::spec {
+namespace {
+
+std::string Quoted(const std::string& text) { return nlohmann::json(text).dump(); }
+
+std::string Names(const std::vector<std::string>& names) {
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(names, ", ",
+                    [](std::string* out, const std::string& name) { out->append(Quoted(name)); }),
+      "]");
+}
+
+std::string Source(const FileSource& source) {
+  const std::string member = source.member.empty() ? "" : ":" + source.member;
+  std::string text = absl::StrCat("{uri: ", Quoted(source.uri + member));
+  if (!source.sha256.empty()) absl::StrAppend(&text, ", sha256: ", Quoted(source.sha256));
+  return text + "}\n";
+}
+
+struct Fields {
+  std::string* out;
+
+  void Add(const std::string& name, const ImageFiles& files) const {
+    absl::StrAppend(out, "  ", name, ":\n    images: ", Source(files.images),
+                    "    labels: ", Source(files.labels));
+  }
+
+  void Add(const std::string& name, const ArrayFiles& files) const {
+    absl::StrAppend(out, "  ", name, ":\n");
+    if (files.inputs.size() == 1 && files.inputs[0].first == kModelInput) {
+      absl::StrAppend(out, "    values: ", Source(files.inputs[0].second));
+    } else {
+      absl::StrAppend(out, "    inputs:\n");
+      for (const auto& [input, source] : files.inputs) {
+        absl::StrAppend(out, "      ", Quoted(input), ": ", Source(source));
+      }
+    }
+    absl::StrAppend(out, "    target: ", Source(files.target));
+  }
+
+  void Add(const TestPart& part) const {
+    if (part.fraction == 0) return;
+    absl::StrAppend(out, "  test_fraction: ", NumberText(part.fraction),
+                    "\n  split: ", part.last ? "last" : "random", "\n");
+  }
+
+  void Columns(const CsvData& csv) const {
+    absl::StrAppend(out, "  target: ", Names(csv.target), "\n");
+    if (csv.inputs.size() == 1 && csv.inputs[0].name == kModelInput) {
+      absl::StrAppend(out, "  features: ", Names(csv.inputs[0].columns), "\n");
+    } else if (!csv.inputs.empty()) {
+      absl::StrAppend(out, "  inputs:\n");
+      for (const InputColumns& input : csv.inputs) {
+        absl::StrAppend(out, "    ", Quoted(input.name), ": ", Names(input.columns), "\n");
+      }
+    }
+    if (!csv.one_hot.empty()) absl::StrAppend(out, "  one_hot: ", Names(csv.one_hot), "\n");
+    if (!csv.index.empty()) absl::StrAppend(out, "  index: ", Names(csv.index), "\n");
+  }
+
+  void operator()(const IdxData& data) const {
+    Add("train", data.train);
+    if (data.test) Add("test", *data.test);
+  }
+
+  void operator()(const CsvData& csv) const {
+    absl::StrAppend(out, "  train: ", Source(csv.train));
+    if (csv.test) absl::StrAppend(out, "  test: ", Source(*csv.test));
+    Add(csv.test_part);
+    absl::StrAppend(out, "  header: ", csv.header ? "true" : "false", "\n  delimiter: ",
+                    csv.delimiter == '\t' ? "tab" : Quoted(std::string(1, csv.delimiter)), "\n");
+    Columns(csv);
+    const char* const missing[] = {"error", "skip", "mean"};
+    const char* const scale[] = {"none", "standard", "min_max"};
+    absl::StrAppend(out, "  missing: ", missing[static_cast<size_t>(csv.missing)],
+                    "\n  scale: ", scale[static_cast<size_t>(csv.scale)], "\n");
+    if (csv.window_steps == 0) return;
+    absl::StrAppend(out, "  window: {steps: ", csv.window_steps, ", horizon: ", csv.window_horizon,
+                    "}\n");
+  }
+
+  void operator()(const NpyData& data) const {
+    Add("train", data.train);
+    if (data.test) Add("test", *data.test);
+    Add(data.test_part);
+  }
+};
+
+}  // namespace
+
+std::string DataText(const Data& data) {
+  const char* const formats[] = {"idx", "csv", "npy"};
+  std::string out = absl::StrCat("data:\n  format: ", formats[data.source.index()], "\n");
+  if (data.classes > 0) absl::StrAppend(&out, "  classes: ", data.classes, "\n");
+  std::visit(Fields{&out}, data.source);
+  return out;
+}
+
+}  // namespace baton::spec

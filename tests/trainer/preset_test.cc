@@ -1,0 +1,117 @@
+// A short form of each shipped preset on tables and arrays reaches its bar, and one whose rows come
+// from a CSV file has one result for every number of ranks.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+
+#include "common/spec/parse.h"
+#include "trainer/backend/cpu/cpu_backend.h"
+#include "trainer/comm/local.h"
+#include "trainer/data/make.h"
+#include "trainer/replica.h"
+
+namespace baton::trainer {
+namespace {
+
+struct Trained {
+  Evaluation evaluation;
+  std::string weights;  // their bytes
+};
+
+class Preset {
+ public:
+  Preset(const std::string& name, const std::vector<std::string>& sets)
+      : reading_(*spec::ReadSpecFile(std::string(BATON_SPECS) + "/" + name + ".yaml", {sets})) {
+    spec::DataFiles files;
+    const auto find = [](const spec::NamedFile& file) {
+      return std::optional<std::string>(*spec::ResolveUri(file.source->uri, BATON_SPECS));
+    };
+    spec::CheckData(find, &files, &reading_);
+    EXPECT_TRUE(reading_.mistakes.empty()) << reading_.mistakes.ToStatus();
+    data_ = MakeDatasets(*reading_.spec.native, reading_.spec.seed, std::move(files));
+  }
+
+  Trained Train(int ranks = 1) {
+    auto members = MakeLocalGroup(ranks);
+    std::vector<Trained> results(static_cast<size_t>(ranks));
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < ranks; ++rank) {
+      threads.emplace_back([&, rank] {
+        results[static_cast<size_t>(rank)] = TrainRank(*members[static_cast<size_t>(rank)]);
+        members[static_cast<size_t>(rank)].reset();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    return results[0];
+  }
+
+ private:
+  Trained TrainRank(Group& group) {
+    ReplicaOptions options;
+    options.seed = reading_.spec.seed;
+    options.spec = &*reading_.spec.native;
+    options.train = data_.train.get();
+    options.test = data_.test.get();
+    options.backend = backend_.get();
+    options.clock = &SystemClock();
+    options.silence = std::chrono::milliseconds(60000);
+    const auto replica = Replica::Create(options);
+    EXPECT_TRUE(replica.ok()) << replica.status();
+    EXPECT_TRUE((*replica)->WarmUp().ok());
+    EXPECT_TRUE((*replica)->Join(group).ok());
+    while ((*replica)->step() < (*replica)->steps_total()) {
+      const auto step = (*replica)->Step(0);
+      EXPECT_TRUE(step.ok()) << step.status();
+      if (!step.ok()) return {};
+    }
+    const absl::StatusOr<Evaluation> evaluation = (*replica)->Evaluate();
+    EXPECT_TRUE(evaluation.ok()) << evaluation.status();
+    const absl::Span<const float> weights = (*replica)->weights();
+    return {*evaluation, std::string(reinterpret_cast<const char*>(weights.data()),
+                                     weights.size() * sizeof(float))};
+  }
+
+  spec::Reading reading_;
+  Datasets data_;
+  const std::unique_ptr<Backend> backend_ = CreateCpuBackend();
+};
+
+TEST(PresetTest, Mlp7TellsTenClassesApart) {
+  const Trained trained = Preset("mlp-7", {"epochs=4"}).Train();
+  EXPECT_EQ(trained.evaluation.count, 2000);
+  EXPECT_GT(*trained.evaluation.accuracy, 0.94);
+  EXPECT_FALSE(trained.evaluation.rmse.has_value());
+}
+
+TEST(PresetTest, BinaryTellsTumoursApart) {
+  const Trained trained = Preset("binary", {"epochs=20"}).Train();
+  EXPECT_EQ(trained.evaluation.count, 113);
+  EXPECT_GT(*trained.evaluation.accuracy, 0.94);
+}
+
+TEST(PresetTest, RegressionIsBetterThanTheMean) {
+  const Trained trained = Preset("regression", {"epochs=10"}).Train();
+  EXPECT_EQ(trained.evaluation.count, 417);
+  EXPECT_FALSE(trained.evaluation.accuracy.has_value());
+  EXPECT_LT(*trained.evaluation.rmse, 8) << "USD per hour";
+}
+
+TEST(PresetTest, AirlineForecastsBetterThanTheMonthBefore) {
+  const Trained trained = Preset("airline", {}).Train();
+  EXPECT_EQ(trained.evaluation.count, 48);
+  EXPECT_LT(*trained.evaluation.rmse, 48) << "thousand passengers";
+}
+
+TEST(PresetTest, ATableHasOneResultForEveryNumberOfRanks) {
+  Preset preset("regression", {"epochs=1", "shards=4"});
+  const Trained alone = preset.Train();
+  for (const int ranks : {2, 3}) {
+    const Trained gang = preset.Train(ranks);
+    EXPECT_EQ(gang.weights, alone.weights) << ranks;
+    EXPECT_EQ(gang.evaluation.loss, alone.evaluation.loss);
+  }
+}
+
+}  // namespace
+}  // namespace baton::trainer

@@ -1,0 +1,102 @@
+// Rows of a table: those that ids name, and one for each position.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "trainer/backend/cpu/matrix.h"
+#include "trainer/backend/cpu/operations.h"
+#include "trainer/backend/cpu/plain.h"
+
+namespace baton::trainer::cpu {
+
+namespace {
+
+class Embedding : public Operation {
+ public:
+  Embedding(const EmbeddingOperation& shape, Context& context)
+      : positions_(shape.in[0]),
+        vocabulary_(shape.vocabulary),
+        width_(shape.width),
+        values_(context) {}
+
+  absl::Status Forward(const ForwardArguments& arguments) override {
+    absl::Status fits;
+    absl::Status ran = Guarded("embedding", [&] {
+      fits = ReadIds(values_.Read(0, arguments.x[0], arguments.count), arguments.count);
+      if (!fits.ok()) return;
+      float* y = values_.Write(arguments.y, arguments.count);
+      for (const int64_t id : ids_) y = std::copy_n(arguments.weights + id * width_, width_, y);
+    });
+    return fits.ok() ? ran : fits;
+  }
+
+  absl::Status Backward(const BackwardArguments& arguments) override {
+    return Guarded("embedding", [&] {
+      const float* dy = values_.Read(1, arguments.dy, arguments.count);
+      std::fill_n(arguments.weights_gradient, vocabulary_ * width_, 0.0f);
+      for (const int64_t id : ids_) {
+        AddRow(dy, 1, width_, arguments.weights_gradient + id * width_);
+        dy += width_;
+      }
+    });
+  }
+
+ private:
+  absl::Status ReadIds(const float* x, int64_t count) {
+    ids_.resize(count * positions_);
+    for (size_t t = 0; t < ids_.size(); ++t) {
+      const bool in_range = x[t] >= 0 && x[t] < static_cast<float>(vocabulary_);
+      if (in_range) ids_[t] = static_cast<int64_t>(x[t]);
+      if (in_range && static_cast<float>(ids_[t]) == x[t]) continue;
+      return absl::InvalidArgumentError(absl::StrCat("id ", x[t], " in an embedding of ",
+                                                     vocabulary_, " (whole numbers, 0 to ",
+                                                     vocabulary_ - 1, ")"));
+    }
+    return absl::OkStatus();
+  }
+
+  int64_t positions_, vocabulary_, width_;
+  std::vector<int64_t> ids_;  // of the last Forward
+  PlainValues values_;
+};
+
+class Position : public Operation {
+ public:
+  Position(const PositionOperation& shape, Context& context)
+      : size_(ElementCount(shape.shape)), values_(context) {}
+
+  absl::Status Forward(const ForwardArguments& arguments) override {
+    return Guarded("position", [&] {
+      const float* x = values_.Read(0, arguments.x[0], arguments.count);
+      float* y = values_.Write(arguments.y, arguments.count);
+      std::copy_n(x, arguments.count * size_, y);
+      AddRow(arguments.weights, arguments.count, size_, y);
+    });
+  }
+
+  absl::Status Backward(const BackwardArguments& arguments) override {
+    return Guarded("position", [&] {
+      const float* dy = values_.Read(1, arguments.dy, arguments.count);
+      SumColumns(dy, arguments.count, size_, arguments.weights_gradient);
+      if (arguments.dx[0] == nullptr) return;
+      std::copy_n(dy, arguments.count * size_, values_.Write(arguments.dx[0], arguments.count));
+    });
+  }
+
+ private:
+  int64_t size_;
+  PlainValues values_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> Make(const EmbeddingOperation& shape, Context& context) {
+  return std::make_unique<Embedding>(shape, context);
+}
+std::unique_ptr<Operation> Make(const PositionOperation& shape, Context& context) {
+  return std::make_unique<Position>(shape, context);
+}
+
+}  // namespace baton::trainer::cpu
