@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "common/metrics_line.h"
 
 namespace baton::edge {
 namespace {
@@ -19,7 +20,7 @@ constexpr size_t kAttemptsRead = 4;
 
 void TakeLine(absl::string_view line, json& newest) {
   if (line.empty() || line.size() > kLineBytesMax) return;
-  const json object = json::parse(line.begin(), line.end(), nullptr, false);
+  const json object = json::parse(PlainMetricsLine(line), nullptr, false);
   if (!object.is_object()) return;
   for (const auto& [name, value] : object.items()) {
     if (!value.is_primitive() || name.size() > kTextBytesMax) continue;
@@ -39,7 +40,8 @@ void TakeTail(const store::Journal& journal, const store::Journal::StreamEnd& st
   if (from > 0) rest.remove_prefix(std::min(rest.size(), rest.find('\n')));
   while (true) {
     const size_t end = rest.find('\n');
-    if (end == absl::string_view::npos) return;  // the last line is still being written
+    // The last line may still be being written: then it is no whole object yet.
+    if (end == absl::string_view::npos) return TakeLine(rest, newest);
     TakeLine(rest.substr(0, end), newest);
     rest.remove_prefix(end + 1);
   }
@@ -52,8 +54,7 @@ double NumberOf(const json& newest, const char* name) {
 
 // A program may write any number; what does not fit an integer is no count of steps.
 int64_t CountOf(const json& newest, const char* name) {
-  const double number = NumberOf(newest, name);
-  return number >= 0 && number < 9e15 ? static_cast<int64_t>(number) : 0;
+  return StepOfNumber(NumberOf(newest, name)).value_or(0);
 }
 
 }  // namespace
