@@ -59,9 +59,22 @@ int64_t CountOf(const json& newest, const char* name) {
 
 }  // namespace
 
+int64_t MetricsView::StepsTotal(const std::string& job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto it = kept_.find(job);
+    if (it != kept_.end() && it->second.metrics.steps_total > 0) {
+      return it->second.metrics.steps_total;
+    }
+  }
+  return Newest(job).steps_total;
+}
+
 MetricsNow MetricsView::Newest(const std::string& job) {
   const auto streams = journal_.Streams(job);
-  if (!streams.ok()) return {.json = "{}", .step = 0, .steps_total = 0, .epoch = 0};
+  if (!streams.ok()) {
+    return {.json = "{}", .attempt = 0, .step = 0, .steps_total = 0, .epoch = 0};
+  }
   std::vector<store::Journal::StreamEnd> chosen;  // one of each attempt, oldest first
   for (const store::Journal::StreamEnd& stream : *streams) {
     if (!stream.stream.metrics || stream.end == 0) continue;
@@ -78,9 +91,13 @@ MetricsNow MetricsView::Newest(const std::string& job) {
     if (it != kept_.end() && it->second.ends == ends) return it->second.metrics;
   }
   json newest = json::object();
-  for (const auto& stream : chosen) TakeTail(journal_, stream, newest);
+  for (const auto& stream : chosen) {
+    newest.erase("step");  // an earlier attempt's may be ahead of what this one resumed from
+    TakeTail(journal_, stream, newest);
+  }
   MetricsNow metrics{// Bytes that are no UTF-8 come from the program and must not end the server.
                      .json = newest.dump(-1, ' ', false, json::error_handler_t::replace),
+                     .attempt = chosen.empty() ? 0 : chosen.back().stream.attempt,
                      .step = CountOf(newest, "step"),
                      .steps_total = CountOf(newest, "steps_total"),
                      .epoch = NumberOf(newest, "epoch")};
