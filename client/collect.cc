@@ -3,8 +3,11 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/collect_folder.h"
+#include "client/folder.h"
 #include "client/metrics.h"
 #include "client/render/json.h"
 #include "common/artifact/transfer.h"
@@ -16,36 +19,101 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status MakeFolder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return error ? ErrnoStatus(error.value(), absl::StrCat("create ", path)) : absl::OkStatus();
-}
+// What was fetched, beside its place: a reader of the folder never finds half a file.
+struct Staged {
+  std::string folder;              // "" when there is nothing
+  std::vector<std::string> files;  // relative to it
+};
 
-// Fetches an artifact beside its place and moves its files in: a reader never finds half a file.
-absl::StatusOr<int64_t> Fetch(Api& api, const std::string& digest, const std::string& into,
-                              const std::atomic<bool>& stop) {
-  const std::string staging = absl::StrCat(into, "/.fetch-", digest.substr(0, 16));
+absl::StatusOr<Staged> Fetch(Api& api, const std::string& digest, const std::string& into,
+                             const std::atomic<bool>& stop) {
+  Staged staged;
+  staged.folder = absl::StrCat(into, "/.fetch-", digest.substr(0, 16));
   std::error_code error;
-  fs::remove_all(staging, error);
+  fs::remove_all(staged.folder, error);
   artifact::TransferOptions options;
   options.cancelled = [&stop] { return stop.load(); };
-  BATON_ASSIGN_OR_RETURN(const artifact::Progress progress,
-                         artifact::Download(api.blobs(), digest, staging, options));
-  for (const auto& entry : fs::recursive_directory_iterator(staging)) {
-    if (!entry.is_regular_file()) continue;
-    const fs::path to = fs::path(into) / entry.path().lexically_relative(staging);
-    BATON_RETURN_IF_ERROR(MakeFolder(to.parent_path().string()));
-    fs::rename(entry.path(), to, error);
-    if (error) return ErrnoStatus(error.value(), absl::StrCat("write ", to.string()));
+  const absl::Status status =
+      artifact::Download(api.blobs(), digest, staged.folder, options).status();
+  if (!status.ok()) {
+    // What a lost line or Ctrl-C has left is taken up by the next collect.
+    const bool again = absl::IsUnavailable(status) || absl::IsCancelled(status);
+    if (!again) fs::remove_all(staged.folder + ".tmp", error);
+    // NotFound would read as if there were no such job.
+    if (absl::IsNotFound(status)) return absl::DataLossError(status.message());
+    return status;
   }
-  fs::remove_all(staging, error);
-  return progress.files;
+  for (const auto& entry : fs::recursive_directory_iterator(staged.folder, error)) {
+    if (!entry.is_regular_file(error)) continue;
+    staged.files.push_back(entry.path().lexically_relative(staged.folder).string());
+  }
+  return staged;
+}
+
+// The newest checkpoint that is whole; each that is not becomes a loss.
+absl::StatusOr<Staged> FetchCheckpoint(Api& api, const v1::Job& job, const std::string& folder,
+                                       const std::atomic<bool>& stop, Collected* collected) {
+  for (int i = job.checkpoints_size() - 1; i >= 0; --i) {
+    const v1::Checkpoint& checkpoint = job.checkpoints(i);
+    absl::StatusOr<Staged> staged = Fetch(api, checkpoint.sha256(), folder, stop);
+    if (staged.ok()) collected->checkpoint = checkpoint.name();
+    if (staged.ok() || !absl::IsDataLoss(staged.status())) return staged;
+    collected->losses.push_back(absl::StrCat("checkpoint ", checkpoint.name(), " is damaged (",
+                                             std::string(staged.status().message()), ")"));
+  }
+  return Staged();
+}
+
+absl::StatusOr<Staged> FetchResult(Api& api, const v1::Job& job, const std::string& folder,
+                                   const std::atomic<bool>& stop, Collected* collected) {
+  if (!job.output_digest().empty()) {
+    absl::StatusOr<Staged> staged = Fetch(api, job.output_digest(), folder, stop);
+    if (staged.ok()) collected->output_files = static_cast<int64_t>(staged->files.size());
+    if (staged.ok() || !absl::IsDataLoss(staged.status())) return staged;
+    collected->losses.push_back(
+        absl::StrCat("the output is damaged (", std::string(staged.status().message()), ")"));
+  }
+  return FetchCheckpoint(api, job, folder, stop, collected);
+}
+
+// Moves what was fetched to its place, and takes away what an earlier collect had there.
+absl::Status Place(const v1::Job& job, const Staged& staged, Collected* collected) {
+  const std::string& folder = collected->folder;
+  const CollectRecord before = ReadCollectRecord(folder);
+  CollectRecord now{job.id(), {}};
+  for (const std::string& file : staged.files) {
+    now.files.push_back(collected->checkpoint.empty() ? PlaceOfOutput(file)
+                                                      : absl::StrCat("checkpoint/", file));
+    if (collected->checkpoint.empty() && now.files.back() != file) {
+      collected->notes.push_back(absl::StrCat("the output's ", file, " is in ", folder, "/",
+                                              now.files.back(), ": that name is Baton's own"));
+    }
+  }
+  if (!before.job.empty() && before.job != job.id()) {
+    collected->notes.push_back(
+        absl::StrCat(folder, " held job ", before.job, "; its files were replaced"));
+  }
+  BATON_RETURN_IF_ERROR(ReplaceCollected(folder, before, now));
+  std::error_code error;
+  for (size_t i = 0; i < staged.files.size(); ++i) {
+    const fs::path to = fs::path(folder) / now.files[i];
+    fs::create_directories(to.parent_path(), error);
+    if (!error) fs::rename(fs::path(staged.folder) / staged.files[i], to, error);
+    if (error) {
+      const int number = error.value();
+      fs::remove_all(staged.folder, error);
+      return AsUsage(ErrnoStatus(number, absl::StrCat("write ", to.string())), "--to");
+    }
+  }
+  if (!staged.folder.empty()) fs::remove_all(staged.folder, error);
+  return absl::OkStatus();
 }
 
 absl::Status SaveLogs(Api& api, const std::string& id, const std::string& folder,
                       const std::atomic<bool>& stop) {
-  BATON_RETURN_IF_ERROR(MakeFolder(folder));
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return AsUsage(ErrnoStatus(error.value(), absl::StrCat("create ", folder)), "--to");
   std::map<std::string, std::ofstream> files;
   bool written = true;
   BATON_RETURN_IF_ERROR(api.Read(id, {v1::LOG, false}, stop, [&](const auto& piece) {
@@ -83,19 +151,14 @@ absl::StatusOr<Collected> Collect(Api& api, const v1::Job& job, const std::strin
                                   const std::atomic<bool>& stop) {
   Collected collected;
   collected.folder = folder;
-  BATON_RETURN_IF_ERROR(MakeFolder(folder));
+  MadeFolders made;
+  BATON_RETURN_IF_ERROR(made.Make(folder, "--to"));
+  // Baton's own files last: what an output brings can't replace them.
+  BATON_ASSIGN_OR_RETURN(const Staged staged, FetchResult(api, job, folder, stop, &collected));
+  BATON_RETURN_IF_ERROR(Place(job, staged, &collected));
   BATON_RETURN_IF_ERROR(SaveLogs(api, job.id(), folder + "/logs", stop));
   BATON_RETURN_IF_ERROR(SaveMetrics(api, job.id(), folder, stop));
   BATON_RETURN_IF_ERROR(WriteFileAtomically(folder + "/job.json", Pretty(JobJson(job))));
-  if (!job.output_digest().empty()) {
-    BATON_ASSIGN_OR_RETURN(collected.output_files, Fetch(api, job.output_digest(), folder, stop));
-  } else if (job.checkpoints_size() > 0) {
-    const v1::Checkpoint& newest = job.checkpoints(job.checkpoints_size() - 1);
-    const std::string into = folder + "/checkpoint";
-    BATON_RETURN_IF_ERROR(MakeFolder(into));
-    BATON_RETURN_IF_ERROR(Fetch(api, newest.sha256(), into, stop).status());
-    collected.checkpoint = newest.name();
-  }
   return collected;
 }
 

@@ -19,17 +19,22 @@ struct Context {
   Output output = Output::kText;
   int exit_code = kOk;
 
-  // Set by the first Ctrl-C; a second one ends the process.
+  // Set by the first Ctrl-C or SIGTERM; a second one ends the process.
   static std::atomic<bool> interrupted;
+  static std::atomic<int> signal;  // which one it was
 
   bool json() const { return output == Output::kJson; }
 
-  // --address, else $BATON_ADDRESS, else the newest `baton local up`.
-  absl::StatusOr<std::string> Address() const;
+  // At --address, else $BATON_ADDRESS, else that of the newest `baton local up`; an error says
+  // which of them it was.
   absl::StatusOr<std::unique_ptr<Api>> Connect() const;
 
-  // Prints "baton: message" on stderr and sets the exit code; nothing for OK.
+  // Prints "baton: message" on stderr and sets the exit code; nothing for OK. What a signal cut off
+  // ends with 128 and its number, as shells say it.
   void Finish(const absl::Status& status);
+
+  // Whether all that was printed has left; else says so and sets the exit code if it is still 0.
+  void FinishStdout();
 };
 
 }  // namespace baton::client

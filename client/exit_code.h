@@ -1,4 +1,5 @@
-// The exit codes of `baton`, which scripts rely on.
+// The exit codes of `baton`, which scripts rely on. One that a signal ended adds 128 to its number
+// (client/context.h): 130 after Ctrl-C.
 #pragma once
 
 #include "absl/status/status.h"

@@ -9,7 +9,10 @@ namespace {
 
 // The first Ctrl-C asks the running verb to end in good order, the second one ends the process.
 void OnInterrupt(int signal) {
-  if (baton::client::Context::interrupted.exchange(true)) std::signal(signal, SIG_DFL);
+  baton::client::Context::signal.store(signal);
+  if (!baton::client::Context::interrupted.exchange(true)) return;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
 }
 
 }  // namespace
@@ -35,16 +38,22 @@ int main(int argc, char** argv) {
   baton::client::AddCommands(app, context);
   // Before any parsing: the words may be half of a line.
   if (argc > 1 && std::string(argv[1]) == "__complete") {
-    baton::client::Complete(app, {argv + 2, argv + argc});
+    baton::client::Complete(app, context, {argv + 2, argv + argc});
     return baton::client::kOk;
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
-    return app.exit(asked);  // --help, --version
+    app.exit(asked);  // --help, --version
   } catch (const CLI::ParseError& error) {
-    app.exit(error);
+    const std::string unknown = baton::client::UnknownVerb(app);
+    if (unknown.empty()) {
+      app.exit(error);
+    } else {
+      std::fprintf(stderr, "baton: %s\n", unknown.c_str());
+    }
     return baton::client::kUsage;
   }
+  context.FinishStdout();
   return context.exit_code;
 }

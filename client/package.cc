@@ -76,17 +76,37 @@ std::string LargestFolders(const std::map<std::string, int64_t>& sizes) {
   return text;
 }
 
+// What `baton local up` keeps in its --dir (client/local/cluster.h). It changes while it is read,
+// and holds the packages of all jobs.
+const std::set<std::string>& ClusterNames() {
+  static const std::set<std::string> names = {"local.json", "lock",    "scheduler",
+                                              "blobs",      "workers", "log"};
+  return names;
+}
+
+bool HoldsCluster(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::is_regular_file(folder / "local.json", ignored) &&
+         fs::is_directory(folder / "scheduler", ignored) &&
+         fs::is_directory(folder / "workers", ignored);
+}
+
 void PlanFolder(const std::string& folder, PackagePlan* plan, spec::Reading* reading) {
   const absl::StatusOr<std::string> rules_text = ReadFile(folder + "/.batonignore");
   const IgnoreRules rules(rules_text.ok() ? *rules_text : "");
   std::map<std::string, int64_t> sizes;
+  const bool is_cluster = HoldsCluster(folder);
   std::error_code error;
   fs::recursive_directory_iterator it(folder, error), end;
   for (; !error && it != end; it.increment(error)) {
     const std::string name = it->path().lexically_relative(folder).string();
     const bool is_folder = it->is_directory() && !it->is_symlink();
     const bool sendable = is_folder || (it->is_regular_file() && !it->is_symlink());
-    if (!sendable || rules.Ignores(name, is_folder ? EntryKind::kFolder : EntryKind::kFile)) {
+    const bool of_cluster =
+        (is_folder && HoldsCluster(it->path())) || (is_cluster && ClusterNames().count(name) > 0);
+    if (of_cluster) ++plan->clusters_left_out;
+    if (!sendable || of_cluster ||
+        rules.Ignores(name, is_folder ? EntryKind::kFolder : EntryKind::kFile)) {
       ++plan->left_out;
       if (is_folder) it.disable_recursion_pending();
       continue;

@@ -22,7 +22,8 @@ struct PackagePlan {
   std::vector<artifact::SourceFile> data;
   int64_t file_bytes = 0;
   int64_t data_bytes = 0;
-  int64_t left_out = 0;  // files and folders that stayed at home
+  int64_t left_out = 0;           // files and folders that stayed at home
+  int64_t clusters_left_out = 0;  // of these: what belongs to a `baton local up --dir`
 };
 
 // Lists; reads no content. What can't be sent, such as a folder that is too large, becomes a

@@ -34,8 +34,16 @@ void AddWhy(CLI::App& app, Context& context);
 void AddCommands(CLI::App& app, Context& context);
 
 // Prints the verbs and flags that may stand where the last of `words` begins: what a completion
-// script asks by `baton __complete WORD..`.
-void Complete(CLI::App& app, const std::vector<std::string>& words);
+// script asks by `baton __complete WORD..`. Jobs and nodes too, where the scheduler answers at
+// once.
+void Complete(CLI::App& app, Context& context, const std::vector<std::string>& words);
+
+// After a parse that failed: what to say of a word that stands where a verb should and is none; ""
+// when that was not the mistake.
+std::string UnknownVerb(const CLI::App& app);
+
+// A check for whole numbers that are not below `least`.
+CLI::Validator NumberFrom(int64_t least);
 
 // A verb of `parent`; its --help ends with the example.
 CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& what,

@@ -1,17 +1,18 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/command/command.h"
 #include "client/download.h"
+#include "client/folder.h"
 #include "client/render/format.h"
-#include "common/atomic_file.h"
+#include "client/render/json.h"
 #include "common/spec/files.h"
 #include "common/status.h"
+#include "nlohmann/json.hpp"
 
 namespace baton::client {
 namespace {
@@ -43,52 +44,61 @@ const std::vector<DataSet>& DataSets() {
   return sets;
 }
 
-absl::Status FetchFile(const DataFile& file, const std::vector<std::string>& mirrors,
-                       const std::string& folder) {
-  const std::string path = absl::StrCat(folder, "/", file.name);
-  if (spec::VerifyFile(path, file.sha256).ok()) {
-    std::printf("%s is there\n", path.c_str());
-    return absl::OkStatus();
-  }
+// True when it had to be fetched, false when it was there.
+absl::StatusOr<bool> FetchFile(const DataFile& file, const std::vector<std::string>& mirrors,
+                               const std::string& path) {
+  if (spec::VerifyFile(path, file.sha256).ok()) return false;
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  absl::Status status;
+  std::vector<std::string> failures;
   for (const std::string& mirror : mirrors) {
     const auto show = [&](int64_t bytes) {
       if (terminal) std::fprintf(stderr, "\r\x1b[K%s %s", file.name, Bytes(bytes).c_str());
     };
-    status = DownloadFile({absl::StrCat(mirror, file.name), path, file.sha256},
-                          Context::interrupted, show);
+    const absl::Status status = DownloadFile({absl::StrCat(mirror, file.name), path, file.sha256},
+                                             Context::interrupted, show);
     if (terminal) std::fputs("\r\x1b[K", stderr);
-    if (status.ok()) {
-      std::printf("%s fetched and verified\n", path.c_str());
-      return status;
-    }
-    if (absl::IsCancelled(status)) return status;
-    std::fprintf(stderr, "baton: %s\n", std::string(status.message()).c_str());
+    if (status.ok()) return true;
+    if (absl::IsCancelled(status) || absl::IsResourceExhausted(status)) return status;
+    failures.emplace_back(status.message());
   }
-  return status;
+  return absl::UnavailableError(
+      absl::StrCat(absl::StrJoin(failures, "; "), "; try again later, or name another --mirror"));
 }
 
-absl::Status Fetch(const std::string& name, const std::string& to, const std::string& mirror) {
-  const DataSet* found = nullptr;
+struct Flags {
+  std::string name;
+  std::string to;
+  std::string mirror;
+};
+
+absl::StatusOr<const DataSet*> Find(const std::string& name) {
   std::vector<std::string> names;
   for (const DataSet& set : DataSets()) {
+    if (name == set.name) return &set;
     names.push_back(set.name);
-    if (name == set.name) found = &set;
   }
-  if (found == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat("no data set is called ", name, "; known: ", absl::StrJoin(names, ", ")));
-  }
-  const std::string folder = to.empty() ? absl::StrCat("data/", name) : to;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("create ", folder));
-  std::vector<std::string> mirrors(found->mirrors.begin(), found->mirrors.end());
+  return absl::NotFoundError(
+      absl::StrCat("no data set is called ", name, "; known: ", absl::StrJoin(names, ", ")));
+}
+
+absl::Status Fetch(const Context& context, const Flags& flags) {
+  BATON_ASSIGN_OR_RETURN(const DataSet* set, Find(flags.name));
+  const std::string folder = flags.to.empty() ? absl::StrCat("data/", flags.name) : flags.to;
+  MadeFolders made;
+  BATON_RETURN_IF_ERROR(made.Make(folder, "--to"));
+  std::vector<std::string> mirrors(set->mirrors.begin(), set->mirrors.end());
+  const std::string& mirror = flags.mirror;
   if (!mirror.empty()) mirrors = {mirror.back() == '/' ? mirror : mirror + "/"};
-  for (const DataFile& file : found->files) {
-    BATON_RETURN_IF_ERROR(FetchFile(file, mirrors, folder));
+  auto list = nlohmann::ordered_json::array();
+  for (const DataFile& file : set->files) {
+    const std::string path = absl::StrCat(folder, "/", file.name);
+    BATON_ASSIGN_OR_RETURN(const bool fetched, FetchFile(file, mirrors, path));
+    list.push_back({{"path", path}, {"sha256", file.sha256}, {"fetched", fetched}});
+    if (context.json()) continue;
+    std::printf("%s %s\n", path.c_str(), fetched ? "fetched and verified" : "is there");
+    std::fflush(stdout);
   }
+  if (context.json()) std::fputs(Pretty({{"folder", folder}, {"files", list}}).c_str(), stdout);
   return absl::OkStatus();
 }
 
@@ -100,13 +110,12 @@ void AddData(CLI::App& app, Context& context) {
   CLI::App* fetch =
       AddVerb(*data, "fetch", "Fetch a public data set from its mirrors, with checksums (mnist)",
               "baton data fetch mnist --to data/mnist");
-  auto name = std::make_shared<std::string>();
-  auto to = std::make_shared<std::string>();
-  auto mirror = std::make_shared<std::string>();
-  fetch->add_option("name", *name, "mnist")->required();
-  fetch->add_option("--to", *to, "the folder (data/NAME)");
-  fetch->add_option("--mirror", *mirror, "fetch from here instead: a URL, file:// too");
-  OnVerb(*fetch, context, [name, to, mirror] { return Fetch(*name, *to, *mirror); });
+  auto flags = std::make_shared<Flags>();
+  fetch->add_option("name", flags->name, "mnist")->required();
+  fetch->add_option("--to", flags->to, "the folder (data/NAME)");
+  fetch->add_option("--mirror", flags->mirror, "fetch from here instead: a URL, file:// too");
+  AddOutputFlag(*fetch, context);
+  OnVerb(*fetch, context, [&context, flags] { return Fetch(context, *flags); });
 }
 
 }  // namespace baton::client

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
@@ -83,17 +84,46 @@ absl::Status Status(const Context& context, const std::string& folder) {
   return absl::OkStatus();
 }
 
+std::string CheckWorkers(const std::string& list) {
+  for (const absl::string_view word : absl::StrSplit(list, ',')) {
+    if (word == "spot" || word == "on-demand") continue;
+    return absl::StrCat("`", list, "`: each word is spot or on-demand, such as spot,spot",
+                        word.empty() ? "; one is empty" : "");
+  }
+  return "";
+}
+
+std::string CheckCpus(const std::string& word) {
+  double cpus = 0;
+  // Not the other way round: every comparison with "nan" is false.
+  if (absl::SimpleAtod(word, &cpus) && cpus >= 0.001 && cpus <= 4096) return "";
+  return absl::StrCat("`", word, "` is no number from 0.001 to 4096");
+}
+
+absl::Status Down(const Context& context, const std::string& folder) {
+  const auto quiet = [](const std::string&) {};
+  BATON_ASSIGN_OR_RETURN(
+      const std::string ended,
+      LocalDown(folder, context.json() ? std::function<void(const std::string&)>(quiet) : Say));
+  if (!context.json()) return absl::OkStatus();
+  std::fputs(Pretty({{"folder", ended.empty() ? Json() : Json(ended)}}).c_str(), stdout);
+  return absl::OkStatus();
+}
+
 void AddUp(CLI::App& local, Context& context) {
   auto options = std::make_shared<LocalOptions>();
   CLI::App* up =
       AddVerb(local, "up", "Start a scheduler and workers here; run again, it starts what has died",
               "baton local up --workers spot,spot,on-demand");
   up->add_option("--dir", options->folder, "keep everything here");
-  up->add_option("--workers", options->capacities, "spot or on-demand, one per worker")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"spot", "on-demand"}));
+  const auto take = [options](const std::string& list) {
+    options->capacities = absl::StrSplit(list, ',');
+  };
+  up->add_option_function<std::string>("--workers", take,
+                                       "spot or on-demand, one per worker, with commas between")
+      ->check(CLI::Validator(CheckWorkers, ""));
   up->add_option("--cpus", options->cpus, "CPUs that each worker offers (1)")
-      ->check(CLI::Range(0.001, 4096.0));
+      ->check(CLI::Validator(CheckCpus, ""));
   up->add_option("--port", options->port, "the scheduler's port (any free one)")
       ->check(CLI::Range(1, 65535));
   AddOutputFlag(*up, context);
@@ -118,7 +148,8 @@ void AddLocal(CLI::App& app, Context& context) {
   CLI::App* down =
       AddVerb(*local, "down", "End it all; jobs and checkpoints stay on disk", "baton local down");
   down->add_option("--dir", *folder, "where it is kept");
-  OnVerb(*down, context, [folder] { return LocalDown(*folder, Say); });
+  AddOutputFlag(*down, context);
+  OnVerb(*down, context, [&context, folder] { return Down(context, *folder); });
 }
 
 }  // namespace baton::client

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/command/command.h"
 #include "client/render/json.h"
 #include "client/render/plot.h"
@@ -14,19 +16,38 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Counters and settings, whose curve says nothing; drawn when asked for by name.
+bool IsDull(const std::string& column) {
+  static const std::set<std::string> dull = {"step",  "time", "steps_total",
+                                             "epoch", "lr",   "test_count"};
+  return dull.count(column) > 0;
+}
+
+// NotFound for a name that no row has, with those that are known.
+absl::Status CheckNames(const MetricLines& metrics, const std::vector<std::string>& only) {
+  const std::vector<std::string> known =
+      metrics.Rows().empty() ? std::vector<std::string>() : metrics.Columns();
+  for (const std::string& name : only) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return absl::NotFoundError(
+        known.empty()
+            ? absl::StrCat("the job has no metrics yet, so none called ", name)
+            : absl::StrCat("no metric is called ", name, "; known: ", absl::StrJoin(known, ", ")));
+  }
+  return absl::OkStatus();
+}
+
 std::string Plots(const MetricLines& metrics, const std::vector<std::string>& only) {
   const std::vector<Json> rows = metrics.Rows();
   std::string text;
   for (const std::string& column : metrics.Columns()) {
     const bool asked = std::find(only.begin(), only.end(), column) != only.end();
-    const bool dull = column == "step" || column == "time" || column == "steps_total";
-    if (only.empty() ? dull : !asked) continue;
+    if (only.empty() ? IsDull(column) : !asked) continue;
     std::vector<std::pair<double, double>> points;
     for (const Json& row : rows) {
       if (!row.contains(column) || !row[column].is_number()) continue;
       points.emplace_back(row["step"].get<double>(), row[column].get<double>());
     }
-    if (points.size() < 2 && only.empty()) continue;
     absl::StrAppend(&text, Plot(column, points, 64, 8), "\n");
   }
   return text;
@@ -41,6 +62,7 @@ absl::Status Run(const Context& context, const std::string& job,
   BATON_RETURN_IF_ERROR(api->Read(job, options, Context::interrupted, [&](const auto& piece) {
     metrics.Add(piece.attempt(), piece.rank(), piece.data());
   }));
+  BATON_RETURN_IF_ERROR(CheckNames(metrics, only));
   std::string text;
   if (context.output == Output::kJson) {
     text = Pretty(Json(metrics.Rows()));
@@ -63,7 +85,8 @@ void AddMetrics(CLI::App& app, Context& context) {
   auto job = std::make_shared<std::string>("latest");
   auto only = std::make_shared<std::vector<std::string>>();
   verb->add_option("job", *job, "a name, an id or its unique prefix, or latest");
-  verb->add_option("--metric", *only, "plot only these");
+  verb->add_option("--metric", *only,
+                   "plot these, also those that are left out otherwise (epoch, lr, ..)");
   AddOutputFlag(*verb, context, Csv::kYes);
   OnVerb(*verb, context, [&context, job, only] { return Run(context, *job, *only); });
 }

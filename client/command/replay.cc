@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/command/command.h"
+#include "client/folder.h"
 #include "client/render/json.h"
 #include "common/atomic_file.h"
 #include "common/status.h"
@@ -48,8 +49,17 @@ nlohmann::ordered_json ReportJson(const sim::ReplayReport& report) {
 // Another core's log may differ; the own core's may not.
 absl::Status Run(Context& context, const Flags& flags) {
   BATON_ASSIGN_OR_RETURN(const std::string record, Record(context, flags));
-  if (!flags.save.empty()) BATON_RETURN_IF_ERROR(WriteFileAtomically(flags.save, record));
-  BATON_ASSIGN_OR_RETURN(const sim::ReplayReport report, sim::Replay(record));
+  if (!flags.save.empty()) {
+    BATON_RETURN_IF_ERROR(AsUsage(WriteFileAtomically(flags.save, record), "--save"));
+  }
+  const absl::StatusOr<sim::ReplayReport> replayed = sim::Replay(record);
+  if (!replayed.ok() && !flags.file.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.file, " is no whole record that `baton replay --save` has written: ",
+                     std::string(replayed.status().message())));
+  }
+  BATON_RETURN_IF_ERROR(replayed.status());
+  const sim::ReplayReport& report = *replayed;
   const std::string text =
       context.json() ? Pretty(ReportJson(report)) : absl::StrCat(sim::Words(report), "\n");
   std::fputs(text.c_str(), stdout);
@@ -66,7 +76,8 @@ void AddReplay(CLI::App& app, Context& context) {
                            "again: the same decisions, or the first difference",
                            "baton replay --save today.log && baton replay today.log");
   verb->add_option("file", flags->file, "a saved segment (default: ask the running scheduler)");
-  verb->add_option("--segment", flags->segment, "which one to ask for (the newest)");
+  verb->add_option("--segment", flags->segment, "which one to ask for, from 1 on (the newest)")
+      ->check(NumberFrom(1));
   verb->add_option("--save", flags->save, "keep the record in this file");
   AddOutputFlag(*verb, context);
   OnVerb(*verb, context, [&context, flags] { return Run(context, *flags); });

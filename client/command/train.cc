@@ -44,7 +44,10 @@ std::string PackedText(const PackagePlan& plan) {
   if (!plan.data.empty()) {
     absl::StrAppend(&text, ", data ", plan.data.size(), " files ", Bytes(plan.data_bytes));
   }
-  if (plan.left_out > 0) absl::StrAppend(&text, ", ", plan.left_out, " left out (.batonignore)");
+  if (plan.left_out > 0) {
+    absl::StrAppend(&text, ", ", plan.left_out, " left out (.batonignore",
+                    plan.clusters_left_out > 0 ? ", a local cluster" : "", ")");
+  }
   return text;
 }
 
@@ -81,6 +84,7 @@ absl::Status FollowSubmitted(Context& context, Api& api, const std::string& id) 
   if (absl::IsCancelled(job.status())) {
     std::fprintf(stderr, "the job goes on; come back with: baton logs -f %s  ·  baton show %s\n",
                  id.c_str(), id.c_str());
+    context.exit_code = 128 + Context::signal.load();  // 0 would say that it has succeeded
     return absl::OkStatus();
   }
   BATON_RETURN_IF_ERROR(job.status());
@@ -141,7 +145,12 @@ void AddTrain(CLI::App& app, Context& context) {
               "baton train trainer/specs/lenet.yaml --ranks 1..3 --set lr=0.02 --follow");
   verb->add_option("spec", flags->spec_file, "the job's YAML file")->required();
   verb->add_option("--ranks", flags->overrides.ranks, "world sizes that are fine: 2, or 1..3");
-  verb->add_option("--name", flags->name, "the job's name (the spec's)");
+  verb->add_option("--name", flags->name, "the job's name (the spec's)")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            return std::string(name.empty() ? "is empty; leave it out for the spec's name" : "");
+          },
+          ""));
   verb->add_option("--set", flags->overrides.sets,
                    "change a field of the spec: optimizer.lr=0.1, or lr=0.1 where that is unique")
       ->type_name("PATH=VALUE")

@@ -1,10 +1,8 @@
 #include "client/local/cluster.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +13,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "client/api.h"
+#include "client/folder.h"
+#include "client/local/known.h"
 #include "common/atomic_file.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
@@ -31,20 +31,6 @@ constexpr auto kPoll = std::chrono::milliseconds(20);
 // Example prices of one small node, so that costs can be seen before a cloud is in play.
 constexpr const char* kSpotPrice = "0.0312";
 constexpr const char* kOnDemandPrice = "0.1040";
-
-std::string StateHome() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state != nullptr && *state != '\0') return absl::StrCat(state, "/baton");
-  const char* home = std::getenv("HOME");
-  return absl::StrCat(home == nullptr ? "/tmp" : home, "/.local/state/baton");
-}
-
-std::string NewestFile() { return StateHome() + "/newest"; }
-
-std::string NewestFolder() {
-  const absl::StatusOr<std::string> folder = ReadFile(NewestFile());
-  return folder.ok() ? std::string(absl::StripAsciiWhitespace(*folder)) : DefaultLocalFolder();
-}
 
 Json ProcessJson(const Process& process) {
   return {{"pid", process.pid}, {"start_ticks", process.start_ticks}};
@@ -211,29 +197,14 @@ absl::StatusOr<LocalCluster> ReadOrPlan(const LocalOptions& options, const std::
   return cluster;
 }
 
-// One `up` of a folder at a time; others wait for it.
-class FolderLock {
- public:
-  explicit FolderLock(const std::string& folder)
-      : fd_(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (fd_ >= 0) ::flock(fd_, LOCK_EX);
-  }
-  ~FolderLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  const int fd_;
-};
-
 }  // namespace
 
-std::string DefaultLocalFolder() { return StateHome() + "/local"; }
-
 absl::StatusOr<LocalCluster> ReadLocal(const std::string& folder_or_empty) {
-  const std::string folder = folder_or_empty.empty() ? NewestFolder() : folder_or_empty;
+  std::string folder = folder_or_empty;
+  if (folder.empty()) {
+    const std::vector<std::string> known = KnownFolders();
+    folder = known.empty() ? DefaultLocalFolder() : known.front();
+  }
   const absl::StatusOr<std::string> text = ReadFile(folder + "/local.json");
   if (absl::IsNotFound(text.status())) {
     return absl::NotFoundError(absl::StrCat("there is no local cluster in ", folder,
@@ -263,15 +234,14 @@ absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options, const Say& say
       fs::absolute(options.folder.empty() ? DefaultLocalFolder() : options.folder)
           .lexically_normal()
           .string();
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("create ", folder));
+  MadeFolders made;
+  BATON_RETURN_IF_ERROR(made.Make(folder, "--dir"));
   const FolderLock lock(folder);
   BATON_ASSIGN_OR_RETURN(LocalCluster cluster, ReadOrPlan(options, folder));
   for (const char* name : {"scheduler", "blobs", "workers", "log"}) {
-    fs::create_directories(folder + "/" + name, error);
-    if (error) return ErrnoStatus(error.value(), absl::StrCat("create ", folder, "/", name));
+    BATON_RETURN_IF_ERROR(made.Make(folder + "/" + name, "--dir"));
   }
+  made.Keep();
   if (!IsAlive(cluster.scheduler)) {
     // The port of before, so that workers that outlived their scheduler find it again.
     int port = options.port;
@@ -287,17 +257,19 @@ absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options, const Say& say
     BATON_RETURN_IF_ERROR(WriteLocal(cluster));
     say(absl::StrCat("worker     ", worker.name, "  pid ", worker.process.pid));
   }
-  fs::create_directories(StateHome(), error);
-  if (!error) BATON_RETURN_IF_ERROR(WriteFileAtomically(NewestFile(), folder + "\n"));
+  BATON_RETURN_IF_ERROR(ChangeKnownFolders([&folder](std::vector<std::string>* known) {
+    known->erase(std::remove(known->begin(), known->end(), folder), known->end());
+    known->insert(known->begin(), folder);
+  }));
   BATON_RETURN_IF_ERROR(WaitForWorkers(cluster));
   return cluster;
 }
 
-absl::Status LocalDown(const std::string& folder, const Say& say) {
+absl::StatusOr<std::string> LocalDown(const std::string& folder, const Say& say) {
   const absl::StatusOr<LocalCluster> cluster = ReadLocal(folder);
   if (absl::IsNotFound(cluster.status())) {
     say("nothing runs here");
-    return absl::OkStatus();
+    return std::string();
   }
   BATON_RETURN_IF_ERROR(cluster.status());
   std::vector<Process> workers;
@@ -310,12 +282,20 @@ absl::Status LocalDown(const std::string& folder, const Say& say) {
                                             " are still there; see `baton local status`"));
   }
   say(absl::StrCat("stopped; jobs and checkpoints stay in ", cluster->folder));
-  return absl::OkStatus();
+  // Not those either that died by themselves: nobody answers there.
+  BATON_RETURN_IF_ERROR(ChangeKnownFolders([&cluster](std::vector<std::string>* known) {
+    const auto is_gone = [&cluster](const std::string& other) {
+      const absl::StatusOr<LocalCluster> there = ReadLocal(other);
+      return other == cluster->folder || !there.ok() || !IsAlive(there->scheduler);
+    };
+    known->erase(std::remove_if(known->begin(), known->end(), is_gone), known->end());
+  }));
+  return cluster->folder;
 }
 
-absl::StatusOr<std::string> NewestLocalAddress() {
-  BATON_ASSIGN_OR_RETURN(const LocalCluster cluster, ReadLocal(""));
-  return cluster.address;
+absl::StatusOr<LocalCluster> NewestLocal() {
+  if (KnownFolders().empty()) return absl::NotFoundError("no local cluster has been started");
+  return ReadLocal("");
 }
 
 }  // namespace baton::client

@@ -40,16 +40,15 @@ absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options,
                                      const std::function<void(const std::string&)>& say);
 
 // Ends every program of the cluster (empty: of the newest one): workers first (their tasks get a
-// notice), then the scheduler. OK when nothing runs.
-absl::Status LocalDown(const std::string& folder,
-                       const std::function<void(const std::string&)>& say);
+// notice), then the scheduler. The folder of what was there; "" when there was no cluster. The
+// newest is then another one that runs, if any.
+absl::StatusOr<std::string> LocalDown(const std::string& folder,
+                                      const std::function<void(const std::string&)>& say);
 
 // NotFound when `folder` (empty: that of the newest `up`) holds no cluster.
 absl::StatusOr<LocalCluster> ReadLocal(const std::string& folder);
 
-// Of the newest `baton local up` of this user.
-absl::StatusOr<std::string> NewestLocalAddress();
-
-std::string DefaultLocalFolder();
+// Of the newest `baton local up` of this user that no `down` has ended. NotFound: there is none.
+absl::StatusOr<LocalCluster> NewestLocal();
 
 }  // namespace baton::client

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 
 namespace baton::client {
 namespace {
@@ -21,7 +22,8 @@ std::string LocalTime(int64_t unix_ms, const char* format) {
 }
 
 bool UseColor() {
-  static const bool use = std::getenv("NO_COLOR") == nullptr && ::isatty(STDOUT_FILENO) == 1;
+  static const bool use =
+      WantsColor(std::getenv("NO_COLOR"), std::getenv("TERM"), ::isatty(STDOUT_FILENO) == 1);
   return use;
 }
 
@@ -64,6 +66,12 @@ std::string Thousands(int64_t n) {
     digits.insert(static_cast<size_t>(at), " ");
   }
   return digits;
+}
+
+bool WantsColor(const char* no_color, const char* term, bool is_terminal) {
+  if (no_color != nullptr && *no_color != '\0') return false;
+  if (term != nullptr && absl::string_view(term) == "dumb") return false;
+  return is_terminal;
 }
 
 std::string Colored(const std::string& text, Tint tint) {

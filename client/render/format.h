@@ -17,9 +17,12 @@ std::string Stamp(int64_t unix_ms);         // local time, "2026-11-21 12:04:31"
 std::string StateName(v1::JobState state);  // "RUNNING"
 std::string Thousands(int64_t n);           // "1 390"
 
-// Escape sequences when stdout is a terminal and NO_COLOR is not set; else the text alone.
+// Escape sequences when stdout is a terminal that takes them (WantsColor); else the text alone.
 enum class Tint { kGood, kBad, kDim, kBold };
 std::string Colored(const std::string& text, Tint tint);
 Tint TintOf(v1::JobState state);
+
+// By no-color.org any NO_COLOR but an empty one says no; a dumb terminal can't. Null: not set.
+bool WantsColor(const char* no_color, const char* term, bool is_terminal);
 
 }  // namespace baton::client

@@ -8,6 +8,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// The wire's word for the end of a rank that nobody saw (proto/baton/v1/job.proto); here null.
+constexpr int kExitUnknown = -1000;
+
 double Seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
 double Dollars(int64_t usd_micro) { return static_cast<double>(usd_micro) / 1e6; }
 
@@ -26,7 +29,10 @@ Json AttemptJson(const v1::Attempt& a) {
   json["first_step"] = a.first_step();
   json["last_step"] = a.last_step();
   json["resumed_from_step"] = a.resumed_from_step();
-  json["exit_codes"] = std::vector<int>(a.exit_codes().begin(), a.exit_codes().end());
+  json["exit_codes"] = Json::array();
+  for (const int code : a.exit_codes()) {
+    json["exit_codes"].push_back(code == kExitUnknown ? Json() : Json(code));
+  }
   return json;
 }
 
@@ -148,7 +154,6 @@ Json NoteJson(const v1::Note& note) {
   json["code"] = note.code();
   json["text"] = note.text();
   json["attempt"] = note.attempt();
-  json["sequence"] = note.sequence();
   return json;
 }
 

@@ -31,8 +31,6 @@ Bounds BoundsOf(const Points& points) {
     b.y_min = std::min(b.y_min, y);
     b.y_max = std::max(b.y_max, y);
   }
-  if (b.x_max == b.x_min) b.x_max += 1;
-  if (b.y_max == b.y_min) b.y_max += 1;
   return b;
 }
 
@@ -49,6 +47,16 @@ std::vector<std::vector<uint8_t>> Raster(const Points& points, const Bounds& b, 
     cells[row / 4][column / 2] |= kDots[column % 2][row % 4];
   }
   return cells;
+}
+
+// "loss  0.231 at step 157", "lr  0.1 at steps 1..157": of bounds without an area.
+std::string ValuesLine(const std::string& title, const Bounds& b) {
+  const auto range = [](double low, double high) {
+    return low == high ? absl::StrFormat("%.6g", low) : absl::StrFormat("%.6g..%.6g", low, high);
+  };
+  return absl::StrCat(title, "  ", range(b.y_min, b.y_max),
+                      b.x_min == b.x_max ? " at step " : " at steps ", range(b.x_min, b.x_max),
+                      "\n");
 }
 
 }  // namespace
@@ -78,6 +86,7 @@ std::string Plot(const std::string& title, const Points& all, size_t width, size
   }
   if (points.empty()) return "";
   const Bounds b = BoundsOf(points);
+  if (b.x_min == b.x_max || b.y_min == b.y_max) return ValuesLine(title, b);
   const auto cells = Raster(points, b, width, height);
   std::string text = absl::StrCat(title, "\n");
   for (size_t row = 0; row < height; ++row) {

@@ -47,7 +47,8 @@ std::string AttemptsText(const v1::Job& job) {
       {"  #", "ranks", "started", "ended", "steps", "nodes", "end"}};
   for (const v1::Attempt& a : job.attempts()) {
     const bool lives = a.end_unix_ms() == 0;
-    std::string end = lives ? "running" : a.end_cause();
+    // The verdict comes some seconds after the end, when peers and the node have had their say.
+    std::string end = lives ? "running" : a.end_cause().empty() ? "undecided" : a.end_cause();
     if (!a.end_detail().empty()) absl::StrAppend(&end, ": ", a.end_detail());
     rows.push_back({absl::StrCat("  ", a.number()), absl::StrCat(a.world_size()),
                     ClockTime(a.start_unix_ms()), lives ? "-" : ClockTime(a.end_unix_ms()),
@@ -62,7 +63,7 @@ std::string MetricsText(const std::string& text) {
   if (!json.is_object()) return "-";
   std::vector<std::string> parts;
   for (const auto& [name, value] : json.items()) {
-    if (!value.is_number()) continue;
+    if (!value.is_number() || name == "time") continue;  // when it was written
     parts.push_back(absl::StrFormat("%s %.6g", name, value.get<double>()));
   }
   return parts.empty() ? "-" : absl::StrJoin(parts, "  ");

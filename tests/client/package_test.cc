@@ -50,6 +50,28 @@ TEST_F(PackageTest, ACommandTakesItsFolderAlong) {
   EXPECT_EQ(plan->left_out, 3);  // runs/, secret.log, link
 }
 
+TEST_F(PackageTest, ALocalClusterBelowStaysAtHome) {
+  Write("job.yaml", "command: [sh, run.sh]\n");
+  for (const std::string& cluster : {std::string("deep/c/"), std::string()}) {
+    for (const char* name : {"local.json", "lock", "scheduler/CURRENT", "workers/a/x", "blobs/y"}) {
+      Write(cluster + name, "x");
+    }
+    Write("log/x", "x");  // the user's, until the folder itself holds a cluster
+    const auto plan = Plan(folder_ + "/job.yaml");
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    std::vector<std::string> names;
+    for (const auto& file : plan->files) names.push_back(file.path);
+    std::sort(names.begin(), names.end());
+    if (!cluster.empty()) {
+      EXPECT_EQ(names, (std::vector<std::string>{"job.yaml", "log/x"}));
+      EXPECT_EQ(plan->clusters_left_out, 1);
+    } else {
+      EXPECT_EQ(names, (std::vector<std::string>{"job.yaml"}));
+      EXPECT_EQ(plan->clusters_left_out, 7);
+    }
+  }
+}
+
 TEST_F(PackageTest, DataAboveTheSpecsFolderIsPackedByName) {
   Write("data/x.gz", "xx");
   Write("data/y.gz", "y");

@@ -1,4 +1,5 @@
 """Every verb's --help shows an example; mistakes on the command line end with the right code."""
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,40 @@ def verbs(*parents):
     return [[*parents, verb] for verb in listed]
 
 
+def flags_and_paths(file):
+    """Mistakes of one flag: exit code 2, and a message that a person can read."""
+    missing = os.path.join(HOME, "no", "such")
+    for words, told in ((["logs", "--rank", "-1"], "`-1` is no whole number from 0 on"),
+                        (["logs", "--attempt", "0"], "from 1 on"),
+                        (["replay", "--segment", "0"], "from 1 on"),
+                        (["replay", file], "is no whole record"),
+                        (["train", file, "--name", ""], "is empty"),
+                        (["local", "up", "--workers", "spot,,spot"], "one is empty"),
+                        (["local", "up", "--workers", "spit"], "spot or on-demand"),
+                        (["local", "up", "--cpus", "nan"], "no number from 0.001"),
+                        (["local", "up", "--dir", file], "give another --dir"),
+                        (["local", "up", "--dir", "/proc/nope"], "give another --dir"),
+                        (["data", "fetch", "mnist", "--to", file], "give another --to")):
+        wrong = run(*words)
+        expect(wrong.returncode == 2 and told in wrong.stderr and len(wrong.stderr) < 300,
+               f"{words}: {wrong.returncode} {wrong.stderr}")
+    expect(run("replay", missing).returncode == 3, "a missing record")
+    full = subprocess.run([BATON, "--help"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE,
+                          text=True)
+    expect(full.returncode == 6 and "No space left" in full.stderr, f"a full disk: {full}")
+    head = subprocess.run(f"{BATON} --help | head -c 1; exit ${{PIPESTATUS[0]}}", shell=True,
+                          executable="/bin/bash", capture_output=True, text=True)
+    expect(head.stderr == "", f"a reader that has had enough is no error: {head.stderr}")
+
+
+def data_sets():
+    folder = os.path.join(HOME, "new", "mnist")
+    failed = run("data", "fetch", "mnist", "--to", folder, "--mirror", "file:///nonexistent")
+    expect(failed.returncode == 6, f"no mirror answers: {failed}")
+    expect(failed.stderr.count("train-images") == 1, f"told once: {failed.stderr}")
+    expect(not os.path.exists(os.path.dirname(folder)), "no empty folder is left")
+
+
 def main():
     every = [path for verb in verbs() for path in [verb, *verbs(*verb)]]
     expect(len(every) > 20, f"completion lists the verbs, got {every}")
@@ -32,9 +67,16 @@ def main():
         expect(shown.returncode == 0 and "Example: " in shown.stdout, f"{path} --help")
 
     expect(run().returncode == 2, "no verb is a usage error")
-    expect(run("nonsense").returncode == 2, "an unknown verb is a usage error")
+    for words, told in ((["shw", "x"], ["`shw` is no command of `baton`", "show"]),
+                        (["nonsense"], ["`nonsense` is no command", "local, train"]),
+                        (["local", "dow"], ["`dow` is no command of `baton local`", "down"])):
+        unknown = run(*words)
+        expect(unknown.returncode == 2 and all(part in unknown.stderr for part in told),
+               f"an unknown verb is a usage error: {unknown.stderr}")
     expect(run("jobs", "--nonsense").returncode == 2, "an unknown flag is a usage error")
-    expect(run("jobs", "-o", "xml").returncode == 2, "an unknown format is a usage error")
+    for word, told in (("xml", "`xml` is none of text or json"), ("1", "`1` is none of")):
+        unknown = run("jobs", "-o", word)
+        expect(unknown.returncode == 2 and told in unknown.stderr, f"format: {unknown.stderr}")
 
     nobody = run("jobs")
     expect(nobody.returncode == 6 and "baton local up" in nobody.stderr, "no scheduler is known")
@@ -66,8 +108,13 @@ def main():
         ["1", " epochs"], ["3", " data.train.images"], ["3", " data.train.labels"],
         ["5", " optimizer.lr"], ["6", " resources.gpus"]], f"one round, in order: {bad.stderr}")
 
+    flags_and_paths(spec)
+    data_sets()
+
     down = run("local", "down", "--dir", os.path.join(HOME, "none"))
     expect(down.returncode == 0, "down where nothing runs")
+    down = run("local", "down", "--dir", os.path.join(HOME, "none"), "-o", "json")
+    expect(json.loads(down.stdout) == {"folder": None}, f"and in JSON: {down.stdout}")
     status = run("local", "status", "--dir", os.path.join(HOME, "none"))
     expect(status.returncode == 3, "status where nothing runs")
     for shell in ("bash", "zsh", "fish"):

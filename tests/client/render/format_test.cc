@@ -27,6 +27,14 @@ TEST(Format, Numbers) {
   EXPECT_EQ(Thousands(-1234567), "-1 234 567");
 }
 
+TEST(Format, ColorsAreForTerminalsThatWantThem) {
+  EXPECT_TRUE(WantsColor(nullptr, "xterm", true));
+  EXPECT_TRUE(WantsColor("", nullptr, true));  // no-color.org: only when not empty
+  EXPECT_FALSE(WantsColor("1", "xterm", true));
+  EXPECT_FALSE(WantsColor(nullptr, "dumb", true));
+  EXPECT_FALSE(WantsColor(nullptr, "xterm", false));
+}
+
 TEST(Table, ColumnsAreAsWideAsTheirWidestCellInCharacters) {
   EXPECT_EQ(Table({{"A", "B"}, {"▃▄", "x"}, {"", "y"}}), "A   B\n▃▄  x\n    y\n");
   EXPECT_EQ(DisplayWidth("\x1b[32mok\x1b[0m"), 2u);

@@ -42,7 +42,7 @@ v1::Job SomeJob() {
   job.set_steps_lost(12);
   job.add_recoveries_ms(740);
   job.set_retries_left(3);
-  job.set_metrics_json(R"({"loss":0.231,"images_per_s":6910,"note":"x"})");
+  job.set_metrics_json(R"({"loss":0.231,"images_per_s":6910,"time":1795000090.5,"note":"x"})");
   v1::Attempt* first = job.add_attempts();
   first->set_number(1);
   first->set_world_size(2);
@@ -115,6 +115,26 @@ TEST_F(Golden, NodesJson) {
 }
 TEST_F(Golden, Progress) {
   ExpectGolden("progress.txt", ProgressLine(SomeJob(), {2.3, 1.0, 0.5, 0.231}) + "\n");
+}
+
+TEST_F(Golden, AnEndThatIsNotDecidedYet) {
+  v1::Job job = SomeJob();
+  v1::Attempt* last = job.mutable_attempts(1);
+  last->set_end_unix_ms(kStart + 60'000);
+  last->set_end_detail("rank 0 exited with code 1");
+  last->add_exit_codes(1);
+  last->add_exit_codes(-1000);
+  EXPECT_NE(JobText(job).find("  undecided: rank 0 exited"), std::string::npos) << JobText(job);
+  EXPECT_EQ(JobJson(job)["attempts"][1]["exit_codes"], (nlohmann::ordered_json{1, nullptr}));
+}
+
+TEST_F(Golden, ANotesJsonHasWhatIsKnown) {
+  v1::Note note;
+  note.set_unix_ms(kStart);
+  note.set_code("placed");
+  note.set_attempt(1);
+  EXPECT_EQ(NoteJson(note).dump(),
+            R"({"time":1795000000.0,"code":"placed","text":"","attempt":1})");
 }
 
 TEST_F(Golden, AJobThatHasNothingYet) {

@@ -27,7 +27,12 @@ TEST(Plot, ShowsTheBoundsOfItsAxes) {
 TEST(Plot, NothingFiniteIsNoPlot) {
   EXPECT_EQ(Plot("x", {}, 10, 2), "");
   EXPECT_EQ(Plot("x", {{0, NAN}}, 10, 2), "");
-  EXPECT_NE(Plot("x", {{1, 1}}, 10, 2), "");
+}
+
+TEST(Plot, WhatIsNoCurveIsToldInALine) {
+  EXPECT_EQ(Plot("acc", {{157, 0.867}}, 10, 2), "acc  0.867 at step 157\n");
+  EXPECT_EQ(Plot("acc", {{157, 0.5}, {157, 0.25}}, 10, 2), "acc  0.25..0.5 at step 157\n");
+  EXPECT_EQ(Plot("lr", {{1, 0.1}, {157, 0.1}}, 10, 2), "lr  0.1 at steps 1..157\n");
 }
 
 }  // namespace
