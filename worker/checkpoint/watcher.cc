@@ -29,7 +29,7 @@ int64_t Nanoseconds(const timespec& time) {
 }
 
 bool IsGoodName(const std::string& name) {
-  if (name.size() > kNameBytesMax || name[0] == '.') return false;
+  if (name.size() > kNameBytesMax) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-' || c == '=' || c == '+';
@@ -96,9 +96,8 @@ std::vector<FoundCheckpoint> CheckpointWatcher::Look(int64_t now_ms) {
   if (folder == nullptr) return {};
   while (const dirent* entry = readdir(folder)) {
     const std::string name = entry->d_name;
-    if (name == "." || name == ".." || absl::EndsWith(name, contract::kCheckpointTmpSuffix)) {
-      continue;
-    }
+    // A hidden name is another way to say that it is not whole yet.
+    if (name[0] == '.' || absl::EndsWith(name, contract::kCheckpointTmpSuffix)) continue;
     const std::string path = absl::StrCat(folder_, "/", name);
     struct stat inner {};
     if (lstat(path.c_str(), &inner) != 0) continue;

@@ -108,6 +108,7 @@ TEST_F(CheckpointTest, TheWatcherFindsWholeFoldersOnceInOrderOfSteps) {
   CheckpointWatcher watcher(folder_ + "/c");
   EXPECT_TRUE(watcher.Look(1).empty());
   fs::create_directory(folder_ + "/c/half.tmp");
+  fs::create_directory(folder_ + "/c/.half");
   EXPECT_TRUE(watcher.Look(1).empty());
   Write("b", R"({"step":20})");
   Write("a", R"({"step":30})");
