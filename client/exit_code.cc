@@ -23,7 +23,7 @@ ExitCode ExitCodeOf(const absl::Status& status) {
 ExitCode ExitCodeOf(const v1::Job& job) {
   switch (job.state()) {
     case v1::FAILED:
-      return kProgramFailed;
+      return job.infrastructure() ? kInfrastructure : kProgramFailed;
     case v1::CANCELLED:
       return kCancelled;
     case v1::HELD:

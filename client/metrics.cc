@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/metrics_line.h"
 
 namespace baton::client {
 
@@ -17,14 +18,18 @@ void MetricLines::Add(int attempt, int rank, absl::string_view bytes) {
     AddLine(attempt, rank, rest.substr(begin, end - begin));
   }
   rest.erase(0, begin);
+  // A whole object may be the program's last word, without a newline.
+  if (!rest.empty() && rest.back() == '}' && AddLine(attempt, rank, rest)) rest.clear();
 }
 
-void MetricLines::AddLine(int attempt, int rank, const std::string& line) {
-  Json json = Json::parse(line, nullptr, false);
-  if (!json.is_object() || !json.contains("step") || !json["step"].is_number()) return;
+bool MetricLines::AddLine(int attempt, int rank, const std::string& line) {
+  Json json = Json::parse(PlainMetricsLine(line), nullptr, false);
+  if (!json.is_object() || !json.contains("step") || !json["step"].is_number()) return false;
+  if (!StepOfNumber(json["step"].get<double>()).has_value()) return false;
   json["attempt"] = attempt;
   json["rank"] = rank;
   lines_.push_back(std::move(json));
+  return true;
 }
 
 std::vector<Json> MetricLines::Rows() const {
@@ -68,7 +73,7 @@ std::string MetricLines::Csv() const {
   for (const Json& row : Rows()) {
     std::vector<std::string> cells;
     for (const std::string& column : columns) {
-      cells.push_back(row.contains(column) ? row[column].dump() : "");
+      cells.push_back(row.contains(column) && !row[column].is_null() ? row[column].dump() : "");
     }
     absl::StrAppend(&text, absl::StrJoin(cells, ","), "\n");
   }

@@ -26,7 +26,7 @@ class MetricLines {
   std::vector<std::string> Columns() const;
 
  private:
-  void AddLine(int attempt, int rank, const std::string& line);
+  bool AddLine(int attempt, int rank, const std::string& line);
 
   std::map<std::pair<int, int>, std::string> rests_;
   std::vector<nlohmann::ordered_json> lines_;

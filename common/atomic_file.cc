@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 
@@ -34,6 +35,16 @@ class Fd {
   int fd_;
 };
 
+// A payload does not travel: what a server says of its disk comes without it.
+constexpr char kOwnDisk[] = "baton/own-disk";
+
+absl::Status OwnDiskFull(absl::string_view message) {
+  absl::Status status = absl::ResourceExhaustedError(
+      absl::StrCat(message, ": the disk is full; free some space and try again"));
+  status.SetPayload(kOwnDisk, absl::Cord());
+  return status;
+}
+
 absl::Status WriteAll(int fd, absl::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -51,16 +62,44 @@ absl::Status ErrnoStatus(int error_number, absl::string_view what) {
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
-      return absl::ResourceExhaustedError(absl::StrCat(message, "; free some space and try again"));
+      return OwnDiskFull(message);
     case ENOENT:
       return absl::NotFoundError(message);
     case EACCES:
     case EPERM:
       return absl::PermissionDeniedError(message);
-    default:
+    case ENOTDIR:
+    case EISDIR:
+    case EROFS:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EEXIST:
+    case ENOTEMPTY:
+    case ENOEXEC:
+    case EINVAL:
+      return absl::FailedPreconditionError(message);
+    case EAGAIN:
+    case EINTR:
+    case EBUSY:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ETIMEDOUT:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EPIPE:
+    case EADDRINUSE:
       return absl::UnavailableError(message);
+    default:
+      return absl::InternalError(message);
   }
 }
+
+bool IsOwnDiskFull(const absl::Status& status) { return status.GetPayload(kOwnDisk).has_value(); }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

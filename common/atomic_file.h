@@ -20,7 +20,12 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
 absl::Status SyncFolder(const std::string& folder);
 
 // The status for a failed system call: the message is "what: strerror"; ENOSPC and EDQUOT become
-// ResourceExhausted ("the disk is full"), ENOENT NotFound, EACCES PermissionDenied.
+// ResourceExhausted ("the disk is full"), ENOENT NotFound, EACCES PermissionDenied, what names the
+// wrong thing (ENOTDIR, EISDIR, EROFS, ..) FailedPrecondition, and Unavailable only what another
+// try may mend (EAGAIN, EMFILE, a connection). The rest, EIO among it, is Internal.
 absl::Status ErrnoStatus(int error_number, absl::string_view what);
+
+// Whether it is from ErrnoStatus in this process, for a full disk: not one that came over a wire.
+bool IsOwnDiskFull(const absl::Status& status);
 
 }  // namespace baton

@@ -1,10 +1,13 @@
 #include "trainer/job.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -37,7 +40,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool IsPeerLost(const absl::Status& status) {
+// Only a gang has peers: what these codes say of a rank alone is about its own files.
+bool IsPeerLost(const absl::Status& status, int world_size) {
+  if (world_size <= 1) return false;
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
 }
 
@@ -70,6 +75,8 @@ class Job {
     BATON_RETURN_IF_ERROR(MakeReplica());
     BATON_RETURN_IF_ERROR(TakeWeights());
     BATON_RETURN_IF_ERROR(Resume());
+    // Last, since it makes the folder.
+    BATON_RETURN_IF_ERROR(CheckOutput());
     usage_errors_ = false;
     BATON_RETURN_IF_ERROR(replica_->WarmUp());
     BATON_RETURN_IF_ERROR(Meet());
@@ -82,6 +89,7 @@ class Job {
 
   // Whether INVALID_ARGUMENT and the like are about what the user gave.
   bool usage_errors() const { return usage_errors_; }
+  int world_size() const { return membership_.world_size; }
 
  private:
   const spec::NativeSpec& native() const { return *spec_.native; }
@@ -92,6 +100,8 @@ class Job {
   absl::Status WriteOnnx(absl::Span<const float> weights) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
+  std::string OutputFolder() const;
+  absl::Status CheckOutput() const;
   absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
   void ReadData(spec::Reading* reading);
   void MakeData();
@@ -210,6 +220,27 @@ absl::Status Job::ReadMembers() {
   return absl::OkStatus();
 }
 
+std::string Job::OutputFolder() const {
+  return options_.output_dir.empty() ? absl::StrCat("runs/", spec_.name) : options_.output_dir;
+}
+
+// Now, not after hours of training. What fills the disk meanwhile is another matter.
+absl::Status Job::CheckOutput() const {
+  if (membership_.rank != 0) return absl::OkStatus();
+  const std::string folder = OutputFolder();
+  std::error_code error;
+  fs::create_directories(folder, error);
+  int wrong = error.value();
+  if (wrong == 0 && !fs::is_directory(folder, error)) wrong = ENOTDIR;
+  if (wrong == 0 && access(folder.c_str(), W_OK | X_OK) != 0) wrong = errno;
+  const std::string model = absl::StrCat(folder, "/", contract::kModelFile);
+  if (wrong == 0 && fs::is_directory(model, error)) return ErrnoStatus(EISDIR, model);
+  if (wrong == 0 || wrong == ENOSPC) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("--output ", folder,
+                                                    " can't be written: ", std::strerror(wrong),
+                                                    "; name a folder that can be made or written"));
+}
+
 // The file as it was packed for this task, or as the spec's author has it.
 absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const {
   std::string path;
@@ -317,8 +348,7 @@ LoopOptions Job::Loop() const {
   loop.log_every_steps = native().log_every_steps;
   loop.evaluate_every_epochs = native().evaluate_every_epochs;
   loop.evaluate = data_.test != nullptr;
-  loop.output_dir =
-      options_.output_dir.empty() ? absl::StrCat("runs/", spec_.name) : options_.output_dir;
+  loop.output_dir = OutputFolder();
   loop.checkpoint_dir = options_.checkpoint_dir.empty()
                             ? absl::StrCat(loop.output_dir, "/checkpoints")
                             : options_.checkpoint_dir;
@@ -347,7 +377,7 @@ int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
     LogInfo("asked to leave before the first step; nothing new to save");
     return contract::kExitResumeMe;
   }
-  if (IsPeerLost(status)) {
+  if (IsPeerLost(status, job.world_size())) {
     LogError(absl::StrCat("a peer was lost: ", status.message(),
                           "; resume from the last checkpoint, at any number of ranks"));
     return contract::kExitPeerLost;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -74,7 +75,8 @@ class Daemon {
       }
       if (items.empty()) Step(Tick{});
     }
-    return absl::OkStatus();
+    std::lock_guard<std::mutex> lock(refusal_mutex_);
+    return refusal_;
   }
 
  private:
@@ -119,13 +121,14 @@ class Daemon {
             [this](const UploadedCheckpoint& checkpoint) { Post(CheckpointUploaded{checkpoint}); },
             [this](const TaskKey& key, const UploadedOutput& output) {
               runner_->OnUploaded(key, output);
-            }});
+            },
+            [this](const TaskKey& key, const std::string& text) { runner_->Complain(key, text); }});
     PreparerOptions preparer;
     preparer.task_folder = [this](const TaskKey& key) { return folder_.TaskFolder(key); };
     preparer.address = options_.facts.data_addresses.front();
     preparer_ = std::make_unique<Preparer>(preparer, *cache_, clock_,
                                            [this](Event event) { Post(std::move(event)); });
-    RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment()};
+    RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment(), folder_.kept()};
     BATON_ASSIGN_OR_RETURN(
         runner_,
         Runner::Create(runner, RunnerParts{*preparer_, *spool_, *rendezvous_, *uploader_, clock_},
@@ -177,11 +180,20 @@ class Daemon {
         return Post(ReportAcked{FromProto(ack.task()), FromProto(ack.stage())});
       }
       case v1::SchedulerMessage::kRefused:
-        return HangUpFor(
-            absl::StrCat("the scheduler refuses this worker: ", message.refused().reason()));
+        return OnRefused(message.refused().reason());
       case v1::SchedulerMessage::MESSAGE_NOT_SET:
         return;  // of a newer protocol: nothing that this one needs
     }
+  }
+
+  // It would say so again: another cluster, protocol or term. Whoever started this worker has to
+  // mend it.
+  void OnRefused(const std::string& reason) {
+    std::lock_guard<std::mutex> lock(refusal_mutex_);
+    refusal_ = absl::FailedPreconditionError(absl::StrCat(
+        "the scheduler at ", options_.scheduler, " refuses this worker for good: ", reason));
+    finished_ = true;
+    Post(Tick{});
   }
 
   void OnWelcome(const v1::Welcome& welcome) {
@@ -225,7 +237,7 @@ class Daemon {
     runner_->WriteDeadline(effect.key, effect.deadline_ms, effect.reason);
   }
   void Do(const RemoveDeadline& effect) { runner_->RemoveDeadline(effect.key); }
-  void Do(const Terminate& effect) { runner_->Terminate(effect.key); }
+  void Do(const Terminate& effect) { runner_->Terminate(effect.key, effect.all); }
   void Do(const worker::Kill& effect) {
     preparer_->Cancel(effect.key);
     runner_->Kill(effect.key);
@@ -237,8 +249,10 @@ class Daemon {
   }
   void Do(const RemoveCheckpoint& effect) {
     if (!effect.refusal.empty()) {
-      LogWarning(absl::StrCat("checkpoint ", effect.name, " of job ", effect.key.job,
-                              " was refused: ", effect.refusal));
+      const std::string text =
+          absl::StrCat("checkpoint ", effect.name, " is not kept: ", effect.refusal);
+      LogWarning(absl::StrCat("job ", effect.key.job, ": ", text));
+      runner_->Complain(effect.key, text);
     }
     runner_->CheckpointDone(effect.key, effect.name, effect.refusal.empty());
   }
@@ -297,7 +311,9 @@ class Daemon {
   const Clock& clock_ = SystemClock();
   Agent agent_;
   Mailbox<Item> mailbox_{kMailboxCapacity};
-  bool finished_ = false;
+  std::atomic<bool> finished_{false};
+  std::mutex refusal_mutex_;
+  absl::Status refusal_;  // guarded by refusal_mutex_
   std::atomic<bool> ending_{false};
   std::atomic<bool> session_ready_{false};
   std::atomic<uint64_t> stream_{0};  // whose hello is said, or about to be

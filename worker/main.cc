@@ -53,7 +53,9 @@ int main(int argc, char** argv) {
       "  baton-worker --scheduler 127.0.0.1:7411 --dir ~/baton-worker --capacity spot --price "
       "0.35\n"
       "SIGTERM drains (within --notice-grace) and ends; a second one hastens.\n"
-      "Exit codes: 0 ended as told, 2 bad flags, 6 the machine (folder, keeper) is at fault.");
+      "Exit codes: 0 ended as told, 2 bad flags, 6 the machine (folder, keeper) is at fault, or "
+      "the\n"
+      "scheduler refuses this worker for good.");
   app.set_version_flag("--version", BATON_VERSION);
   baton::worker::Flags flags;
   baton::worker::AddFlags(app, flags);

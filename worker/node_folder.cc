@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,11 +15,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
+#include "common/contract.h"
 #include "common/ids.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "worker/link/spool_file.h"
 #include "worker/task/package.h"
+#include "worker/task/process_tree.h"
 
 namespace baton::worker {
 namespace {
@@ -27,6 +30,8 @@ namespace fs = std::filesystem;
 
 // sockaddr_un holds 107 bytes, and a name of up to ten digits comes behind.
 constexpr size_t kSocketFolderBytesMax = 96;
+
+constexpr time_t kKeepSeconds = 7 * 24 * 3600;
 
 absl::Status MakeFolder(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
@@ -67,7 +72,7 @@ absl::Status NodeFolder::Prepare() {
     return absl::FailedPreconditionError(
         absl::StrCat("another worker runs on ", path_, "; give this one its own --dir"));
   }
-  for (const char* inner : {"/tasks", "/spool", "/cache"}) {
+  for (const char* inner : {"/tasks", "/spool", "/cache", "/kept"}) {
     BATON_RETURN_IF_ERROR(MakeFolder(path_ + inner));
   }
   const auto id = ReadFile(path_ + "/node_id");
@@ -86,8 +91,22 @@ absl::Status NodeFolder::Prepare() {
     RemoveTree(sockets_);
     BATON_RETURN_IF_ERROR(MakeFolder(sockets_));
   }
+  const int killed = KillMarked(absl::StrCat(contract::kDeadlineFile, "=", path_, "/tasks/"));
+  if (killed > 0) LogWarning(absl::StrCat("killed ", killed, " processes that a dead worker left"));
   ClearTasks();
+  ForgetOldOutputs();
   return absl::OkStatus();
+}
+
+void NodeFolder::ForgetOldOutputs() const {
+  const time_t now = time(nullptr);
+  std::error_code error;
+  for (auto at = fs::directory_iterator(kept(), error); !error && at != fs::directory_iterator();
+       at.increment(error)) {
+    struct stat info {};
+    const std::string folder = at->path().string();
+    if (lstat(folder.c_str(), &info) == 0 && now - info.st_ctime > kKeepSeconds) RemoveTree(folder);
+  }
 }
 
 void NodeFolder::ClearTasks() const {

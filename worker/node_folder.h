@@ -1,5 +1,5 @@
 // The worker's folder (--dir): what it keeps between two lives. Layout: node_id, cluster_id, lock,
-// tasks/JOB.ATTEMPT.RANK.TOKEN/ (task/environment.h), spool/, cache/, sockets/.
+// tasks/JOB.ATTEMPT.RANK.TOKEN/ (task/environment.h), kept/, spool/, cache/, sockets/.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace baton::worker {
 class NodeFolder {
  public:
   // Makes the folder (0700) where it is missing and locks it. FailedPrecondition when another
-  // worker runs on it. Ends what a worker that died here left: the files of its tasks go, but for
-  // what is still to be sent.
+  // worker runs on it. Ends what a worker that died here left: the processes of its tasks are
+  // killed, their files go, but for what is still to be sent.
   static absl::StatusOr<NodeFolder> Open(const std::string& path);
   ~NodeFolder();
   NodeFolder(NodeFolder&& other) noexcept;
@@ -26,6 +26,8 @@ class NodeFolder {
   void KeepClusterId(const std::string& id) const;
 
   std::string spool() const { return path_ + "/spool"; }
+  // Outputs that could not be uploaded, one folder per task, for a week.
+  std::string kept() const { return path_ + "/kept"; }
   std::string cache() const { return path_ + "/cache"; }
   // A folder for sockets whose path is short enough for them.
   const std::string& sockets() const { return sockets_; }
@@ -35,6 +37,7 @@ class NodeFolder {
   NodeFolder() = default;
   absl::Status Prepare();
   void ClearTasks() const;
+  void ForgetOldOutputs() const;
 
   std::string path_;
   std::string node_id_;

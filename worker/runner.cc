@@ -1,5 +1,6 @@
 #include "worker/runner.h"
 
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,7 +12,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/printable.h"
 #include "common/status.h"
+#include "worker/link/spool_file.h"
 #include "worker/task/environment.h"
 #include "worker/task/package.h"
 #include "worker/task/progress.h"
@@ -20,6 +23,8 @@ namespace baton::worker {
 namespace {
 
 constexpr int64_t kProgressEveryMs = 100;
+constexpr int kComplaintsMax = 16;
+constexpr size_t kLastWordsBytesMax = 500;
 
 struct Running {
   uint64_t launch = 0;
@@ -32,11 +37,22 @@ struct Running {
   int64_t polled_ms = 0;
   bool ended = false;
   std::string committed;  // newest checkpoint that is, by name
-  // Of the collection; told once both are there.
-  std::optional<StreamEnds> ends;
-  std::optional<UploadedOutput> output;
-  bool collecting = false;
+  int complaints = 0;     // about its checkpoints, told
+  UploadedOutput output;
 };
+
+// Why the disk below `folder` took nothing more; empty: it has room.
+std::string DiskFull(const std::string& folder, int64_t bytes_min) {
+  struct statvfs disk {};
+  if (statvfs(folder.c_str(), &disk) != 0) return "";
+  const int64_t free_bytes =
+      static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
+  const bool no_files = disk.f_files > 0 && disk.f_favail == 0;
+  if (free_bytes >= bytes_min && !no_files) return "";
+  return absl::StrCat("the disk of the node is full (",
+                      no_files ? "no more files fit" : absl::StrCat(free_bytes >> 10, " KiB free"),
+                      " where the worker has its folder)");
+}
 
 }  // namespace
 
@@ -89,6 +105,11 @@ struct Runner::State {
       if (!key.has_value()) return;
       exited.key = *key;
       by_launch.erase(launch);
+      // What it wrote is still there: a disk that it could not write to is full now, too.
+      if (exited.code != 0 && exited.error.empty()) {
+        exited.error = DiskFull(tasks[*key].places.folder, options.disk_bytes_min);
+        exited.infrastructure = !exited.error.empty();
+      }
     }
     // The last steps are told before the end.
     LookAt(exited.key, true);
@@ -122,6 +143,7 @@ struct Runner::State {
     std::optional<TaskProgressed> progressed;
     std::vector<FoundCheckpoint> found;
     bool uploads = false;
+    std::string step_problem;
     {
       std::lock_guard<std::mutex> lock(mutex);
       const auto at = tasks.find(key);
@@ -131,7 +153,8 @@ struct Runner::State {
       const int64_t steady_ms = parts.clock.MonotonicMillis();
       if (last || steady_ms - task.polled_ms >= kProgressEveryMs) {
         task.polled_ms = steady_ms;
-        const TaskSteps steps = task.progress->Poll(now_ms);
+        const TaskSteps steps = last ? task.progress->Finish(now_ms) : task.progress->Poll(now_ms);
+        step_problem = task.progress->TakeProblem();
         if (steps.step > 0) {
           progressed = TaskProgressed{{key, steps.step, steps.at_ms, steps.save_ms}};
         }
@@ -141,8 +164,41 @@ struct Runner::State {
       task.ended = last;
     }
     if (progressed.has_value()) emit(*progressed);
+    if (!step_problem.empty()) Complain(key, step_problem);
     if (!uploads) return;
-    for (const FoundCheckpoint& checkpoint : found) parts.uploader.Add(key, checkpoint);
+    for (const FoundCheckpoint& checkpoint : found) Offer(key, checkpoint);
+  }
+
+  void Offer(const TaskKey& key, const FoundCheckpoint& checkpoint) {
+    if (!checkpoint.problem.empty() && MayComplain(key)) {
+      Complain(key,
+               absl::StrCat("checkpoint '", Printable(checkpoint.name),
+                            checkpoint.refused ? "' is not kept: it " : "' ", checkpoint.problem));
+    }
+    if (!checkpoint.refused) parts.uploader.Add(key, checkpoint);
+  }
+
+  // A program may put any number of odd names there.
+  bool MayComplain(const TaskKey& key) {
+    std::lock_guard<std::mutex> lock(mutex);
+    Running* task = Find(key);
+    return task != nullptr && task->complaints++ < kComplaintsMax;
+  }
+
+  void Complain(const TaskKey& key, const std::string& text) {
+    parts.spool.Say(key, text);
+    emit(TaskComplained{key, text});
+  }
+
+  // Out of the task's folder, which goes with the task.
+  std::string Keep(const TaskKey& key, const std::string& output) {
+    const std::string name = SpoolName(key, false);
+    const std::string to = absl::StrCat(options.kept, "/", name.substr(0, name.rfind('.')));
+    if (rename(output.c_str(), to.c_str()) != 0) {
+      LogWarning(absl::StrCat("keeping ", output, " as ", to, ": ", strerror(errno)));
+      return "";
+    }
+    return to;
   }
 
   absl::Status Launch(const Wanted& task, const PreparedTask& prepared) {
@@ -183,20 +239,21 @@ struct Runner::State {
     return absl::OkStatus();
   }
 
-  void CollectIfComplete(const TaskKey& key) {
+  void OnStreamsEnded(const TaskKey& key, const StreamEnds& ends) {
     TaskCollected collected;
     {
       std::lock_guard<std::mutex> lock(mutex);
-      const auto at = tasks.find(key);
-      if (at == tasks.end() || !at->second.ends || !at->second.output) return;
-      const Running& task = at->second;
-      collected = {key,
-                   task.output->digest,
-                   task.output->bytes,
-                   task.ends->log_bytes,
-                   task.ends->metrics_bytes,
-                   task.output->error};
+      const Running* task = Find(key);
+      if (task == nullptr) return;
+      collected.output_digest = task->output.digest;
+      collected.output_bytes = task->output.bytes;
+      collected.error = task->output.error;
+      collected.output_missing = task->output.missing;
     }
+    collected.key = key;
+    collected.log_bytes = ends.log_bytes;
+    collected.metrics_bytes = ends.metrics_bytes;
+    collected.last_words = Printable(ends.last_line, kLastWordsBytesMax);
     emit(collected);
   }
 
@@ -251,8 +308,8 @@ void Runner::RemoveDeadline(const TaskKey& key) {
   if (places.has_value()) RemoveDeadlineFile(*places);
 }
 
-void Runner::Terminate(const TaskKey& key) {
-  if (const uint64_t launch = state_->LaunchOf(key)) state_->launcher->Terminate(launch);
+void Runner::Terminate(const TaskKey& key, bool all) {
+  if (const uint64_t launch = state_->LaunchOf(key)) state_->launcher->Terminate(launch, all);
 }
 
 void Runner::Kill(const TaskKey& key) {
@@ -260,34 +317,33 @@ void Runner::Kill(const TaskKey& key) {
 }
 
 void Runner::Collect(const struct Collect& collect) {
-  FinishUploads finish;
-  bool first;
-  {
-    std::lock_guard<std::mutex> lock(state_->mutex);
-    Running* task = state_->Find(collect.key);
-    if (task == nullptr) return;
-    first = !std::exchange(task->collecting, true);
-    finish = {task->places.output(), collect.deadline_ms, collect.upload};
-  }
-  state_->parts.uploader.Finish(collect.key, finish);
-  if (!first) return;
-  State* const state = state_.get();
-  state_->parts.spool.Finish(collect.key, [state, key = collect.key](StreamEnds ends) {
-    {
-      std::lock_guard<std::mutex> lock(state->mutex);
-      if (Running* task = state->Find(key)) task->ends = ends;
-    }
-    state->CollectIfComplete(key);
-  });
+  const auto places = state_->PlacesOf(collect.key);
+  if (!places.has_value()) return;
+  state_->parts.uploader.Finish(
+      collect.key, {places->output(), collect.deadline_ms, collect.upload, collect.patient});
 }
 
-void Runner::OnUploaded(const TaskKey& key, const UploadedOutput& output) {
+// The log ends after the uploads, for what is to be said of them stands in it.
+void Runner::OnUploaded(const TaskKey& key, const UploadedOutput& uploaded) {
+  UploadedOutput output = uploaded;
+  if (output.keep) {
+    const auto places = state_->PlacesOf(key);
+    const std::string kept = places.has_value() ? state_->Keep(key, places->output()) : "";
+    if (!kept.empty()) absl::StrAppend(&output.error, "; they are kept on this node in ", kept);
+  }
+  if (output.missing) state_->parts.spool.Say(key, output.error);
   {
     std::lock_guard<std::mutex> lock(state_->mutex);
-    if (Running* task = state_->Find(key)) task->output = output;
+    Running* task = state_->Find(key);
+    if (task == nullptr) return;
+    task->output = output;
   }
-  state_->CollectIfComplete(key);
+  State* const state = state_.get();
+  state_->parts.spool.Finish(key,
+                             [state, key](StreamEnds ends) { state->OnStreamsEnded(key, ends); });
 }
+
+void Runner::Complain(const TaskKey& key, const std::string& text) { state_->Complain(key, text); }
 
 void Runner::CheckpointDone(const TaskKey& key, const std::string& name, bool committed) {
   std::string gone;

@@ -24,6 +24,9 @@ struct RunnerOptions {
   std::string keeper;                  // program
   std::string trainer;                 // program of native jobs
   std::vector<std::string> inherited;  // the worker's environment
+  std::string kept;                    // folder for outputs that could not be uploaded
+  // A task that fails while its disk has less free than this was failed by the disk.
+  int64_t disk_bytes_min = int64_t{4} << 20;
 };
 
 // What it works with; all outlive it.
@@ -38,8 +41,8 @@ struct RunnerParts {
 // Thread-safe.
 class Runner {
  public:
-  // `emit` gets TaskStarted, TaskFailed, TaskExited, TaskProgressed and TaskCollected, on any
-  // thread.
+  // `emit` gets TaskStarted, TaskFailed, TaskComplained, TaskExited, TaskProgressed and
+  // TaskCollected, on any thread.
   static absl::StatusOr<std::unique_ptr<Runner>> Create(const RunnerOptions& options,
                                                         const RunnerParts& parts,
                                                         std::function<void(Event)> emit);
@@ -51,7 +54,7 @@ class Runner {
   void Start(const Wanted& task);
   void WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason);
   void RemoveDeadline(const TaskKey& key);
-  void Terminate(const TaskKey& key);
+  void Terminate(const TaskKey& key, bool all);
   void Kill(const TaskKey& key);
   void Collect(const struct Collect& collect);
   // The local copy of a committed checkpoint stays until a newer one is committed.
@@ -63,6 +66,9 @@ class Runner {
 
   // For the uploader's `finished`.
   void OnUploaded(const TaskKey& key, const UploadedOutput& output);
+
+  // Tells the job's owner: a line in the task's log, and a word to the scheduler.
+  void Complain(const TaskKey& key, const std::string& text);
 
  private:
   struct State;

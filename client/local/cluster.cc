@@ -16,6 +16,7 @@
 #include "client/folder.h"
 #include "client/local/known.h"
 #include "common/atomic_file.h"
+#include "common/contract.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 
@@ -281,6 +282,8 @@ absl::StatusOr<std::string> LocalDown(const std::string& folder, const Say& say)
     return absl::InternalError(absl::StrCat("some programs of ", cluster->folder,
                                             " are still there; see `baton local status`"));
   }
+  // Of a worker that was killed together with its keeper: tasks, which nobody else would end.
+  KillMarked(absl::StrCat(contract::kDeadlineFile, "=", cluster->folder, "/workers/"));
   say(absl::StrCat("stopped; jobs and checkpoints stay in ", cluster->folder));
   // Not those either that died by themselves: nobody answers there.
   BATON_RETURN_IF_ERROR(ChangeKnownFolders([&cluster](std::vector<std::string>* known) {

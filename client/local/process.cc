@@ -94,6 +94,17 @@ std::vector<pid_t> AllPids() {
   return pids;
 }
 
+void KillMarked(const std::string& mark) {
+  for (const pid_t pid : AllPids()) {
+    if (pid == ::getpid()) continue;
+    // Not there when the process is gone, or another user's.
+    const absl::StatusOr<std::string> variables = ReadFile(absl::StrCat("/proc/", pid, "/environ"));
+    if (!variables.ok()) continue;
+    const std::string text = std::string(1, '\0') + *variables;
+    if (text.find(std::string(1, '\0') + mark) != std::string::npos) ::kill(pid, SIGKILL);
+  }
+}
+
 std::string ProgramFolder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
 }

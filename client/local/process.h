@@ -31,6 +31,10 @@ void Signal(const Process& process, int signal);
 pid_t ParentOf(pid_t pid);
 std::vector<pid_t> AllPids();
 
+// SIGKILL to every other process that was started with a variable which begins with `mark`
+// (NAME=beginning of its value).
+void KillMarked(const std::string& mark);
+
 // The folder of the running program, where its siblings lie.
 std::string ProgramFolder();
 

@@ -17,6 +17,7 @@
 #include "common/artifact/manifest.h"
 #include "common/atomic_file.h"
 #include "common/hash.h"
+#include "common/log.h"
 #include "common/status.h"
 
 namespace baton::artifact {
@@ -66,6 +67,9 @@ struct LocalDir::State {
     return absl::StrCat(root, "/manifests/", digest);
   }
 
+  absl::Status MakeFolders() const;
+  // Somebody may remove them while we run: what they held is lost, what comes now is not.
+  absl::Status MendFolders();
   // ResourceExhausted when `bytes` more would leave too little.
   absl::Status CheckSpace(size_t bytes) const;
   // False when there is no such file. Makes it young.
@@ -86,6 +90,26 @@ struct LocalDir::State {
   absl::Status RemoveIfOld(const std::string& path, int64_t age_ms_min, int64_t* count,
                            int64_t* bytes);
 };
+
+absl::Status LocalDir::State::MakeFolders() const {
+  for (const char* sub : {"", "/chunks", "/manifests", "/tmp", "/damaged"}) {
+    BATON_RETURN_IF_ERROR(MakeFolder(root + sub));
+  }
+  return SyncFolder(root);
+}
+
+absl::Status LocalDir::State::MendFolders() {
+  if (::access((root + "/tmp").c_str(), F_OK) == 0 &&
+      ::access((root + "/manifests").c_str(), F_OK) == 0) {
+    return absl::OkStatus();
+  }
+  std::lock_guard<std::mutex> lock(mutex);
+  LogError(absl::StrCat("the artifact store ", root,
+                        " was removed while it was in use; it is made anew, and what was in it is "
+                        "lost: packages, checkpoints and outputs"));
+  unsynced.clear();
+  return MakeFolders();
+}
 
 absl::Status LocalDir::State::CheckSpace(size_t bytes) const {
   struct statvfs disk;
@@ -116,6 +140,7 @@ absl::StatusOr<int64_t> LocalDir::State::AgeMs(const std::string& path) const {
 }
 
 absl::Status LocalDir::State::Write(const std::string& path, absl::string_view bytes) {
+  BATON_RETURN_IF_ERROR(MendFolders());
   BATON_RETURN_IF_ERROR(CheckSpace(bytes.size()));
   const std::string tmp = absl::StrCat(root, "/tmp/", next_tmp++);
   File file(::open(tmp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
@@ -180,15 +205,13 @@ LocalDir::~LocalDir() = default;
 absl::StatusOr<std::unique_ptr<LocalDir>> LocalDir::Open(const std::string& folder,
                                                          const LocalDirOptions& options,
                                                          const Clock& clock) {
-  for (const char* sub : {"", "/chunks", "/manifests", "/tmp", "/damaged"}) {
-    BATON_RETURN_IF_ERROR(MakeFolder(folder + sub));
-  }
-  BATON_RETURN_IF_ERROR(SyncFolder(folder));
+  auto state = std::make_unique<State>(folder, options, clock);
+  BATON_RETURN_IF_ERROR(state->MakeFolders());
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder + "/tmp", error)) {
     ::unlink(entry.path().c_str());
   }
-  return std::unique_ptr<LocalDir>(new LocalDir(std::make_unique<State>(folder, options, clock)));
+  return std::unique_ptr<LocalDir>(new LocalDir(std::move(state)));
 }
 
 absl::StatusOr<std::vector<std::string>> LocalDir::MissingChunks(
@@ -241,6 +264,7 @@ absl::StatusOr<std::string> LocalDir::PutManifest(absl::string_view bytes) {
     return absl::FailedPreconditionError(absl::StrCat("chunk ", missing.front(), " of '", file.path,
                                                       "' is not in the store; upload it first"));
   }
+  BATON_RETURN_IF_ERROR(state_->MendFolders());
   BATON_RETURN_IF_ERROR(state_->SyncNewNames());
   const std::string digest = Sha256Hex(bytes);
   BATON_RETURN_IF_ERROR(state_->Write(state_->ManifestPath(digest), bytes));

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/artifact/chunk.h"
+#include "common/printable.h"
 #include "common/status.h"
 
 namespace baton::artifact {
@@ -20,8 +21,10 @@ constexpr size_t kJsonValuesMax = 1'000'000;
 constexpr int kJsonDepthMax = 4;
 
 absl::Status Wrong(const std::string& path, absl::string_view rule) {
-  return absl::InvalidArgumentError(absl::StrCat("manifest: '", path.substr(0, 200), "' ", rule));
+  return absl::InvalidArgumentError(absl::StrCat("manifest: '", Printable(path), "' ", rule));
 }
+
+}  // namespace
 
 absl::Status ValidatePath(const std::string& path) {
   if (path.empty() || path.size() > kPathBytesMax) {
@@ -30,7 +33,7 @@ absl::Status ValidatePath(const std::string& path) {
   if (path[0] == '/') return Wrong(path, "is absolute; paths are relative");
   for (const char c : path) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      return Wrong("", "has a control character in its path; rename the file");
+      return Wrong(path, "has a control character in its path; rename the file");
     }
   }
   for (const absl::string_view part : absl::StrSplit(path, '/')) {
@@ -39,13 +42,13 @@ absl::Status ValidatePath(const std::string& path) {
     }
     if (part.size() > 255) return Wrong(path, "has a part of more than 255 bytes");
   }
-  try {
-    json(path).dump();
-  } catch (const json::exception&) {
-    return Wrong("", "has a path that is not UTF-8; rename the file");
+  for (absl::string_view rest = path; !rest.empty(); rest.remove_prefix(Utf8Length(rest))) {
+    if (Utf8Length(rest) == 0) return Wrong(path, "has a path that is not UTF-8; rename the file");
   }
   return absl::OkStatus();
 }
+
+namespace {
 
 absl::Status ValidateFile(const ManifestFile& file) {
   BATON_RETURN_IF_ERROR(ValidatePath(file.path));

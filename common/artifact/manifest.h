@@ -35,6 +35,10 @@ struct Manifest {
 // The sum of the sizes.
 int64_t TotalBytes(const Manifest& manifest);
 
+// Whether a file may have this name in a manifest; what is wrong with it otherwise, with the name
+// in printable form.
+absl::Status ValidatePath(const std::string& path);
+
 // InvalidArgument names the file and the rule it breaks.
 absl::Status Validate(const Manifest& manifest);
 

@@ -27,7 +27,7 @@ struct TransferOptions {
   std::function<bool()> cancelled;
   // Told after each chunk, on the caller's thread. May be empty.
   std::function<void(const Progress&)> progress;
-  // UploadFolder: as in ListFolder.
+  // UploadFolder: as in ListFolder; also for files that go away or may not be read.
   std::vector<std::string>* left_out = nullptr;
 };
 
@@ -43,8 +43,9 @@ struct Uploaded {
 };
 
 // All regular files below `folder`, by path. A symbolic link or a special file (whoever uploads may
-// be allowed to read more than who made the folder) is an InvalidArgument, or left out and named in
-// `left_out` where that is given.
+// be allowed to read more than who made the folder), and a name that no manifest can hold, is an
+// InvalidArgument. Where `left_out` is given, these, and what may not be read, are left out
+// instead, and named there with the reason, in printable form.
 absl::StatusOr<std::vector<SourceFile>> ListFolder(const std::string& folder,
                                                    std::vector<std::string>* left_out = nullptr);
 

@@ -16,6 +16,7 @@
 #include "common/artifact/transfer.h"
 #include "common/atomic_file.h"
 #include "common/hash.h"
+#include "common/printable.h"
 #include "common/status.h"
 
 namespace baton::artifact {
@@ -23,6 +24,10 @@ namespace {
 
 // Digests in one question: a few hundred KiB on the wire.
 constexpr size_t kDigestsPerCall = 4096;
+
+void LeaveOut(const std::string& path, absl::string_view why, std::vector<std::string>* left_out) {
+  left_out->push_back(absl::StrCat("'", Printable(path), "' ", why));
+}
 
 using Opener = std::function<absl::StatusOr<File>(const SourceFile& source)>;
 
@@ -79,7 +84,15 @@ class Uploader {
   // Reads one file through and notes the digests of its chunks.
   absl::Status Describe(size_t index) {
     const SourceFile& source = sources_[index];
-    BATON_ASSIGN_OR_RETURN(const File file, opener_(source));
+    absl::StatusOr<File> opened = opener_(source);
+    // One file that went away or may not be read is not worth the others.
+    const bool is_gone =
+        absl::IsNotFound(opened.status()) || absl::IsInvalidArgument(opened.status());
+    if (options_.left_out != nullptr && (is_gone || absl::IsPermissionDenied(opened.status()))) {
+      LeaveOut(source.path, is_gone ? "is gone" : "may not be read", options_.left_out);
+      return absl::OkStatus();
+    }
+    BATON_ASSIGN_OR_RETURN(const File file, std::move(opened));
     struct stat info;
     if (::fstat(file.fd(), &info) != 0) {
       return ErrnoStatus(errno, absl::StrCat("look at ", source.from));
@@ -173,6 +186,18 @@ class Uploader {
   size_t open_index_ = 0;
 };
 
+// The message goes on from the file's name.
+absl::Status CanBeUploaded(const std::string& path, mode_t mode) {
+  if (!S_ISREG(mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("is ", S_ISLNK(mode) ? "a symbolic link" : "no regular file",
+                     "; put the file itself there"));
+  }
+  if (ValidatePath(path).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "has a name that can't be stored (a control character, no UTF-8, or too long); rename it");
+}
+
 absl::Status ListInto(const File& folder, const std::string& root, const std::string& prefix,
                       std::vector<SourceFile>* files, std::vector<std::string>* left_out) {
   const std::string here = prefix.empty() ? root : absl::StrCat(root, "/", prefix);
@@ -187,21 +212,27 @@ absl::Status ListInto(const File& folder, const std::string& root, const std::st
     const std::string from = absl::StrCat(root, "/", path);
     struct stat info;
     if (::fstatat(folder.fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-      return ErrnoStatus(errno, absl::StrCat("look at ", from));
+      if (errno == ENOENT && left_out != nullptr) continue;
+      return ErrnoStatus(errno, absl::StrCat("look at ", Printable(from)));
     }
     if (S_ISDIR(info.st_mode)) {
       const File inner(
           ::openat(folder.fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!inner.is_open()) return ErrnoStatus(errno, absl::StrCat("open ", from));
+      if (!inner.is_open() && errno == EACCES && left_out != nullptr) {
+        LeaveOut(path, "may not be read", left_out);
+        continue;
+      }
+      if (!inner.is_open()) return ErrnoStatus(errno, absl::StrCat("open ", Printable(from)));
       BATON_RETURN_IF_ERROR(ListInto(inner, root, path, files, left_out));
-    } else if (S_ISREG(info.st_mode)) {
-      files->push_back({path, from});
-    } else if (left_out != nullptr) {
-      left_out->push_back(path);
     } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat(from, " is ", S_ISLNK(info.st_mode) ? "a symbolic link" : "no regular file",
-                       "; put the file itself there"));
+      const absl::Status fit = CanBeUploaded(path, info.st_mode);
+      if (fit.ok()) {
+        files->push_back({path, from});
+      } else if (left_out != nullptr) {
+        LeaveOut(path, fit.message(), left_out);
+      } else {
+        return absl::InvalidArgumentError(absl::StrCat(Printable(from), " ", fit.message()));
+      }
     }
     if (files->size() > kManifestFilesMax) {
       return absl::InvalidArgumentError(

@@ -17,14 +17,22 @@ bool IsOrdinary(int32_t exit_code) {
   return exit_code > 0 && exit_code != kExitResumeMe && exit_code != kExitPeerLost;
 }
 
-// Calls `visit` for each failed start, newest first, until one ran. Those taken down by a notice or
-// a lost node before they ran say nothing and are passed over.
+// It ran, and its node ended it without being lost: a full disk, a dead keeper.
+bool FailedByItsNode(const Attempt& attempt) {
+  return attempt.cause == EndCause::kNodeLost && !BlamesProgram(attempt);
+}
+
+// Calls `visit` for each failed start and for each that was failed by its node, newest first, until
+// one ran, or made a checkpoint. Those taken down by a notice or a lost node before they ran say
+// nothing and are passed over.
 template <typename Visit>
 void ForEachStartFailure(const JobHistory& history, const Visit& visit) {
+  const int32_t progressed = history.checkpoints.empty() ? 0 : history.checkpoints.back().attempt;
   for (auto a = history.attempts.rbegin(); a != history.attempts.rend(); ++a) {
     if (a->number <= history.retried_after) return;
-    if (a->cause == EndCause::kStartFailed) {
+    if (a->cause == EndCause::kStartFailed || FailedByItsNode(*a)) {
       visit(*a);
+      if (a->number == progressed) return;
     } else if (a->running_ms != 0) {
       return;
     }
@@ -46,6 +54,18 @@ std::string ErrorsOf(const Attempt& attempt) {
     absl::StrAppend(&errors, errors.empty() ? "" : "; ", "rank ", task.rank, ": ", task.error);
   }
   return errors;
+}
+
+bool OutputsMissing(const Attempt& attempt) {
+  return AllSucceeded(attempt) && !BlamesProgram(attempt);
+}
+
+bool IsHopeless(const state::JobSpec& spec, const Attempt& attempt) {
+  return spec.shards > 0 &&
+         std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& task) {
+           return task.phase == TaskPhase::kExited && task.exit_code == kExitUsage &&
+                  !task.infrastructure;
+         });
 }
 
 bool CertainlyCrashed(const Attempt& attempt) {

@@ -11,6 +11,7 @@ namespace baton::core {
 // Exit codes of the job contract.
 inline constexpr int32_t kExitResumeMe = 75;  // EX_TEMPFAIL: checkpointed, resume me
 inline constexpr int32_t kExitPeerLost = 76;
+inline constexpr int32_t kExitUsage = 2;  // of the native trainer
 // In place of a code: the end was not heard, or the program was never started.
 inline constexpr int32_t kExitUnknown = -1000;
 
@@ -18,6 +19,12 @@ bool AllSucceeded(const state::Attempt& attempt);
 
 // What its tasks' workers complained of, in words; empty: nothing.
 std::string ErrorsOf(const state::Attempt& attempt);
+
+// All ranks exited 0, and the outputs of one are not in the artifact store.
+bool OutputsMissing(const state::Attempt& attempt);
+
+// The native trainer says that the spec or the data is wrong: another try says the same.
+bool IsHopeless(const state::JobSpec& spec, const state::Attempt& attempt);
 
 // True if no lost node can explain the end: every task's own worker has told its exit, and one of
 // them with a code that no death of a peer makes (not a signal, not 75, not 76).
@@ -30,11 +37,12 @@ bool HasOpenVerdict(const state::Job& job);
 // Open verdicts since a person last asked for a retry.
 int32_t OpenVerdicts(const state::JobHistory& history);
 
-// A failed start that the program is to blame for, not the node, the time or the checkpoint.
+// A failure that the program is to blame for, not the node, the time or the checkpoint.
 bool BlamesProgram(const state::Attempt& attempt);
 
-// How many of the newest attempts failed to start, up to the last one that ran. A checkpoint that
-// can't be restored does not count: it is given up after its second time.
+// How many of the newest attempts failed to start or were failed by their node, up to the last one
+// that ended otherwise or has committed a checkpoint. One whose checkpoint can't be restored does
+// not count: it is given up after its second time.
 int32_t StartFailuresInARow(const state::JobHistory& history);
 // Nodes to blame for those.
 std::set<state::NodeId> NodesOfStartFailures(const state::JobHistory& history);

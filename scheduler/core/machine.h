@@ -105,6 +105,8 @@ class Machine {
 
   // verdict.cc: what an ended attempt means for its job.
   void Finish(state::Job* job);
+  void EndSucceeded(state::Job* job, bool missing);
+  void EndByNodes(state::Job* job, absl::string_view what);
   void EndCrashed(state::Job* job);
   void EndStartFailed(state::Job* job);
   void CloseVerdict(state::Job* job, state::Attempt* attempt, state::EndCause cause);

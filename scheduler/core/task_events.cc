@@ -104,6 +104,12 @@ void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
     if (task->rank == 0) job->history->output_digest = report.output_digest;
   }
   if (!report.error.empty()) task->error = report.error;
+  // What a worker complains of while its task goes on is for the job's owner.
+  const bool goes_on = report.stage == TaskStage::kRunning || report.stage == TaskStage::kFirstStep;
+  if (goes_on && task->error != before.error) {
+    Say(*job, "complaint",
+        absl::StrCat("rank ", task->rank, " on ", NodeName(task->node), ": ", task->error));
+  }
   if (!(before == *task)) MarkJob(*job);
 }
 

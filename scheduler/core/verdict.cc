@@ -34,13 +34,11 @@ void Machine::Finish(Job* job) {
   MarkJob(*job);
   const bool may_succeed = job->intent != Intent::kCancel && job->intent != Intent::kFail;
   if (may_succeed && AllSucceeded(attempt)) {
-    attempt.cause = EndCause::kSucceeded;
-    attempt.detail = "all ranks exited with code 0";
-    const std::string loss = ErrorsOf(attempt);
-    if (!loss.empty()) absl::StrAppend(&attempt.detail, ", but ", loss);
-    Say(*job, "succeeded", attempt.detail);
-    End(job, JobState::kSucceeded, loss);
-    return;
+    const bool missing = OutputsMissing(attempt);
+    // Its node goes away with the result: as if it had been stopped a moment earlier.
+    const bool once_more = missing && attempt.cause == EndCause::kPreempted;
+    if (!once_more) return EndSucceeded(job, missing);
+    attempt.detail = absl::StrCat(attempt.detail, "; ", ErrorsOf(attempt));
   }
   if (history.pending_loss_ms == 0) {
     history.pending_loss_ms = progress.last_step_ms != 0 ? progress.last_step_ms
@@ -71,10 +69,28 @@ void Machine::Finish(Job* job) {
   }
 }
 
+// A success whose outputs nobody can have is none, though no retry would help: `missing`.
+void Machine::EndSucceeded(Job* job, bool missing) {
+  Attempt& attempt = job->history->attempts.back();
+  attempt.cause = missing ? EndCause::kNodeLost : EndCause::kSucceeded;
+  attempt.detail = "all ranks exited with code 0";
+  const std::string loss = ErrorsOf(attempt);
+  if (!loss.empty()) absl::StrAppend(&attempt.detail, ", but ", loss);
+  Say(*job, missing ? "failed" : "succeeded", attempt.detail);
+  End(job, missing ? JobState::kFailed : JobState::kSucceeded, missing ? attempt.detail : loss);
+  // Nothing depends on them any more, and a job that has ended is not to change again.
+  for (Attempt& earlier : job->history->attempts) {
+    if (earlier.verdict_deadline_ms != 0) CloseVerdict(job, &earlier, EndCause::kCrashed);
+  }
+}
+
 void Machine::EndCrashed(Job* job) {
   Attempt& attempt = job->history->attempts.back();
   if (!BlamesProgram(attempt)) {
     CloseVerdict(job, &attempt, EndCause::kNodeLost);
+    if (StartFailuresInARow(*job->history) >= state_.config.start_failures_max) {
+      return EndByNodes(job, "was failed by its nodes");
+    }
     Requeue(job);
     return;
   }
@@ -93,6 +109,14 @@ void Machine::EndCrashed(Job* job) {
                    " s; until then no retry is counted"));
 }
 
+void Machine::EndByNodes(Job* job, absl::string_view what) {
+  const std::string reason =
+      absl::StrCat(what, " ", state_.config.start_failures_max,
+                   " times in a row; last: ", job->history->attempts.back().detail);
+  Say(*job, "failed", reason);
+  End(job, JobState::kFailed, reason);
+}
+
 void Machine::EndStartFailed(Job* job) {
   Attempt& attempt = job->history->attempts.back();
   const std::string detail = attempt.detail;
@@ -100,12 +124,7 @@ void Machine::EndStartFailed(Job* job) {
     DropCheckpoint(job, attempt.bad_checkpoint);
   }
   if (StartFailuresInARow(*job->history) >= state_.config.start_failures_max) {
-    const std::string reason =
-        absl::StrCat("could not be started ", state_.config.start_failures_max,
-                     " times in a row; last: ", detail);
-    Say(*job, "failed", reason);
-    End(job, JobState::kFailed, reason);
-    return;
+    return EndByNodes(job, "could not be started");
   }
   if (!BlamesProgram(attempt)) {
     Requeue(job);
@@ -126,23 +145,33 @@ void Machine::CloseVerdict(Job* job, Attempt* attempt, EndCause cause) {
   attempt->cause = cause == EndCause::kCrashed ? CrashCause(*attempt) : cause;
   MarkJob(*job);
   if (!HasOpenVerdict(*job)) undecided_.erase(job->id);
-  if (state::IsEnded(job->state)) return;
   const std::string which = absl::StrCat("attempt ", attempt->number, ": ");
+  if (state::IsEnded(job->state)) {
+    Say(*job, Name(attempt->cause),
+        absl::StrCat(which, attempt->detail, "; the job has ended, no retry is counted"));
+    return;
+  }
   if (cause != EndCause::kCrashed) {
     ++job->history->preemptions;
+    const bool was_lost = BlamesProgram(*attempt);
     Say(*job, Name(cause),
-        absl::StrCat(which, "a node of it went down, which explains its end (", attempt->detail,
-                     "); no retry is counted"));
+        absl::StrCat(which,
+                     was_lost ? "a node of it went down, which explains its end ("
+                              : "a node of it failed it (",
+                     attempt->detail, "); no retry is counted"));
     ReleaseIfReady(job);
     return;
   }
   // Progress since then has refilled the retries, and is worth more than the crash before it.
   const auto& checkpoints = job->history->checkpoints;
   const bool forgiven = !checkpoints.empty() && checkpoints.back().attempt > attempt->number;
-  if (!forgiven && job->retries_left == 0) {
+  const bool hopeless = job->LiveAttempt() == nullptr && IsHopeless(*job->spec, *attempt);
+  if (hopeless || (!forgiven && job->retries_left == 0)) {
     BATON_CHECK(job->LiveAttempt() == nullptr, "it ran without a retry for an open verdict");
     const std::string reason =
-        absl::StrCat("attempt ", attempt->number, ": ", attempt->detail, "; no retries are left");
+        absl::StrCat("attempt ", attempt->number, ": ", attempt->detail,
+                     hopeless ? "; the spec or its data is wrong, which no retry would mend"
+                              : "; no retries are left");
     Say(*job, "failed", reason);
     if (job->state == JobState::kQueued) {
       Dequeue(job);

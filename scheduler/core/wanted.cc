@@ -19,6 +19,11 @@ Goal GoalOf(const Attempt& attempt) {
   return go ? Goal::kRun : Goal::kPrepare;
 }
 
+bool IsForGood(state::Intent intent) {
+  return intent == state::Intent::kCancel || intent == state::Intent::kFail ||
+         intent == state::Intent::kBudget;
+}
+
 // Places of the task among those of its node, and of its node among the gang's.
 void SetPlaces(const Attempt& attempt, const Task& task, state::WantedTask* wanted) {
   const state::NodeId* previous = nullptr;
@@ -59,6 +64,7 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   wanted.resume_digest = attempt.resume_digest;
   wanted.stop_deadline_ms = attempt.stop_deadline_ms;
   wanted.stop_reason = attempt.stop_reason;
+  wanted.stop_for_good = wanted.goal == Goal::kStop && IsForGood(job.intent);
   return wanted;
 }
 

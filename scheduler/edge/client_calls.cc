@@ -1,5 +1,6 @@
 #include "scheduler/edge/client_calls.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
@@ -202,7 +203,12 @@ void ClientCalls::ChangeJob(const std::string& job, const v1::Submitter& asker,
                     Response response;
                     *response.mutable_job() =
                         JobToWire(seen, parts_.progress, seen.core.state().jobs.at(id));
-                    return [done, response] { done(absl::OkStatus(), response); };
+                    return [this, done, response] {
+                      OnWorkThread(done, [this, done, response]() mutable {
+                        AddMetrics(response.mutable_job());
+                        done(absl::OkStatus(), std::move(response));
+                      });
+                    };
                   });
               if (!posted.ok()) done(posted, {});
             };
@@ -230,6 +236,13 @@ void ClientCalls::AddMetrics(v1::Job* job) {
   job->set_metrics_json(now.json);
   job->set_steps_total(now.steps_total);
   job->set_epoch(now.epoch);
+  // What workers last said of a step is not stored, and metrics are: after a restart of the
+  // scheduler they know more, until the worker is back.
+  if (job->attempts().empty()) return;
+  v1::Attempt& newest = *job->mutable_attempts()->rbegin();
+  if (newest.number() != now.attempt || newest.end_unix_ms() != 0) return;
+  newest.set_last_step(std::max(newest.last_step(), now.step));
+  job->set_step(std::max(job->step(), now.step));
 }
 
 void ClientCalls::GetJob(const v1::GetJobRequest& request, const Done<v1::GetJobResponse>& done) {
@@ -262,7 +275,14 @@ void ClientCalls::ListJobs(const v1::ListJobsRequest& request,
       *response->add_jobs() = JobToListWire(seen, parts_.progress, *job);
     }
     response->set_next_page_token(page->next);
-    return [done, response] { done(absl::OkStatus(), std::move(*response)); };
+    return [this, done, response] {
+      OnWorkThread(done, [this, done, response] {
+        for (v1::Job& job : *response->mutable_jobs()) {
+          if (job.step() > 0) job.set_steps_total(metrics_.StepsTotal(job.id()));
+        }
+        done(absl::OkStatus(), std::move(*response));
+      });
+    };
   });
 }
 

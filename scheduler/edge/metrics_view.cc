@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "common/metrics_line.h"
 
 namespace baton::edge {
 namespace {
@@ -19,7 +20,7 @@ constexpr size_t kAttemptsRead = 4;
 
 void TakeLine(absl::string_view line, json& newest) {
   if (line.empty() || line.size() > kLineBytesMax) return;
-  const json object = json::parse(line.begin(), line.end(), nullptr, false);
+  const json object = json::parse(PlainMetricsLine(line), nullptr, false);
   if (!object.is_object()) return;
   for (const auto& [name, value] : object.items()) {
     if (!value.is_primitive() || name.size() > kTextBytesMax) continue;
@@ -39,7 +40,8 @@ void TakeTail(const store::Journal& journal, const store::Journal::StreamEnd& st
   if (from > 0) rest.remove_prefix(std::min(rest.size(), rest.find('\n')));
   while (true) {
     const size_t end = rest.find('\n');
-    if (end == absl::string_view::npos) return;  // the last line is still being written
+    // The last line may still be being written: then it is no whole object yet.
+    if (end == absl::string_view::npos) return TakeLine(rest, newest);
     TakeLine(rest.substr(0, end), newest);
     rest.remove_prefix(end + 1);
   }
@@ -52,15 +54,27 @@ double NumberOf(const json& newest, const char* name) {
 
 // A program may write any number; what does not fit an integer is no count of steps.
 int64_t CountOf(const json& newest, const char* name) {
-  const double number = NumberOf(newest, name);
-  return number >= 0 && number < 9e15 ? static_cast<int64_t>(number) : 0;
+  return StepOfNumber(NumberOf(newest, name)).value_or(0);
 }
 
 }  // namespace
 
+int64_t MetricsView::StepsTotal(const std::string& job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto it = kept_.find(job);
+    if (it != kept_.end() && it->second.metrics.steps_total > 0) {
+      return it->second.metrics.steps_total;
+    }
+  }
+  return Newest(job).steps_total;
+}
+
 MetricsNow MetricsView::Newest(const std::string& job) {
   const auto streams = journal_.Streams(job);
-  if (!streams.ok()) return {.json = "{}", .step = 0, .steps_total = 0, .epoch = 0};
+  if (!streams.ok()) {
+    return {.json = "{}", .attempt = 0, .step = 0, .steps_total = 0, .epoch = 0};
+  }
   std::vector<store::Journal::StreamEnd> chosen;  // one of each attempt, oldest first
   for (const store::Journal::StreamEnd& stream : *streams) {
     if (!stream.stream.metrics || stream.end == 0) continue;
@@ -77,9 +91,13 @@ MetricsNow MetricsView::Newest(const std::string& job) {
     if (it != kept_.end() && it->second.ends == ends) return it->second.metrics;
   }
   json newest = json::object();
-  for (const auto& stream : chosen) TakeTail(journal_, stream, newest);
+  for (const auto& stream : chosen) {
+    newest.erase("step");  // an earlier attempt's may be ahead of what this one resumed from
+    TakeTail(journal_, stream, newest);
+  }
   MetricsNow metrics{// Bytes that are no UTF-8 come from the program and must not end the server.
                      .json = newest.dump(-1, ' ', false, json::error_handler_t::replace),
+                     .attempt = chosen.empty() ? 0 : chosen.back().stream.attempt,
                      .step = CountOf(newest, "step"),
                      .steps_total = CountOf(newest, "steps_total"),
                      .epoch = NumberOf(newest, "epoch")};

@@ -13,8 +13,9 @@
 namespace baton::edge {
 
 struct MetricsNow {
-  std::string json;  // one object; "{}" when there are none
-  int64_t step = 0;
+  std::string json;     // one object; "{}" when there are none
+  int32_t attempt = 0;  // the newest that wrote any
+  int64_t step = 0;     // of that attempt
   int64_t steps_total = 0;
   double epoch = 0;
 };
@@ -27,6 +28,8 @@ class MetricsView {
   // Later attempts win; within one, the lowest rank that wrote any. Lines that are no JSON object,
   // or are too long, are passed over.
   MetricsNow Newest(const std::string& job);
+  // Of Newest; once it is known no file is looked at, for lists.
+  int64_t StepsTotal(const std::string& job);
 
  private:
   static constexpr size_t kJobsKept = 1'000;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "scheduler/core/exits.h"
 #include "scheduler/edge/from_wire.h"
 #include "scheduler/state/job_state.h"
 
@@ -127,6 +128,8 @@ void CommonToWire(const Seen& seen, const Progress& progress, const state::Job& 
   const state::Attempt* live = job.LiveAttempt();
   if (live != nullptr) wire->set_world_size(live->world_size);
   if (job.history == nullptr) return;
+  const state::Attempt& last = job.history->attempts.back();
+  wire->set_infrastructure(job.state == state::JobState::kFailed && !core::BlamesProgram(last));
   wire->set_preemptions(job.history->preemptions);
   wire->set_steps_lost(job.history->steps_lost);
   for (const int64_t recovery_ms : job.history->recoveries_ms) wire->add_recoveries_ms(recovery_ms);
@@ -291,6 +294,7 @@ v1::WantedTask WantedToWire(const state::WantedTask& task) {
   }
   wire.set_stop_deadline_unix_ms(task.stop_deadline_ms);
   wire.set_stop_reason(task.stop_reason);
+  wire.set_stop_for_good(task.stop_for_good);
   return wire;
 }
 

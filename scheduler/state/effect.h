@@ -38,6 +38,7 @@ struct WantedTask {
   std::string resume_digest;
   int64_t stop_deadline_ms = 0;
   std::string stop_reason;
+  bool stop_for_good = false;  // the job does not go on from here
 };
 
 // The node's whole wanted set, as of this event.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 
 namespace baton {
@@ -23,7 +24,18 @@ TEST(AtomicFile, ErrorsNameThePath) {
 }
 
 TEST(AtomicFile, AFullDiskIsResourceExhausted) {
-  EXPECT_TRUE(absl::IsResourceExhausted(ErrnoStatus(28 /* ENOSPC */, "write x")));
+  const absl::Status full = ErrnoStatus(ENOSPC, "write x");
+  EXPECT_TRUE(absl::IsResourceExhausted(full));
+  EXPECT_TRUE(IsOwnDiskFull(full));
+  EXPECT_FALSE(IsOwnDiskFull(absl::ResourceExhaustedError(full.message()))) << "as a server says it";
+}
+
+TEST(AtomicFile, OnlyWhatAnotherTryMendsIsUnavailable) {
+  for (const int error : {ENOTDIR, EISDIR, EROFS, ELOOP}) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(ErrnoStatus(error, "open x"))) << error;
+  }
+  EXPECT_TRUE(absl::IsInternal(ErrnoStatus(EIO, "read x")));
+  EXPECT_TRUE(absl::IsUnavailable(ErrnoStatus(EMFILE, "open x")));
 }
 
 }  // namespace

@@ -158,6 +158,19 @@ def a_full_disk_leaves_no_rest(cluster):
         subprocess.run(["umount", small], check=True)
 
 
+def what_dead_workers_leave_ends_with_the_cluster(cluster):
+    job = cluster.train(spec(cluster, "orphan", "setsid sleep 600 & sleep 600"))
+    wait_until(lambda: cluster.tasks(job), "it runs", 30)
+    worker, task = cluster.tasks(job)[0]
+    with open(f"/proc/{task['pid']}/stat") as file:
+        keeper = int(file.read().rsplit(")", 1)[1].split()[1])
+    os.kill(worker["pid"], signal.SIGSTOP)  # so that neither ends what the other leaves
+    os.kill(keeper, signal.SIGKILL)
+    os.kill(worker["pid"], signal.SIGKILL)
+    cluster.baton("cancel", job)
+    # The cluster's own end looks for leftovers.
+
+
 def down_points_to_another_that_runs(cluster):
     other = cluster.top + "/other"
     cluster.baton("local", "up", "--dir", other, "--workers", "spot")
@@ -179,6 +192,7 @@ def test(programs):
         for part in (signals_say_that_jobs_go_on, a_hanging_scheduler_does_not_hang_the_shell,
                      metrics_have_names, collect_keeps_jobs_apart,
                      a_damaged_checkpoint_is_told_and_the_older_taken, a_full_disk_leaves_no_rest,
+                     what_dead_workers_leave_ends_with_the_cluster,
                      down_points_to_another_that_runs):
             began = time.monotonic()
             part(cluster)

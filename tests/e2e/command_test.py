@@ -120,10 +120,12 @@ def failures_are_told(cluster, work):
 
 
 def odd_outputs_cost_only_themselves(cluster, work):
-    script = "cd $BATON_OUTPUT_DIR; echo a > a; ln -s a l"
+    script = "cd $BATON_OUTPUT_DIR; echo a > a; ln -s a l; echo x > \"$(printf 'b\\tc')\""
     job = cluster.train(work.spec("odd", ["sh", "-c", script], retries=0))
     expect(cluster.baton("wait", job).returncode == 0, "the program succeeded")
-    expect("outputs" in cluster.show(job)["reason"], f"what is missing: {cluster.show(job)}")
+    reason = cluster.show(job)["reason"]
+    expect("'l' is a symbolic link" in reason and "'b\\tc' has a name" in reason, f"named: {reason}")
+    expect(f"[baton: {reason.split(': ', 1)[1]}]" in cluster.baton("logs", job).stdout, "in the log")
     with open(cluster.collect(job) + "/a") as file:
         expect(file.read() == "a\n", "the regular file is there")
 
@@ -138,6 +140,19 @@ def a_dead_keeper_is_no_crash(cluster, work):
     wait_until(lambda: len(cluster.show(job)["attempts"]) > 1 and cluster.tasks(job),
                "it runs again, though it had no retries", 30)
     cluster.baton("cancel", job)
+
+
+def a_refused_checkpoint_is_told(cluster, work):
+    script = "cd $BATON_CHECKPOINT_DIR; mkdir a.tmp; ln -s /etc a.tmp/l; mv a.tmp a; sleep 600"
+    job = cluster.train(work.spec("refused", ["sh", "-c", script]))
+    said = "checkpoint a is not kept: "
+    wait_until(lambda: said in cluster.show(job)["reason"], "the reason tells it", 30)
+    expect(any(said in note["text"] for note in cluster.json("why", job)["notes"]), "why has a note")
+    wait_until(lambda: "[baton: " + said in cluster.baton("logs", job).stdout, "and the log", 30)
+    begin = time.monotonic()
+    cluster.baton("cancel", job)
+    cluster.baton("wait", job, check=False, limit_s=30)
+    expect(time.monotonic() - begin < 5, "a sleep does not catch SIGTERM and ends of it at once")
 
 
 def cancel_leaves_nothing(cluster, work):
@@ -191,7 +206,7 @@ def test(programs):
         for part in (environment_and_output, logs_survive_a_killed_scheduler,
                      notice_hands_the_checkpoint_on, who_ignores_the_notice_trains_on,
                      failures_are_told, odd_outputs_cost_only_themselves,
-                     a_dead_keeper_is_no_crash, cancel_leaves_nothing, what_cannot_run_is_said,
+                     a_dead_keeper_is_no_crash, a_refused_checkpoint_is_told, cancel_leaves_nothing, what_cannot_run_is_said,
                      jobs_have_names):
             began = time.monotonic()
             part(cluster, work)

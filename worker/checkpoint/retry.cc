@@ -5,8 +5,8 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/atomic_file.h"
 #include "common/log.h"
 
 namespace baton::worker {
@@ -25,8 +25,7 @@ bool IsWorthAnother(const absl::Status& status) {
     case absl::StatusCode::kAborted:
       return true;
     case absl::StatusCode::kResourceExhausted:
-      // The words of ErrnoStatus (common/atomic_file.h) for our own disk.
-      return !absl::StrContains(status.message(), "the disk is full");
+      return !IsOwnDiskFull(status);
     default:
       return false;
   }

@@ -1,6 +1,7 @@
 #include "worker/checkpoint/uploader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "common/artifact/transfer.h"
 #include "common/log.h"
+#include "common/printable.h"
 #include "common/status.h"
 #include "worker/checkpoint/retry.h"
 
@@ -25,6 +27,12 @@ namespace {
 
 // Checkpoints of one task that wait; more, and the line is too slow for all of them.
 constexpr size_t kWaitingMax = 4;
+
+// Between two tries of outputs that the store did not take.
+constexpr int64_t kPauseMsMin = 500;
+constexpr int64_t kPauseMsMax = 30'000;
+constexpr int64_t kPauseSliceMs = 50;
+constexpr size_t kNamedMax = 5;  // files that are left out
 
 struct TaskQueue {
   std::deque<FoundCheckpoint> waiting;
@@ -89,17 +97,62 @@ struct Uploader::State {
 
   void UploadCheckpoint(const TaskKey& key, const FoundCheckpoint& found) {
     const int64_t start_ms = clock.MonotonicMillis();
-    const auto uploaded = UploadFolder(key, found.folder);
-    if (!uploaded.ok()) {
+    const auto files = artifact::ListFolder(found.folder);
+    if (files.ok() && files->empty()) {
+      return Complain(
+          key, absl::StrCat("checkpoint ", found.name, " is not kept: it is empty; write into ",
+                            found.name, ".tmp and rename it when it is whole"));
+    }
+    const auto uploaded = files.ok() ? UploadFolder(key, found.folder)
+                                     : absl::StatusOr<artifact::Uploaded>(files.status());
+    if (absl::IsCancelled(uploaded.status())) {
       LogWarning(absl::StrCat("checkpoint ", found.name, " of job ", key.job, " rank ", key.rank,
                               " is not uploaded: ", uploaded.status().message()));
       return;
+    }
+    if (!uploaded.ok()) {
+      return Complain(key, absl::StrCat("checkpoint ", found.name,
+                                        " is not kept: ", uploaded.status().message()));
     }
     LogInfo(absl::StrFormat("checkpoint %s of job %s: %d bytes, %d sent, %d ms", found.name,
                             key.job, uploaded->progress.bytes_total, uploaded->progress.bytes_moved,
                             clock.MonotonicMillis() - start_ms));
     events.checkpoint({key, found.name, found.step, uploaded->progress.bytes_total,
                        uploaded->manifest, found.taken_ms});
+  }
+
+  void Complain(const TaskKey& key, const std::string& text) {
+    LogWarning(absl::StrCat("job ", key.job, " rank ", key.rank, ": ", text));
+    events.complaint(key, text);
+  }
+
+  // False when the upload was cut meanwhile.
+  bool Pause(const TaskKey& key, int64_t pause_ms) {
+    const int64_t end_ms = clock.MonotonicMillis() + pause_ms;
+    while (!IsCut(key) && clock.MonotonicMillis() < end_ms) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(kPauseSliceMs));
+    }
+    return !IsCut(key);
+  }
+
+  // Patient: only what another try can't mend ends it. `failure` is the last one told.
+  absl::StatusOr<artifact::Uploaded> UploadOutputFolder(const TaskKey& key,
+                                                        const FinishUploads& finish,
+                                                        std::vector<std::string>* left_out,
+                                                        std::string* failure) {
+    for (int64_t pause_ms = kPauseMsMin;; pause_ms = std::min(pause_ms * 2, kPauseMsMax)) {
+      const auto uploaded = UploadFolder(key, finish.output_folder, left_out);
+      const absl::Status& status = uploaded.status();
+      const bool mendable =
+          !status.ok() && !absl::IsCancelled(status) && !absl::IsInvalidArgument(status);
+      if (!finish.patient || !mendable) return uploaded;
+      const std::string message(status.message());
+      if (std::exchange(*failure, message) != message) {
+        Complain(key,
+                 absl::StrCat("the outputs are on this node only, and tried again: ", message));
+      }
+      if (!Pause(key, pause_ms)) return absl::CancelledError(message);
+    }
   }
 
   UploadedOutput UploadOutput(const TaskKey& key, const FinishUploads& finish) {
@@ -109,21 +162,31 @@ struct Uploader::State {
     std::vector<std::string> left_out;
     const auto files = artifact::ListFolder(finish.output_folder, &left_out);
     if (files.ok() && files->empty() && left_out.empty()) return output;
-    const auto uploaded = files.ok() ? UploadFolder(key, finish.output_folder, &left_out)
+    // A program that removed the folder has no outputs.
+    if (absl::IsNotFound(files.status())) return output;
+    std::string failure;
+    const auto uploaded = files.ok() ? UploadOutputFolder(key, finish, &left_out, &failure)
                                      : absl::StatusOr<artifact::Uploaded>(files.status());
     if (uploaded.ok()) {
       output.digest = uploaded->manifest;
       output.bytes = uploaded->progress.bytes_total;
-      if (!left_out.empty()) {
-        left_out.resize(std::min<size_t>(left_out.size(), 5));
-        output.error = absl::StrCat("left out of the outputs, no regular files: ",
-                                    absl::StrJoin(left_out, ", "));
-      }
-    } else {
+      if (left_out.empty()) return output;
+      const size_t all = left_out.size();
+      left_out.resize(std::min<size_t>(all, kNamedMax));
       output.error =
-          absl::IsCancelled(uploaded.status())
-              ? "the outputs were not uploaded in time"
-              : absl::StrCat("the outputs were not uploaded: ", uploaded.status().message());
+          absl::StrCat("left out of the outputs: ", absl::StrJoin(left_out, ", "),
+                       all > kNamedMax ? absl::StrCat(" and ", all - kNamedMax, " more") : "");
+      Complain(key, output.error);
+      return output;
+    }
+    output.missing = true;
+    output.keep = !absl::IsCancelled(uploaded.status()) || !failure.empty();
+    output.error = absl::IsCancelled(uploaded.status())
+                       ? "the outputs were not uploaded in time"
+                       : absl::StrCat("the outputs were not uploaded: ",
+                                      Printable(uploaded.status().message(), 500));
+    if (absl::IsCancelled(uploaded.status()) && !failure.empty()) {
+      absl::StrAppend(&output.error, ": ", Printable(failure, 500));
     }
     return output;
   }

@@ -19,18 +19,27 @@ struct UploadedOutput {
   std::string digest;  // empty: nothing was written, or not uploaded
   int64_t bytes = 0;
   std::string error;  // what could not be uploaded, and why; empty: nothing
+  // There are outputs, and all of them are still in the output folder alone.
+  bool missing = false;
+  // They stay there for whoever wants them, since they could not be uploaded while there was time.
+  bool keep = false;
 };
 
 // Called on the uploader's threads.
 struct UploadEvents {
   std::function<void(const UploadedCheckpoint&)> checkpoint;
   std::function<void(const TaskKey&, const UploadedOutput&)> finished;  // once per Finish
+  // Something that the job's owner has to know now: one sentence, printable.
+  std::function<void(const TaskKey&, const std::string&)> complaint;
 };
 
 struct FinishUploads {
   std::string output_folder;
   int64_t deadline_ms = 0;  // unix; what is not up by then is left; 0: as long as it takes
   bool upload = true;       // false: nothing more is wanted
+  // The outputs are worth waiting for: whatever else the store answers, they are tried again until
+  // the deadline, or until nothing more is wanted.
+  bool patient = false;
 };
 
 // Thread-safe.

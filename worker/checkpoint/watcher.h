@@ -17,6 +17,9 @@ struct FoundCheckpoint {
   std::string folder;
   int64_t step = 0;  // from checkpoint.json; 0: not said
   int64_t taken_ms = 0;
+  // What the program's author has to be told about it, going on from its name; empty: nothing.
+  std::string problem;
+  bool refused = false;  // and so it can't be kept; `folder` need not be one then
 };
 
 // Not thread-safe.
@@ -25,7 +28,8 @@ class CheckpointWatcher {
   explicit CheckpointWatcher(std::string folder) : folder_(std::move(folder)) {}
 
   // What is new since the last look, in order of appearance. Cheap when nothing has changed. A name
-  // is found once; names that can't be one's file name elsewhere are refused with a warning.
+  // is found once, also one that is refused: since it can't be a file's name elsewhere, or since it
+  // is no folder.
   std::vector<FoundCheckpoint> Look(int64_t now_ms);
 
  private:

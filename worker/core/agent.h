@@ -59,6 +59,7 @@ struct AgentTask {
   int64_t stop_since_ms = 0;  // unix
   int64_t terminated_ms = 0;  // steady, last time
   bool progress_is_new = false;
+  int32_t complaints = 0;                             // told
   std::map<std::string, UploadedCheckpoint> unacked;  // by name
 };
 
@@ -88,6 +89,7 @@ class Agent {
   void On(const TaskPrepared& prepared, Now now);
   void On(const TaskFailed& failed, Now now);
   void On(const TaskStarted& started, Now now);
+  void On(const TaskComplained& complained, Now now);
   void On(const TaskProgressed& progressed, Now now);
   void On(const TaskExited& exited, Now now);
   void On(const TaskCollected& collected, Now now);

@@ -37,7 +37,7 @@ void Agent::On(const Noticed& noticed, Now) {
   if (link_up_) Emit(SendNotice{noticed.notice});
   for (const auto& [key, task] : tasks_) {
     if (task.phase == Phase::kCollecting && !task.collected && task.is_wanted) {
-      Emit(Collect{key, VanishTime(), true});
+      Emit(Collect{key, VanishTime(), true, task.exited.code == 0});
     }
   }
 }
@@ -122,7 +122,7 @@ void Agent::ApplyStop(AgentTask& task, Now now) {
     Emit(Kill{task.wanted.key});
   } else if (now.steady_ms - task.terminated_ms >= options_.terminate_again_ms) {
     task.terminated_ms = now.steady_ms;
-    Emit(Terminate{task.wanted.key});
+    Emit(Terminate{task.wanted.key, task.wanted.goal == Goal::kStop && task.wanted.stop_for_good});
   }
 }
 

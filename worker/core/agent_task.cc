@@ -5,6 +5,11 @@
 #include "worker/core/agent.h"
 
 namespace baton::worker {
+namespace {
+
+constexpr int32_t kComplaintsMax = 8;
+
+}  // namespace
 
 void Agent::Tell(AgentTask& task, Stage stage, int64_t at_ms) {
   task.report.stage = stage;
@@ -60,6 +65,18 @@ void Agent::On(const TaskStarted& started, Now now) {
   Tell(*task, Stage::kRunning, now.unix_ms);
 }
 
+// Told as the stage that it is in, with the complaint as its error: the scheduler makes a note of
+// it.
+void Agent::On(const TaskComplained& complained, Now) {
+  AgentTask* task = Find(complained.key);
+  if (task == nullptr || task->phase == Phase::kEnded) return;
+  if (task->report.stage != Stage::kRunning && task->report.stage != Stage::kFirstStep) return;
+  // A program may break a rule at each of its checkpoints; its log has all that it was told.
+  if (task->complaints++ >= kComplaintsMax) return;
+  task->report.error = complained.text;
+  Tell(*task, task->report.stage, task->report.at_ms);
+}
+
 void Agent::On(const TaskProgressed& progressed, Now now) {
   const StepProgress& progress = progressed.progress;
   AgentTask* task = Find(progress.key);
@@ -85,7 +102,8 @@ void Agent::On(const TaskExited& exited, Now now) {
   task->phase = Phase::kCollecting;
   task->exited = exited;
   task->exited_ms = now.unix_ms;
-  Emit(Collect{exited.key, task->is_wanted ? VanishTime() : now.unix_ms, task->is_wanted});
+  Emit(Collect{exited.key, task->is_wanted ? VanishTime() : now.unix_ms, task->is_wanted,
+               exited.code == 0});
 }
 
 void Agent::On(const TaskCollected& collected, Now now) {
@@ -96,7 +114,12 @@ void Agent::On(const TaskCollected& collected, Now now) {
   task->report.output_bytes = collected.output_bytes;
   task->report.log_bytes = collected.log_bytes;
   task->report.metrics_bytes = collected.metrics_bytes;
-  if (task->exited.error.empty()) task->exited.error = collected.error;
+  TaskExited& exited = task->exited;
+  // A success whose result is lost is none, and the program is not to blame.
+  exited.infrastructure |= exited.code == 0 && collected.output_missing;
+  const bool failed_by_itself = exited.code > 0 && exited.error.empty();
+  if (failed_by_itself) exited.error = collected.last_words;
+  if (exited.error.empty()) exited.error = collected.error;
   EndIfComplete(*task, now);
 }
 

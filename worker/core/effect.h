@@ -32,9 +32,11 @@ struct RemoveDeadline {
   TaskKey key;
 };
 
-// SIGTERM to each process of the task that catches it and was not sent it before.
+// SIGTERM to each process of the task that catches it and was not sent it before. `all`: where
+// nobody catches it, to everybody.
 struct Terminate {
   TaskKey key;
+  bool all = false;
 };
 
 // SIGKILL to all its processes -> TaskExited. A preparation is given up -> TaskFailed.
@@ -44,11 +46,13 @@ struct Kill {
 
 // Drain the log, upload the last checkpoints and the outputs, until `deadline_ms` at the latest
 // (0: as long as it takes) -> TaskCollected. `upload` false: the scheduler has no use for them.
-// Sent again when the limit changes.
+// Sent again when the limit changes. `patient`: the task has succeeded, so that its outputs are
+// tried until they are uploaded, however long the store does not take them.
 struct Collect {
   TaskKey key;
   int64_t deadline_ms = 0;
   bool upload = true;
+  bool patient = false;
 };
 
 // The task is over and told: its folder goes, its log once it is acknowledged.

@@ -61,6 +61,13 @@ struct TaskStarted {
   int32_t pid = 0;
 };
 
+// Something that the job's owner has to know while the task goes on: its checkpoint is refused, its
+// outputs can't be uploaded for now.
+struct TaskComplained {
+  TaskKey key;
+  std::string text;  // one sentence
+};
+
 struct TaskProgressed {
   StepProgress progress;
 };
@@ -80,7 +87,9 @@ struct TaskCollected {
   int64_t output_bytes = 0;
   int64_t log_bytes = 0;
   int64_t metrics_bytes = 0;
-  std::string error;  // what could not be uploaded, and why; empty: nothing
+  std::string error;            // what could not be uploaded, and why; empty: nothing
+  bool output_missing = false;  // there are outputs, and none of them is uploaded
+  std::string last_words;       // the last line that it printed; empty: none
 };
 
 struct CheckpointUploaded {
@@ -101,8 +110,9 @@ struct ShutdownAsked {
 // Time has passed; see Agent::NextWake.
 struct Tick {};
 
-using Event = std::variant<LinkUp, LinkLost, Welcomed, WantedSet, ReportAcked, CheckpointAcked,
-                           TaskPrepared, TaskFailed, TaskStarted, TaskProgressed, TaskExited,
-                           TaskCollected, CheckpointUploaded, Noticed, ShutdownAsked, Tick>;
+using Event =
+    std::variant<LinkUp, LinkLost, Welcomed, WantedSet, ReportAcked, CheckpointAcked, TaskPrepared,
+                 TaskFailed, TaskStarted, TaskComplained, TaskProgressed, TaskExited, TaskCollected,
+                 CheckpointUploaded, Noticed, ShutdownAsked, Tick>;
 
 }  // namespace baton::worker

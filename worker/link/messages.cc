@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/printable.h"
 
 namespace baton::worker {
 namespace {
 
 constexpr int64_t kNoticeGraceMsDefault = 10'000;
+// Words of programs and names of files are in it, and the wire takes UTF-8 only.
+constexpr size_t kErrorBytesMax = 2'000;
 
 std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
   auto spec = std::make_shared<TaskSpec>();
@@ -64,6 +67,7 @@ absl::StatusOr<Wanted> WantedOf(const v1::WantedTask& proto) {
   }
   wanted.stop_deadline_ms = proto.stop_deadline_unix_ms();
   wanted.stop_reason = proto.stop_reason();
+  wanted.stop_for_good = proto.stop_for_good();
   if (wanted.key.job.empty() || wanted.key.job.find('/') != std::string::npos ||
       wanted.key.job[0] == '.') {
     return absl::InvalidArgumentError(absl::StrCat("a task of job '", wanted.key.job, "'"));
@@ -97,7 +101,7 @@ v1::TaskReport ToProto(const Report& report) {
   proto.set_stage(static_cast<v1::TaskReport::Stage>(report.stage));
   proto.set_unix_ms(report.at_ms);
   proto.set_exit_code(report.exit_code);
-  proto.set_error(report.error);
+  proto.set_error(Printable(report.error, kErrorBytesMax));
   proto.set_first_step(report.first_step);
   proto.set_first_step_unix_ms(report.first_step_ms);
   proto.set_last_step(report.last_step);

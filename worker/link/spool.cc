@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
@@ -32,6 +33,7 @@ constexpr int kMetricsPollMs = 100;
 constexpr int kReadsPerTurn = 16;
 // A process that holds a finished task's pipe open and prints on is not listened to for ever.
 constexpr int kReadsAtEndMax = 256;
+constexpr size_t kTailBytes = 4 << 10;
 constexpr int64_t kKeepSeconds = 7 * 24 * 3600;
 
 using StreamId = std::pair<TaskKey, bool>;  // true: metrics
@@ -42,9 +44,22 @@ struct Stream {
   bool listening = false;  // the pipe is registered
   bool finished = false;   // nothing is added any more
   int64_t sent = 0;
+  std::string tail;  // of a log: the end of what the task printed
 
   int64_t unacked() const { return file->size() - file->acked(); }
 };
+
+// The last line that is not blank.
+std::string LastLine(absl::string_view tail) {
+  while (!tail.empty()) {
+    const size_t end = tail.find_last_of('\n');
+    const absl::string_view line = end == absl::string_view::npos ? tail : tail.substr(end + 1);
+    const absl::string_view bare = absl::StripAsciiWhitespace(line);
+    if (!bare.empty()) return std::string(bare);
+    tail = end == absl::string_view::npos ? absl::string_view() : tail.substr(0, end);
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -105,6 +120,12 @@ struct Spool::State {
   }
 
   void Take(Stream& stream, absl::string_view bytes) {
+    stream.tail.append(bytes.data(), bytes.size());
+    if (stream.tail.size() > kTailBytes) stream.tail.erase(0, stream.tail.size() - kTailBytes);
+    Store(stream, bytes);
+  }
+
+  void Store(Stream& stream, absl::string_view bytes) {
     if (TotalUnacked() + static_cast<int64_t>(bytes.size()) > options.bytes_max) {
       stream.file->Drop(static_cast<int64_t>(bytes.size()));
     } else {
@@ -146,6 +167,7 @@ struct Spool::State {
       log.file->AppendMarker();
       log.finished = true;
       ends.log_bytes = log.file->size();
+      ends.last_line = LastLine(log.tail);
     }
     if (const auto at = streams.find({key, true}); at != streams.end()) {
       Stream& metrics = at->second;
@@ -299,6 +321,19 @@ absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_fi
   }
   state_->Knock();
   return ends[1];
+}
+
+void Spool::Say(const TaskKey& key, const std::string& text) {
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    const auto at = state_->streams.find({key, false});
+    if (at == state_->streams.end() || at->second.finished) return;
+    Stream& log = at->second;
+    if (log.pipe >= 0 && !state_->MustWait(log)) (void)state_->ReadPipe(log, kReadsPerTurn);
+    const bool in_line = !log.tail.empty() && log.tail.back() != '\n';
+    state_->Store(log, absl::StrCat(in_line ? "\n" : "", "[baton: ", text, "]\n"));
+  }
+  state_->Knock();
 }
 
 void Spool::Finish(const TaskKey& key, std::function<void(StreamEnds)> done) {

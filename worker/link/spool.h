@@ -36,6 +36,7 @@ struct Chunk {
 struct StreamEnds {
   int64_t log_bytes = 0;
   int64_t metrics_bytes = 0;
+  std::string last_line;  // that it printed, as the bytes came; empty: none
 };
 
 // Thread-safe; one thread of its own.
@@ -51,6 +52,9 @@ class Spool {
   // Returns the descriptor that the task gets as stdout and stderr; the caller closes it once the
   // task has it. `metrics_file` need not exist.
   absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file);
+  // A line of the worker's own, "[baton: TEXT]", behind what the task has printed so far. Nothing
+  // happens when the task's log is finished, or unknown.
+  void Say(const TaskKey& key, const std::string& text);
   // The task's processes are gone: takes what is left in the pipe, moves the metrics file into the
   // spool, and calls `done` on the spool's thread.
   void Finish(const TaskKey& key, std::function<void(StreamEnds)> done);

@@ -80,7 +80,7 @@ class Keeper {
     if (frame.type == FrameType::kStart) return Start(frame);
     const auto at = tasks_.find(frame.task);
     if (at == tasks_.end() || at->second.closing) return;
-    if (frame.type == FrameType::kTerminate) Terminate(at->second);
+    if (frame.type == FrameType::kTerminate) Terminate(at->second, frame.code == 1);
     if (frame.type == FrameType::kKill) Kill(at->second);
   }
 
@@ -133,13 +133,19 @@ class Keeper {
            HasVariable(process.pid, task.mark);
   }
 
-  void Terminate(KeptTask& task) {
-    for (const Process& process : ProcessesOf(task)) {
-      if (task.terminated.count({process.pid, process.start}) > 0) continue;
+  // Who does not catch SIGTERM dies of it. So a shell that waits for a program which saves its
+  // state is not sent it: the shell's end would be the task's, and the program's.
+  void Terminate(KeptTask& task, bool all) {
+    const std::vector<Process> processes = ProcessesOf(task);
+    bool somebody_catches = false;
+    for (const Process& process : processes) {
       if (!Catches(process.pid, SIGTERM)) continue;
-      kill(process.pid, SIGTERM);
-      task.terminated.insert({process.pid, process.start});
+      somebody_catches = true;
+      const bool is_new = task.terminated.insert({process.pid, process.start}).second;
+      if (is_new) kill(process.pid, SIGTERM);
     }
+    if (somebody_catches || !all) return;
+    for (const Process& process : processes) kill(process.pid, SIGTERM);
   }
 
   void Kill(KeptTask& task) {

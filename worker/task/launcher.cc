@@ -217,9 +217,10 @@ void Launcher::Start(const Launch& launch) {
   state_->Send(frame, launch.log);
 }
 
-void Launcher::Terminate(uint64_t id) {
+void Launcher::Terminate(uint64_t id, bool all) {
   Frame frame;
   frame.type = FrameType::kTerminate;
+  frame.code = all ? 1 : 0;
   frame.task = id;
   state_->Send(frame);
 }

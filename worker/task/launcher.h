@@ -45,8 +45,9 @@ class Launcher {
   Launcher& operator=(const Launcher&) = delete;
 
   void Start(const Launch& launch);
-  // SIGTERM to each process of the task that catches it and was not sent it before.
-  void Terminate(uint64_t id);
+  // SIGTERM to each process of the task that catches it and was not sent it before. `all`: where
+  // nobody catches it, to everybody.
+  void Terminate(uint64_t id, bool all = false);
   // SIGKILL to all of its processes.
   void Kill(uint64_t id);
 

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <utility>
 
 namespace baton::worker {
 namespace {
@@ -120,6 +121,27 @@ bool HasVariable(pid_t pid, const std::string& variable) {
   if (variable.empty()) return false;
   const std::string text = '\0' + ReadProc(ProcPath(pid, "environ"));
   return text.find('\0' + variable + '\0') != std::string::npos;
+}
+
+int KillMarked(const std::string& mark) {
+  if (mark.empty()) return 0;
+  const pid_t self = getpid();
+  std::set<std::pair<pid_t, unsigned long long>> killed;
+  for (int round = 0; round < 200; ++round) {
+    bool found = false;
+    for (const Process& process : AllProcesses()) {
+      if (process.pid == self || process.state == 'Z') continue;
+      const std::string text = '\0' + ReadProc(ProcPath(process.pid, "environ"));
+      if (text.find('\0' + mark) == std::string::npos) continue;
+      if (kill(process.pid, SIGKILL) != 0) continue;
+      found = true;
+      killed.insert({process.pid, process.start});
+    }
+    if (!found) break;
+    const timespec pause{0, 10'000'000};
+    nanosleep(&pause, nullptr);
+  }
+  return static_cast<int>(killed.size());
 }
 
 void KillAllDescendants() {

@@ -33,6 +33,11 @@ bool Catches(pid_t pid, int signal);
 // Whether `variable` (NAME=value) is in the environment the process was started with.
 bool HasVariable(pid_t pid, const std::string& variable);
 
+// Kills every process of the machine in whose environment a variable begins with `mark`
+// (NAME=beginning of its value), but the calling one, until none is left or two seconds have
+// passed. Returns how many were killed.
+int KillMarked(const std::string& mark);
+
 // Kills and reaps everything below the calling process until nothing is left, or two seconds have
 // passed (a process in an uninterruptible wait).
 void KillAllDescendants();

@@ -5,8 +5,12 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "common/contract.h"
+#include "common/metrics_line.h"
+#include "common/printable.h"
 
 namespace baton::worker {
 namespace {
@@ -29,26 +33,33 @@ bool ProgressReader::ReadProgressFile() {
 }
 
 void ProgressReader::TakeLine(const std::string& line, int64_t now_ms) {
-  const auto object = nlohmann::json::parse(line, nullptr, false);
+  const auto object = nlohmann::json::parse(PlainMetricsLine(line), nullptr, false);
   if (!object.is_object()) return;
   const auto step = object.find("step");
-  if (step == object.end() || !step->is_number()) return;
-  const double value = step->get<double>();
-  if (!(value >= 0 && value < 9e15)) return;
-  const int64_t number = static_cast<int64_t>(value);
-  if (number > steps_.step) steps_ = {number, now_ms, steps_.save_ms};
+  if (step == object.end()) return;
+  const auto number = step->is_number() ? StepOfNumber(step->get<double>()) : std::nullopt;
+  if (!number.has_value()) {
+    if (!std::exchange(has_told_, true)) {
+      problem_ = absl::StrCat(
+          "metrics: a line is passed over, since its step is no whole number from 0 on: ",
+          Printable(line, 80));
+    }
+    return;
+  }
+  if (*number > steps_.step) steps_ = {*number, now_ms, steps_.save_ms};
 }
 
-void ProgressReader::ReadMetrics(int64_t now_ms) {
+// False when there is nothing new.
+bool ProgressReader::ReadMetrics(int64_t now_ms) {
   struct stat info {};
-  if (stat(metrics_file_.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;
-  if (info.st_size <= offset_) return;
+  if (stat(metrics_file_.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  if (info.st_size <= offset_) return false;
   const int file = open(metrics_file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return;
+  if (file < 0) return false;
   std::string bytes(kReadBytes, '\0');
   const ssize_t n = pread(file, bytes.data(), bytes.size(), offset_);
   close(file);
-  if (n <= 0) return;
+  if (n <= 0) return false;
   offset_ += n;
   rest_.append(bytes, 0, static_cast<size_t>(n));
   size_t begin = 0;
@@ -60,10 +71,19 @@ void ProgressReader::ReadMetrics(int64_t now_ms) {
     rest_.clear();
     skipping_ = true;
   }
+  return true;
 }
 
 const TaskSteps& ProgressReader::Poll(int64_t now_ms) {
-  if (!ReadProgressFile()) ReadMetrics(now_ms);
+  if (!ReadProgressFile()) (void)ReadMetrics(now_ms);
+  return steps_;
+}
+
+const TaskSteps& ProgressReader::Finish(int64_t now_ms) {
+  if (ReadProgressFile()) return steps_;
+  while (ReadMetrics(now_ms)) {
+  }
+  if (!skipping_ && !rest_.empty()) TakeLine(std::exchange(rest_, ""), now_ms);
   return steps_;
 }
 

@@ -1,5 +1,6 @@
 // How far a task is: from the progress file that the native trainer keeps (common/contract.h), else
-// from the newest "step" in the metrics' JSON lines.
+// from the newest "step" in the metrics' JSON lines (NaN and Infinity are numbers there, as Python
+// writes them).
 #pragma once
 
 #include <cstdint>
@@ -22,10 +23,14 @@ class ProgressReader {
 
   // Looks again; `now_ms` is when a step found in the metrics counts as finished.
   const TaskSteps& Poll(int64_t now_ms);
+  // The task has ended: reads to the end; a whole last line counts without its newline, too.
+  const TaskSteps& Finish(int64_t now_ms);
+  // What is wrong with the metrics and has not been told yet; empty: nothing. Told once.
+  std::string TakeProblem() { return std::exchange(problem_, ""); }
 
  private:
   bool ReadProgressFile();
-  void ReadMetrics(int64_t now_ms);
+  bool ReadMetrics(int64_t now_ms);
   void TakeLine(const std::string& line, int64_t now_ms);
 
   const std::string progress_file_;
@@ -34,6 +39,8 @@ class ProgressReader {
   int64_t offset_ = 0;  // in the metrics file
   std::string rest_;    // a line whose end is not there yet
   bool skipping_ = false;
+  std::string problem_;
+  bool has_told_ = false;
 };
 
 }  // namespace baton::worker

@@ -99,6 +99,22 @@ TEST_F(LocalDirTest, KeepsAllOverARestartAndClearsWhatWasUnfinished) {
   EXPECT_FALSE(fs::exists(folder_ + "/tmp/17"));
 }
 
+TEST_F(LocalDirTest, AFolderThatWasRemovedIsMadeAnew) {
+  Put("x");
+  fs::remove_all(folder_);
+  Put("x");
+  PutManifest("x");
+  Reopen();
+  EXPECT_TRUE(store_->GetChunk(Sha256Hex("x")).ok());
+  fs::remove_all(folder_);
+  EXPECT_TRUE(store_->PutManifest(SerializeManifest({})).ok());
+  fs::remove_all(folder_);
+  ASSERT_TRUE(WriteFileAtomically(folder_, "in its place").ok());
+  const absl::Status status = store_->PutChunk(Sha256Hex("y"), CompressChunk("y"));
+  EXPECT_FALSE(absl::IsNotFound(status)) << "a client would take that for an unknown artifact";
+  EXPECT_FALSE(status.ok());
+}
+
 TEST_F(LocalDirTest, CollectsOnlyWhatIsOldAndUnnamed) {
   const std::string live = Put("live");
   const std::string live_manifest = PutManifest("live");

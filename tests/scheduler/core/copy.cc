@@ -42,7 +42,7 @@ void Append(const state::WantedTask& task, std::string* text) {
                   " ", task.local_world_size, " ", task.node_rank, " ", task.nodes, " ");
   absl::StrAppend(text, absl::StrJoin(task.gpus, "+"), " ", task.generation, " ", task.resume_name,
                   " ", task.resume_step, " ", task.resume_digest, " ");
-  absl::StrAppend(text, task.stop_deadline_ms, " ", task.stop_reason, " ");
+  absl::StrAppend(text, task.stop_deadline_ms, " ", task.stop_reason, " ", task.stop_for_good, " ");
   for (const state::Peer& peer : task.peers) {
     absl::StrAppend(text, peer.rank, " ", peer.node, " ", peer.address, " ", peer.port, " ");
   }

@@ -37,7 +37,7 @@ std::string Scenario::ToldEffect(const state::Effect& effect) const {
       }
       if (task.goal == state::Goal::kStop) {
         absl::StrAppend(&told, " within ", task.stop_deadline_ms - now_ms_, " ms, ",
-                        task.stop_reason);
+                        task.stop_reason, task.stop_for_good ? " (for good)" : "");
       }
       told += ";";
     }

@@ -177,6 +177,21 @@ TEST(MetricsView, MergesTheNewestValueOfEachMetric) {
   EXPECT_EQ(json["accuracy"], 0.25);
 }
 
+TEST(MetricsView, NumbersThatAreNoneAndAnUnfinishedLineDoNotHideAStep) {
+  store::MemoryJournal journal;
+  MetricsView view(journal);
+  ASSERT_TRUE(journal.Append(Metrics(1, 0), 0, "{\"step\": 90}\n").ok());
+  ASSERT_TRUE(journal
+                  .Append(Metrics(2, 0), 0,
+                          "{\"step\": 6}\n{\"step\": 7, \"loss\": NaN, \"steps_total\": 9}")
+                  .ok());
+  const MetricsNow now = view.Newest("j");
+  EXPECT_EQ(now.attempt, 2);
+  EXPECT_EQ(now.step, 7) << "not 90, of an attempt that was undone";
+  EXPECT_EQ(nlohmann::json::parse(now.json)["loss"], nullptr);
+  EXPECT_EQ(view.StepsTotal("j"), 9);
+}
+
 TEST(MetricsView, HostileLinesDoNoHarm) {
   store::MemoryJournal journal;
   MetricsView view(journal);

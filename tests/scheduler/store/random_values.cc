@@ -286,6 +286,7 @@ state::WantedTask RandomValues::WantedTask() {
   wanted.resume_digest = Text();
   wanted.stop_deadline_ms = I64();
   wanted.stop_reason = Text();
+  wanted.stop_for_good = Coin();
   return wanted;
 }
 

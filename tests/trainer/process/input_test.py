@@ -180,6 +180,20 @@ class InputTest(TrainerTest):
         self.spec = self.write_spec("shorter.yaml", epochs=1)
         self.refused(2, ["ends at step 157"], "--resume", resume)
 
+    def test_files_of_the_wrong_kind_are_no_lost_peer(self):
+        inside = os.path.join(self.spec, "x")
+        self.refused(2, [inside, "Not a directory"], "--resume", inside)
+        code, log = self.run_one("--spec", self.spec, "--output", inside)
+        self.assertEqual(code, 2, log)
+        self.assertIn(f"--output {inside} can't be written: Not a directory", log)
+        self.assertNotIn("step", log, "before the first step")
+        code, log = self.run_one("--spec", self.spec, "--output", "/proc/none")
+        self.assertEqual(code, 2, log)
+        self.assertIn("--output /proc/none can't be written", log)
+        code, log = self.train("--metrics", self.folder)
+        self.assertEqual(code, 1, log)
+        self.assertIn("Is a directory", log)
+
     def test_ranks_that_start_from_different_states_are_refused(self):
         self.checkpoint()
         older, newer = self.checkpoints("first")

@@ -56,6 +56,11 @@ class CheckpointTest : public testing::Test {
                        std::lock_guard<std::mutex> lock(mutex_);
                        finished_.push_back(output);
                        changed_.notify_all();
+                     },
+                     [this](const TaskKey&, const std::string& text) {
+                       std::lock_guard<std::mutex> lock(mutex_);
+                       told_.push_back(text);
+                       changed_.notify_all();
                      }});
   }
 
@@ -69,7 +74,7 @@ class CheckpointTest : public testing::Test {
       EXPECT_TRUE(WriteFileAtomically(path + ".tmp/checkpoint.json", meta).ok());
     }
     fs::rename(path + ".tmp", path);
-    return {name, path, 0, 1};
+    return {name, path, 0, 1, "", false};
   }
 
   bool Await(size_t uploaded, size_t finished) {
@@ -79,8 +84,13 @@ class CheckpointTest : public testing::Test {
     });
   }
 
-  FinishUploads End(int64_t deadline_ms = 0, bool upload = true) {
-    return {folder_ + "/output", deadline_ms, upload};
+  bool AwaitTold(size_t told) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return told_.size() >= told; });
+  }
+
+  FinishUploads End(int64_t deadline_ms = 0, bool upload = true, bool patient = false) {
+    return {folder_ + "/output", deadline_ms, upload, patient};
   }
 
   std::string folder_;
@@ -90,6 +100,7 @@ class CheckpointTest : public testing::Test {
   std::condition_variable changed_;
   std::vector<UploadedCheckpoint> uploaded_;
   std::vector<UploadedOutput> finished_;
+  std::vector<std::string> told_;
   std::unique_ptr<Uploader> uploader_;
 };
 
@@ -97,12 +108,10 @@ TEST_F(CheckpointTest, TheWatcherFindsWholeFoldersOnceInOrderOfSteps) {
   CheckpointWatcher watcher(folder_ + "/c");
   EXPECT_TRUE(watcher.Look(1).empty());
   fs::create_directory(folder_ + "/c/half.tmp");
-  EXPECT_TRUE(WriteFileAtomically(folder_ + "/c/file", "no folder").ok());
+  fs::create_directory(folder_ + "/c/.half");
   EXPECT_TRUE(watcher.Look(1).empty());
   Write("b", R"({"step":20})");
   Write("a", R"({"step":30})");
-  Write("bad name!", "");
-  fs::create_directory_symlink("/etc", folder_ + "/c/link");
   const auto found = watcher.Look(5);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].name, "b");
@@ -110,10 +119,76 @@ TEST_F(CheckpointTest, TheWatcherFindsWholeFoldersOnceInOrderOfSteps) {
   EXPECT_EQ(found[1].name, "a");
   EXPECT_EQ(found[0].taken_ms, 5);
   EXPECT_TRUE(watcher.Look(6).empty());
-  Write("c", R"({"step":"x"})");
-  const auto next = watcher.Look(7);
-  ASSERT_EQ(next.size(), 1u);
-  EXPECT_EQ(next[0].step, 0);
+}
+
+TEST_F(CheckpointTest, TheWatcherSaysWhatCanNotBeKeptOnceEach) {
+  CheckpointWatcher watcher(folder_ + "/c");
+  EXPECT_TRUE(WriteFileAtomically(folder_ + "/c/file", "no folder").ok());
+  Write("bad name!", "");
+  fs::create_directory_symlink("/etc", folder_ + "/c/link");
+  const auto found = watcher.Look(5);
+  ASSERT_EQ(found.size(), 3u);
+  for (const FoundCheckpoint& checkpoint : found) {
+    EXPECT_TRUE(checkpoint.refused);
+    EXPECT_EQ(checkpoint.problem,
+              checkpoint.name == "bad name!"
+                  ? "has a name that can't be kept: up to 128 letters, digits and .-_=+"
+                  : "is no folder, and only folders are kept: put it into one");
+  }
+  EXPECT_TRUE(watcher.Look(6).empty());
+}
+
+TEST_F(CheckpointTest, AStepThatIsNoneIsTold) {
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({"step":"x"})", "has a step that is no whole number from 0 on: \"x\""},
+      {R"({"step":-3})", "has a step that is no whole number from 0 on: -3"},
+      {R"({"step":1.5})", "has a step that is no whole number from 0 on: 1.5"},
+      {R"({"step":18446744073709551615})",
+       "has a step that is no whole number from 0 on: 18446744073709551615"},
+      {R"({"step":)", "is no JSON object"},
+      {R"({"world_size":2})", ""},
+      {"", ""},
+  };
+  CheckpointWatcher watcher(folder_ + "/c");
+  int number = 0;
+  for (const auto& [meta, wrong] : cases) {
+    Write("c" + std::to_string(++number), meta);
+    const auto found = watcher.Look(number);
+    ASSERT_EQ(found.size(), 1u) << meta;
+    EXPECT_EQ(found[0].step, 0);
+    EXPECT_FALSE(found[0].refused) << "it counts by the order of commits";
+    EXPECT_EQ(found[0].problem,
+              wrong.empty() ? "" : "counts as of an unknown step: its checkpoint.json " + wrong);
+  }
+}
+
+TEST_F(CheckpointTest, ARefusedCheckpointIsToldByTheNameOfWhatIsWrong) {
+  StartUploader();
+  FoundCheckpoint link = Write("link", "");
+  fs::create_symlink("/etc/passwd", link.folder + "/inner");
+  FoundCheckpoint control = Write("control", "");
+  std::ofstream(control.folder + "/a\nb") << "x";
+  FoundCheckpoint bytes = Write("bytes", "");
+  std::ofstream(bytes.folder + "/\xff\xfe") << "x";
+  FoundCheckpoint empty = Write("empty", "");
+  fs::remove(empty.folder + "/w");
+  size_t told = 0;
+  for (const FoundCheckpoint& checkpoint : {link, control, bytes, empty}) {
+    uploader_->Add(kKey, checkpoint);
+    ASSERT_TRUE(AwaitTold(++told)) << checkpoint.name;
+  }
+  EXPECT_TRUE(uploaded_.empty());
+  const std::string c = folder_ + "/c/";
+  EXPECT_EQ(told_[0], "checkpoint link is not kept: " + c +
+                          "link/inner is a symbolic link; put the file itself there");
+  const std::string name =
+      " has a name that can't be stored (a control character, no UTF-8, or too "
+      "long); rename it";
+  EXPECT_EQ(told_[1], "checkpoint control is not kept: " + c + "control/a\\nb" + name);
+  EXPECT_EQ(told_[2], "checkpoint bytes is not kept: " + c + "bytes/\\xff\\xfe" + name);
+  EXPECT_EQ(told_[3],
+            "checkpoint empty is not kept: it is empty; write into empty.tmp and rename it when it "
+            "is whole");
 }
 
 TEST_F(CheckpointTest, CheckpointsComeBeforeTheEndAndOutputsWithIt) {
@@ -171,7 +246,55 @@ TEST_F(CheckpointTest, NoOutputIsNoArtifactAndALinkCostsOnlyItself) {
   ASSERT_TRUE(Await(0, 2));
   EXPECT_NE(finished_[1].digest, "");
   EXPECT_EQ(finished_[1].bytes, 7);
-  EXPECT_EQ(finished_[1].error, "left out of the outputs, no regular files: link");
+  EXPECT_EQ(finished_[1].error,
+            "left out of the outputs: 'link' is a symbolic link; put the file itself there");
+}
+
+TEST_F(CheckpointTest, AnOutputWithAnOddNameCostsOnlyItself) {
+  std::ofstream(folder_ + "/output/model") << "weights";
+  std::ofstream(folder_ + "/output/a\tb") << "x";
+  std::ofstream(folder_ + "/output/\xff") << "x";
+  StartUploader();
+  uploader_->Finish(kKey, End(0, true, true));
+  ASSERT_TRUE(Await(0, 1));
+  EXPECT_NE(finished_[0].digest, "");
+  EXPECT_EQ(finished_[0].bytes, 7);
+  EXPECT_FALSE(finished_[0].missing);
+  EXPECT_NE(finished_[0].error.find("'a\\tb' has a name that can't be stored"), std::string::npos)
+      << finished_[0].error;
+  EXPECT_NE(finished_[0].error.find("'\\xff' has a name"), std::string::npos);
+  EXPECT_EQ(told_, std::vector<std::string>{finished_[0].error});
+}
+
+TEST_F(CheckpointTest, OutputsOfASuccessAreTriedUntilTheStoreTakesThem) {
+  store_->broken_for = 1;
+  std::ofstream(folder_ + "/output/model") << "weights";
+  StartUploader();
+  uploader_->Finish(kKey, End(0, true, true));
+  ASSERT_TRUE(Await(0, 1));
+  EXPECT_NE(finished_[0].digest, "");
+  EXPECT_EQ(finished_[0].error, "");
+  EXPECT_EQ(told_,
+            std::vector<std::string>{
+                "the outputs are on this node only, and tried again: broken, says the test"});
+}
+
+TEST_F(CheckpointTest, OutputsThatTheStoreDoesNotTakeAreKeptAndMissing) {
+  store_->broken_for = -1;
+  std::ofstream(folder_ + "/output/model") << "weights";
+  StartUploader();
+  uploader_->Finish(kKey, End());
+  TaskKey patient = kKey;
+  patient.rank = 1;
+  uploader_->Finish(patient, End(0, true, true));
+  ASSERT_TRUE(Await(0, 1));
+  EXPECT_EQ(finished_[0].error, "the outputs were not uploaded: broken, says the test");
+  EXPECT_TRUE(finished_[0].missing && finished_[0].keep);
+  ASSERT_TRUE(AwaitTold(1));
+  uploader_->Finish(patient, End(0, false, true));
+  ASSERT_TRUE(Await(0, 2));
+  EXPECT_EQ(finished_[1].error, "the outputs were not uploaded in time: broken, says the test");
+  EXPECT_TRUE(finished_[1].missing && finished_[1].keep);
 }
 
 TEST_F(CheckpointTest, OneTasksSlowLineDoesNotHoldTheEndOfAnother) {

@@ -78,7 +78,7 @@ TEST_F(AgentTest, ATaskIsPreparedStartedToldAndForgotten) {
   Do(TaskExited{kKey, 0, "", false});
   ASSERT_EQ(Count<Collect>(), 1);
   EXPECT_EQ(Count<SendReport>(), 0);
-  After(500, TaskCollected{kKey, "digest", 9, 100, 50, ""});
+  After(500, TaskCollected{kKey, "digest", 9, 100, 50, "", false, ""});
   ASSERT_EQ(Count<SendReport>(), 1);
   const Report end = All<SendReport>()[0].report;
   EXPECT_EQ(end.stage, Stage::kExited);
@@ -142,7 +142,7 @@ TEST_F(AgentTest, WhatIsNotWantedIsKilledToldOnceAndForgotten) {
   Do(TaskExited{kKey, -9, "", false});
   ASSERT_EQ(Count<Collect>(), 1);
   EXPECT_FALSE(All<Collect>()[0].upload);
-  Do(TaskCollected{kKey, "", 0, 0, 0, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
   EXPECT_EQ(Count<SendReport>(), 1);
   EXPECT_EQ(Count<Forget>(), 1);
 }
@@ -217,7 +217,7 @@ TEST_F(AgentTest, TheEndWaitsForTheLastCheckpointsAcknowledgement) {
   Do(CheckpointUploaded{{kKey, "c", 10, 1, "d", 1}});
   EXPECT_EQ(Count<SendCheckpoint>(), 1);
   Do(TaskExited{kKey, 75, "", false});
-  Do(TaskCollected{kKey, "", 0, 0, 0, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
   EXPECT_EQ(Count<SendReport>(), 0);
   Do(LinkLost{});
   Do(LinkUp{});
@@ -236,7 +236,7 @@ TEST_F(AgentTest, AnUnacknowledgedEndIsInTheNextHello) {
   Run();
   Do(TaskExited{kKey, 1, "", false});
   Do(LinkLost{});
-  Do(TaskCollected{kKey, "", 0, 0, 0, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
   EXPECT_EQ(Count<SendReport>(), 0) << "nobody listens";
   Do(LinkUp{});
   EXPECT_EQ(All<SendHello>()[0].tasks[0].stage, Stage::kExited);
@@ -320,7 +320,7 @@ TEST_F(AgentTest, AShutdownDrainsAndFinishes) {
   EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kFailed) << "no new work";
   Do(ReportAcked{next, Stage::kFailed});
   Do(TaskExited{kKey, 75, "", false});
-  Do(TaskCollected{kKey, "", 0, 0, 0, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
   EXPECT_EQ(Count<Finish>(), 0);
   Do(ReportAcked{kKey, Stage::kExited});
   EXPECT_EQ(Count<Finish>(), 1);
@@ -331,7 +331,7 @@ TEST_F(AgentTest, AShutdownWithoutASchedulerEndsByItsDeadline) {
   Do(LinkLost{});
   Do(ShutdownAsked{unix_ms_ + 2000, "told to end"});
   Do(TaskExited{kKey, 75, "", false});
-  Do(TaskCollected{kKey, "", 0, 0, 0, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
   After(1999);
   EXPECT_EQ(Count<Finish>(), 0);
   After(1);
@@ -356,9 +356,54 @@ TEST_F(AgentTest, HeartbeatsRenewTheLeaseAndTellOnlyNewSteps) {
 TEST_F(AgentTest, ADeadKeeperIsTheNodesFault) {
   Run();
   Do(TaskExited{kKey, -9, "the keeper died", true});
-  Do(TaskCollected{kKey, "", 0, 0, 0, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
   EXPECT_TRUE(All<SendReport>()[0].report.infrastructure);
   EXPECT_EQ(All<SendReport>()[0].report.error, "the keeper died");
+}
+
+TEST_F(AgentTest, AComplaintIsToldAsTheStageThatTheTaskIsIn) {
+  Run();
+  Do(TaskComplained{kKey, "checkpoint a is not kept"});
+  ASSERT_EQ(Count<SendReport>(), 1);
+  EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kRunning);
+  EXPECT_EQ(All<SendReport>()[0].report.error, "checkpoint a is not kept");
+  int told = 1;
+  for (int i = 0; i < 100; ++i) {
+    Do(TaskComplained{kKey, "again"});
+    told += Count<SendReport>();
+  }
+  EXPECT_EQ(told, 8) << "the log has them all";
+  Do(TaskExited{kKey, 0, "", false});
+  Do(TaskCollected{kKey, "digest", 0, 0, 0, "", false, ""});
+  EXPECT_EQ(All<SendReport>()[0].report.error, "") << "the end has words of its own";
+}
+
+TEST_F(AgentTest, OutputsAreWaitedForOnlyByASuccess) {
+  Run();
+  Do(TaskExited{kKey, 1, "", false});
+  EXPECT_FALSE(All<Collect>()[0].patient);
+  Do(TaskCollected{kKey, "", 0, 0, 0, "the outputs were not uploaded", true, "ValueError: no"});
+  EXPECT_EQ(All<SendReport>()[0].report.error, "ValueError: no") << "its last words say most";
+  EXPECT_FALSE(All<SendReport>()[0].report.infrastructure);
+}
+
+TEST_F(AgentTest, ASuccessWithoutItsOutputsIsTheNodesFault) {
+  Run();
+  Do(TaskExited{kKey, 0, "", false});
+  EXPECT_TRUE(All<Collect>()[0].patient);
+  Do(TaskCollected{kKey, "", 0, 0, 0, "the outputs were not uploaded in time", true, "bye"});
+  EXPECT_TRUE(All<SendReport>()[0].report.infrastructure);
+  EXPECT_EQ(All<SendReport>()[0].report.error, "the outputs were not uploaded in time");
+}
+
+TEST_F(AgentTest, AStopForGoodReachesAlsoWhoDoesNotCatchIt) {
+  Run();
+  Wanted stop = Want(Goal::kStop);
+  stop.stop_deadline_ms = unix_ms_ + 10'000;
+  stop.stop_for_good = true;
+  Wanting({stop});
+  ASSERT_EQ(Count<Terminate>(), 1);
+  EXPECT_TRUE(All<Terminate>()[0].all);
 }
 
 TEST_F(AgentTest, ACheckpointOfATaskThatIsOverIsDropped) {

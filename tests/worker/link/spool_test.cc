@@ -133,6 +133,21 @@ TEST_F(SpoolTest, LogAndMetricsArriveWholeAndLeaveNothing) {
   EXPECT_EQ(spool_->Unacked(), 0);
 }
 
+TEST_F(SpoolTest, TheWorkersOwnWordsStandOnLinesOfTheirOwn) {
+  Open();
+  spool_->SetConnected(true);
+  const int pipe = Add();
+  Print(pipe, "half a line");
+  spool_->Say(kKey, "checkpoint a is not kept");
+  Print(pipe, "\nlast words\n \n");
+  close(pipe);
+  EXPECT_EQ(Finish().last_line, "last words");
+  spool_->Say(kKey, "too late");
+  EXPECT_TRUE(receiver_.Await(false, [](const std::string& s) {
+    return s == "half a line\n[baton: checkpoint a is not kept]\n\nlast words\n \n";
+  }));
+}
+
 TEST_F(SpoolTest, ATaskThatPrintsNothingMakesNoFile) {
   Open();
   close(Add());

@@ -152,6 +152,28 @@ TEST_F(TaskFilesTest, StepsComeFromTheMetricsLines) {
   EXPECT_EQ(reader.Poll(9).step, 60) << "an endless line is passed over, not kept";
 }
 
+TEST_F(TaskFilesTest, AStepBesideANumberThatIsNoneCounts) {
+  ProgressReader reader(places_.progress(), places_.metrics());
+  ASSERT_TRUE(WriteFileAtomically(places_.metrics(),
+                                  "{\"step\": 3, \"loss\": NaN}\n{\"step\": 4, \"x\": -Infinity}\n"
+                                  "{\"step\": 5.0}")
+                  .ok());
+  EXPECT_EQ(reader.Poll(6).step, 4) << "the last line may go on yet";
+  EXPECT_EQ(reader.Finish(7).step, 5) << "now it does not";
+  EXPECT_EQ(reader.TakeProblem(), "");
+}
+
+TEST_F(TaskFilesTest, AStepThatIsNoCountIsToldOnce) {
+  ProgressReader reader(places_.progress(), places_.metrics());
+  ASSERT_TRUE(
+      WriteFileAtomically(places_.metrics(), "{\"step\":2}\n{\"step\":3.5}\n{\"step\":-3}\n").ok());
+  EXPECT_EQ(reader.Poll(6).step, 2);
+  EXPECT_EQ(reader.TakeProblem(),
+            "metrics: a line is passed over, since its step is no whole number from 0 on: "
+            "{\"step\":3.5}");
+  EXPECT_EQ(reader.TakeProblem(), "");
+}
+
 TEST_F(TaskFilesTest, TheProgressFileCountsBeforeTheMetrics) {
   ASSERT_TRUE(WriteFileAtomically(places_.metrics(), "{\"step\":3}\n").ok());
   const int64_t progress[3] = {7, 1234, 55};

@@ -18,6 +18,8 @@
 #include <mutex>
 #include <sstream>
 
+#include "worker/task/process_tree.h"
+
 extern char** environ;
 
 namespace baton::worker {
@@ -209,6 +211,21 @@ TEST_F(LauncherTest, SigtermComesOnceHoweverOftenItIsAsked) {
   EXPECT_EQ(Read(Path("child")), "got\n");
 }
 
+TEST_F(LauncherTest, SigtermForAllSparesThoseWhoWaitForOneThatCatchesIt) {
+  launcher_->Start(Script(1,
+                          "sh -c 'trap \"echo got >> child; exit 0\" TERM; echo > ready; "
+                          "while :; do sleep 0.05; done'; echo shell-lives > shell; exit 3"));
+  launcher_->Start(Script(2, "sleep 1000; echo never > never"));
+  ASSERT_TRUE(Await([&] { return access(Path("ready").c_str(), F_OK) == 0; }));
+  launcher_->Terminate(1, true);
+  EXPECT_EQ(AwaitEnd(1).code, 3) << "the shell waits for its child's end";
+  EXPECT_EQ(Read(Path("child")), "got\n");
+  const auto asked = std::chrono::steady_clock::now();
+  launcher_->Terminate(2, true);
+  EXPECT_EQ(AwaitEnd(2).code, -SIGTERM);
+  EXPECT_LT(std::chrono::steady_clock::now() - asked, milliseconds(2000));
+}
+
 constexpr char kEscapee[] =
     "(setsid sh -c 'echo $$ > escapee.tmp; mv escapee.tmp escapee; exec sleep 1000' &) ; "
     "while [ ! -e escapee ]; do sleep 0.01; done; ";
@@ -262,6 +279,27 @@ TEST_F(LauncherTest, AKilledWorkerLeavesNobody) {
   const auto killed = std::chrono::steady_clock::now();
   EXPECT_TRUE(Await([&] { return !Alive(root) && !Alive(escapee); }));
   EXPECT_LT(std::chrono::steady_clock::now() - killed, milliseconds(1000));
+}
+
+TEST_F(LauncherTest, WhatOutlivesWorkerAndKeeperIsFoundByItsMark) {
+  const std::string script = std::string(kEscapee) + "exec sleep 1000";
+  char* argv[] = {const_cast<char*>(VICTIM_PROGRAM), const_cast<char*>(KEEPER_PROGRAM),
+                  folder_.data(), const_cast<char*>(script.c_str()), nullptr};
+  pid_t worker = -1;
+  ASSERT_EQ(posix_spawn(&worker, VICTIM_PROGRAM, nullptr, nullptr, argv, environ), 0);
+  const pid_t escapee = AwaitNumber("escapee");
+  ASSERT_GT(escapee, 0);
+  kill(worker, SIGSTOP);  // so that it can't end what its keeper leaves
+  for (const Process& process : Descendants(worker, AllProcesses())) {
+    if (process.parent == worker) kill(process.pid, SIGKILL);
+  }
+  kill(worker, SIGKILL);
+  waitpid(worker, nullptr, 0);
+  EXPECT_TRUE(Alive(escapee));
+  EXPECT_EQ(KillMarked("MARK=nobody"), 0);
+  EXPECT_EQ(KillMarked("ARK=vict"), 0) << "a variable begins there, or it is another";
+  EXPECT_GE(KillMarked("MARK=vict"), 1);
+  EXPECT_FALSE(Alive(escapee));
 }
 
 TEST_F(LauncherTest, AThousandAtOnce) {
