@@ -29,13 +29,13 @@ inline constexpr char kParamsFile[] = "BATON_PARAMS_FILE";
 inline constexpr int kExitResumeMe = 75;  // EX_TEMPFAIL: checkpointed, wants to go on elsewhere
 inline constexpr int kExitPeerLost = 76;  // another rank of the gang went away
 
-// In BATON_CHECKPOINT_DIR: `<name>/` appears by an atomic rename from `<name>.tmp`. A name has up to
-// 128 of [A-Za-z0-9._+=-]; one with a dot in front is passed over, like `.tmp`. In it are at least one file, and nothing but files
-// and folders: no symbolic link, no socket. Their names are UTF-8 without control characters, with
-// their folders at most 1024 bytes. A checkpoint that breaks a rule is refused whole, and the task's
-// log says which file did, in a line `[baton: checkpoint <name> is not kept: ..]`. Of
-// BATON_OUTPUT_DIR only the file itself is left out. `step` is a whole number from 0 on; without it,
-// or with another, the checkpoint counts by the order of commits.
+// In BATON_CHECKPOINT_DIR: `<name>/` appears by an atomic rename from `<name>.tmp`. A name has up
+// to 128 of [A-Za-z0-9._+=-]; one with a dot in front is passed over, like `.tmp`. In it are at
+// least one file, and nothing but files and folders: no symbolic link, no socket. Their names are
+// UTF-8 without control characters, with their folders at most 1024 bytes. A checkpoint that breaks
+// a rule is refused whole, and the task's log says which file did, in a line `[baton: checkpoint
+// <name> is not kept: ..]`. Of BATON_OUTPUT_DIR only the file itself is left out. `step` is a whole
+// number from 0 on; without it, or with another, the checkpoint counts by the order of commits.
 inline constexpr char kCheckpointTmpSuffix[] = ".tmp";
 inline constexpr char kCheckpointMeta[] = "checkpoint.json";  // {step, world_size?, metrics?}
 

@@ -77,6 +77,7 @@ struct LocalDir::State {
   absl::StatusOr<int64_t> AgeMs(const std::string& path) const;
   // Written whole, synced and young, under its name or not at all.
   absl::Status Write(const std::string& path, absl::string_view bytes);
+  absl::Status TryWrite(const std::string& path, absl::string_view bytes);
   // Makes the folder of `path` where it is missing: one for each first byte of a digest, so that
   // none grows large.
   absl::Status Rename(const std::string& tmp, const std::string& path);
@@ -139,7 +140,15 @@ absl::StatusOr<int64_t> LocalDir::State::AgeMs(const std::string& path) const {
   return clock.UnixMillis() - changed_ms;
 }
 
+// Whoever asks did nothing wrong, so that none of its own errors may be read out of it.
 absl::Status LocalDir::State::Write(const std::string& path, absl::string_view bytes) {
+  const absl::Status status = TryWrite(path, bytes);
+  if (status.ok() || absl::IsResourceExhausted(status)) return status;
+  return absl::InternalError(
+      absl::StrCat("the artifact store can't be written: ", status.message()));
+}
+
+absl::Status LocalDir::State::TryWrite(const std::string& path, absl::string_view bytes) {
   BATON_RETURN_IF_ERROR(MendFolders());
   BATON_RETURN_IF_ERROR(CheckSpace(bytes.size()));
   const std::string tmp = absl::StrCat(root, "/tmp/", next_tmp++);
@@ -173,7 +182,8 @@ absl::Status LocalDir::State::SyncNewNames() {
   }
   for (const std::string& folder : folders) {
     const absl::Status status = SyncFolder(folder);
-    if (status.ok()) continue;
+    // Removed meanwhile, and its names with it: MissingChunks has just told what is there.
+    if (status.ok() || absl::IsNotFound(status)) continue;
     std::lock_guard<std::mutex> lock(mutex);
     unsynced.insert(folders.begin(), folders.end());
     return status;
@@ -264,7 +274,6 @@ absl::StatusOr<std::string> LocalDir::PutManifest(absl::string_view bytes) {
     return absl::FailedPreconditionError(absl::StrCat("chunk ", missing.front(), " of '", file.path,
                                                       "' is not in the store; upload it first"));
   }
-  BATON_RETURN_IF_ERROR(state_->MendFolders());
   BATON_RETURN_IF_ERROR(state_->SyncNewNames());
   const std::string digest = Sha256Hex(bytes);
   BATON_RETURN_IF_ERROR(state_->Write(state_->ManifestPath(digest), bytes));

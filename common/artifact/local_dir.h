@@ -1,6 +1,6 @@
 // An artifact store in a local folder: chunks/ab/<digest>, manifests/<digest>, and tmp/ for what
-// is being written. One process owns the folder at a time. Where it is removed meanwhile, the next put
-// makes it anew, and an error in the log says so.
+// is being written. One process owns the folder at a time. Where it is removed meanwhile, the next
+// put makes it anew, and an error in the log says so.
 #pragma once
 
 #include <cstdint>

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "baton/v1/blob.grpc.pb.h"
+#include "common/log.h"
 #include "common/rpc/status.h"
 #include "scheduler/edge/upload_sessions.h"
 
@@ -113,6 +114,7 @@ class BlobService::Impl : public v1::Blob::Service {
     if (!slots_.Enter()) return rpc::ToGrpc(Busy());
     auto digest = store_.PutManifest(request->manifest());
     slots_.Leave();
+    TellOfDisk(digest.status());
     if (!digest.ok()) return rpc::ToGrpc(digest.status());
     response->set_digest(*digest);
     return grpc::Status::OK;
@@ -150,7 +152,12 @@ class BlobService::Impl : public v1::Blob::Service {
     if (!slots_.Enter()) return Busy();
     const absl::Status status = store_.PutChunk(chunk.digest(), chunk.compressed());
     slots_.Leave();
+    TellOfDisk(status);
     return status;
+  }
+
+  static void TellOfDisk(const absl::Status& status) {
+    if (absl::IsInternal(status)) LogError(status.message());
   }
 
   artifact::Store& store_;

@@ -27,7 +27,8 @@ TEST(AtomicFile, AFullDiskIsResourceExhausted) {
   const absl::Status full = ErrnoStatus(ENOSPC, "write x");
   EXPECT_TRUE(absl::IsResourceExhausted(full));
   EXPECT_TRUE(IsOwnDiskFull(full));
-  EXPECT_FALSE(IsOwnDiskFull(absl::ResourceExhaustedError(full.message()))) << "as a server says it";
+  EXPECT_FALSE(IsOwnDiskFull(absl::ResourceExhaustedError(full.message())))
+      << "as a server says it";
 }
 
 TEST(AtomicFile, OnlyWhatAnotherTryMendsIsUnavailable) {

@@ -62,7 +62,7 @@ struct TaskStarted {
 };
 
 // Something that the job's owner has to know while the task goes on: its checkpoint is refused, its
-// outputs can't be uploaded for now.
+// outputs can't be uploaded yet.
 struct TaskComplained {
   TaskKey key;
   std::string text;  // one sentence

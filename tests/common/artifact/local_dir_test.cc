@@ -111,8 +111,7 @@ TEST_F(LocalDirTest, AFolderThatWasRemovedIsMadeAnew) {
   fs::remove_all(folder_);
   ASSERT_TRUE(WriteFileAtomically(folder_, "in its place").ok());
   const absl::Status status = store_->PutChunk(Sha256Hex("y"), CompressChunk("y"));
-  EXPECT_FALSE(absl::IsNotFound(status)) << "a client would take that for an unknown artifact";
-  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(absl::IsInternal(status)) << "a client did nothing wrong: " << status;
 }
 
 TEST_F(LocalDirTest, CollectsOnlyWhatIsOldAndUnnamed) {
