@@ -8,10 +8,6 @@
 
 namespace baton {
 
-// The length of the valid UTF-8 sequence (RFC 3629) that `text` begins with; 0: it begins with
-// none.
-size_t Utf8Length(absl::string_view text);
-
 // On one line and valid UTF-8, whatever the bytes: control characters and bytes that are no UTF-8
 // become \n, \t or \xNN. Cut, with "..", where it would be longer than `bytes_max`.
 std::string Printable(absl::string_view text, size_t bytes_max = 200);

@@ -1,33 +1,29 @@
 #include "common/utf8.h"
 
-#include <cstddef>
+#include <cstdint>
 
 namespace baton {
-namespace {
 
-// Bytes of the UTF-8 sequence at the start of `text`, 0 when there is none.
-size_t SequenceLength(absl::string_view text) {
+size_t Utf8Length(absl::string_view text) {
+  if (text.empty()) return 0;
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
+  const uint32_t first = byte(0);
   if (first < 0x80) return 1;
   const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
   if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+  uint32_t code = first & (0x7fu >> length);
   for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3f);
   }
-  // Overlong forms, surrogates, and what lies above U+10FFFF.
-  if (first == 0xe0 && byte(1) < 0xa0) return 0;
-  if (first == 0xed && byte(1) > 0x9f) return 0;
-  if (first == 0xf0 && byte(1) < 0x90) return 0;
-  if (first == 0xf4 && byte(1) > 0x8f) return 0;
-  return length;
+  const uint32_t least = length == 4 ? 0x10000 : length == 3 ? 0x800 : 0x80;
+  const bool is_surrogate = code >= 0xd800 && code < 0xe000;
+  return code < least || code > 0x10ffff || is_surrogate ? 0 : length;
 }
-
-}  // namespace
 
 bool IsPlainText(absl::string_view text) {
   while (!text.empty()) {
-    const size_t length = SequenceLength(text);
+    const size_t length = Utf8Length(text);
     if (length == 0 || text[0] == '\0') return false;
     text.remove_prefix(length);
   }

@@ -9,6 +9,7 @@
 #include "common/artifact/chunk.h"
 #include "common/printable.h"
 #include "common/status.h"
+#include "common/utf8.h"
 
 namespace baton::artifact {
 namespace {
