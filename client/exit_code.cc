@@ -20,9 +20,19 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   }
 }
 
+namespace {
+
+bool EndedByTimeLimit(const v1::Job& job) {
+  return job.attempts_size() > 0 &&
+         job.attempts(job.attempts_size() - 1).end_cause() == "time-limit";
+}
+
+}  // namespace
+
 ExitCode ExitCodeOf(const v1::Job& job) {
   switch (job.state()) {
     case v1::FAILED:
+      if (EndedByTimeLimit(job)) return kBudget;
       return job.infrastructure() ? kInfrastructure : kProgramFailed;
     case v1::CANCELLED:
       return kCancelled;

@@ -30,7 +30,8 @@ struct Lister {
   void Add(const std::string& field, ArrayFiles& split) const {
     for (auto& [input, source] : split.inputs) {
       const bool only = input == kModelInput;
-      files->push_back({only ? field + ".values" : field + ".inputs." + input, &source});
+      files->push_back(
+          {only ? field + ".values" : absl::StrCat(field, ".inputs.", input), &source});
     }
     files->push_back({field + ".target", &split.target});
   }

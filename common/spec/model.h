@@ -22,8 +22,8 @@ inline constexpr char kModelInput[] = "input";
 
 // Along height and width; one number stands for both.
 struct Extent {
-  constexpr Extent(int64_t both = 1)
-      : height(both), width(both) {}  // NOLINT(google-explicit-constructor): 5 is 5 x 5
+  // NOLINTNEXTLINE(google-explicit-constructor): 5 is 5 x 5.
+  constexpr Extent(int64_t both = 1) : height(both), width(both) {}
   constexpr Extent(int64_t h, int64_t w) : height(h), width(w) {}
   int64_t height;
   int64_t width;

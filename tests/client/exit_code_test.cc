@@ -19,6 +19,10 @@ TEST(ExitCode, OfAJob) {
   EXPECT_EQ(ExitCodeOf(job), 0);
   job.set_state(v1::FAILED);
   EXPECT_EQ(ExitCodeOf(job), 1);
+  job.add_attempts()->set_end_cause("time-limit");
+  EXPECT_EQ(ExitCodeOf(job), 5);
+  job.add_attempts()->set_end_cause("crashed");
+  EXPECT_EQ(ExitCodeOf(job), 1);
   job.set_state(v1::CANCELLED);
   EXPECT_EQ(ExitCodeOf(job), 4);
   job.set_state(v1::HELD);
