@@ -24,10 +24,10 @@
 #include "common/spec/files.h"
 #include "common/spec/parse.h"
 #include "common/status.h"
-#include "trainer/backend/cpu/cpu_backend.h"
-#include "trainer/build_id.h"
+#include "trainer/backend/plugin.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
+#include "trainer/device.h"
 #include "trainer/loop.h"
 #include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
@@ -67,6 +67,7 @@ class Job {
     BATON_RETURN_IF_ERROR(CheckFlags());
     if (options_.init_only) return WriteStart();
     BATON_RETURN_IF_ERROR(ReadMembers());
+    BATON_RETURN_IF_ERROR(TakeDevice());
     MakeData();
     BATON_RETURN_IF_ERROR(MakeReplica());
     BATON_RETURN_IF_ERROR(TakeWeights());
@@ -93,6 +94,7 @@ class Job {
   absl::Status WriteOnnx(absl::Span<const float> weights) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
+  absl::Status TakeDevice();
   absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
   void ReadData(spec::Reading* reading);
   void MakeData();
@@ -109,8 +111,8 @@ class Job {
   std::map<std::string, idx::IdxArray> arrays_;  // by field, e.g. "data.train.images"
   Dataset train_;
   std::optional<Dataset> test_;
-  std::unique_ptr<Backend> backend_ = CreateCpuBackend();
-  Identity identity_{backend_->identity(), BuildId()};
+  std::unique_ptr<Backend> backend_;
+  Identity identity_;
   // The replica holds on to the gang's group, so it goes first.
   Gang gang_;
   std::unique_ptr<Replica> replica_;
@@ -138,10 +140,6 @@ absl::Status Job::ReadSpec() {
 }
 
 absl::Status Job::CheckFlags() const {
-  if (options_.device == "cuda") {
-    return absl::InvalidArgumentError(
-        "--device cuda: this build computes on CPUs only; use --device cpu");
-  }
   if (options_.init_only && options_.weights_out.empty() && options_.onnx_out.empty()) {
     return absl::InvalidArgumentError(
         "--init-only: say where to, with --weights-out FILE or --onnx FILE");
@@ -209,6 +207,15 @@ absl::Status Job::ReadMembers() {
                      "makes it another training)"));
   }
   if (world > 1) return CheckRendezvousAddress(options_.rendezvous);
+  return absl::OkStatus();
+}
+
+absl::Status Job::TakeDevice() {
+  BATON_ASSIGN_OR_RETURN(Device device,
+                         OpenDevice(options_.device, options_.local_rank, BackendFolders()));
+  LogInfo(device.choice);
+  backend_ = std::move(device.backend);
+  identity_ = {backend_->identity(), device.build};
   return absl::OkStatus();
 }
 
