@@ -2,6 +2,7 @@
 
 #include <link.h>
 
+#include <cstdint>
 #include <cstring>
 
 #include "absl/strings/escaping.h"
@@ -31,25 +32,43 @@ std::string FindInNotes(const char* notes, size_t size) {
   return "";
 }
 
-// Called for the program itself first, then for its libraries.
-int VisitObject(dl_phdr_info* info, size_t, void* result) {
+struct Search {
+  uintptr_t address;
+  std::string id;
+};
+
+bool Holds(const dl_phdr_info& info, uintptr_t address) {
+  for (int i = 0; i < info.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = info.dlpi_phdr[i];
+    const uintptr_t begin = info.dlpi_addr + header.p_vaddr;
+    if (header.p_type == PT_LOAD && address >= begin && address - begin < header.p_memsz) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Called for each loaded object, until it answers other than 0.
+int VisitObject(dl_phdr_info* info, size_t, void* argument) {
+  Search& search = *static_cast<Search*>(argument);
+  if (!Holds(*info, search.address)) return 0;
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& header = info->dlpi_phdr[i];
     if (header.p_type != PT_NOTE) continue;
     // The loader's word is a number. NOLINTNEXTLINE(performance-no-int-to-ptr)
     const auto* notes = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
     const std::string id = FindInNotes(notes, header.p_memsz);
-    if (!id.empty()) *static_cast<std::string*>(result) = id;
+    if (!id.empty()) search.id = id;
   }
-  return 1;  // no further object
+  return 1;
 }
 
 }  // namespace
 
-std::string BuildId() {
-  std::string id;
-  dl_iterate_phdr(VisitObject, &id);
-  return id.empty() ? "unknown" : id;
+std::string BuildIdOf(const void* address) {
+  Search search{reinterpret_cast<uintptr_t>(address), ""};
+  dl_iterate_phdr(VisitObject, &search);
+  return search.id.empty() ? "unknown" : search.id;
 }
 
 }  // namespace baton::trainer

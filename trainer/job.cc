@@ -25,11 +25,11 @@
 #include "common/spec/files.h"
 #include "common/spec/parse.h"
 #include "common/status.h"
-#include "trainer/backend/cpu/cpu_backend.h"
-#include "trainer/build_id.h"
+#include "trainer/backend/plugin.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/make.h"
+#include "trainer/device.h"
 #include "trainer/loop.h"
 #include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
@@ -71,6 +71,7 @@ class Job {
     BATON_RETURN_IF_ERROR(CheckFlags());
     if (options_.init_only) return WriteStart();
     BATON_RETURN_IF_ERROR(ReadMembers());
+    BATON_RETURN_IF_ERROR(TakeDevice());
     MakeData();
     BATON_RETURN_IF_ERROR(MakeReplica());
     BATON_RETURN_IF_ERROR(TakeWeights());
@@ -102,6 +103,7 @@ class Job {
   absl::Status ReadMembers();
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
+  absl::Status TakeDevice();
   absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
   void ReadData(spec::Reading* reading);
   void MakeData();
@@ -117,8 +119,8 @@ class Job {
   Membership membership_;
   spec::DataFiles files_;
   Datasets data_;
-  std::unique_ptr<Backend> backend_ = CreateCpuBackend();
-  Identity identity_{backend_->identity(), BuildId()};
+  std::unique_ptr<Backend> backend_;
+  Identity identity_;
   // The replica holds on to the gang's group, so it goes first.
   Gang gang_;
   std::unique_ptr<Replica> replica_;
@@ -146,10 +148,6 @@ absl::Status Job::ReadSpec() {
 }
 
 absl::Status Job::CheckFlags() const {
-  if (options_.device == "cuda") {
-    return absl::InvalidArgumentError(
-        "--device cuda: this build computes on CPUs only; use --device cpu");
-  }
   if (options_.init_only && options_.weights_out.empty() && options_.onnx_out.empty()) {
     return absl::InvalidArgumentError(
         "--init-only: say where to, with --weights-out FILE or --onnx FILE");
@@ -239,6 +237,15 @@ absl::Status Job::CheckOutput() const {
   return absl::FailedPreconditionError(absl::StrCat("--output ", folder,
                                                     " can't be written: ", std::strerror(wrong),
                                                     "; name a folder that can be made or written"));
+}
+
+absl::Status Job::TakeDevice() {
+  BATON_ASSIGN_OR_RETURN(Device device,
+                         OpenDevice(options_.device, options_.local_rank, BackendFolders()));
+  LogInfo(device.choice);
+  backend_ = std::move(device.backend);
+  identity_ = {backend_->identity(), device.build};
+  return absl::OkStatus();
 }
 
 // The file as it was packed for this task, or as the spec's author has it.

@@ -21,6 +21,7 @@ struct JobOptions {
   std::string rendezvous;
   std::string address;  // empty: the membership's, or 127.0.0.1
   int rank = 0;
+  int local_rank = 0;  // among the ranks of this node; chooses its card
   int world_size = 1;
   std::vector<std::string> sets;  // "PATH=VALUE": changes of the spec
   std::string device = "auto";    // auto, cpu or cuda

@@ -63,6 +63,10 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
                  "when this file appears, save and leave with exit code 75")
       ->envname(contract::kDeadlineFile);
   app.add_option("--rank", options.rank, "this process, from 0")->envname(contract::kRank);
+  app.add_option("--local-rank", options.local_rank,
+                 "this process among those of its node, from 0: which card it takes")
+      ->envname(contract::kLocalRank)
+      ->check(CLI::Range(0, 1 << 20));
   app.add_option("--world-size", options.world_size, "processes in all")
       ->envname(contract::kWorldSize);
   app.add_option("--rendezvous", options.rendezvous, "where ranks meet: dir:FOLDER or unix:SOCKET")

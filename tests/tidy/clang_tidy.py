@@ -50,7 +50,8 @@ def select(tree, commands):
     for entry in commands:
         full = os.path.join(entry["directory"], entry["file"])
         path = os.path.relpath(os.path.realpath(full), os.path.realpath(tree.root))
-        if not path.startswith(FOLDERS) or path not in tree:
+        # Kernels are compiled by nvcc, whose commands clang does not know.
+        if not path.startswith(FOLDERS) or path not in tree or path.endswith(".cu"):
             continue
         files, names = closure(tree, path)
         if is_light(names):

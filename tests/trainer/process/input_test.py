@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -147,7 +148,23 @@ class InputTest(TrainerTest):
                      "--weights-in", start)
         self.refused(2, ["no-such"], "--weights-in", self.path("no-such"))
         self.refused(2, ["--weights-out FILE"], "--init-only")
-        self.refused(2, ["--device cuda", "--device cpu"], "--device", "cuda")
+
+    def test_the_device_is_said_and_cuda_fails_in_words_where_it_is_not(self):
+        code, log = self.train("--steps", "1")
+        self.assertEqual(code, 0, log)
+        said = [line for line in log.splitlines() if " computes on " in line]
+        self.assertEqual(len(said), 1, log)
+        self.assertIn("--device auto", said[0])
+        if "computes on the CPU" in said[0]:
+            shutil.rmtree(self.path("out"))
+            self.refused(2, ["--device cuda: ", "or use --device cpu"], "--device", "cuda")
+
+    def test_a_program_without_its_backends_says_which_file_is_missing(self):
+        alone = shutil.copy(PROGRAM, self.path("baton-trainer"))
+        done = subprocess.run([alone, "--spec", self.spec, "--output", self.path("out")],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("no libbaton_backend_cpu.so in " + self.folder, done.stderr)
 
     def test_a_training_that_diverges_ends_and_names_the_layer(self):
         code, log = self.train("--set", "lr=50")

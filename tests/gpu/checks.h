@@ -1,0 +1,20 @@
+// What baton-gpu-check asks of a card.
+#pragma once
+
+#include <cstdint>
+
+#include "tests/gpu/table.h"
+#include "trainer/backend/backend.h"
+
+namespace baton::trainer {
+
+// Every operation and loss on random shapes against the reference, and twice for the same bits. The
+// time is that of the card's passes, set-up and copies included.
+void CheckOperations(Backend& card, uint64_t seed, int rounds, Table& table);
+void CheckLosses(Backend& card, uint64_t seed, Table& table);
+
+// LeNet: its losses beside the reference's, the same bits in every run and at 1, 2, 3 and 5 ranks
+// that are threads and share the card.
+void CheckTraining(Backend& card, Table& table);
+
+}  // namespace baton::trainer

@@ -1,0 +1,74 @@
+// baton-gpu-check: all that can only be checked on a card, as one program (tests/gpu/README.md).
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_format.h"
+#include "common/status.h"
+#include "tests/gpu/checks.h"
+#include "trainer/backend/plugin.h"
+#include "trainer/backend/reference/reference_backend.h"
+#include "trainer/device.h"
+
+namespace baton::trainer {
+namespace {
+
+constexpr int kExitNoCard = 77;  // ctest's and automake's word for skipped
+
+struct Options {
+  uint64_t seed = 1;
+  int rounds = 40;
+  int card = 0;
+  bool unasked = false;
+  std::string backend = "cuda";
+};
+
+absl::StatusOr<Device> Open(const Options& options) {
+  if (options.backend == "reference") {
+    return Device{CreateReferenceBackend(), "", "the reference itself"};
+  }
+  if (options.backend == "cuda" && !options.unasked) {
+    return OpenDevice("cuda", options.card, BackendFolders());
+  }
+  BATON_ASSIGN_OR_RETURN(const std::string path, FindBackend(options.backend, BackendFolders()));
+  BATON_ASSIGN_OR_RETURN(LoadedBackend loaded, LoadBackend(path, options.card));
+  return Device{std::move(loaded.backend), "", path};
+}
+
+int Run(const Options& options) {
+  absl::StatusOr<Device> device = Open(options);
+  if (!device.ok()) {
+    absl::PrintF("no card to check: %s\n", device.status().message());
+    return kExitNoCard;
+  }
+  Backend& card = *device->backend;
+  absl::PrintF("%s\n%s\nseed %d\n\n", device->choice, card.identity(), options.seed);
+  Table table;
+  table.Header();
+  CheckOperations(card, options.seed, options.rounds, table);
+  CheckLosses(card, options.seed, table);
+  CheckTraining(card, table);
+  absl::PrintF("\n%d bad\n", table.bad());
+  return table.bad() == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace baton::trainer
+
+int main(int argc, char** argv) {
+  CLI::App app("Checks the CUDA backend on this machine's card against plain loops.",
+               "baton-gpu-check");
+  app.footer("Exit codes: 0 all good, 1 something is bad, 77 no card or driver (it says what).");
+  baton::trainer::Options options;
+  app.add_option("--seed", options.seed, "of the random shapes and values");
+  app.add_option("--rounds", options.rounds, "random shapes per operation")
+      ->check(CLI::Range(1, 100000));
+  app.add_option("--card", options.card, "which card, from 0")->check(CLI::Range(0, 1 << 10));
+  app.add_flag("--unasked", options.unasked, "load the backend without asking the driver first");
+  app.add_option("--backend", options.backend, "what is checked; others than cuda test the checks")
+      ->check(CLI::IsMember({"cuda", "cpu", "reference"}));
+  CLI11_PARSE(app, argc, argv);
+  return baton::trainer::Run(options);
+}

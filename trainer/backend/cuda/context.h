@@ -1,0 +1,112 @@
+// What all operations of one stream share, and the border to CUDA's libraries.
+//
+// Calls on a card are checked by noting the first failure: an operation makes its calls one after
+// the other, and End() turns what was noted into a status. Nobody reads results before that.
+#pragma once
+
+#include <cublas_v2.h>
+#include <cuda_runtime.h>
+#include <cudnn.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace baton::trainer::cuda {
+
+class Context;
+
+// Memory on the card that only grows.
+class Buffer {
+ public:
+  Buffer() = default;
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  // At least `bytes`; what was there is lost when it grows. Null, and noted, when there is no room.
+  void* Reserve(Context& context, size_t bytes);
+  float* ReserveFloats(Context& context, int64_t count);
+  void* data() const { return data_; }
+
+ private:
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+class Context {
+ public:
+  // FAILED_PRECONDITION when the card or a library does not start.
+  static absl::StatusOr<std::unique_ptr<Context>> Create(int card);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  // Before the calls of an operation: the current card belongs to the calling thread.
+  void Begin();
+  // After them: the first failure since, as the words of `operation`. The calls need not be
+  // finished.
+  absl::Status End(const char* operation);
+
+  void Check(cudaError_t result);
+  void Check(cudnnStatus_t result);
+  void Check(cublasStatus_t result);
+  void NoteNoMemory(size_t bytes);
+  // Whether nothing failed since Begin: asked where a call would follow a null pointer.
+  bool ok() const { return failure_.ok(); }
+
+  cudaStream_t stream() const { return stream_; }
+  cudnnHandle_t dnn() const { return dnn_; }
+  cublasHandle_t blas() const { return blas_; }
+  // For the call that comes next; all calls of a stream run one after the other.
+  void* Workspace(size_t bytes) { return workspace_.Reserve(*this, bytes); }
+
+  // Between host memory and the card, in the order of the stream. `from` may be overwritten after
+  // the upload; the download waits until `to` is whole.
+  void Upload(const void* from, size_t bytes, void* to);
+  void Download(const void* from, size_t bytes, void* to);
+  void Copy(const float* from, int64_t count, float* to);
+  void Zero(float* values, int64_t count);
+
+ private:
+  explicit Context(int card) : card_(card) {}
+  absl::Status Start();
+
+  int card_;
+  cudaStream_t stream_ = nullptr;
+  cudnnHandle_t dnn_ = nullptr;
+  cublasHandle_t blas_ = nullptr;
+  Buffer blas_workspace_, workspace_;
+  absl::Status failure_;
+};
+
+// A descriptor of cuDNN's.
+template <class Handle, cudnnStatus_t (*kCreate)(Handle*), cudnnStatus_t (*kDestroy)(Handle)>
+class Descriptor {
+ public:
+  explicit Descriptor(Context& context) { context.Check(kCreate(&handle_)); }
+  ~Descriptor() {
+    if (handle_ != nullptr) kDestroy(handle_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  Handle get() const { return handle_; }
+
+ private:
+  Handle handle_ = nullptr;
+};
+
+using TensorDescriptor =
+    Descriptor<cudnnTensorDescriptor_t, cudnnCreateTensorDescriptor, cudnnDestroyTensorDescriptor>;
+
+// Row-major float32 (count, C, H, W).
+void DescribeImages(Context& context, const TensorDescriptor& descriptor, int64_t count,
+                    int64_t channels, int64_t height, int64_t width);
+
+inline constexpr float kOne = 1, kZero = 0;
+
+}  // namespace baton::trainer::cuda

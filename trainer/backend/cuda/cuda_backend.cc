@@ -1,0 +1,124 @@
+#include "trainer/backend/cuda/cuda_backend.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "trainer/backend/cuda/context.h"
+#include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/operations.h"
+#include "trainer/backend/cuda/tensor.h"
+
+namespace baton::trainer {
+
+namespace cuda {
+namespace {
+
+class CudaStream : public Stream {
+ public:
+  explicit CudaStream(std::unique_ptr<Context> context) : context_(std::move(context)) {}
+
+  std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t batch_max) override {
+    // Without room the context says so at the next call that has a status.
+    context_->Begin();
+    return std::make_unique<CudaTensor>(*context_, shape, batch_max);
+  }
+
+  absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,
+                                                             int64_t /*batch_max*/) override {
+    context_->Begin();
+    std::unique_ptr<Operation> made =
+        std::visit([&](const auto& shape) { return Make(shape, *context_); }, operation);
+    BATON_RETURN_IF_ERROR(context_->End("set-up"));
+    return made;
+  }
+
+  absl::Status Upload(const float* values, int64_t count, Tensor* tensor) override {
+    context_->Begin();
+    context_->Upload(values, Bytes(Card(tensor), count), Values(tensor));
+    return context_->End("upload");
+  }
+
+  absl::Status Download(const Tensor& tensor, int64_t count, float* values) override {
+    context_->Begin();
+    context_->Download(Values(&tensor), Bytes(Card(&tensor), count), values);
+    return context_->End("download");
+  }
+
+  absl::Status Accumulate(const Tensor& from, int64_t count, Tensor* into) override {
+    context_->Begin();
+    kernels::AddTo(Values(&from), Values(into), count * Card(into).sample_size(),
+                   context_->stream());
+    return context_->End("sum");
+  }
+
+  absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                                         Tensor* doutput) override {
+    context_->Begin();
+    const LossResult result = loss_.Compute(*context_, arguments, Card(&output),
+                                            doutput == nullptr ? nullptr : &Card(doutput));
+    BATON_RETURN_IF_ERROR(context_->End("loss"));
+    return result;
+  }
+
+ private:
+  static size_t Bytes(const CudaTensor& tensor, int64_t count) {
+    return static_cast<size_t>(count * tensor.sample_size()) * sizeof(float);
+  }
+
+  std::unique_ptr<Context> context_;
+  LossFunction loss_;
+};
+
+class CudaBackend : public Backend {
+ public:
+  CudaBackend(int card, std::string identity) : card_(card), identity_(std::move(identity)) {}
+
+  std::string name() const override { return "cuda"; }
+  std::string identity() const override { return identity_; }
+  absl::StatusOr<std::unique_ptr<Stream>> CreateStream() override {
+    BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(card_));
+    return std::make_unique<CudaStream>(std::move(context));
+  }
+
+ private:
+  int card_;
+  std::string identity_;
+};
+
+// "cuda 13000 cudnn 91900 cublas 130100 card NVIDIA X 9.0 sms 132". Cards of one name may differ in
+// the number of their multiprocessors, by which cuBLAS and cuDNN cut their sums.
+absl::StatusOr<std::string> Identity(int card) {
+  cudaDeviceProp card_properties{};
+  int runtime = 0, blas_major = 0, blas_minor = 0, blas_patch = 0;
+  const cudaError_t result = cudaGetDeviceProperties(&card_properties, card);
+  if (result != cudaSuccess) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("card ", card, " cannot be used: ", cudaGetErrorString(result),
+                     "; nvidia-smi shows driver and cards"));
+  }
+  cudaRuntimeGetVersion(&runtime);
+  cublasGetProperty(MAJOR_VERSION, &blas_major);
+  cublasGetProperty(MINOR_VERSION, &blas_minor);
+  cublasGetProperty(PATCH_LEVEL, &blas_patch);
+  return absl::StrCat("cuda ", runtime, " cudnn ", cudnnGetVersion(), " cublas ", blas_major, ".",
+                      blas_minor, ".", blas_patch, " card ", card_properties.name, " ",
+                      card_properties.major, ".", card_properties.minor, " sms ",
+                      card_properties.multiProcessorCount);
+}
+
+}  // namespace
+}  // namespace cuda
+
+absl::StatusOr<std::unique_ptr<Backend>> CreateCudaBackend(int card) {
+  // For the cuBLAS inside cuDNN's recurrent layers, to which no workspace can be given: with its
+  // default one the bits would differ from run to run. The user's own setting stands.
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+  BATON_ASSIGN_OR_RETURN(std::string identity, cuda::Identity(card));
+  // Whether the libraries start at all shows here, before data is read.
+  BATON_RETURN_IF_ERROR(cuda::Context::Create(card).status());
+  return std::make_unique<cuda::CudaBackend>(card, std::move(identity));
+}
+
+}  // namespace baton::trainer

@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/operations.h"
+
+namespace baton::trainer::cuda {
+namespace {
+
+// The ids come back to the host in each pass: they are checked there, and put in the order in which
+// the gradient is summed. The whole table's gradient goes to the host: both known costs.
+class Embedding : public Operation {
+ public:
+  Embedding(const EmbeddingOperation& shape, Context& context)
+      : context_(context), shape_(shape), weights_(shape.vocabulary * shape.width) {}
+
+  absl::Status Forward(const ForwardArguments& arguments) override {
+    context_.Begin();
+    values_.resize(static_cast<size_t>(arguments.count * shape_.in[0]));
+    context_.Download(Values(arguments.x[0]), values_.size() * sizeof(float), values_.data());
+    if (!context_.ok()) return context_.End("embedding");
+    BATON_RETURN_IF_ERROR(TakeIds());
+    const float* w = weights_.Upload(context_, arguments.weights);
+    const int32_t* ids = Bring(ids_, ids_on_card_);
+    if (context_.ok()) {
+      kernels::Gather(w, ids, static_cast<int64_t>(ids_.size()), shape_.width, Values(arguments.y),
+                      context_.stream());
+    }
+    return context_.End("embedding");
+  }
+
+  absl::Status Backward(const BackwardArguments& arguments) override {
+    context_.Begin();
+    MakeGroups();
+    float* gradient = weights_.Gradient(context_);
+    const int32_t* ids = Bring(group_ids_, group_ids_on_card_);
+    const int32_t* firsts = Bring(firsts_, firsts_on_card_);
+    const int32_t* order = Bring(order_, order_on_card_);
+    if (!context_.ok()) return context_.End("embedding, backward");
+    context_.Zero(gradient, shape_.vocabulary * shape_.width);
+    kernels::SumGroups(Values(arguments.dy), ids, firsts, order,
+                       static_cast<int64_t>(group_ids_.size()), shape_.width, gradient,
+                       context_.stream());
+    weights_.Download(context_, arguments.weights_gradient);
+    return context_.End("embedding, backward");
+  }
+
+ private:
+  // values_ as whole numbers.
+  absl::Status TakeIds() {
+    ids_.resize(values_.size());
+    for (size_t i = 0; i < values_.size(); ++i) {
+      const float value = values_[i];
+      const bool in_range = value >= 0 && value < static_cast<float>(shape_.vocabulary);
+      ids_[i] = in_range ? static_cast<int32_t>(value) : -1;
+      if (!in_range || static_cast<float>(ids_[i]) != value || ids_[i] >= shape_.vocabulary) {
+        return absl::InvalidArgumentError(absl::StrCat("id ", value, " in an embedding of ",
+                                                       shape_.vocabulary, " (whole numbers, 0 to ",
+                                                       shape_.vocabulary - 1, ")"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The positions of each id that occurs, in their order.
+  void MakeGroups() {
+    order_.resize(ids_.size());
+    std::iota(order_.begin(), order_.end(), 0);
+    std::stable_sort(order_.begin(), order_.end(), [&](int32_t a, int32_t b) {
+      return ids_[static_cast<size_t>(a)] < ids_[static_cast<size_t>(b)];
+    });
+    group_ids_.clear();
+    firsts_.clear();
+    for (size_t k = 0; k < order_.size(); ++k) {
+      const int32_t id = ids_[static_cast<size_t>(order_[k])];
+      if (!group_ids_.empty() && group_ids_.back() == id) continue;
+      group_ids_.push_back(id);
+      firsts_.push_back(static_cast<int32_t>(k));
+    }
+    firsts_.push_back(static_cast<int32_t>(order_.size()));
+  }
+
+  const int32_t* Bring(const std::vector<int32_t>& values, Buffer& buffer) {
+    const size_t bytes = values.size() * sizeof(int32_t);
+    void* on_card = buffer.Reserve(context_, bytes);
+    context_.Upload(values.data(), bytes, on_card);
+    return static_cast<const int32_t*>(on_card);
+  }
+
+  Context& context_;
+  EmbeddingOperation shape_;
+  Weights weights_;
+  std::vector<float> values_;
+  std::vector<int32_t> ids_;  // of the last Forward
+  std::vector<int32_t> order_, group_ids_, firsts_;
+  Buffer ids_on_card_, order_on_card_, group_ids_on_card_, firsts_on_card_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> Make(const EmbeddingOperation& shape, Context& context) {
+  return std::make_unique<Embedding>(shape, context);
+}
+
+}  // namespace baton::trainer::cuda

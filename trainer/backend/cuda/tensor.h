@@ -1,0 +1,64 @@
+// Values on the card: row-major float32 everywhere.
+#pragma once
+
+#include <cstdint>
+
+#include "trainer/backend/backend.h"
+#include "trainer/backend/cuda/context.h"
+
+namespace baton::trainer::cuda {
+
+class CudaTensor : public Tensor {
+ public:
+  // Room for batch_max samples; without room the context notes it.
+  CudaTensor(Context& context, const SampleShape& shape, int64_t batch_max)
+      : sample_size_(ElementCount(shape)) {
+    memory_.ReserveFloats(context, batch_max * sample_size_);
+  }
+  int64_t sample_size() const { return sample_size_; }
+  float* values() { return static_cast<float*>(memory_.data()); }
+  const float* values() const { return static_cast<const float*>(memory_.data()); }
+
+ private:
+  int64_t sample_size_;
+  Buffer memory_;
+};
+
+// The tensors of a stream are always of its own backend.
+inline const CudaTensor& Card(const Tensor* tensor) {
+  return *static_cast<const CudaTensor*>(tensor);
+}
+inline CudaTensor& Card(Tensor* tensor) { return *static_cast<CudaTensor*>(tensor); }
+inline const float* Values(const Tensor* tensor) { return Card(tensor).values(); }
+// Null for a gradient that is not wanted.
+inline float* Values(Tensor* tensor) { return tensor == nullptr ? nullptr : Card(tensor).values(); }
+
+// An operation's weights and their gradient on the card. The port has both in host memory, so they
+// travel with every pass: a known cost, until the optimizer and the exchange (NCCL) run on the
+// card.
+class Weights {
+ public:
+  explicit Weights(int64_t count) : count_(count) {}
+
+  // To be called in Forward. Backward finds the same weights still there.
+  const float* Upload(Context& context, const float* host) {
+    float* values = values_.ReserveFloats(context, count_);
+    context.Upload(host, bytes(), values);
+    return values;
+  }
+  const float* values() const { return static_cast<const float*>(values_.data()); }
+
+  // What Backward writes the gradient into, and then stores with Download.
+  float* Gradient(Context& context) { return gradient_.ReserveFloats(context, count_); }
+  void Download(Context& context, float* host) {
+    context.Download(gradient_.data(), bytes(), host);
+  }
+
+ private:
+  size_t bytes() const { return static_cast<size_t>(count_) * sizeof(float); }
+
+  int64_t count_;
+  Buffer values_, gradient_;
+};
+
+}  // namespace baton::trainer::cuda
