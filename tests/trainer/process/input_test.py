@@ -137,6 +137,19 @@ class InputTest(TrainerTest):
         with open(end, "rb") as one, open(again, "rb") as other:
             self.assertEqual(one.read(), other.read())
 
+    def test_the_model_leaves_as_onnx_with_the_weights_it_has(self):
+        start, model = self.path("start"), self.path("model.onnx")
+        code, log = self.train("--init-only", "--weights-out", start, "--onnx", model)
+        self.assertEqual(code, 0, log)
+        with open(model, "rb") as file:
+            exported = file.read()
+        # Graph and names; that the numbers are right is for a runtime to say.
+        for operator in (b"Conv", b"MaxPool", b"Relu", b"Flatten", b"Gemm", b"dense3.weight"):
+            self.assertIn(operator, exported)
+        with open(start, "rb") as file:
+            last = file.read()[-84 * 10 * 4 - 40:-40]  # dense3.weight, before its ten biases
+        self.assertIn(last, exported)
+
     def test_weights_that_do_not_fit_are_listed(self):
         start = self.path("start")
         self.assertEqual(self.train("--init-only", "--weights-out", start)[0], 0)
