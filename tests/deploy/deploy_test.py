@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests of deploy/: the list of packages, build progress, and the stages of a test run.
 
-    tests/deploy/deploy_test.py ROOT
+    tests/deploy/deploy_test.py ROOT BUILD_DIR
 """
 
 import os
@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.abspath(sys.argv[1])
+BUILD = os.path.abspath(sys.argv[2])
 sys.path.insert(0, os.path.join(ROOT, "deploy"))
 
 import build_progress  # noqa: E402
@@ -37,6 +38,14 @@ SHOWN = {"tests": [
 
 
 class DeployTest(unittest.TestCase):
+    def test_the_quickstart_builds_all_that_its_programs_start(self):
+        with open(os.path.join(ROOT, "deploy", "demo.py"), encoding="utf-8") as file:
+            named = re.search(r'"release", ((?:"[a-z-]+",?\s*)+)\]', file.read()).group(1)
+        made = subprocess.run(["ninja", "-C", BUILD, "-t", "inputs", *re.findall(r"[a-z-]+", named)],
+                              capture_output=True, text=True, check=True).stdout.split()
+        for needed in ("bin/baton-keeper", "bin/libbaton_backend_cpu.so"):
+            self.assertIn(needed, made)
+
     def test_each_package_has_a_section_and_a_reason(self):
         with open(os.path.join(ROOT, "deploy/packages.txt"), encoding="utf-8") as file:
             lines = [line.rstrip() for line in file]
