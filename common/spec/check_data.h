@@ -47,5 +47,6 @@ class DataCheck {
 void CheckImages(DataCheck& check, IdxData& data);
 void CheckTables(DataCheck& check, CsvData& data);
 void CheckArrays(DataCheck& check, NpyData& data);
+void CheckTexts(DataCheck& check, TextData& data);
 
 }  // namespace baton::spec

@@ -15,6 +15,7 @@
 #include "common/spec/parse.h"
 #include "common/spec/table_plan.h"
 #include "common/table/npy.h"
+#include "common/text/characters.h"
 
 namespace baton::spec {
 
@@ -47,6 +48,7 @@ struct DataFiles {
   std::map<std::string, idx::IdxArray> images;  // and labels, of IDX
   std::map<std::string, TableFile> tables;      // of CSV
   std::map<std::string, table::NpyArray> arrays;
+  std::map<std::string, text::Characters> texts;
 };
 
 // Finds and reads each file whose name could be read, and checks that files and model belong

@@ -12,6 +12,7 @@
 
 #include "common/spec/model.h"
 #include "common/spec/optimizer.h"
+#include "common/text/characters.h"
 
 namespace baton::spec {
 
@@ -121,8 +122,18 @@ struct NpyData {
   TestPart test_part;
 };
 
+// Text, plain or gzip: the model is given some characters in a row, as many as its input has
+// positions, and is held against the character after each of them, or after the last, as its output
+// has it.
+struct TextData {
+  FileSource train;
+  std::optional<FileSource> test;
+  TestPart test_part;  // always the last
+  text::Unit unit = text::Unit::kCharacters;
+};
+
 struct Data {
-  std::variant<IdxData, CsvData, NpyData> source;
+  std::variant<IdxData, CsvData, NpyData, TextData> source;
   int64_t classes = 0;  // labels are 0..classes-1; the width of the last layer. 0: no labels
 };
 

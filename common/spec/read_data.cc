@@ -68,7 +68,7 @@ TestPart ReadTestPart(MapReader& fields, bool in_order) {
     fields.AddMistake("split", "says how a part is taken for the test; add `test_fraction: 0.2`");
   }
   if (in_order && !part.last) {
-    fields.AddMistake("split", "a series is split by time: use last, or remove it");
+    fields.AddMistake("split", "what has an order is split by it: use last, or remove it");
   }
   return part;
 }
@@ -200,15 +200,31 @@ NpyData ReadNpyData(MapReader& fields) {
   return data;
 }
 
+TextData ReadTextData(MapReader& fields) {
+  TextData data;
+  fields.Require("train", "train: book.txt");
+  data.train = ReadFileSource(fields, "train", "book.txt");
+  FileSource test = ReadFileSource(fields, "test", "test.txt");
+  if (fields.Has("test")) data.test = std::move(test);
+  data.test_part = ReadTestPart(fields, true);
+  fields.Choice<text::Unit>(
+      "unit", {{"characters", text::Unit::kCharacters}, {"bytes", text::Unit::kBytes}}, &data.unit);
+  return data;
+}
+
 }  // namespace
 
 Data ReadData(MapReader& job) {
   MapReader fields = job.Map("data");
   Data data;
-  enum class Format { kIdx, kCsv, kNpy };
+  enum class Format { kIdx, kCsv, kNpy, kText };
   Format format = Format::kIdx;
-  fields.Choice<Format>(
-      "format", {{"idx", Format::kIdx}, {"csv", Format::kCsv}, {"npy", Format::kNpy}}, &format);
+  fields.Choice<Format>("format",
+                        {{"idx", Format::kIdx},
+                         {"csv", Format::kCsv},
+                         {"npy", Format::kNpy},
+                         {"text", Format::kText}},
+                        &format);
   fields.Int("classes", {2, int64_t{1} << 31}, &data.classes);
   switch (format) {
     case Format::kIdx:
@@ -219,6 +235,9 @@ Data ReadData(MapReader& job) {
       break;
     case Format::kNpy:
       data.source = ReadNpyData(fields);
+      break;
+    case Format::kText:
+      data.source = ReadTextData(fields);
       break;
   }
   fields.Finish();

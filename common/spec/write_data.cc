@@ -93,12 +93,20 @@ struct Fields {
     if (data.test) Add("test", *data.test);
     Add(data.test_part);
   }
+
+  void operator()(const TextData& data) const {
+    absl::StrAppend(out, "  train: ", Source(data.train));
+    if (data.test) absl::StrAppend(out, "  test: ", Source(*data.test));
+    Add(data.test_part);
+    absl::StrAppend(out, "  unit: ", data.unit == text::Unit::kBytes ? "bytes" : "characters",
+                    "\n");
+  }
 };
 
 }  // namespace
 
 std::string DataText(const Data& data) {
-  const char* const formats[] = {"idx", "csv", "npy"};
+  const char* const formats[] = {"idx", "csv", "npy", "text"};
   std::string out = absl::StrCat("data:\n  format: ", formats[data.source.index()], "\n");
   if (data.classes > 0) absl::StrAppend(&out, "  classes: ", data.classes, "\n");
   std::visit(Fields{&out}, data.source);

@@ -29,6 +29,9 @@ class Dataset {
   // Of all values, labels and targets, as text: another digest, another training.
   virtual std::string digest() const = 0;
 
+  // Names of the classes, by label; empty: they have none.
+  virtual std::vector<std::string> labels() const { return {}; }
+
   // What a line of progress calls them.
   virtual const char* noun() const { return "samples"; }
   // How much of the target's own unit one unit of the model's output is, where targets are scaled.

@@ -27,10 +27,11 @@ struct Parts {
 };
 Parts SplitSamples(const spec::TestPart& part, int64_t count, uint64_t seed);
 
-// Of CSV and of NPY files.
+// Of CSV, of NPY and of text files.
 Datasets MakeTables(const spec::CsvData& csv, const spec::Model& model, uint64_t seed,
                     spec::DataFiles files);
 Datasets MakeArrays(const spec::NpyData& npy, const spec::Model& model, uint64_t seed,
                     spec::DataFiles files);
+Datasets MakeTexts(const spec::TextData& data, const spec::Model& model, spec::DataFiles files);
 
 }  // namespace baton::trainer
