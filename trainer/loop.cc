@@ -35,6 +35,9 @@ constexpr std::chrono::hours kPatience{24};
 
 // The figure that people ask for first: a decision's accuracy, or a regression's error.
 std::string TestText(const Evaluation& evaluation) {
+  if (evaluation.auc) {
+    return absl::StrFormat("test auc %.4f of %d anomalies", *evaluation.auc, evaluation.anomalies);
+  }
   if (evaluation.rmse) return absl::StrFormat("test rmse %.4g", *evaluation.rmse);
   if (evaluation.mae) return absl::StrFormat("test mae %.4g", *evaluation.mae);
   return absl::StrFormat("test accuracy %.2f %%", evaluation.accuracy.value_or(0) * 100);

@@ -25,6 +25,7 @@ Json TestFields(const Evaluation& evaluation) {
   Json fields = {{"test_loss", evaluation.loss}};
   AddWhereKnown("test_accuracy", evaluation.accuracy, &fields);
   AddWhereKnown("test_rmse", evaluation.rmse, &fields);
+  AddWhereKnown("test_auc", evaluation.auc, &fields);
   AddWhereKnown("test_mae", evaluation.mae, &fields);
   fields["test_count"] = evaluation.count;
   return fields;

@@ -13,6 +13,7 @@
 #include "common/status.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/counter_random.h"
+#include "trainer/ranking.h"
 
 namespace baton::trainer {
 namespace {
@@ -271,8 +272,25 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   return result;
 }
 
-absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
-                                     std::vector<ShardResult>& results) {
+// The mean error of each of the batch's samples, by the model's loss.
+absl::Status Replica::Score(Network& network, const Batch& batch, double* scores) {
+  std::vector<float> outputs;
+  BATON_RETURN_IF_ERROR(network.Predict(weights_.data(), batch, &outputs));
+  const bool squared = options_.spec->model.loss == spec::Loss::kMeanSquaredError;
+  const size_t size = outputs.size() / static_cast<size_t>(batch.count);
+  for (size_t i = 0; i < static_cast<size_t>(batch.count); ++i) {
+    double sum = 0;
+    for (size_t j = i * size; j < (i + 1) * size; ++j) {
+      const double off = double{outputs[j]} - double{batch.targets[j]};
+      sum += squared ? off * off : std::abs(off);
+    }
+    scores[i] = sum / static_cast<double>(size);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,
+                                     std::vector<double>& scores) {
   const Dataset& test = *options_.test;
   pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
@@ -284,6 +302,8 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
     auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
+      if (scores.empty()) return;
+      failures_[w] = Score(*networks_[w], batches_[w], &scores[static_cast<size_t>(begin)]);
     } else {
       failures_[w] = result.status();
     }
@@ -297,12 +317,22 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
   const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();
   std::vector<ShardResult> results(static_cast<size_t>(share * group_->size()));
+  const absl::Span<const uint8_t> anomalies = options_.test->anomalies();
+  std::vector<double> scores(
+      anomalies.empty() ? 0 : static_cast<size_t>(share * group_->size() * kBlockSamples));
   const int64_t first = std::min(blocks, share * group_->rank());
-  BATON_RETURN_IF_ERROR(EvaluateBlocks(first, std::min(blocks, first + share), results));
+  BATON_RETURN_IF_ERROR(EvaluateBlocks(first, std::min(blocks, first + share), results, scores));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_RETURN_IF_ERROR(AllGather(*group_, results.data(),
                                   static_cast<size_t>(share) * sizeof(ShardResult), Timeout()));
   Evaluation evaluation;
+  if (!anomalies.empty()) {
+    BATON_RETURN_IF_ERROR(AllGather(*group_, scores.data(),
+                                    static_cast<size_t>(share * kBlockSamples) * sizeof(double),
+                                    Timeout()));
+    evaluation.auc = AreaUnderCurve({scores.data(), anomalies.size()}, anomalies);
+    evaluation.anomalies = std::count(anomalies.begin(), anomalies.end(), uint8_t{1});
+  }
   evaluation.count = options_.test->count();
   int64_t correct = 0;
   for (int64_t block = 0; block < blocks; ++block) {

@@ -98,7 +98,10 @@ class Replica {
   absl::Status Diverged(double loss);
   RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
   absl::Status ComputeShards(int64_t step, ShardRange run);
-  absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
+  absl::Status Score(Network& network, const Batch& batch, double* scores);
+  // Scores are wanted where there is room for them.
+  absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,
+                              std::vector<double>& scores);
   std::optional<double> Accuracy(int64_t correct, int64_t samples) const;
   std::chrono::milliseconds Timeout() const;
 

@@ -97,6 +97,11 @@ struct CsvData {
   bool header = true;
   char delimiter = ',';
   std::vector<std::string> target;
+  // The model gives back what it was given (an autoencoder), and there is no target. `anomaly` is
+  // a column of 0 and 1: a sample with a 1 is not trained on, and the test tells how well the
+  // model's error sets such samples apart. Empty: nothing is known of them.
+  bool reconstruct = false;
+  std::string anomaly;
   std::vector<InputColumns> inputs;  // empty: all columns but the target, into the one input
   // Columns of texts: a 0 or 1 for each category that the training has, or the category's number
   // among all in their order. An unknown one is all zeros, or a mistake.

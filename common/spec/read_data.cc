@@ -119,6 +119,9 @@ void ReadWindow(MapReader& data, CsvData* csv) {
   MapReader fields = data.Map("window");
   fields.Require("steps", "steps: 12");
   fields.Int("steps", {1, 1'000'000}, &csv->window_steps);
+  if (csv->reconstruct && fields.Has("horizon")) {
+    fields.AddMistake("horizon", "with `reconstruct` nothing is forecast; remove it");
+  }
   fields.Int("horizon", {1, 1'000'000}, &csv->window_horizon);
   fields.Finish();
   if (fields.present() && csv->missing == CsvData::Missing::kSkip) {
@@ -129,7 +132,18 @@ void ReadWindow(MapReader& data, CsvData* csv) {
 CsvData ReadCsvData(MapReader& fields) {
   CsvData csv;
   fields.Require("train", "train: train.csv");
-  fields.Require("target", "target: price");
+  fields.Bool("reconstruct", &csv.reconstruct);
+  fields.Text("anomaly", &csv.anomaly);
+  if (!csv.reconstruct) {
+    fields.Require("target", "target: price");
+    if (fields.Has("anomaly")) {
+      fields.AddMistake("anomaly",
+                        "only a model that gives back its input is judged by it; add "
+                        "`reconstruct: true`");
+    }
+  } else if (fields.Has("target")) {
+    fields.AddMistake("target", "with `reconstruct` the input is the target; remove it");
+  }
   csv.train = ReadFileSource(fields, "train", "train.csv");
   FileSource test = ReadFileSource(fields, "test", "test.csv");
   if (fields.Has("test")) csv.test = std::move(test);

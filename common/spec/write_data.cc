@@ -54,7 +54,12 @@ struct Fields {
   }
 
   void Columns(const CsvData& csv) const {
-    absl::StrAppend(out, "  target: ", Names(csv.target), "\n");
+    if (csv.reconstruct) {
+      absl::StrAppend(out, "  reconstruct: true\n");
+      if (!csv.anomaly.empty()) absl::StrAppend(out, "  anomaly: ", Quoted(csv.anomaly), "\n");
+    } else {
+      absl::StrAppend(out, "  target: ", Names(csv.target), "\n");
+    }
     if (csv.inputs.size() == 1 && csv.inputs[0].name == kModelInput) {
       absl::StrAppend(out, "  features: ", Names(csv.inputs[0].columns), "\n");
     } else if (!csv.inputs.empty()) {
@@ -84,8 +89,9 @@ struct Fields {
     absl::StrAppend(out, "  missing: ", missing[static_cast<size_t>(csv.missing)],
                     "\n  scale: ", scale[static_cast<size_t>(csv.scale)], "\n");
     if (csv.window_steps == 0) return;
-    absl::StrAppend(out, "  window: {steps: ", csv.window_steps, ", horizon: ", csv.window_horizon,
-                    "}\n");
+    const std::string horizon =
+        csv.reconstruct ? "" : absl::StrCat(", horizon: ", csv.window_horizon);
+    absl::StrAppend(out, "  window: {steps: ", csv.window_steps, horizon, "}\n");
   }
 
   void operator()(const NpyData& data) const {

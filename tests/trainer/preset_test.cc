@@ -39,8 +39,7 @@ class Preset {
     std::vector<std::thread> threads;
     for (int rank = 0; rank < ranks; ++rank) {
       threads.emplace_back([&, rank] {
-        results[static_cast<size_t>(rank)] =
-            TrainRank(*members[static_cast<size_t>(rank)], steps);
+        results[static_cast<size_t>(rank)] = TrainRank(*members[static_cast<size_t>(rank)], steps);
         members[static_cast<size_t>(rank)].reset();
       });
     }
@@ -110,6 +109,15 @@ TEST(PresetTest, GptKnowsMoreThanHowOftenEachCharacterIs) {
   const Trained trained = Preset("gpt", {}).Train(1, 100);
   EXPECT_EQ(trained.evaluation.count, 1742);
   EXPECT_LT(trained.evaluation.loss, 2.9) << "nats a character; by frequency alone 3.3";
+}
+
+TEST(PresetTest, AnomalyIsBadAtFaults) {
+  Preset preset("anomaly", {"epochs=5", "shards=2"});
+  const Trained trained = preset.Train();
+  EXPECT_EQ(trained.evaluation.count, 13570);
+  EXPECT_EQ(trained.evaluation.anomalies, 1228);
+  EXPECT_GT(*trained.evaluation.auc, 0.88);
+  EXPECT_EQ(preset.Train(2).evaluation.auc, trained.evaluation.auc);
 }
 
 TEST(PresetTest, ATableHasOneResultForEveryNumberOfRanks) {

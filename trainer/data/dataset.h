@@ -32,6 +32,9 @@ class Dataset {
   // Names of the classes, by label; empty: they have none.
   virtual std::vector<std::string> labels() const { return {}; }
 
+  // 1 for each sample that a model trained on the others should be bad at; empty: nothing is known.
+  virtual absl::Span<const uint8_t> anomalies() const { return {}; }
+
   // What a line of progress calls them.
   virtual const char* noun() const { return "samples"; }
   // How much of the target's own unit one unit of the model's output is, where targets are scaled.

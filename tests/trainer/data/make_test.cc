@@ -278,5 +278,30 @@ TEST_F(MakeTest, TrainingCutsATextAtDrawnPlaces) {
   for (const int count : shifts) EXPECT_GT(count, 30);
 }
 
+TEST_F(MakeTest, WhatIsMarkedIsNotTrainedOnButTested) {
+  Write("t.csv", "v,bad\n1,0\n2,0\n3,1\n4,0\n5,0\n9,0\n9,1\n7,0\n7,0\n");
+  const std::string model = "input: [2, 1], layers: [flatten, dense: 2], loss: mean_squared_error";
+  const Datasets data = Make(
+      "format: csv, train: t.csv, test_fraction: 0.45, features: [v], reconstruct: true, anomaly: "
+      "bad, window: {steps: 2}",
+      model);
+  EXPECT_EQ(data.train->count(), 2);
+  EXPECT_EQ(All(*data.train).values, (std::vector<float>{1, 2, 4, 5}));
+  EXPECT_EQ(All(*data.train).targets, (std::vector<float>{1, 2, 4, 5}));
+  EXPECT_TRUE(data.train->anomalies().empty());
+  EXPECT_EQ(All(*data.test).values, (std::vector<float>{9, 9, 9, 7, 7, 7}));
+  const absl::Span<const uint8_t> marks = data.test->anomalies();
+  EXPECT_EQ(std::vector<int>(marks.begin(), marks.end()), (std::vector<int>{1, 1, 0}));
+}
+
+TEST_F(MakeTest, ScalingIsThatOfUnmarkedRows) {
+  Write("t.csv", "v,bad\n1,0\n1000,1\n3,0\n");
+  const Datasets data =
+      Make("format: csv, train: t.csv, reconstruct: true, anomaly: bad, scale: min_max",
+           "input: [1], layers: [dense: 1], loss: mean_squared_error");
+  EXPECT_EQ(All(*data.train).values, (std::vector<float>{0, 1}));
+  EXPECT_EQ(data.train->target_unit(), 2);
+}
+
 }  // namespace
 }  // namespace baton::trainer
