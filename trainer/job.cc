@@ -34,6 +34,7 @@
 #include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
+#include "trainer/write_series.h"
 
 namespace baton::trainer {
 namespace {
@@ -84,6 +85,8 @@ class Job {
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
     if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
       BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
+      BATON_RETURN_IF_ERROR(
+          WriteSeries(*replica_, *data_.train, data_.test.get(), spec_.name, OutputFolder()));
     }
     return ending;
   }

@@ -350,6 +350,22 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
   return evaluation;
 }
 
+absl::StatusOr<Replica::Outputs> Replica::Predict(const Dataset& samples) {
+  Outputs all;
+  std::vector<float> outputs;
+  Batch& batch = batches_[0];
+  for (int64_t begin = 0; begin < samples.count(); begin += kBlockSamples) {
+    std::vector<uint32_t> indices(
+        static_cast<size_t>(std::min(kBlockSamples, samples.count() - begin)));
+    std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
+    samples.Fill(indices, nullptr, &batch);
+    BATON_RETURN_IF_ERROR(networks_[0]->Predict(weights_.data(), batch, &outputs));
+    all.values.insert(all.values.end(), outputs.begin(), outputs.end());
+    all.targets.insert(all.targets.end(), batch.targets.begin(), batch.targets.end());
+  }
+  return all;
+}
+
 void Replica::Part() { Barrier(*group_, options_.silence).IgnoreError(); }
 
 }  // namespace baton::trainer

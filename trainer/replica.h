@@ -75,6 +75,14 @@ class Replica {
   // ranks.
   absl::StatusOr<Evaluation> Evaluate();
 
+  // What the model gives for each sample of a data set, and what it is held against, one behind the
+  // other. On this rank alone; one network, in blocks.
+  struct Outputs {
+    std::vector<float> values;
+    std::vector<float> targets;
+  };
+  absl::StatusOr<Outputs> Predict(const Dataset& samples);
+
   // All ranks come here or `silence` passes; errors do not matter to who is leaving.
   void Part();
 

@@ -111,6 +111,13 @@ class TableMaker {
     } else {
       samples.targets = Targets<float>(rows, lead);
       samples.target_unit = UnitOf(train_.plan.targets);
+      if (window && train_.plan.targets.size() == 1) {
+        // A file of its own goes on where the training's ends.
+        const int64_t before = &file == &train_ ? 0 : train_.columns.rows;
+        const Scaling& scaling = statistics_[train_.plan.targets[0]].scaling;
+        samples.series = Series{train_.plan.NameOf(train_.plan.targets[0]),
+                                before + int64_t{rows[0]} + lead, scaling.shift, scaling.unit};
+      }
     }
     return std::make_unique<TableDataset>(std::move(samples));
   }

@@ -28,7 +28,8 @@ struct TableSamples {
   SampleBlock<int32_t> labels;
   SampleBlock<float> targets;
   double target_unit = 1;
-  std::vector<uint8_t> anomalies;  // as Dataset has them
+  std::vector<uint8_t> anomalies;  // this and the next: as Dataset has them
+  std::optional<Series> series;
 };
 
 class TableDataset : public Dataset {
@@ -41,6 +42,7 @@ class TableDataset : public Dataset {
             Batch* batch) const override;
   std::string digest() const override;
   double target_unit() const override { return samples_.target_unit; }
+  std::optional<Series> series() const override { return samples_.series; }
   absl::Span<const uint8_t> anomalies() const override { return samples_.anomalies; }
 
  private:
