@@ -332,6 +332,7 @@ void Loop::StartSave() {
   snapshot.step = replica_.step();
   snapshot.loss = last_loss_;
   snapshot.chain = chain_;
+  snapshot.table_trail = replica_.table_trail();
   snapshot.Take(replica_.weights(), replica_.optimizer_state());
   schedule_.Begun(NowMs());
   writer_->Start();

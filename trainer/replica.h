@@ -25,6 +25,7 @@
 #include "trainer/optim/schedule.h"
 #include "trainer/parallel/gradient_exchange.h"
 #include "trainer/parallel/shard_pool.h"
+#include "trainer/table_trail.h"
 
 namespace baton::trainer {
 
@@ -84,6 +85,7 @@ class Replica {
   const std::vector<Parameter>& parameters() const { return definition_.parameters; }
   absl::Span<const float> weights() const { return weights_; }
   const std::vector<Optimizer::StateVector>& optimizer_state() const { return optimizer_->state(); }
+  uint64_t table_trail() const { return trail_.head(); }
   int64_t step() const { return step_; }  // finished steps
   int64_t steps_total() const { return length_.steps_total; }
   int64_t steps_per_epoch() const { return length_.steps_per_epoch; }
@@ -94,7 +96,9 @@ class Replica {
  private:
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
-  void Update(const float* gradient, double lr);
+  uint64_t WeightsDigest() const;
+  std::vector<Optimizer::Rows> TrainedRows(const GradientExchange::Sum& sum) const;
+  void Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
   absl::Status Diverged(double loss);
   RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
   absl::Status ComputeShards(int64_t step, ShardRange run);
@@ -108,6 +112,8 @@ class Replica {
   Definition definition_;
   std::vector<float> weights_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::vector<Parameter> tables_;  // the sparse ones
+  TableTrail trail_;
   int64_t step_ = 0;
   int64_t longest_step_ms_ = 0;  // this rank's own work, of all steps and evaluations so far
 

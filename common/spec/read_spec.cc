@@ -258,6 +258,7 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   native.optimizer = ReadOptimizer(job);
   job.Int("log_every_steps", {1, 1'000'000'000}, &native.log_every_steps);
   job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
+  CheckSparse(job, native.model, native.optimizer);
   CheckShards(job, ranks, native);
   CheckClasses(job, &native, context);
   CheckInputNames(job, native);
