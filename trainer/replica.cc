@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/check.h"
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
@@ -328,8 +329,27 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
   return FirstFailure(failures_);
 }
 
+const Parameter& Replica::word_table() const {
+  const std::vector<std::string> reads = {spec::kWordInput};
+  for (const spec::Layer& layer : options_.spec->model.layers) {
+    if (!std::holds_alternative<spec::Embedding>(layer.op) || layer.inputs != reads) continue;
+    for (const Parameter& parameter : parameters()) {
+      if (parameter.name == layer.name + ".weight") return parameter;
+    }
+  }
+  BATON_CHECK(false, "a model of a text without an embedding of its words");
+}
+
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
 absl::StatusOr<Evaluation> Replica::Evaluate() {
+  if (options_.judge != nullptr) {
+    const Parameter& table = word_table();
+    Evaluation judged;
+    judged.count = options_.judge->count();
+    judged.rank_correlation =
+        options_.judge->Judge(weights_.data() + table.offset, static_cast<size_t>(table.shape[1]));
+    return judged;
+  }
   const int64_t begin_ms = options_.clock->MonotonicMillis();
   const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();

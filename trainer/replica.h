@@ -19,6 +19,7 @@
 #include "trainer/comm/group.h"
 #include "trainer/data/dataset.h"
 #include "trainer/data/sampler.h"
+#include "trainer/data/word_judge.h"
 #include "trainer/layer/network.h"
 #include "trainer/metrics.h"
 #include "trainer/optim/optimizer.h"
@@ -33,7 +34,8 @@ struct ReplicaOptions {
   uint64_t seed = 0;
   const spec::NativeSpec* spec = nullptr;
   const Dataset* train = nullptr;
-  const Dataset* test = nullptr;  // null: no evaluation
+  const Dataset* test = nullptr;     // null: no evaluation, or by the judge
+  const WordJudge* judge = nullptr;  // of a text; null: none
   Backend* backend = nullptr;
   const Clock* clock = nullptr;
   int threads = 1;
@@ -75,6 +77,9 @@ class Replica {
   // Loss, and accuracy or error, on the test data, the same on every rank and at every number of
   // ranks.
   absl::StatusOr<Evaluation> Evaluate();
+
+  // Of a text: the table whose rows are the words' vectors, the one that reads the words.
+  const Parameter& word_table() const;
 
   // All ranks come here or `silence` passes; errors do not matter to who is leaving.
   void Part();

@@ -47,5 +47,6 @@ class DataCheck {
 void CheckImages(DataCheck& check, IdxData& data);
 void CheckTables(DataCheck& check, CsvData& data);
 void CheckArrays(DataCheck& check, NpyData& data);
+void CheckSkipGram(DataCheck& check, SkipGramData& data);
 
 }  // namespace baton::spec

@@ -15,6 +15,8 @@
 #include "common/spec/parse.h"
 #include "common/spec/table_plan.h"
 #include "common/table/npy.h"
+#include "common/text/pairs.h"
+#include "common/text/words.h"
 
 namespace baton::spec {
 
@@ -47,6 +49,8 @@ struct DataFiles {
   std::map<std::string, idx::IdxArray> images;  // and labels, of IDX
   std::map<std::string, TableFile> tables;      // of CSV
   std::map<std::string, table::NpyArray> arrays;
+  text::Text text;                    // of skip_gram
+  std::vector<text::WordPair> pairs;  // likewise
 };
 
 // Finds and reads each file whose name could be read, and checks that files and model belong

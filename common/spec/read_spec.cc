@@ -221,6 +221,8 @@ std::vector<std::string> InputsOfData(const Data& data) {
     for (const InputColumns& input : csv->inputs) names.push_back(input.name);
   } else if (const auto* npy = std::get_if<NpyData>(&data.source)) {
     for (const auto& [name, source] : npy->train.inputs) names.push_back(name);
+  } else if (std::holds_alternative<SkipGramData>(data.source)) {
+    names = {kWordInput, kContextInput};
   } else {
     names.push_back(kModelInput);
   }

@@ -93,12 +93,21 @@ struct Fields {
     if (data.test) Add("test", *data.test);
     Add(data.test_part);
   }
+
+  void operator()(const SkipGramData& data) const {
+    absl::StrAppend(out, "  train: ", Source(data.train));
+    if (data.pairs) absl::StrAppend(out, "  pairs: ", Source(*data.pairs));
+    absl::StrAppend(out, "  min_count: ", data.min_count, "\n  window: ", data.window,
+                    "\n  negatives: ", data.negatives,
+                    "\n  subsample: ", NumberText(data.subsample),
+                    "\n  pairs_per_word: ", data.pairs_per_word, "\n");
+  }
 };
 
 }  // namespace
 
 std::string DataText(const Data& data) {
-  const char* const formats[] = {"idx", "csv", "npy"};
+  const char* const formats[] = {"idx", "csv", "npy", "skip_gram"};
   std::string out = absl::StrCat("data:\n  format: ", formats[data.source.index()], "\n");
   if (data.classes > 0) absl::StrAppend(&out, "  classes: ", data.classes, "\n");
   std::visit(Fields{&out}, data.source);

@@ -36,9 +36,8 @@ absl::StatusOr<std::vector<WordPair>> ReadPairs(const std::string& path) {
     pairs.push_back(std::move(pair));
   }
   if (pairs.size() >= 3) return pairs;
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, ": ", pairs.size(),
-                   " pairs behind the header; an order needs three at least"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": ", pairs.size(), " pairs behind the header; an order needs three at least"));
 }
 
 }  // namespace baton::text

@@ -11,14 +11,15 @@
 namespace baton::text {
 
 inline constexpr size_t kWordBytesMax = 1000;
-inline constexpr size_t kWordsMax = size_t{1} << 24;    // distinct ones of a text
-inline constexpr int64_t kTokensMax = int64_t{1} << 32;  // places of a text
+inline constexpr size_t kWordsMax = size_t{1} << 24;     // distinct ones of a text
+inline constexpr int64_t kTokensMax = int64_t{1} << 31;  // places of a text
 
 // In a list of word numbers: the sentence ends.
 inline constexpr int32_t kSentenceEnd = -1;
 
 struct Text {
-  // Words that occur at least `min_count` times, those that occur most first; equals by their bytes.
+  // Words that occur at least `min_count` times, those that occur most first; equals by their
+  // bytes.
   std::vector<std::string> words;
   std::vector<int64_t> counts;  // of each word
   // The text as numbers of words, those that are too rare left out, with kSentenceEnd behind each
