@@ -296,6 +296,7 @@ absl::Status Job::MakeReplica() {
   replica.spec = &native();
   replica.train = data_.train.get();
   replica.test = data_.test.get();
+  replica.judge = data_.judge.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
   replica.threads = ThreadCount(options_, run.count);
@@ -357,7 +358,7 @@ LoopOptions Job::Loop() const {
   loop.checkpoint = spec_.checkpoint;
   loop.log_every_steps = native().log_every_steps;
   loop.evaluate_every_epochs = native().evaluate_every_epochs;
-  loop.evaluate = data_.test != nullptr;
+  loop.evaluate = data_.test != nullptr || data_.judge != nullptr;
   loop.output_dir = OutputFolder();
   loop.checkpoint_dir = options_.checkpoint_dir.empty()
                             ? absl::StrCat(loop.output_dir, "/checkpoints")

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/check.h"
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
@@ -27,12 +28,12 @@ constexpr int64_t kSilenceFactor = 10;
 std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
   std::vector<Optimizer::Range> ranges;
   for (const Parameter& parameter : parameters) {
-    if (parameter.kind != Parameter::Kind::kTrained) continue;
+    if (parameter.kind != Parameter::Kind::kTrained || parameter.sparse) continue;
     const size_t end = parameter.offset + parameter.count;
     if (!ranges.empty() && ranges.back().end == parameter.offset) {
       ranges.back().end = end;
     } else {
-      ranges.push_back({parameter.offset, end});
+      ranges.push_back({parameter.offset, end, parameter.gradient_offset});
     }
   }
   return ranges;
@@ -79,6 +80,9 @@ absl::Status Replica::Build() {
   BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
   optimizer_ = Optimizer::Create(spec.optimizer, weights_.size());
   optimizer_->Restrict(TrainedRanges(networks_[0]->parameters()));
+  for (const Parameter& parameter : networks_[0]->parameters()) {
+    if (parameter.sparse) tables_.push_back(parameter);
+  }
 
   definition_.seed = options_.seed;
   definition_.shards = spec.shards;
@@ -126,6 +130,7 @@ absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
   for (size_t i = 0; i < checkpoint.optimizer.size(); ++i) {
     optimizer_->state()[i].values = std::move(checkpoint.optimizer[i].values);
   }
+  trail_ = TableTrail(checkpoint.header.table_trail);
   step_ = step;
   return absl::OkStatus();
 }
@@ -134,16 +139,19 @@ absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
       static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
   std::iota(indices.begin(), indices.end(), 0u);
-  std::vector<std::vector<float>> gradients(networks_.size(), std::vector<float>(weights_.size()));
+  std::vector<std::vector<float>> gradients(networks_.size(),
+                                            std::vector<float>(networks_[0]->gradient_count()));
+  std::vector<std::vector<RowGradient>> rows(networks_.size(),
+                                             std::vector<RowGradient>(tables_.size()));
   // One task per thread is what the pool gives only by chance, so each task takes its network.
   pool_.ForEach(pool_.threads(), [&](int task, int) {
     const size_t i = static_cast<size_t>(task);
     options_.train->Fill(indices, nullptr, &batches_[i]);
-    failures_[i] =
-        networks_[i]
-            ->Train(weights_.data(), batches_[i], 1.0f,
-                    RandomStream::Make(options_.seed, RandomPurpose::kTrain), gradients[i].data())
-            .status();
+    failures_[i] = networks_[i]
+                       ->Train(weights_.data(), batches_[i], 1.0f,
+                               RandomStream::Make(options_.seed, RandomPurpose::kTrain),
+                               {gradients[i].data(), absl::MakeSpan(rows[i])})
+                       .status();
   });
   return FirstFailure(failures_);
 }
@@ -151,9 +159,13 @@ absl::Status Replica::WarmUp() {
 absl::Status Replica::Join(Group& group) {
   exchange_.reset();
   group_ = &group;
+  std::vector<RowTable> tables;
+  for (const Parameter& table : tables_) {
+    tables.push_back({table.shape[0], static_cast<size_t>(table.shape[1])});
+  }
   BATON_ASSIGN_OR_RETURN(
       exchange_, GradientExchange::Create(group, pool_, static_cast<int>(options_.spec->shards),
-                                          weights_.size()));
+                                          networks_[0]->gradient_count(), std::move(tables)));
   return absl::OkStatus();
 }
 
@@ -180,7 +192,9 @@ RandomStream Replica::StreamOf(RandomPurpose purpose, int64_t step, int shard) c
 // Computes the step at hand once more, shard by shard, to say where it went wrong.
 absl::Status Replica::Diverged(double loss) {
   std::string where;
-  std::vector<float> gradient(weights_.size());
+  std::vector<float> dense(networks_[0]->gradient_count());
+  std::vector<RowGradient> rows(tables_.size());
+  const Gradient gradient(dense.data(), absl::MakeSpan(rows));
   const int64_t in_epoch = step_ % length_.steps_per_epoch;
   const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
   const ShardRange run = exchange_->run();
@@ -190,11 +204,10 @@ absl::Status Replica::Diverged(double loss) {
     if (batches_[0].count == 0) continue;
     BATON_RETURN_IF_ERROR(networks_[0]
                               ->Train(weights_.data(), batches_[0], scale,
-                                      StreamOf(RandomPurpose::kTrain, step_, shard),
-                                      gradient.data())
+                                      StreamOf(RandomPurpose::kTrain, step_, shard), gradient)
                               .status());
-    BATON_ASSIGN_OR_RETURN(
-        where, networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient.data()));
+    BATON_ASSIGN_OR_RETURN(where,
+                           networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient));
   }
   return absl::OutOfRangeError(absl::StrCat(
       "the training diverged at step ", step_ + 1, " (loss ", loss, "): ",
@@ -219,7 +232,7 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[w]);
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard),
-                                      exchange_->shard_gradient(i));
+                                      {exchange_->shard_gradient(i), exchange_->shard_rows(i)});
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
     } else {
@@ -229,14 +242,40 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   return FirstFailure(failures_);
 }
 
+// Of what every rank must have alike. A sparse table counts by its trail, not by all its rows.
+uint64_t Replica::WeightsDigest() const {
+  if (tables_.empty()) return Xxh3(weights_.data(), weights_.size() * sizeof(float));
+  uint64_t digest = trail_.head();
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.sparse) continue;
+    digest = Xxh3(weights_.data() + parameter.offset, parameter.count * sizeof(float), digest);
+  }
+  return digest;
+}
+
+std::vector<Optimizer::Rows> Replica::TrainedRows(const GradientExchange::Sum& sum) const {
+  std::vector<Optimizer::Rows> rows;
+  for (size_t i = 0; i < tables_.size(); ++i) {
+    if (tables_[i].kind != Parameter::Kind::kTrained) continue;
+    rows.push_back({tables_[i].offset, static_cast<size_t>(tables_[i].shape[1]), sum.rows[i]});
+  }
+  return rows;
+}
+
 // The optimizer's rule for what is trained; running statistics take in those of this step.
-void Replica::Update(const float* gradient, double lr) {
-  optimizer_->Apply(absl::MakeSpan(weights_), {gradient, weights_.size()}, step_ + 1, lr);
+void Replica::Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows,
+                     double lr) {
+  optimizer_->Apply(absl::MakeSpan(weights_), sum.gradient, rows, step_ + 1, lr);
+  for (const Optimizer::Rows& table : rows) {
+    trail_.Add(*table.gradient, weights_.data() + table.begin, table.width);
+  }
   for (const Parameter& parameter : parameters()) {
     if (parameter.kind != Parameter::Kind::kStatistics) continue;
     const float kept = 1 - parameter.momentum;
-    for (size_t i = parameter.offset; i < parameter.offset + parameter.count; ++i) {
-      weights_[i] = kept * weights_[i] + parameter.momentum * gradient[i];
+    const float* measured = sum.gradient.data() + parameter.gradient_offset;
+    for (size_t i = 0; i < parameter.count; ++i) {
+      float& running = weights_[parameter.offset + i];
+      running = kept * running + parameter.momentum * measured[i];
     }
   }
 }
@@ -247,9 +286,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   GradientExchange::Step step;
   step.step = step_;
   step.flags = flags;
-  if (group_->size() > 1) {
-    step.weights_digest = Xxh3(weights_.data(), weights_.size() * sizeof(float));
-  }
+  if (group_->size() > 1) step.weights_digest = WeightsDigest();
   BATON_RETURN_IF_ERROR(ComputeShards(step_, exchange_->run()));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
@@ -262,11 +299,12 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   }
   result.loss /= static_cast<double>(result.samples);
   result.accuracy = Accuracy(correct, result.samples);
-  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient))) {
+  const std::vector<Optimizer::Rows> rows = TrainedRows(sum);
+  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient, rows))) {
     return Diverged(result.loss);
   }
   // Only now, with everything received and everything sent, does the state change.
-  Update(sum.gradient.data(), lr);
+  Update(sum, rows, lr);
   result.flags = sum.flags;
   ++step_;
   return result;
@@ -311,8 +349,27 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<Sha
   return FirstFailure(failures_);
 }
 
+const Parameter& Replica::word_table() const {
+  const std::vector<std::string> reads = {spec::kWordInput};
+  for (const spec::Layer& layer : options_.spec->model.layers) {
+    if (!std::holds_alternative<spec::Embedding>(layer.op) || layer.inputs != reads) continue;
+    for (const Parameter& parameter : parameters()) {
+      if (parameter.name == layer.name + ".weight") return parameter;
+    }
+  }
+  BATON_CHECK(false, "a model of a text without an embedding of its words");
+}
+
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
 absl::StatusOr<Evaluation> Replica::Evaluate() {
+  if (options_.judge != nullptr) {
+    const Parameter& table = word_table();
+    Evaluation judged;
+    judged.count = options_.judge->count();
+    judged.rank_correlation =
+        options_.judge->Judge(weights_.data() + table.offset, static_cast<size_t>(table.shape[1]));
+    return judged;
+  }
   const int64_t begin_ms = options_.clock->MonotonicMillis();
   const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();

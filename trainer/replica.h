@@ -19,12 +19,14 @@
 #include "trainer/comm/group.h"
 #include "trainer/data/dataset.h"
 #include "trainer/data/sampler.h"
+#include "trainer/data/word_judge.h"
 #include "trainer/layer/network.h"
 #include "trainer/metrics.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
 #include "trainer/parallel/gradient_exchange.h"
 #include "trainer/parallel/shard_pool.h"
+#include "trainer/table_trail.h"
 
 namespace baton::trainer {
 
@@ -32,7 +34,8 @@ struct ReplicaOptions {
   uint64_t seed = 0;
   const spec::NativeSpec* spec = nullptr;
   const Dataset* train = nullptr;
-  const Dataset* test = nullptr;  // null: no evaluation
+  const Dataset* test = nullptr;     // null: no evaluation, or by the judge
+  const WordJudge* judge = nullptr;  // of a text; null: none
   Backend* backend = nullptr;
   const Clock* clock = nullptr;
   int threads = 1;
@@ -83,6 +86,9 @@ class Replica {
   };
   absl::StatusOr<Outputs> Predict(const Dataset& samples);
 
+  // Of a text: the table whose rows are the words' vectors, the one that reads the words.
+  const Parameter& word_table() const;
+
   // All ranks come here or `silence` passes; errors do not matter to who is leaving.
   void Part();
 
@@ -92,6 +98,7 @@ class Replica {
   const std::vector<Parameter>& parameters() const { return definition_.parameters; }
   absl::Span<const float> weights() const { return weights_; }
   const std::vector<Optimizer::StateVector>& optimizer_state() const { return optimizer_->state(); }
+  uint64_t table_trail() const { return trail_.head(); }
   int64_t step() const { return step_; }  // finished steps
   int64_t steps_total() const { return length_.steps_total; }
   int64_t steps_per_epoch() const { return length_.steps_per_epoch; }
@@ -102,7 +109,9 @@ class Replica {
  private:
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
-  void Update(const float* gradient, double lr);
+  uint64_t WeightsDigest() const;
+  std::vector<Optimizer::Rows> TrainedRows(const GradientExchange::Sum& sum) const;
+  void Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
   absl::Status Diverged(double loss);
   RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
   absl::Status ComputeShards(int64_t step, ShardRange run);
@@ -119,6 +128,8 @@ class Replica {
   Definition definition_;
   std::vector<float> weights_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::vector<Parameter> tables_;  // the sparse ones
+  TableTrail trail_;
   int64_t step_ = 0;
   int64_t longest_step_ms_ = 0;  // this rank's own work, of all steps and evaluations so far
 

@@ -48,5 +48,6 @@ void CheckImages(DataCheck& check, IdxData& data);
 void CheckTables(DataCheck& check, CsvData& data);
 void CheckArrays(DataCheck& check, NpyData& data);
 void CheckTexts(DataCheck& check, TextData& data);
+void CheckSkipGram(DataCheck& check, SkipGramData& data);
 
 }  // namespace baton::spec

@@ -36,6 +36,11 @@ struct Lister {
     files->push_back({field + ".target", &split.target});
   }
 
+  void operator()(SkipGramData& source) const {
+    Add("data.train", source.train);
+    if (source.pairs) Add("data.pairs", *source.pairs);
+  }
+
   template <class Source>
   void operator()(Source& source) const {
     Add("data.train", source.train);

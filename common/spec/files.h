@@ -16,6 +16,8 @@
 #include "common/spec/table_plan.h"
 #include "common/table/npy.h"
 #include "common/text/characters.h"
+#include "common/text/pairs.h"
+#include "common/text/words.h"
 
 namespace baton::spec {
 
@@ -49,6 +51,8 @@ struct DataFiles {
   std::map<std::string, TableFile> tables;      // of CSV
   std::map<std::string, table::NpyArray> arrays;
   std::map<std::string, text::Characters> texts;
+  text::Text text;                    // of skip_gram
+  std::vector<text::WordPair> pairs;  // likewise
 };
 
 // Finds and reads each file whose name could be read, and checks that files and model belong

@@ -137,8 +137,23 @@ struct TextData {
   text::Unit unit = text::Unit::kCharacters;
 };
 
+// A text, plain or gzip, a sentence a line. A sample is a word, one word near it and `negatives`
+// drawn ones, for a model with the inputs `word` and `context` (trainer/data/skip_gram.h).
+struct SkipGramData {
+  FileSource train;
+  std::optional<FileSource> pairs;  // judged pairs of words, the test (common/text/pairs.h)
+  int64_t min_count = 5;            // words that are rarer are left out
+  int64_t window = 5;               // words to each side that may be near
+  int64_t negatives = 5;
+  double subsample = 1e-3;     // the share of the text from which on words are thinned; 0: none is
+  int64_t pairs_per_word = 6;  // samples of each place in an epoch; default: window + 1
+};
+
+inline constexpr char kWordInput[] = "word";
+inline constexpr char kContextInput[] = "context";
+
 struct Data {
-  std::variant<IdxData, CsvData, NpyData, TextData> source;
+  std::variant<IdxData, CsvData, NpyData, TextData, SkipGramData> source;
   int64_t classes = 0;  // labels are 0..classes-1; the width of the last layer. 0: no labels
 };
 

@@ -118,6 +118,8 @@ struct Dropout {
 struct Embedding {
   int64_t vocabulary = 0;
   int64_t width = 0;
+  // As nn.Embedding(sparse=True): a step changes only the rows that its samples name.
+  bool sparse = false;
 };
 
 // Adds a learned vector to each position, (T, C) -> (T, C). Parameter: weight (T, C).

@@ -226,18 +226,34 @@ TextData ReadTextData(MapReader& fields) {
   return data;
 }
 
+SkipGramData ReadSkipGramData(MapReader& fields) {
+  SkipGramData data;
+  fields.Require("train", "train: text.txt.gz");
+  data.train = ReadFileSource(fields, "train", "text.txt.gz");
+  FileSource pairs = ReadFileSource(fields, "pairs", "wordsim353.csv");
+  if (fields.Has("pairs")) data.pairs = std::move(pairs);
+  fields.Int("min_count", {1, 1'000'000'000}, &data.min_count);
+  fields.Int("window", {1, 1000}, &data.window);
+  fields.Int("negatives", {1, 1000}, &data.negatives);
+  fields.Number("subsample", {.min = 0, .max = 1}, &data.subsample);
+  data.pairs_per_word = data.window + 1;
+  fields.Int("pairs_per_word", {1, 10'000}, &data.pairs_per_word);
+  return data;
+}
+
 }  // namespace
 
 Data ReadData(MapReader& job) {
   MapReader fields = job.Map("data");
   Data data;
-  enum class Format { kIdx, kCsv, kNpy, kText };
+  enum class Format { kIdx, kCsv, kNpy, kText, kSkipGram };
   Format format = Format::kIdx;
   fields.Choice<Format>("format",
                         {{"idx", Format::kIdx},
                          {"csv", Format::kCsv},
                          {"npy", Format::kNpy},
-                         {"text", Format::kText}},
+                         {"text", Format::kText},
+                         {"skip_gram", Format::kSkipGram}},
                         &format);
   fields.Int("classes", {2, int64_t{1} << 31}, &data.classes);
   switch (format) {
@@ -252,6 +268,9 @@ Data ReadData(MapReader& job) {
       break;
     case Format::kText:
       data.source = ReadTextData(fields);
+      break;
+    case Format::kSkipGram:
+      data.source = ReadSkipGramData(fields);
       break;
   }
   fields.Finish();

@@ -221,6 +221,8 @@ std::vector<std::string> InputsOfData(const Data& data) {
     for (const InputColumns& input : csv->inputs) names.push_back(input.name);
   } else if (const auto* npy = std::get_if<NpyData>(&data.source)) {
     for (const auto& [name, source] : npy->train.inputs) names.push_back(name);
+  } else if (std::holds_alternative<SkipGramData>(data.source)) {
+    names = {kWordInput, kContextInput};
   } else {
     names.push_back(kModelInput);
   }
@@ -258,6 +260,7 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   native.optimizer = ReadOptimizer(job);
   job.Int("log_every_steps", {1, 1'000'000'000}, &native.log_every_steps);
   job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
+  CheckSparse(job, native.model, native.optimizer);
   CheckShards(job, ranks, native);
   CheckClasses(job, &native, context);
   CheckInputNames(job, native);

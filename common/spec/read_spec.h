@@ -31,6 +31,9 @@ Data ReadData(MapReader& job);
 // `optimizer:`.
 Optimizer ReadOptimizer(MapReader& job);
 
+// Notes what the optimizer asks for that a table with sparse gradients can't have.
+void CheckSparse(MapReader& job, const Model& model, const Optimizer& optimizer);
+
 // `params:` as a JSON object.
 std::string ReadParams(MapReader& job, Context& context);
 

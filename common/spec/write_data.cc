@@ -107,12 +107,21 @@ struct Fields {
     absl::StrAppend(out, "  unit: ", data.unit == text::Unit::kBytes ? "bytes" : "characters",
                     "\n");
   }
+
+  void operator()(const SkipGramData& data) const {
+    absl::StrAppend(out, "  train: ", Source(data.train));
+    if (data.pairs) absl::StrAppend(out, "  pairs: ", Source(*data.pairs));
+    absl::StrAppend(out, "  min_count: ", data.min_count, "\n  window: ", data.window,
+                    "\n  negatives: ", data.negatives,
+                    "\n  subsample: ", NumberText(data.subsample),
+                    "\n  pairs_per_word: ", data.pairs_per_word, "\n");
+  }
 };
 
 }  // namespace
 
 std::string DataText(const Data& data) {
-  const char* const formats[] = {"idx", "csv", "npy", "text"};
+  const char* const formats[] = {"idx", "csv", "npy", "text", "skip_gram"};
   std::string out = absl::StrCat("data:\n  format: ", formats[data.source.index()], "\n");
   if (data.classes > 0) absl::StrAppend(&out, "  classes: ", data.classes, "\n");
   std::visit(Fields{&out}, data.source);
