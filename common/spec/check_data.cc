@@ -54,6 +54,7 @@ void CheckData(const FindFile& find, DataFiles* kept, Reading* reading) {
   if (auto* idx = std::get_if<IdxData>(&source)) CheckImages(check, *idx);
   if (auto* csv = std::get_if<CsvData>(&source)) CheckTables(check, *csv);
   if (auto* npy = std::get_if<NpyData>(&source)) CheckArrays(check, *npy);
+  CheckWeights(find, kept, reading);
 }
 
 }  // namespace baton::spec
