@@ -24,8 +24,9 @@ constexpr uint64_t kPickleBytesMax = 8 << 20;
 constexpr size_t kExtentsMax = 64;
 constexpr char kAdvice[] =
     "; save the weights alone: torch.save(model.state_dict(), FILE)";
-constexpr absl::string_view kLegacyHead("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
-                                        15);
+// A number that the first pickle of the old format consists of, behind its protocol and frame.
+constexpr absl::string_view kLegacyMagic("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 12);
+constexpr size_t kLegacyMagicAtMax = 11;
 constexpr char kParallelPrefix[] = "module.";
 
 const std::map<std::string, NumberType>& StorageTypes() {
@@ -343,7 +344,11 @@ absl::StatusOr<Listing> ListSerial(const FileBytes& file) {
 
 }  // namespace
 
-bool IsLegacyTorch(absl::string_view head) { return absl::StartsWith(head, kLegacyHead); }
+bool IsLegacyTorch(absl::string_view head) { 
+  return absl::StartsWith(head, "\x80") &&
+         head.substr(0, kLegacyMagicAtMax + kLegacyMagic.size()).find(kLegacyMagic) !=
+             absl::string_view::npos;
+}
 
 absl::StatusOr<Listing> ListTorchZip(const FileBytes& file) {
   BATON_ASSIGN_OR_RETURN(const std::vector<ZipMember> members, ListZip(file));
