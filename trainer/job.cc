@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
 #include "common/clock.h"
 #include "common/contract.h"
@@ -28,6 +29,7 @@
 #include "trainer/backend/plugin.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
+#include "trainer/checkpoint/weights_in.h"
 #include "trainer/data/make.h"
 #include "trainer/device.h"
 #include "trainer/loop.h"
@@ -102,13 +104,15 @@ class Job {
   absl::Status CheckFlags() const;
   absl::StatusOr<Ending> WriteStart() const;
   absl::Status WriteOnnx(absl::Span<const float> weights) const;
+  const std::vector<std::string>& WeightsSkip() const;
+  void TellUnused(const std::vector<std::string>& unused) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
   absl::Status TakeDevice();
   absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
-  void ReadData(spec::Reading* reading);
+  void ReadFiles(spec::Reading* reading);
   void MakeData();
   absl::Status MakeReplica();
   absl::Status Resume();
@@ -121,6 +125,7 @@ class Job {
   spec::JobSpec spec_;
   Membership membership_;
   spec::DataFiles files_;
+  std::string weights_file_;  // to begin with; empty: drawn
   Datasets data_;
   std::unique_ptr<Backend> backend_;
   Identity identity_;
@@ -144,9 +149,13 @@ absl::Status Job::ReadSpec() {
                        "this program trains specs with a `model:`; run the command itself, or "
                        "submit it with `baton train`");
   }
-  if (!options_.init_only) ReadData(&reading);
+  // The flag is for one run of a spec that has weights of its own.
+  const bool flag = !options_.weights_in.empty();
+  if (flag && reading.spec.native) reading.spec.native->weights.reset();
+  ReadFiles(&reading);
   BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
   spec_ = std::move(reading.spec);
+  weights_file_ = flag ? options_.weights_in : files_.weights;
   return absl::OkStatus();
 }
 
@@ -154,6 +163,11 @@ absl::Status Job::CheckFlags() const {
   if (options_.init_only && options_.weights_out.empty() && options_.onnx_out.empty()) {
     return absl::InvalidArgumentError(
         "--init-only: say where to, with --weights-out FILE or --onnx FILE");
+  }
+  if (!options_.weights_skip.empty() && options_.weights_in.empty()) {
+    return absl::InvalidArgumentError(
+        "--weights-skip goes with --weights-in; for the spec's own weights there is --set "
+        "weights.skip=[fc]");
   }
   return absl::OkStatus();
 }
@@ -164,10 +178,11 @@ absl::StatusOr<Ending> Job::WriteStart() const {
   const size_t count = parameters.empty() ? 0 : parameters.back().offset + parameters.back().count;
   std::vector<float> weights(count);
   BATON_RETURN_IF_ERROR(InitializeParameters(native().model, spec_.seed, weights.data()));
-  if (!options_.weights_in.empty()) {
+  if (!weights_file_.empty()) {
     std::vector<std::string> unused;
-    BATON_RETURN_IF_ERROR(
-        LoadWeights(options_.weights_in, parameters, absl::MakeSpan(weights), &unused));
+    BATON_RETURN_IF_ERROR(LoadWeights(weights_file_, native().model, WeightsSkip(),
+                                      absl::MakeSpan(weights), &unused));
+    TellUnused(unused);
   }
   if (!options_.weights_out.empty()) {
     BATON_RETURN_IF_ERROR(
@@ -184,14 +199,26 @@ absl::Status Job::WriteOnnx(absl::Span<const float> weights) const {
   return WriteFileAtomically(options_.onnx_out, bytes);
 }
 
+const std::vector<std::string>& Job::WeightsSkip() const {
+  return native().weights ? native().weights->skip : options_.weights_skip;
+}
+
+void Job::TellUnused(const std::vector<std::string>& unused) const {
+  if (unused.empty()) return;
+  constexpr size_t kShown = 8;
+  const size_t shown = std::min(unused.size(), kShown);
+  LogWarning(absl::StrCat(
+      weights_file_, ": ", unused.size(), " of its tensors are not in the model: ",
+      absl::StrJoin(unused.begin(), unused.begin() + static_cast<ptrdiff_t>(shown), ", "),
+      unused.size() > shown ? ", .." : ""));
+}
+
 // A checkpoint that is resumed has what these became.
 absl::Status Job::TakeWeights() {
-  if (options_.weights_in.empty()) return absl::OkStatus();
+  if (weights_file_.empty()) return absl::OkStatus();
   std::vector<std::string> unused;
-  BATON_RETURN_IF_ERROR(replica_->StartWith(options_.weights_in, &unused));
-  for (const std::string& name : unused) {
-    LogWarning(absl::StrCat(options_.weights_in, ": '", name, "' is not in the model"));
-  }
+  BATON_RETURN_IF_ERROR(replica_->StartWith(weights_file_, WeightsSkip(), &unused));
+  TellUnused(unused);
   chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
   return absl::OkStatus();
 }
@@ -270,13 +297,17 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
   return path;
 }
 
-// Reads what the spec names, once; what is kept MakeData uses up.
-void Job::ReadData(spec::Reading* reading) {
+// Reads what the spec names, once; what is kept MakeData uses up. A start needs no data.
+void Job::ReadFiles(spec::Reading* reading) {
   const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
     BATON_ASSIGN_OR_RETURN(std::string path, FindFile(*file.source));
     return path;
   };
-  spec::CheckData(find, &files_, reading);
+  if (options_.init_only) {
+    spec::CheckWeights(find, &files_, reading);
+  } else {
+    spec::CheckData(find, &files_, reading);
+  }
 }
 
 void Job::MakeData() {

@@ -12,7 +12,7 @@
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
-#include "trainer/checkpoint/safetensors.h"
+#include "trainer/checkpoint/weights_in.h"
 #include "trainer/data/counter_random.h"
 #include "trainer/ranking.h"
 
@@ -100,8 +100,10 @@ absl::Status Replica::Build() {
   return absl::OkStatus();
 }
 
-absl::Status Replica::StartWith(const std::string& path, std::vector<std::string>* unused) {
-  BATON_RETURN_IF_ERROR(LoadWeights(path, parameters(), absl::MakeSpan(weights_), unused));
+absl::Status Replica::StartWith(const std::string& path, const std::vector<std::string>& skip,
+                                std::vector<std::string>* unused) {
+  BATON_RETURN_IF_ERROR(
+      LoadWeights(path, options_.spec->model, skip, absl::MakeSpan(weights_), unused));
   definition_.start =
       absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
   return absl::OkStatus();

@@ -49,9 +49,9 @@ class Replica {
   // The state at step 0.
   static absl::StatusOr<std::unique_ptr<Replica>> Create(const ReplicaOptions& options);
 
-  // Begins with the weights of a .safetensors file in place of drawn ones; at step 0 only. Codes as
-  // LoadWeights.
-  absl::Status StartWith(const std::string& path, std::vector<std::string>* unused);
+  // Begins with the weights of a file in place of drawn ones; at step 0 only. As LoadWeights.
+  absl::Status StartWith(const std::string& path, const std::vector<std::string>& skip,
+                         std::vector<std::string>* unused);
 
   // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
   absl::Status Restore(LoadedCheckpoint checkpoint);

@@ -56,6 +56,7 @@ void CheckData(const FindFile& find, DataFiles* kept, Reading* reading) {
   if (auto* npy = std::get_if<NpyData>(&source)) CheckArrays(check, *npy);
   if (auto* text = std::get_if<TextData>(&source)) CheckTexts(check, *text);
   if (auto* text = std::get_if<SkipGramData>(&source)) CheckSkipGram(check, *text);
+  CheckWeights(find, kept, reading);
 }
 
 }  // namespace baton::spec

@@ -52,7 +52,9 @@ struct Lister {
 
 std::vector<NamedFile> NamedFiles(JobSpec& spec) {
   std::vector<NamedFile> files;
-  if (spec.native) std::visit(Lister{&files}, spec.native->data.source);
+  if (!spec.native) return files;
+  std::visit(Lister{&files}, spec.native->data.source);
+  if (spec.native->weights) files.push_back({"weights", &spec.native->weights->file});
   return files;
 }
 

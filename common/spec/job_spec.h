@@ -157,6 +157,13 @@ struct Data {
   int64_t classes = 0;  // labels are 0..classes-1; the width of the last layer. 0: no labels
 };
 
+// Weights to begin with, in place of drawn ones: any file of weights::WeightsFile.
+struct GivenWeights {
+  FileSource file;
+  std::vector<std::string> skip;  // layers that begin as they are drawn: "fc", or "layer4" for all
+                                  // of layer4.*
+};
+
 // What a job with `model:` has beside what every job has.
 struct NativeSpec {
   int64_t shards = 1;  // logical shards: ranks.max <= shards <= batch_size
@@ -165,6 +172,7 @@ struct NativeSpec {
   bool shuffle = true;     // a new order each epoch, from the seed
   Data data;
   Model model;
+  std::optional<GivenWeights> weights;
   Optimizer optimizer;
   int64_t log_every_steps = 10;
   int64_t evaluate_every_epochs = 1;  // 0: at the end only

@@ -162,7 +162,9 @@ using LayerOp = std::variant<Conv, MaxPool, AvgPool, GlobalPool, BatchNorm, Laye
                              Attention, Last, Concat, Add, Multiply, Dot>;
 
 struct Layer {
-  std::string name;                 // unique in the model; by default kind and number: "conv1"
+  // Unique in the model, as are those of all tensors; dots as in "layer1.0.conv1". By default kind
+  // and number: "conv1".
+  std::string name;
   std::vector<std::string> inputs;  // names of layers before it, or of the model's inputs
   LayerOp op;
   bool frozen = false;  // its parameters stay as they are

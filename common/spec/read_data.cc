@@ -11,25 +11,7 @@ constexpr char kImages[] = "train-images-idx3-ubyte.gz";
 
 FileSource ReadFileSource(MapReader& parent, const std::string& key, const char* example) {
   MapReader fields = parent.Map(key);
-  fields.AllowShortForm("uri");
-  FileSource source;
-  fields.Require("uri", absl::StrCat("uri: ", example));
-  fields.Text("uri", &source.uri);
-  const size_t scheme = source.uri.find("://");
-  if (scheme != std::string::npos && source.uri.rfind("file:///", 0) != 0) {
-    fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
-                                          "' can't be read; use a path, or file:///path for a file "
-                                          "that lies on the nodes"));
-    source.uri.clear();
-  }
-  fields.Text("sha256", &source.sha256);
-  const bool digest = source.sha256.size() == 64 &&
-                      source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!source.sha256.empty() && !digest) {
-    fields.AddMistake("sha256",
-                      "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
-    source.sha256.clear();
-  }
+  FileSource source = ReadFileFields(fields, example);
   fields.Finish();
   return source;
 }
@@ -242,6 +224,29 @@ SkipGramData ReadSkipGramData(MapReader& fields) {
 }
 
 }  // namespace
+
+FileSource ReadFileFields(MapReader& fields, const char* example) {
+  fields.AllowShortForm("uri");
+  FileSource source;
+  fields.Require("uri", absl::StrCat("uri: ", example));
+  fields.Text("uri", &source.uri);
+  const size_t scheme = source.uri.find("://");
+  if (scheme != std::string::npos && source.uri.rfind("file:///", 0) != 0) {
+    fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
+                                          "' can't be read; use a path, or file:///path for a file "
+                                          "that lies on the nodes"));
+    source.uri.clear();
+  }
+  fields.Text("sha256", &source.sha256);
+  const bool digest = source.sha256.size() == 64 &&
+                      source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!source.sha256.empty() && !digest) {
+    fields.AddMistake("sha256",
+                      "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
+    source.sha256.clear();
+  }
+  return source;
+}
 
 Data ReadData(MapReader& job) {
   MapReader fields = job.Map("data");

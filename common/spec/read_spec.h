@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/spec/job_spec.h"
@@ -27,6 +28,13 @@ Model ReadModel(MapReader& job, Context& context);
 
 // `data:`. `classes` is 0 where the spec doesn't give it.
 Data ReadData(MapReader& job);
+
+// The fields of a file that the spec names, but for those that its reader adds; `example` is one's
+// name.
+FileSource ReadFileFields(MapReader& fields, const char* example);
+
+// `weights:`, with its `skip` held against the model; nothing when it is not given.
+std::optional<GivenWeights> ReadWeights(MapReader& job, const Model& model);
 
 // `optimizer:`.
 Optimizer ReadOptimizer(MapReader& job);
