@@ -133,6 +133,8 @@ class Job {
   Gang gang_;
   std::unique_ptr<Replica> replica_;
   std::optional<HashChain> chain_;
+  Best best_;
+  std::vector<float> best_weights_;
   double restore_s_ = 0;
 };
 
@@ -362,6 +364,8 @@ absl::Status Job::Resume() {
                             ": the last bits may differ from an undisturbed run's"));
   }
   chain_ = checkpoint.header.chain;
+  best_ = checkpoint.header.best.value_or(Best{});
+  best_weights_ = std::move(checkpoint.best_weights);
   BATON_RETURN_IF_ERROR(replica_->Restore(std::move(checkpoint)));
   restore_s_ = static_cast<double>(SystemClock().MonotonicMillis() - begin_ms) / 1000;
   absl::PrintF("resumed from step %d of %d\n", replica_->step(), replica_->steps_total());
@@ -397,6 +401,9 @@ LoopOptions Job::Loop() const {
   loop.metrics_file = options_.metrics_file;
   loop.weights_file = options_.weights_out;
   loop.losses_file = options_.losses_file;
+  loop.early_stopping = native().early_stopping;
+  loop.best = best_;
+  loop.best_weights = best_weights_;
   loop.steps_max = options_.steps_max;
   loop.deadline_file = options_.deadline_file;
   loop.identity = identity_;

@@ -18,6 +18,7 @@
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/writer.h"
 #include "trainer/drain.h"
+#include "trainer/early_stopping.h"
 #include "trainer/loss_file.h"
 #include "trainer/metrics.h"
 #include "trainer/save_schedule.h"
@@ -53,7 +54,11 @@ class Loop {
         group_(group),
         replica_(replica),
         chain_(std::move(chain)),
-        schedule_(options.checkpoint, options.clock->MonotonicMillis()) {}
+        schedule_(options.checkpoint, options.clock->MonotonicMillis()) {
+    if (!options.early_stopping) return;
+    stopping_.emplace(*options.early_stopping, options.best);
+    best_weights_ = options.best_weights;
+  }
 
   absl::StatusOr<Ending> Run() {
     BATON_RETURN_IF_ERROR(Begin());
@@ -77,6 +82,7 @@ class Loop {
     const int64_t all = replica_.steps_total();
     return options_.steps_max > 0 ? std::min(all, options_.steps_max) : all;
   }
+  bool stopped() const { return stopping_ && stopping_->stop(); }
   bool EpochEnds() const { return replica_.step() % replica_.steps_per_epoch() == 0; }
 
   absl::Status Begin();
@@ -85,6 +91,7 @@ class Loop {
   void ReportStep(const Replica::StepResult& result, double lr);
   absl::Status EndEpoch();
   absl::Status Test();
+  absl::Status TakeBest();
   absl::StatusOr<Ending> Finish();
   absl::StatusOr<Ending> Leave();
   absl::Status WriteModel();
@@ -107,6 +114,8 @@ class Loop {
   int64_t writes_seen_ = 0;
   double last_loss_ = 0;
   std::optional<Evaluation> evaluation_;
+  std::optional<EarlyStopping> stopping_;
+  std::vector<float> best_weights_;  // of stopping_->best().step
   int64_t save_wait_ms_ = 0;
 
   bool notice_ = false;
@@ -143,7 +152,7 @@ absl::Status Loop::Begin() {
 }
 
 absl::StatusOr<Ending> Loop::Steps() {
-  while (replica_.step() < End()) {
+  while (replica_.step() < End() && !stopped()) {
     const DrainPlan drain = Drain();
     if (drain.leave && group_.size() == 1) return Leave();
     // A failure is logged, and the save tried again when all have left.
@@ -225,12 +234,30 @@ absl::Status Loop::EndEpoch() {
 absl::Status Loop::Test() {
   BATON_ASSIGN_OR_RETURN(evaluation_, replica_.Evaluate());
   metrics_->Tested(replica_.step(), EpochOf(replica_.step()), *evaluation_);
+  if (stopping_ && stopping_->Judge(replica_.step(), evaluation_->loss)) {
+    best_weights_.assign(replica_.weights().begin(), replica_.weights().end());
+  }
   return absl::OkStatus();
+}
+
+// The best state that was tested becomes the model.
+absl::Status Loop::TakeBest() {
+  const Best& best = stopping_->best();
+  if (best.step == replica_.step()) return absl::OkStatus();
+  if (first()) {
+    absl::PrintF("%s at step %d: the test loss was best after step %d, which is kept\n",
+                 stopped() ? "stopped" : "ended", replica_.step(), best.step);
+  }
+  replica_.Replace(best_weights_);
+  // As if it were the step after the last.
+  chain_.Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
+  return Test();
 }
 
 absl::StatusOr<Ending> Loop::Finish() {
   // Always tested at the end, whatever the interval.
   if (options_.evaluate) BATON_RETURN_IF_ERROR(Test());
+  if (stopping_) BATON_RETURN_IF_ERROR(TakeBest());
   if (first()) {
     BATON_RETURN_IF_ERROR(WriteModel());
     metrics_->Finished(replica_.step(), EpochOf(replica_.step()), chain_.head(),
@@ -341,6 +368,10 @@ void Loop::StartSave() {
   snapshot.loss = last_loss_;
   snapshot.chain = chain_;
   snapshot.table_trail = replica_.table_trail();
+  if (stopping_) {
+    snapshot.best = stopping_->best();
+    snapshot.best_weights = best_weights_;
+  }
   snapshot.Take(replica_.weights(), replica_.optimizer_state());
   schedule_.Begun(NowMs());
   writer_->Start();

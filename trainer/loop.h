@@ -5,12 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/spec/job_spec.h"
 #include "trainer/checkpoint/hash_chain.h"
+#include "trainer/checkpoint/snapshot.h"
 #include "trainer/comm/group.h"
 #include "trainer/replica.h"
 
@@ -26,8 +29,11 @@ struct LoopOptions {
   std::string metrics_file;           // empty: no metrics
   std::string weights_file;           // the weights at the end also go here; empty: nowhere
   std::string losses_file;            // CSV of each step's loss; empty: none
-  int64_t steps_max = 0;              // ends after so many steps; 0: as the spec says
-  std::string deadline_file;          // empty: no notices by file
+  std::optional<spec::EarlyStopping> early_stopping;
+  Best best;                        // where a checkpoint left off
+  std::vector<float> best_weights;  // likewise
+  int64_t steps_max = 0;            // ends after so many steps; 0: as the spec says
+  std::string deadline_file;        // empty: no notices by file
   Identity identity;
   const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null
   double restore_s = 0;                     // what a resume took, for the metrics

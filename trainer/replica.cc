@@ -93,6 +93,11 @@ absl::Status Replica::Build() {
   definition_.data = options_.train->digest();
   definition_.model = spec::ModelText(spec.model);
   definition_.optimizer = spec::OptimizerText(spec.optimizer);
+  if (spec.early_stopping) {
+    definition_.early_stopping =
+        absl::StrCat("patience ", spec.early_stopping->patience, " min_delta ",
+                     spec.early_stopping->min_delta, " test ", options_.test->digest());
+  }
   definition_.optimizer_state = absl::StrJoin(
       optimizer_->state(), ",",
       [](std::string* out, const auto& vector) { absl::StrAppend(out, vector.name); });

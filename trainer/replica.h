@@ -60,6 +60,9 @@ class Replica {
   // their kernels ready before the others wait for this rank.
   absl::Status WarmUp();
 
+  // Goes on with these weights, as many as there are; step and optimizer stay.
+  void Replace(absl::Span<const float> weights) { weights_.assign(weights.begin(), weights.end()); }
+
   // Becomes a member; the group must outlive the replica or the next Join.
   absl::Status Join(Group& group);
 

@@ -164,6 +164,13 @@ struct GivenWeights {
                                   // of layer4.*
 };
 
+// Ends a training when its test loss has not become smaller by more than `min_delta` in `patience`
+// tests in a row. The model is then the best that was tested.
+struct EarlyStopping {
+  int64_t patience = 5;
+  double min_delta = 0;
+};
+
 // What a job with `model:` has beside what every job has.
 struct NativeSpec {
   int64_t shards = 1;  // logical shards: ranks.max <= shards <= batch_size
@@ -176,6 +183,7 @@ struct NativeSpec {
   Optimizer optimizer;
   int64_t log_every_steps = 10;
   int64_t evaluate_every_epochs = 1;  // 0: at the end only
+  std::optional<EarlyStopping> early_stopping;
 };
 
 struct JobSpec {

@@ -14,9 +14,10 @@ namespace baton::spec {
 namespace {
 
 // Fields that mean something only where Baton itself trains.
-constexpr std::array<const char*, 10> kNativeFields = {
-    "shards", "epochs", "batch_size", "shuffle", "data", "model",
-    "weights", "optimizer", "log_every_steps", "evaluate_every_epochs"};
+constexpr std::array<const char*, 11> kNativeFields = {
+    "shards",        "epochs",  "batch_size", "shuffle",         "data",
+    "model",         "weights", "optimizer",  "log_every_steps", "evaluate_every_epochs",
+    "early_stopping"};
 
 // [A-Za-z0-9][A-Za-z0-9._-]*, at most 63.
 bool IsName(const std::string& name) {
@@ -243,6 +244,38 @@ void CheckInputNames(MapReader& job, const NativeSpec& native) {
                            "; give its `inputs`, by the model's names, for csv and npy"));
 }
 
+bool HasTest(const Data& data) {
+  if (const auto* csv = std::get_if<CsvData>(&data.source)) {
+    return csv->test || csv->test_part.fraction > 0;
+  }
+  if (const auto* npy = std::get_if<NpyData>(&data.source)) {
+    return npy->test || npy->test_part.fraction > 0;
+  }
+  if (const auto* text = std::get_if<TextData>(&data.source)) {
+    return text->test || text->test_part.fraction > 0;
+  }
+  const auto* idx = std::get_if<IdxData>(&data.source);
+  return idx != nullptr && idx->test;
+}
+
+void ReadEarlyStopping(MapReader& job, NativeSpec* native) {
+  MapReader fields = job.Map("early_stopping");
+  fields.AllowShortForm("patience");
+  EarlyStopping stopping;
+  fields.Int("patience", {1, 1'000'000}, &stopping.patience);
+  fields.Number("min_delta", {.min = 0, .max = 1e9}, &stopping.min_delta);
+  fields.Finish();
+  if (!fields.present()) return;
+  if (!HasTest(native->data)) {
+    job.AddMistake("early_stopping",
+                   "is decided by the test loss, and there is no test; name one in `data`");
+  } else if (native->evaluate_every_epochs == 0) {
+    job.AddMistake("early_stopping",
+                   "is decided by tests, and evaluate_every_epochs is 0; make it at least 1");
+  }
+  native->early_stopping = stopping;
+}
+
 NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& defaults,
                       Context& context) {
   NativeSpec native;
@@ -261,6 +294,7 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   native.optimizer = ReadOptimizer(job);
   job.Int("log_every_steps", {1, 1'000'000'000}, &native.log_every_steps);
   job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
+  ReadEarlyStopping(job, &native);
   CheckSparse(job, native.model, native.optimizer);
   CheckShards(job, ranks, native);
   CheckClasses(job, &native, context);

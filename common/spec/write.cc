@@ -88,8 +88,12 @@ void WriteNative(const NativeSpec& native, std::string* out) {
                   "\nbatch_size: ", native.batch_size,
                   "\nshuffle: ", native.shuffle ? "true" : "false",
                   "\nlog_every_steps: ", native.log_every_steps,
-                  "\nevaluate_every_epochs: ", native.evaluate_every_epochs, "\n",
-                  DataText(native.data), ModelText(native.model));
+                  "\nevaluate_every_epochs: ", native.evaluate_every_epochs, "\n");
+  if (native.early_stopping) {
+    absl::StrAppend(out, "early_stopping: {patience: ", native.early_stopping->patience,
+                    ", min_delta: ", NumberText(native.early_stopping->min_delta), "}\n");
+  }
+  absl::StrAppend(out, DataText(native.data), ModelText(native.model));
   if (native.weights) WriteWeights(*native.weights, out);
   WriteOptimizer(native.optimizer, out);
 }

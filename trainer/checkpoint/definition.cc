@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kRequired[] = {"seed", "shards",  "batch_size",      "train_samples",
                                      "data", "shuffle", "optimizer_state", "parameters",
                                      "model"};
-constexpr const char* kSoft[] = {"epochs", "optimizer", "start"};
+constexpr const char* kSoft[] = {"epochs", "optimizer", "early_stopping", "start"};
 constexpr size_t kShownMax = 120;
 
 std::string Shown(const Json& value) {
@@ -68,6 +68,7 @@ Json DefinitionJson(const Definition& definition) {
           {"start", definition.start},
           {"model", definition.model},
           {"optimizer", definition.optimizer},
+          {"early_stopping", definition.early_stopping},
           {"optimizer_state", definition.optimizer_state},
           {"parameters", parameters}};
 }

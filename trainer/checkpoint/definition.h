@@ -23,6 +23,7 @@ struct Definition {
   std::string start;            // digest of the weights that were given; empty: drawn from the seed
   std::string model;            // the model and the data's divisor, as canonical text
   std::string optimizer;        // name, rates and schedule, as canonical text
+  std::string early_stopping;   // its rule and the test's digest; empty: none
   std::string optimizer_state;  // names of the state vectors, joined by commas
   std::vector<Parameter> parameters;  // graph order
 };

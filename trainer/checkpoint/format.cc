@@ -44,6 +44,11 @@ Header FromJson(const Json& json) {
   header.chain = HashChain::Resume(json.at("chain").at("head").get<std::string>(),
                                    json.at("chain").at("step").get<int64_t>());
   header.weights_root = json.at("weights_root").get<std::string>();
+  if (json.contains("best")) {
+    const Json& best = json.at("best");
+    header.best = {best.at("judged_step").get<int64_t>(), best.at("step").get<int64_t>(),
+                   best.at("loss").get<double>(), best.at("worse").get<int64_t>()};
+  }
   header.table_trail = json.value("table_trail", uint64_t{0});
   for (const Json& vector : json.at("vectors")) {
     header.vectors.push_back(
@@ -71,6 +76,12 @@ std::string EncodeHeader(const Header& header) {
       {"vectors", vectors},
       {"payload_bytes", header.payload_bytes},
       {"payload_sha256", header.payload_sha256}};
+  if (header.best) {
+    json["best"] = {{"judged_step", header.best->judged_step},
+                    {"step", header.best->step},
+                    {"loss", header.best->loss},
+                    {"worse", header.best->worse}};
+  }
   if (header.table_trail != 0) json["table_trail"] = header.table_trail;
   const std::string text = json.dump();
   std::string bytes(kMagic, kMagicBytes);

@@ -6,14 +6,17 @@
 //   4 bytes   n, length of the header
 //   n bytes   header, a JSON object (below)
 //   32 bytes  SHA-256 of everything before it
-//   payload   float32: the weights, then each optimizer vector, without gaps
+//   payload   float32: the weights, then each optimizer vector, then the best weights, where there
+//             are such, without gaps
 // Header: step, loss, definition (definition.h), identity {backend, build}, chain {head, step},
-// weights_root (hash_chain.h), table_trail (with sparse tables only), vectors [{name, count}], payload_bytes, payload_sha256.
-// No number of ranks and no time is in it: the same step has the same bytes in every run.
+// weights_root (hash_chain.h), best (snapshot.h, with early stopping only), table_trail (with
+// sparse tables only), vectors [{name, count}], payload_bytes, payload_sha256. No number of ranks
+// and no time is in it: the same step has the same bytes in every run.
 //
 // `checkpoint.json`: {step, world_size, metrics {loss}}, the part that the public contract defines.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,7 @@
 namespace baton::trainer {
 
 inline constexpr char kStateFile[] = "state.bin";
+inline constexpr char kBestVector[] = "best";
 inline constexpr uint32_t kStateVersion = 1;
 
 struct Header {
@@ -35,6 +39,7 @@ struct Header {
   Identity identity;
   HashChain chain;
   std::string weights_root;
+  std::optional<Best> best;
   uint64_t table_trail = 0;  // of the sparse tables (trainer/table_trail.h); 0 without any
   struct Vector {
     std::string name;

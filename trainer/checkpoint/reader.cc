@@ -81,7 +81,15 @@ absl::StatusOr<LoadedCheckpoint> ReadCheckpoint(const std::string& folder) {
   loaded.weights = TakeFloats(loaded.header.vectors[0].count, &payload);
   for (size_t i = 1; i < loaded.header.vectors.size(); ++i) {
     const Header::Vector& vector = loaded.header.vectors[i];
+    if (vector.name == kBestVector) {
+      loaded.best_weights = TakeFloats(vector.count, &payload);
+      continue;
+    }
     loaded.optimizer.push_back({vector.name, TakeFloats(vector.count, &payload)});
+  }
+  const bool best = loaded.header.best && loaded.header.best->step > 0;
+  if (loaded.best_weights.size() != (best ? loaded.weights.size() : 0)) {
+    return Named(path, absl::DataLossError("its best weights are not those of its tests"));
   }
   return loaded;
 }

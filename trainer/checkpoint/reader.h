@@ -13,6 +13,7 @@ struct LoadedCheckpoint {
   Header header;
   std::vector<float> weights;
   std::vector<Optimizer::StateVector> optimizer;
+  std::vector<float> best_weights;  // as long as the weights, where header.best names a step
 };
 
 // `folder` is one checkpoint (it holds state.bin). NOT_FOUND, DATA_LOSS (cut short, too long, a

@@ -65,6 +65,11 @@ absl::Status WriteState(const CheckpointOptions& options, const Snapshot& snapsh
     header.vectors.push_back({vector.name, vector.values.size()});
     pieces.push_back(Bytes(vector.values));
   }
+  header.best = snapshot.best;
+  if (snapshot.best && snapshot.best->step > 0) {
+    header.vectors.push_back({kBestVector, snapshot.best_weights.size()});
+    pieces.push_back(Bytes(snapshot.best_weights));
+  }
   Sha256 digest;
   for (const absl::string_view piece : pieces) {
     digest.Update(piece);

@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -260,6 +261,30 @@ class InputTest(TrainerTest):
         self.assertEqual(code, 1, log)
         self.assertIn("the model was not written", log)
         self.assertEqual(os.listdir(full), [])
+
+    def test_what_gets_no_better_ends_with_its_best_and_a_resume_agrees(self):
+        self.spec = os.path.join(SPECS, "regression.yaml")
+        flags = ["--set", "epochs=500", "--set", "early_stopping=3",
+                 "--set", "optimizer.schedule=constant"]
+        code, log = self.train(*flags, "--set", "checkpoint.every_steps=300")
+        self.assertEqual(code, 0, log)
+        stopped = re.search(r"stopped at step (\d+): the test loss was best after step (\d+)", log)
+        self.assertTrue(stopped, log)
+        self.assertEqual(int(stopped[1]), int(stopped[2]) + 3 * 53, "53 steps an epoch")
+        tests = re.findall(r"step (\d+)/26500 .*test rmse ([\d.]+)", log)
+        best = min((float(rmse), int(step)) for step, rmse in tests)
+        self.assertEqual(best[1], int(stopped[2]))
+        self.assertIn(f"finished  step {stopped[1]}  test rmse {best[0]:g} ", log)
+        first = sorted(os.listdir(self.path("out", "checkpoints")))[0]
+        code, again = self.run_one("--spec", self.spec, *flags, "--output", self.path("again"),
+                                   "--resume", self.path("out", "checkpoints", first))
+        self.assertEqual(code, 0, again)
+        self.assertEqual(again.splitlines()[-1], log.splitlines()[-1], "hash chain")
+        self.assertEqual(self.model("again"), self.model("out"))
+        code, log = self.run_one("--spec", self.spec, *flags, "--set", "data.test_fraction=0.2",
+                                 "--set", "evaluate_every_epochs=0")
+        self.assertEqual(code, 2)
+        self.assertIn("early_stopping: is decided by tests, and evaluate_every_epochs is 0", log)
 
     def test_a_series_leaves_a_plot_that_has_what_the_run_says(self):
         self.spec = os.path.join(SPECS, "airline.yaml")
