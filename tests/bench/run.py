@@ -11,6 +11,7 @@ import datetime
 import sys
 import time
 
+import determinism
 import models
 import recovery
 import scheduler
@@ -26,6 +27,7 @@ ROWS = {
     "decision": scheduler.decision,
     "trainer": training.trainer,
     "models": models.models,
+    "determinism": determinism.determinism,
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
 }

@@ -118,6 +118,21 @@ TEST(DataText, FitsTheLoss) {
       3);
 }
 
+TEST(DataText, EarlyStoppingNeedsATest) {
+  const auto text = [](const std::string& data, const std::string& more) {
+    return MistakesOf(absl::StrCat(more, "\n", Spec(data, kTwo)));
+  };
+  EXPECT_EQ(text(kCsv, "early_stopping: 3"),
+            "s.yaml:1: early_stopping: is decided by the test loss, and there is no test; name one "
+            "in `data`");
+  const std::string tested = absl::StrCat(kCsv, ", test_fraction: 0.2");
+  EXPECT_EQ(text(tested, "early_stopping: {patience: 3, min_delta: 0.5}"), "");
+  EXPECT_EQ(text(tested, "early_stopping: {patience: 0, min_delta: -1, metric: loss}"),
+            "s.yaml:1: early_stopping.patience: must be at least 1, is 0\n"
+            "s.yaml:1: early_stopping.min_delta: must be at least 0, is -1\n"
+            "s.yaml:1: early_stopping.metric: unknown field; known here: min_delta, patience");
+}
+
 class FilesOfData : public testing::Test {
  protected:
   void SetUp() override {
