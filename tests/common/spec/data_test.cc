@@ -53,6 +53,12 @@ TEST(DataText, IsCanonical) {
           kTwoClasses),
       Spec("format: npy, train: {values: x.npy, target: y.npy}, test_fraction: 0.5, split: last",
            kTwoClasses),
+      Spec("format: text, train: t.txt.gz, test_fraction: 0.1, unit: bytes",
+           "input: [8], layers: [embedding: {vocabulary: 256, width: 4}, dense: 256]"),
+      "early_stopping: {patience: 3, min_delta: 0.25}\n" +
+          Spec("format: csv, train: t.csv, test: u.csv, features: [a, b], reconstruct: true, "
+               "anomaly: bad, window: {steps: 5}",
+               "input: [5, 2], layers: [flatten, dense: 10], loss: mean_squared_error"),
   };
   for (const std::string& text : texts) {
     const absl::StatusOr<JobSpec> spec = ParseText(text, "s.yaml");
