@@ -1,20 +1,15 @@
 #include "trainer/job.h"
 
-#include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/atomic_file.h"
@@ -22,7 +17,6 @@
 #include "common/contract.h"
 #include "common/hash.h"
 #include "common/log.h"
-#include "common/spec/files.h"
 #include "common/spec/parse.h"
 #include "common/status.h"
 #include "trainer/backend/plugin.h"
@@ -31,9 +25,12 @@
 #include "trainer/data/make.h"
 #include "trainer/device.h"
 #include "trainer/loop.h"
+#include "trainer/model_card.h"
 #include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
+#include "trainer/spec_files.h"
+#include "trainer/threads.h"
 
 namespace baton::trainer {
 namespace {
@@ -44,22 +41,6 @@ namespace fs = std::filesystem;
 bool IsPeerLost(const absl::Status& status, int world_size) {
   if (world_size <= 1) return false;
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
-}
-
-int AvailableCpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? std::max(CPU_COUNT(&cpus), 1) : 1;
-}
-
-// The user's word, else the field's (OMP_NUM_THREADS, which launchers set), else the machine's.
-int ThreadCount(const JobOptions& options, int shards) {
-  int threads = options.threads;
-  const char* omp = std::getenv("OMP_NUM_THREADS");
-  if (threads <= 0 && (omp == nullptr || !absl::SimpleAtoi(omp, &threads) || threads <= 0)) {
-    threads = AvailableCpus();
-  }
-  return std::clamp(threads, 1, shards);
 }
 
 class Job {
@@ -84,6 +65,7 @@ class Job {
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
     if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
       BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
+      BATON_RETURN_IF_ERROR(WriteCard(ending));
     }
     return ending;
   }
@@ -99,13 +81,12 @@ class Job {
   absl::Status CheckFlags() const;
   absl::StatusOr<Ending> WriteStart() const;
   absl::Status WriteOnnx(absl::Span<const float> weights) const;
+  absl::Status WriteCard(const Ending& ending) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
   absl::Status TakeDevice();
-  absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
-  void ReadData(spec::Reading* reading);
   void MakeData();
   absl::Status MakeReplica();
   absl::Status Resume();
@@ -141,7 +122,9 @@ absl::Status Job::ReadSpec() {
                        "this program trains specs with a `model:`; run the command itself, or "
                        "submit it with `baton train`");
   }
-  if (!options_.init_only) ReadData(&reading);
+  if (!options_.init_only) {
+    ReadSpecData(options_.data_dir, options_.spec_file, &files_, &reading);
+  }
   BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
   spec_ = std::move(reading.spec);
   return absl::OkStatus();
@@ -179,6 +162,18 @@ absl::Status Job::WriteOnnx(absl::Span<const float> weights) const {
   if (options_.onnx_out.empty()) return absl::OkStatus();
   BATON_ASSIGN_OR_RETURN(const std::string bytes, ExportOnnx(native().model, weights));
   return WriteFileAtomically(options_.onnx_out, bytes);
+}
+
+absl::Status Job::WriteCard(const Ending& ending) const {
+  return WriteModelCard({.spec = spec_,
+                         .labels = data_.train->labels(),
+                         .table = data_.table,
+                         .data_digest = data_.train->digest(),
+                         .identity = identity_.backend,
+                         .steps = ending.step,
+                         .chain = ending.chain_head,
+                         .test = ending.evaluation},
+                        OutputFolder());
 }
 
 // A checkpoint that is resumed has what these became.
@@ -248,34 +243,6 @@ absl::Status Job::TakeDevice() {
   return absl::OkStatus();
 }
 
-// The file as it was packed for this task, or as the spec's author has it.
-absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const {
-  std::string path;
-  if (!options_.data_dir.empty() && !spec::IsOnNode(source.uri) &&
-      !absl::StartsWith(source.uri, "/")) {
-    path = absl::StrCat(options_.data_dir, "/", source.uri);
-    std::error_code error;
-    if (!fs::exists(path, error)) path.clear();
-  }
-  if (path.empty()) {
-    const std::string folder = fs::path(options_.spec_file).parent_path();
-    BATON_ASSIGN_OR_RETURN(path, spec::ResolveUri(source.uri, folder.empty() ? "." : folder));
-  }
-  // Without a digest there is nothing to compare; whether it can be read shows when it is read.
-  BATON_RETURN_IF_ERROR(source.sha256.empty() ? spec::CheckPlainFile(path)
-                                              : spec::VerifyFile(path, source.sha256));
-  return path;
-}
-
-// Reads what the spec names, once; what is kept MakeData uses up.
-void Job::ReadData(spec::Reading* reading) {
-  const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
-    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(*file.source));
-    return path;
-  };
-  spec::CheckData(find, &files_, reading);
-}
-
 void Job::MakeData() {
   for (const auto& [field, file] : files_.tables) {
     if (file.columns.skipped == 0) continue;
@@ -295,7 +262,7 @@ absl::Status Job::MakeReplica() {
   replica.test = data_.test.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
-  replica.threads = ThreadCount(options_, run.count);
+  replica.threads = ThreadCount(options_.threads, run.count);
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));
   chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());

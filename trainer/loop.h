@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "common/spec/job_spec.h"
 #include "trainer/checkpoint/hash_chain.h"
 #include "trainer/comm/group.h"
+#include "trainer/metrics.h"
 #include "trainer/replica.h"
 
 namespace baton::trainer {
@@ -37,8 +39,9 @@ struct LoopOptions {
 struct Ending {
   enum class Kind { kFinished, kLeft };
   Kind kind = Kind::kFinished;
-  int64_t step = 0;        // finished steps
-  std::string chain_head;  // of the hash chain, in full only when finished
+  int64_t step = 0;                      // finished steps
+  std::string chain_head;                // of the hash chain, in full only when finished
+  std::optional<Evaluation> evaluation;  // of the test at the end
 };
 
 // `replica` has joined `group`; `chain` belongs to its state. UNAVAILABLE or DEADLINE_EXCEEDED: a

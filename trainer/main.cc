@@ -9,6 +9,7 @@
 #include "common/contract.h"
 #include "common/log.h"
 #include "trainer/job.h"
+#include "trainer/predict/flags.h"
 
 namespace {
 
@@ -85,7 +86,6 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
 
 int main(int argc, char** argv) {
   baton::InitLog("baton-trainer");
-  HandleSignals();
   CLI::App app("Trains a model, data-parallel and bit-exact at any number of ranks.",
                "baton-trainer");
   app.footer(
@@ -94,17 +94,22 @@ int main(int argc, char** argv) {
       "  baton-trainer --spec S.yaml --init-only --weights-out start.safetensors\n"
       "  for r in 0 1; do baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet \\\n"
       "    --rank $r --world-size 2 --rendezvous dir:/tmp/meet & done; wait\n"
+      "  baton-trainer predict --model /tmp/lenet --input x.npy --output y.npy\n"
       "Exit codes: 0 trained, 1 failed, 2 bad spec, data or flags, or diverged, 75 saved and asked "
       "to be\n"
       "resumed, 76 another rank was lost.");
   baton::trainer::JobOptions options;
   AddFlags(app, options);
+  baton::trainer::PredictOptions prediction;
+  const CLI::App* predict = baton::trainer::AddPredict(app, prediction);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? baton::trainer::kExitOk : baton::trainer::kExitUsage;
   }
+  if (predict->parsed()) return baton::trainer::RunPredict(prediction);
+  HandleSignals();
   const int code = baton::trainer::RunJob(options, g_stop);
   std::fflush(nullptr);
   // Threads of a lost gang or of an unfinished write may still run: nothing waits for them.

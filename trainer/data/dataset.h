@@ -33,6 +33,8 @@ class Dataset {
   virtual const char* noun() const { return "samples"; }
   // How much of the target's own unit one unit of the model's output is, where targets are scaled.
   virtual double target_unit() const { return 1; }
+  // Names of the classes, by label; empty: they have none.
+  virtual std::vector<std::string> labels() const { return {}; }
 };
 
 }  // namespace baton::trainer

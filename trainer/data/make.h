@@ -3,17 +3,20 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/spec/files.h"
 #include "common/spec/job_spec.h"
 #include "trainer/data/dataset.h"
+#include "trainer/data/table_encoding.h"
 
 namespace baton::trainer {
 
 struct Datasets {
   std::unique_ptr<Dataset> train;
-  std::unique_ptr<Dataset> test;  // null: no evaluation
+  std::unique_ptr<Dataset> test;                      // null: no evaluation
+  std::optional<TableEncoding> table = std::nullopt;  // of CSV
 };
 
 // `files` as spec::CheckData kept them without a mistake; they are used up. A pure function: the

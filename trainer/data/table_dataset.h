@@ -26,6 +26,7 @@ struct TableSamples {
   SampleBlock<int32_t> labels;
   SampleBlock<float> targets;
   double target_unit = 1;
+  std::vector<std::string> label_names;  // empty: they have none
 };
 
 class TableDataset : public Dataset {
@@ -38,6 +39,7 @@ class TableDataset : public Dataset {
             Batch* batch) const override;
   std::string digest() const override;
   double target_unit() const override { return samples_.target_unit; }
+  std::vector<std::string> labels() const override { return samples_.label_names; }
 
  private:
   const TableSamples samples_;
