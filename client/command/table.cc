@@ -20,6 +20,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddCancel(app, context);
   AddRetry(app, context);
   AddCollect(app, context);
+  AddPredict(app, context);
   AddCheckpoints(app, context);
   AddWhy(app, context);
   AddReplay(app, context);
