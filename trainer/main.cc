@@ -8,6 +8,7 @@
 #include "CLI/CLI.hpp"
 #include "common/contract.h"
 #include "common/log.h"
+#include "trainer/doctor/doctor.h"
 #include "trainer/job.h"
 #include "trainer/predict/flags.h"
 
@@ -102,12 +103,16 @@ int main(int argc, char** argv) {
   AddFlags(app, options);
   baton::trainer::PredictOptions prediction;
   const CLI::App* predict = baton::trainer::AddPredict(app, prediction);
+  CLI::App* doctor = app.add_subcommand("doctor", "What this machine has for training, tried out");
+  std::string format = "text";
+  doctor->add_option("--output", format, "text or json")->check(CLI::IsMember({"text", "json"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? baton::trainer::kExitOk : baton::trainer::kExitUsage;
   }
+  if (doctor->parsed()) return baton::trainer::RunDoctor(format == "json");
   if (predict->parsed()) return baton::trainer::RunPredict(prediction);
   HandleSignals();
   const int code = baton::trainer::RunJob(options, g_stop);

@@ -17,6 +17,7 @@ void AddCheckpoints(CLI::App& app, Context& context);
 void AddCollect(CLI::App& app, Context& context);
 void AddCompletion(CLI::App& app, Context& context);
 void AddData(CLI::App& app, Context& context);
+void AddDoctor(CLI::App& app, Context& context);
 void AddDrain(CLI::App& app, Context& context);
 void AddJobs(CLI::App& app, Context& context);
 void AddLocal(CLI::App& app, Context& context);

@@ -26,6 +26,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddReplay(app, context);
   AddNodes(app, context);
   AddDrain(app, context);
+  AddDoctor(app, context);
   AddData(app, context);
   AddCompletion(app, context);
 }

@@ -1,0 +1,56 @@
+#include "trainer/doctor/isa.h"
+
+#include <array>
+#include <cstdint>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace baton::trainer {
+namespace {
+
+struct Isa {
+  uint32_t bits;  // dnnl_cpu_isa_t
+  const char* word;
+};
+constexpr std::array<Isa, 8> kIsas = {{{0x1, "sse41"},
+                                       {0x3, "avx"},
+                                       {0x7, "avx2"},
+                                       {0x407, "avx2_vnni"},
+                                       {0x27, "avx512_core"},
+                                       {0x67, "avx512_core_vnni"},
+                                       {0xe7, "avx512_core_bf16"},
+                                       {0x3e7, "avx512_core_amx"}}};
+
+}  // namespace
+
+std::string IsaOfCpu() {
+#if defined(__x86_64__)
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (avx512 && __builtin_cpu_supports("avx512bf16")) return "avx512_core_bf16";
+  if (avx512 && __builtin_cpu_supports("avx512vnni")) return "avx512_core_vnni";
+  if (avx512) return "avx512_core";
+  if (__builtin_cpu_supports("avx2")) return "avx2";
+  if (__builtin_cpu_supports("avx")) return "avx";
+  if (__builtin_cpu_supports("sse4.1")) return "sse41";
+#endif
+  return "";
+}
+
+std::string IsaOfIdentity(absl::string_view identity) {
+  const std::vector<absl::string_view> words = absl::StrSplit(identity, ' ');
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] != "isa") continue;
+    uint32_t bits = 0;
+    if (!absl::SimpleHexAtoi(words[i + 1], &bits)) return std::string(words[i + 1]);
+    for (const Isa& isa : kIsas) {
+      if (isa.bits == bits) return isa.word;
+    }
+    return std::string(words[i + 1]);
+  }
+  return "";
+}
+
+}  // namespace baton::trainer
