@@ -17,6 +17,7 @@
 #include "common/contract.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "common/spec/memory.h"
 #include "common/spec/parse.h"
 #include "common/status.h"
 #include "trainer/backend/plugin.h"
@@ -27,6 +28,7 @@
 #include "trainer/loop.h"
 #include "trainer/model_card.h"
 #include "trainer/onnx/export.h"
+#include "trainer/out_of_memory.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
 #include "trainer/spec_files.h"
@@ -52,6 +54,8 @@ class Job {
     BATON_RETURN_IF_ERROR(CheckFlags());
     if (options_.init_only) return WriteStart();
     BATON_RETURN_IF_ERROR(ReadMembers());
+    BATON_RETURN_IF_ERROR(EstimateMemory());
+    if (options_.dry_run) return Ending{};
     BATON_RETURN_IF_ERROR(TakeDevice());
     MakeData();
     BATON_RETURN_IF_ERROR(MakeReplica());
@@ -73,6 +77,8 @@ class Job {
   // Whether INVALID_ARGUMENT and the like are about what the user gave.
   bool usage_errors() const { return usage_errors_; }
   int world_size() const { return membership_.world_size; }
+  // Where memory goes and what to do; empty: not known yet.
+  const std::string& memory_advice() const { return memory_advice_; }
 
  private:
   const spec::NativeSpec& native() const { return *spec_.native; }
@@ -84,6 +90,7 @@ class Job {
   absl::Status WriteCard(const Ending& ending) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
+  absl::Status EstimateMemory();
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
   absl::Status TakeDevice();
@@ -98,6 +105,7 @@ class Job {
   bool usage_errors_ = true;
   spec::JobSpec spec_;
   Membership membership_;
+  std::string memory_advice_;
   spec::DataFiles files_;
   Datasets data_;
   std::unique_ptr<Backend> backend_;
@@ -210,6 +218,27 @@ absl::Status Job::ReadMembers() {
                      "makes it another training)"));
   }
   if (world > 1) return CheckRendezvousAddress(options_.rendezvous);
+  return absl::OkStatus();
+}
+
+absl::Status Job::EstimateMemory() {
+  spec::RankShape shape;
+  shape.ranks = membership_.world_size;
+  const ShardRange run =
+      RunOf(static_cast<int>(native().shards), membership_.world_size, membership_.rank);
+  shape.threads = ThreadCount(options_.threads, run.count);
+  shape.data_bytes = spec::DataBytes(native(), FinderOf(options_.data_dir, options_.spec_file));
+  BATON_ASSIGN_OR_RETURN(const spec::MemoryEstimate estimate,
+                         spec::EstimateMemory(native(), shape));
+  if (options_.dry_run) {
+    absl::PrintF("%s", spec::MemoryText(native(), shape, estimate));
+    return absl::OkStatus();
+  }
+  memory_advice_ = MemoryAdvice(native(), shape, estimate);
+  if (estimate.host() > MemoryLimit()) {
+    LogWarning(absl::StrCat("memory may not suffice: ", memory_advice_));
+  }
+  EndWithoutMemory(absl::StrCat("baton-trainer: out of memory\n", memory_advice_, "\n"));
   return absl::OkStatus();
 }
 
@@ -341,6 +370,7 @@ LoopOptions Job::Loop() const {
 }  // namespace
 
 int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
+  EndWithoutMemory("baton-trainer: out of memory while the spec's data were read; they must fit\n");
   Job job(options, stop);
   const absl::StatusOr<Ending> ending = job.Run();
   if (ending.ok()) {
@@ -356,7 +386,9 @@ int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
                           "; resume from the last checkpoint, at any number of ranks"));
     return contract::kExitPeerLost;
   }
-  LogError(status.message());
+  const bool memory = absl::IsResourceExhausted(status) && !IsOwnDiskFull(status);
+  LogError(memory ? absl::StrCat(status.message(), "\n", job.memory_advice())
+                  : std::string(status.message()));
   // The same in every run of the spec.
   if (absl::IsOutOfRange(status)) return kExitUsage;
   const bool usage =

@@ -48,6 +48,8 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--onnx", options.onnx_out, "write the model at the end to this ONNX file");
   app.add_flag("--init-only", options.init_only,
                "write what a run would begin with to --weights-out or --onnx, and end");
+  app.add_flag("--dry-run", options.dry_run,
+               "check the spec and its data, say how much memory a run needs, and end");
   app.add_option("--losses", options.losses_file, "write the loss of each step to this CSV file");
   app.add_option("--steps", options.steps_max,
                  "end after so many steps; the learning rate keeps the spec's schedule")

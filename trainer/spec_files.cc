@@ -29,13 +29,17 @@ absl::StatusOr<std::string> FindSpecFile(const spec::FileSource& source,
   return path;
 }
 
-void ReadSpecData(const std::string& data_dir, const std::string& spec_file, spec::DataFiles* files,
-                  spec::Reading* reading) {
-  const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
+spec::FindFile FinderOf(const std::string& data_dir, const std::string& spec_file) {
+  return [data_dir,
+          spec_file](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
     BATON_ASSIGN_OR_RETURN(std::string path, FindSpecFile(*file.source, data_dir, spec_file));
     return path;
   };
-  spec::CheckData(find, files, reading);
+}
+
+void ReadSpecData(const std::string& data_dir, const std::string& spec_file, spec::DataFiles* files,
+                  spec::Reading* reading) {
+  spec::CheckData(FinderOf(data_dir, spec_file), files, reading);
 }
 
 }  // namespace baton::trainer

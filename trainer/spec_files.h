@@ -13,6 +13,9 @@ namespace baton::trainer {
 absl::StatusOr<std::string> FindSpecFile(const spec::FileSource& source,
                                          const std::string& data_dir, const std::string& spec_file);
 
+// FindSpecFile for those who look at all files of a spec.
+spec::FindFile FinderOf(const std::string& data_dir, const std::string& spec_file);
+
 // Reads what the spec names, once. Mistakes go into the reading.
 void ReadSpecData(const std::string& data_dir, const std::string& spec_file, spec::DataFiles* files,
                   spec::Reading* reading);
