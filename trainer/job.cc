@@ -25,6 +25,7 @@
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/make.h"
 #include "trainer/device.h"
+#include "trainer/isa.h"
 #include "trainer/loop.h"
 #include "trainer/model_card.h"
 #include "trainer/onnx/export.h"
@@ -264,12 +265,14 @@ absl::Status Job::CheckOutput() const {
 }
 
 absl::Status Job::TakeDevice() {
+  const std::string& isa = options_.cpu_isa.empty() ? native().cpu_isa : options_.cpu_isa;
+  PinIsa(isa);
   BATON_ASSIGN_OR_RETURN(Device device,
                          OpenDevice(options_.device, options_.local_rank, BackendFolders()));
   LogInfo(device.choice);
   backend_ = std::move(device.backend);
   identity_ = {backend_->identity(), device.build};
-  return absl::OkStatus();
+  return CheckPinned(isa, identity_.backend);
 }
 
 void Job::MakeData() {
@@ -315,7 +318,8 @@ absl::Status Job::Resume() {
   if (before.backend != identity_.backend) {
     LogWarning(absl::StrCat("the checkpoint was written with ", before.backend, ", this is ",
                             identity_.backend,
-                            ": the last bits may differ from an undisturbed run's"));
+                            ": the last bits may differ from an undisturbed run's",
+                            IsaHint(before.backend, identity_.backend)));
   }
   if (before.build != identity_.build) {
     LogWarning(absl::StrCat("the checkpoint was written by trainer build ", before.build,

@@ -25,6 +25,7 @@ struct JobOptions {
   int world_size = 1;
   std::vector<std::string> sets;  // "PATH=VALUE": changes of the spec
   std::string device = "auto";    // auto, cpu or cuda
+  std::string cpu_isa;            // in place of the spec's; empty: as there
   std::string weights_in;         // .safetensors to begin with; empty: drawn from the seed
   std::string weights_out;        // .safetensors to write besides the output folder's
   std::string onnx_out;           // the model as ONNX; empty: not written

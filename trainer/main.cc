@@ -8,6 +8,7 @@
 #include "CLI/CLI.hpp"
 #include "common/contract.h"
 #include "common/log.h"
+#include "common/spec/job_spec.h"
 #include "trainer/doctor/doctor.h"
 #include "trainer/job.h"
 #include "trainer/predict/flags.h"
@@ -42,6 +43,10 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
       ->allow_extra_args(false);
   app.add_option("--device", options.device, "what computes: auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option(
+         "--cpu-isa", options.cpu_isa,
+         "the best instruction set that a CPU computes with, in place of the spec's cpu_isa")
+      ->check(CLI::IsMember(baton::spec::CpuIsas()));
   app.add_option("--weights-in", options.weights_in,
                  "begin with the weights of this .safetensors file");
   app.add_option("--weights-out", options.weights_out, "write the weights at the end to this file");

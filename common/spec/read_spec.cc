@@ -14,9 +14,9 @@ namespace baton::spec {
 namespace {
 
 // Fields that mean something only where Baton itself trains.
-constexpr std::array<const char*, 9> kNativeFields = {
-    "shards",    "epochs",          "batch_size",           "shuffle", "data", "model",
-    "optimizer", "log_every_steps", "evaluate_every_epochs"};
+constexpr std::array<const char*, 10> kNativeFields = {
+    "shards", "epochs",    "batch_size", "shuffle",         "data",
+    "model",  "optimizer", "cpu_isa",    "log_every_steps", "evaluate_every_epochs"};
 
 // [A-Za-z0-9][A-Za-z0-9._-]*, at most 63.
 bool IsName(const std::string& name) {
@@ -256,6 +256,9 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   native.data = ReadData(job);
   native.model = ReadModel(job, context);
   native.optimizer = ReadOptimizer(job);
+  std::vector<std::pair<std::string, std::string>> isas;
+  for (const std::string& isa : CpuIsas()) isas.emplace_back(isa, isa);
+  job.Choice<std::string>("cpu_isa", isas, &native.cpu_isa);
   job.Int("log_every_steps", {1, 1'000'000'000}, &native.log_every_steps);
   job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
   CheckShards(job, ranks, native);

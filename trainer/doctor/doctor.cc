@@ -19,7 +19,7 @@
 #include "trainer/backend/plugin.h"
 #include "trainer/comm/gloo.h"
 #include "trainer/device.h"
-#include "trainer/doctor/isa.h"
+#include "trainer/isa.h"
 #include "trainer/doctor/speed.h"
 #include "trainer/job.h"
 #include "trainer/threads.h"

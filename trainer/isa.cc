@@ -1,8 +1,10 @@
-#include "trainer/doctor/isa.h"
+#include "trainer/isa.h"
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -51,6 +53,25 @@ std::string IsaOfIdentity(absl::string_view identity) {
     return std::string(words[i + 1]);
   }
   return "";
+}
+
+void PinIsa(const std::string& isa) {
+  if (isa != "any") setenv("DNNL_MAX_CPU_ISA", absl::AsciiStrToUpper(isa).c_str(), 1);
+}
+
+absl::Status CheckPinned(const std::string& isa, absl::string_view identity) {
+  const std::string found = IsaOfIdentity(identity);
+  if (isa == "any" || found.empty() || found == isa) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cpu_isa: ", isa, " is not what computes here, ", found, " is: this CPU has no more; pin ",
+      "what all CPUs of the job have, e.g. cpu_isa: avx2"));
+}
+
+std::string IsaHint(absl::string_view identity, absl::string_view other) {
+  const std::string a = IsaOfIdentity(identity), b = IsaOfIdentity(other);
+  if (a == b || a.empty() || b.empty()) return "";
+  return absl::StrCat(" (", a, " there, ", b, " here: `cpu_isa: avx2` in the spec from the begin ",
+                      "makes unlike CPUs compute alike)");
 }
 
 }  // namespace baton::trainer
