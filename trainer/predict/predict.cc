@@ -17,6 +17,7 @@
 #include "trainer/backend/plugin.h"
 #include "trainer/device.h"
 #include "trainer/job.h"
+#include "trainer/out_of_memory.h"
 #include "trainer/parallel/shard_pool.h"
 #include "trainer/predict/input.h"
 #include "trainer/predict/output.h"
@@ -197,6 +198,7 @@ int64_t BatchFor(const Plan& plan) {
 }
 
 int RunPredict(const PredictOptions& options) {
+  EndWithoutMemory("baton-trainer: out of memory; use a smaller --batch or fewer --threads\n");
   Predictor predictor(options);
   const absl::Status status = predictor.Run();
   if (status.ok()) {
