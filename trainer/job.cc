@@ -1,20 +1,15 @@
 #include "trainer/job.h"
 
-#include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -23,7 +18,7 @@
 #include "common/contract.h"
 #include "common/hash.h"
 #include "common/log.h"
-#include "common/spec/files.h"
+#include "common/spec/memory.h"
 #include "common/spec/parse.h"
 #include "common/status.h"
 #include "trainer/backend/plugin.h"
@@ -32,10 +27,15 @@
 #include "trainer/checkpoint/weights_in.h"
 #include "trainer/data/make.h"
 #include "trainer/device.h"
+#include "trainer/isa.h"
 #include "trainer/loop.h"
+#include "trainer/model_card.h"
 #include "trainer/onnx/export.h"
+#include "trainer/out_of_memory.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
+#include "trainer/spec_files.h"
+#include "trainer/threads.h"
 #include "trainer/write_series.h"
 
 namespace baton::trainer {
@@ -49,22 +49,6 @@ bool IsPeerLost(const absl::Status& status, int world_size) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
 }
 
-int AvailableCpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? std::max(CPU_COUNT(&cpus), 1) : 1;
-}
-
-// The user's word, else the field's (OMP_NUM_THREADS, which launchers set), else the machine's.
-int ThreadCount(const JobOptions& options, int shards) {
-  int threads = options.threads;
-  const char* omp = std::getenv("OMP_NUM_THREADS");
-  if (threads <= 0 && (omp == nullptr || !absl::SimpleAtoi(omp, &threads) || threads <= 0)) {
-    threads = AvailableCpus();
-  }
-  return std::clamp(threads, 1, shards);
-}
-
 class Job {
  public:
   Job(const JobOptions& options, const std::atomic<bool>& stop) : options_(options), stop_(stop) {}
@@ -74,6 +58,8 @@ class Job {
     BATON_RETURN_IF_ERROR(CheckFlags());
     if (options_.init_only) return WriteStart();
     BATON_RETURN_IF_ERROR(ReadMembers());
+    BATON_RETURN_IF_ERROR(EstimateMemory());
+    if (options_.dry_run) return Ending{};
     BATON_RETURN_IF_ERROR(TakeDevice());
     MakeData();
     BATON_RETURN_IF_ERROR(MakeReplica());
@@ -89,6 +75,7 @@ class Job {
       BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
       BATON_RETURN_IF_ERROR(
           WriteSeries(*replica_, *data_.train, data_.test.get(), spec_.name, OutputFolder()));
+      BATON_RETURN_IF_ERROR(WriteCard(ending));
     }
     return ending;
   }
@@ -96,6 +83,8 @@ class Job {
   // Whether INVALID_ARGUMENT and the like are about what the user gave.
   bool usage_errors() const { return usage_errors_; }
   int world_size() const { return membership_.world_size; }
+  // Where memory goes and what to do; empty: not known yet.
+  const std::string& memory_advice() const { return memory_advice_; }
 
  private:
   const spec::NativeSpec& native() const { return *spec_.native; }
@@ -106,12 +95,13 @@ class Job {
   absl::Status WriteOnnx(absl::Span<const float> weights) const;
   const std::vector<std::string>& WeightsSkip() const;
   void TellUnused(const std::vector<std::string>& unused) const;
+  absl::Status WriteCard(const Ending& ending) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
+  absl::Status EstimateMemory();
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
   absl::Status TakeDevice();
-  absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
   void ReadFiles(spec::Reading* reading);
   void MakeData();
   absl::Status MakeReplica();
@@ -124,6 +114,7 @@ class Job {
   bool usage_errors_ = true;
   spec::JobSpec spec_;
   Membership membership_;
+  std::string memory_advice_;
   spec::DataFiles files_;
   std::string weights_file_;  // to begin with; empty: drawn
   Datasets data_;
@@ -215,6 +206,18 @@ void Job::TellUnused(const std::vector<std::string>& unused) const {
       unused.size() > shown ? ", .." : ""));
 }
 
+absl::Status Job::WriteCard(const Ending& ending) const {
+  return WriteModelCard({.spec = spec_,
+                         .labels = data_.train->labels(),
+                         .table = data_.table,
+                         .data_digest = data_.train->digest(),
+                         .identity = identity_.backend,
+                         .steps = ending.step,
+                         .chain = ending.chain_head,
+                         .test = ending.evaluation},
+                        OutputFolder());
+}
+
 // A checkpoint that is resumed has what these became.
 absl::Status Job::TakeWeights() {
   if (weights_file_.empty()) return absl::OkStatus();
@@ -250,6 +253,27 @@ absl::Status Job::ReadMembers() {
   return absl::OkStatus();
 }
 
+absl::Status Job::EstimateMemory() {
+  spec::RankShape shape;
+  shape.ranks = membership_.world_size;
+  const ShardRange run =
+      RunOf(static_cast<int>(native().shards), membership_.world_size, membership_.rank);
+  shape.threads = ThreadCount(options_.threads, run.count);
+  shape.data_bytes = spec::DataBytes(native(), FinderOf(options_.data_dir, options_.spec_file));
+  BATON_ASSIGN_OR_RETURN(const spec::MemoryEstimate estimate,
+                         spec::EstimateMemory(native(), shape));
+  if (options_.dry_run) {
+    absl::PrintF("%s", spec::MemoryText(native(), shape, estimate));
+    return absl::OkStatus();
+  }
+  memory_advice_ = MemoryAdvice(native(), shape, estimate);
+  if (estimate.host() > MemoryLimit()) {
+    LogWarning(absl::StrCat("memory may not suffice: ", memory_advice_));
+  }
+  EndWithoutMemory(absl::StrCat("baton-trainer: out of memory\n", memory_advice_, "\n"));
+  return absl::OkStatus();
+}
+
 std::string Job::OutputFolder() const {
   return options_.output_dir.empty() ? absl::StrCat("runs/", spec_.name) : options_.output_dir;
 }
@@ -272,43 +296,22 @@ absl::Status Job::CheckOutput() const {
 }
 
 absl::Status Job::TakeDevice() {
+  const std::string& isa = options_.cpu_isa.empty() ? native().cpu_isa : options_.cpu_isa;
+  PinIsa(isa);
   BATON_ASSIGN_OR_RETURN(Device device,
                          OpenDevice(options_.device, options_.local_rank, BackendFolders()));
   LogInfo(device.choice);
   backend_ = std::move(device.backend);
   identity_ = {backend_->identity(), device.build};
-  return absl::OkStatus();
-}
-
-// The file as it was packed for this task, or as the spec's author has it.
-absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const {
-  std::string path;
-  if (!options_.data_dir.empty() && !spec::IsOnNode(source.uri) &&
-      !absl::StartsWith(source.uri, "/")) {
-    path = absl::StrCat(options_.data_dir, "/", source.uri);
-    std::error_code error;
-    if (!fs::exists(path, error)) path.clear();
-  }
-  if (path.empty()) {
-    const std::string folder = fs::path(options_.spec_file).parent_path();
-    BATON_ASSIGN_OR_RETURN(path, spec::ResolveUri(source.uri, folder.empty() ? "." : folder));
-  }
-  // Without a digest there is nothing to compare; whether it can be read shows when it is read.
-  BATON_RETURN_IF_ERROR(source.sha256.empty() ? spec::CheckPlainFile(path)
-                                              : spec::VerifyFile(path, source.sha256));
-  return path;
+  return CheckPinned(isa, identity_.backend);
 }
 
 // Reads what the spec names, once; what is kept MakeData uses up. A start needs no data.
 void Job::ReadFiles(spec::Reading* reading) {
-  const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
-    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(*file.source));
-    return path;
-  };
   if (options_.init_only) {
-    spec::CheckWeights(find, &files_, reading);
+    spec::CheckWeights(FinderOf(options_.data_dir, options_.spec_file), &files_, reading);
   } else {
-    spec::CheckData(find, &files_, reading);
+    ReadSpecData(options_.data_dir, options_.spec_file, &files_, reading);
   }
 }
 
@@ -332,7 +335,7 @@ absl::Status Job::MakeReplica() {
   replica.judge = data_.judge.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
-  replica.threads = ThreadCount(options_, run.count);
+  replica.threads = ThreadCount(options_.threads, run.count);
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));
   chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
@@ -356,7 +359,8 @@ absl::Status Job::Resume() {
   if (before.backend != identity_.backend) {
     LogWarning(absl::StrCat("the checkpoint was written with ", before.backend, ", this is ",
                             identity_.backend,
-                            ": the last bits may differ from an undisturbed run's"));
+                            ": the last bits may differ from an undisturbed run's",
+                            IsaHint(before.backend, identity_.backend)));
   }
   if (before.build != identity_.build) {
     LogWarning(absl::StrCat("the checkpoint was written by trainer build ", before.build,
@@ -416,6 +420,7 @@ LoopOptions Job::Loop() const {
 }  // namespace
 
 int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
+  EndWithoutMemory("baton-trainer: out of memory while the spec's data were read; they must fit\n");
   Job job(options, stop);
   const absl::StatusOr<Ending> ending = job.Run();
   if (ending.ok()) {
@@ -431,7 +436,9 @@ int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
                           "; resume from the last checkpoint, at any number of ranks"));
     return contract::kExitPeerLost;
   }
-  LogError(status.message());
+  const bool memory = absl::IsResourceExhausted(status) && !IsOwnDiskFull(status);
+  LogError(memory ? absl::StrCat(status.message(), "\n", job.memory_advice())
+                  : std::string(status.message()));
   // The same in every run of the spec.
   if (absl::IsOutOfRange(status)) return kExitUsage;
   const bool usage =

@@ -101,7 +101,9 @@ class Loop {
   void SaveWhenDue();
   void StartSave();
   absl::Status SaveNow();
-  Ending EndingOf(Ending::Kind kind) const { return {kind, replica_.step(), chain_.head()}; }
+  Ending EndingOf(Ending::Kind kind) const {
+    return {kind, replica_.step(), chain_.head(), evaluation_};
+  }
 
   const LoopOptions& options_;
   Group& group_;

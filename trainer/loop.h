@@ -15,6 +15,7 @@
 #include "trainer/checkpoint/hash_chain.h"
 #include "trainer/checkpoint/snapshot.h"
 #include "trainer/comm/group.h"
+#include "trainer/metrics.h"
 #include "trainer/replica.h"
 
 namespace baton::trainer {
@@ -43,8 +44,9 @@ struct LoopOptions {
 struct Ending {
   enum class Kind { kFinished, kLeft };
   Kind kind = Kind::kFinished;
-  int64_t step = 0;        // finished steps
-  std::string chain_head;  // of the hash chain, in full only when finished
+  int64_t step = 0;                      // finished steps
+  std::string chain_head;                // of the hash chain, in full only when finished
+  std::optional<Evaluation> evaluation;  // of the test at the end
 };
 
 // `replica` has joined `group`; `chain` belongs to its state. UNAVAILABLE or DEADLINE_EXCEEDED: a

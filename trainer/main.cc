@@ -8,7 +8,10 @@
 #include "CLI/CLI.hpp"
 #include "common/contract.h"
 #include "common/log.h"
+#include "common/spec/job_spec.h"
+#include "trainer/doctor/doctor.h"
 #include "trainer/job.h"
+#include "trainer/predict/flags.h"
 
 namespace {
 
@@ -40,6 +43,10 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
       ->allow_extra_args(false);
   app.add_option("--device", options.device, "what computes: auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option(
+         "--cpu-isa", options.cpu_isa,
+         "the best instruction set that a CPU computes with, in place of the spec's cpu_isa")
+      ->check(CLI::IsMember(baton::spec::CpuIsas()));
   app.add_option("--weights-in", options.weights_in,
                  "begin with the weights of this file: safetensors, PyTorch's .pth, Keras' .h5");
   app.add_option("--weights-skip", options.weights_skip,
@@ -51,6 +58,8 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--onnx", options.onnx_out, "write the model at the end to this ONNX file");
   app.add_flag("--init-only", options.init_only,
                "write what a run would begin with to --weights-out or --onnx, and end");
+  app.add_flag("--dry-run", options.dry_run,
+               "check the spec and its data, say how much memory a run needs, and end");
   app.add_option("--losses", options.losses_file, "write the loss of each step to this CSV file");
   app.add_option("--steps", options.steps_max,
                  "end after so many steps; the learning rate keeps the spec's schedule")
@@ -90,7 +99,6 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
 
 int main(int argc, char** argv) {
   baton::InitLog("baton-trainer");
-  HandleSignals();
   CLI::App app("Trains a model, data-parallel and bit-exact at any number of ranks.",
                "baton-trainer");
   app.footer(
@@ -99,17 +107,26 @@ int main(int argc, char** argv) {
       "  baton-trainer --spec S.yaml --init-only --weights-out start.safetensors\n"
       "  for r in 0 1; do baton-trainer --spec trainer/specs/lenet.yaml --output /tmp/lenet \\\n"
       "    --rank $r --world-size 2 --rendezvous dir:/tmp/meet & done; wait\n"
+      "  baton-trainer predict --model /tmp/lenet --input x.npy --output y.npy\n"
       "Exit codes: 0 trained, 1 failed, 2 bad spec, data or flags, or diverged, 75 saved and asked "
       "to be\n"
       "resumed, 76 another rank was lost.");
   baton::trainer::JobOptions options;
   AddFlags(app, options);
+  baton::trainer::PredictOptions prediction;
+  const CLI::App* predict = baton::trainer::AddPredict(app, prediction);
+  CLI::App* doctor = app.add_subcommand("doctor", "What this machine has for training, tried out");
+  std::string format = "text";
+  doctor->add_option("--output", format, "text or json")->check(CLI::IsMember({"text", "json"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? baton::trainer::kExitOk : baton::trainer::kExitUsage;
   }
+  if (doctor->parsed()) return baton::trainer::RunDoctor(format == "json");
+  if (predict->parsed()) return baton::trainer::RunPredict(prediction);
+  HandleSignals();
   const int code = baton::trainer::RunJob(options, g_stop);
   std::fflush(nullptr);
   // Threads of a lost gang or of an unfinished write may still run: nothing waits for them.

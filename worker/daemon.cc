@@ -58,6 +58,7 @@ class Daemon {
     if (poller_.joinable()) poller_.join();
     // The link first: nothing is told any more. The tasks before what they use.
     session_.reset();
+    gpu_watch_.reset();
     runner_.reset();
     preparer_.reset();
     uploader_.reset();
@@ -133,6 +134,11 @@ class Daemon {
         runner_,
         Runner::Create(runner, RunnerParts{*preparer_, *spool_, *rendezvous_, *uploader_, clock_},
                        [this](Event event) { Post(std::move(event)); }));
+    if (hello_.gpus_size() > 0) {
+      BATON_ASSIGN_OR_RETURN(auto nvml, Nvml::Open());
+      gpu_watch_ = std::make_unique<GpuWatch>(std::move(nvml), hello_.name(), clock_,
+                                              [this] { return runner_->CardTasks(); });
+    }
     SessionOptions session;
     session.address = options_.scheduler;
     BATON_ASSIGN_OR_RETURN(
@@ -325,6 +331,7 @@ class Daemon {
   std::unique_ptr<Uploader> uploader_;
   std::unique_ptr<Preparer> preparer_;
   std::unique_ptr<Runner> runner_;
+  std::unique_ptr<GpuWatch> gpu_watch_;  // where there are cards
   std::unique_ptr<Session> session_;
   std::thread poller_;
 };

@@ -1,6 +1,5 @@
 #include "worker/inventory.h"
 
-#include <dlfcn.h>
 #include <sched.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
@@ -17,6 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
+#include "common/log.h"
+#include "common/nvml.h"
 
 namespace baton::worker {
 namespace {
@@ -89,57 +90,24 @@ std::string HostId() {
   return absl::StrCat(Line("/proc/sys/kernel/random/boot_id"), "/", n > 0 ? network : "");
 }
 
-// NVML by hand (developer.nvidia.com/nvidia-management-library-nvml): the driver brings the
-// library, no header is needed to build.
-class Nvml {
- public:
-  Nvml() : library_(dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {}
-  ~Nvml() {
-    if (library_ != nullptr) dlclose(library_);
-  }
-  Nvml(const Nvml&) = delete;
-  Nvml& operator=(const Nvml&) = delete;
-
-  std::vector<Gpu> Devices() {
-    std::vector<Gpu> gpus;
-    const auto init = Find<int (*)()>("nvmlInit_v2");
-    const auto count_of = Find<int (*)(unsigned*)>("nvmlDeviceGetCount_v2");
-    const auto handle_of = Find<int (*)(unsigned, void**)>("nvmlDeviceGetHandleByIndex_v2");
-    const auto name_of = Find<int (*)(void*, char*, unsigned)>("nvmlDeviceGetName");
-    const auto memory_of = Find<int (*)(void*, Memory*)>("nvmlDeviceGetMemoryInfo");
-    const auto shutdown = Find<int (*)()>("nvmlShutdown");
-    if (!init || !count_of || !handle_of || !name_of || !memory_of || !shutdown) return gpus;
-    if (init() != 0) return gpus;
-    unsigned count = 0;
-    if (count_of(&count) != 0) count = 0;
-    for (unsigned i = 0; i < count; ++i) {
-      void* device = nullptr;
-      char name[128] = {};
-      Memory memory{};
-      if (handle_of(i, &device) != 0 || name_of(device, name, sizeof(name)) != 0 ||
-          memory_of(device, &memory) != 0) {
-        continue;
-      }
-      gpus.push_back({static_cast<int32_t>(i), GpuType(name), static_cast<int64_t>(memory.total)});
-    }
-    shutdown();
+// None without a driver; a card that does not answer is left out, and said.
+std::vector<Gpu> Gpus() {
+  std::vector<Gpu> gpus;
+  const auto nvml = Nvml::Open();
+  if (!nvml.ok()) {
+    if (!absl::IsNotFound(nvml.status())) LogWarning(nvml.status().message());
     return gpus;
   }
-
- private:
-  struct Memory {
-    unsigned long long total;
-    unsigned long long free;
-    unsigned long long used;
-  };
-
-  template <typename F>
-  F Find(const char* name) {
-    return library_ == nullptr ? nullptr : reinterpret_cast<F>(dlsym(library_, name));
+  for (int i = 0; i < (*nvml)->count(); ++i) {
+    const auto facts = (*nvml)->Facts(i);
+    if (facts.ok()) {
+      gpus.push_back({i, GpuType(facts->name), facts->memory_bytes});
+    } else {
+      LogWarning(facts.status().message());
+    }
   }
-
-  void* library_;
-};
+  return gpus;
+}
 
 }  // namespace
 
@@ -158,7 +126,7 @@ Inventory TakeInventory() {
   Inventory inventory;
   inventory.cpus_milli = CpusMilli();
   inventory.memory_bytes = MemoryBytes();
-  inventory.gpus = Nvml().Devices();
+  inventory.gpus = Gpus();
   inventory.device_kind = CpuKind();
   inventory.host_id = HostId();
   return inventory;

@@ -30,6 +30,8 @@ struct Running {
   uint64_t launch = 0;
   TaskPlaces places;
   bool is_native = false;
+  std::vector<int32_t> gpus;
+  int64_t step = 0;  // last finished
   std::string program;
   bool uploads_checkpoints = true;
   std::optional<ProgressReader> progress;
@@ -155,6 +157,7 @@ struct Runner::State {
         task.polled_ms = steady_ms;
         const TaskSteps steps = last ? task.progress->Finish(now_ms) : task.progress->Poll(now_ms);
         step_problem = task.progress->TakeProblem();
+        task.step = steps.step;
         if (steps.step > 0) {
           progressed = TaskProgressed{{key, steps.step, steps.at_ms, steps.save_ms}};
         }
@@ -229,6 +232,7 @@ struct Runner::State {
       running.launch = launch.id;
       running.places = prepared.places;
       running.is_native = task.spec->command.empty();
+      running.gpus = task.gpus;
       running.program = launch.argv[0];
       running.uploads_checkpoints = !task.spec->checkpoints_of_rank0_only || task.key.rank == 0;
       running.progress.emplace(prepared.places.progress(), prepared.places.metrics());
@@ -363,6 +367,16 @@ void Runner::Remove(const TaskKey& key) {
   state_->parts.rendezvous.Remove(key);
   std::lock_guard<std::mutex> lock(state_->mutex);
   state_->tasks.erase(key);
+}
+
+std::vector<CardTask> Runner::CardTasks() const {
+  std::vector<CardTask> tasks;
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  for (const auto& [key, task] : state_->tasks) {
+    if (task.ended || !task.is_native || task.gpus.empty() || task.step == 0) continue;
+    tasks.push_back({key, task.places.metrics(), task.gpus, task.step});
+  }
+  return tasks;
 }
 
 void Runner::Poll() {

@@ -13,6 +13,7 @@
 #include "worker/checkpoint/uploader.h"
 #include "worker/core/effect.h"
 #include "worker/core/event.h"
+#include "worker/gpu_watch.h"
 #include "worker/link/rendezvous.h"
 #include "worker/link/spool.h"
 #include "worker/preparer.h"
@@ -63,6 +64,10 @@ class Runner {
 
   // Looks at steps and checkpoints; called some fifty times a second by one thread.
   void Poll();
+
+  // The native tasks with cards that have finished a step: a user's program may write its metrics
+  // in a way that takes no lines of others.
+  std::vector<CardTask> CardTasks() const;
 
   // For the uploader's `finished`.
   void OnUploaded(const TaskKey& key, const UploadedOutput& output);

@@ -18,8 +18,17 @@ using Json = nlohmann::ordered_json;
 
 // Counters and settings, whose curve says nothing; drawn when asked for by name.
 bool IsDull(const std::string& column) {
-  static const std::set<std::string> dull = {"step",  "time", "steps_total",
-                                             "epoch", "lr",   "test_count"};
+  static const std::set<std::string> dull = {"step",
+                                             "time",
+                                             "steps_total",
+                                             "epoch",
+                                             "lr",
+                                             "test_count",
+                                             "gpu",
+                                             "gpu_celsius",
+                                             "gpu_mean_s",
+                                             "gpu_memory_total_bytes",
+                                             "gpu_utilization_mean"};
   return dull.count(column) > 0;
 }
 

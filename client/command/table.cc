@@ -20,11 +20,13 @@ void AddCommands(CLI::App& app, Context& context) {
   AddCancel(app, context);
   AddRetry(app, context);
   AddCollect(app, context);
+  AddPredict(app, context);
   AddCheckpoints(app, context);
   AddWhy(app, context);
   AddReplay(app, context);
   AddNodes(app, context);
   AddDrain(app, context);
+  AddDoctor(app, context);
   AddData(app, context);
   AddCompletion(app, context);
 }

@@ -1,9 +1,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "client/command/command.h"
 #include "client/follow.h"
 #include "client/package.h"
@@ -12,6 +14,7 @@
 #include "client/render/json.h"
 #include "common/ids.h"
 #include "common/spec/files.h"
+#include "common/spec/memory.h"
 #include "common/spec/parse.h"
 #include "common/spec/write.h"
 #include "common/status.h"
@@ -95,7 +98,29 @@ absl::Status FollowSubmitted(Context& context, Api& api, const std::string& id) 
   return absl::OkStatus();
 }
 
-void DryRun(const Context& context, const PackagePlan& plan) {
+// One thread a shard, on the fewest ranks: the most that a rank will need. Nothing of a command.
+std::string MemoryOf(const std::string& spec_file, const spec::JobSpec& job,
+                     spec::MemoryEstimate* estimate) {
+  if (!job.native) return "";
+  const std::filesystem::path folder = std::filesystem::path(spec_file).parent_path();
+  spec::RankShape shape;
+  shape.ranks = job.ranks.min;
+  shape.threads = (job.native->shards + shape.ranks - 1) / shape.ranks;
+  shape.data_bytes = spec::DataBytes(
+      *job.native, [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
+        BATON_ASSIGN_OR_RETURN(
+            std::string path,
+            spec::ResolveUri(file.source->uri, folder.empty() ? "." : folder.string()));
+        return path;
+      });
+  const auto found = spec::EstimateMemory(*job.native, shape);
+  if (!found.ok()) return "";
+  *estimate = *found;
+  return spec::MemoryText(*job.native, shape, *found);
+}
+
+void DryRun(const Context& context, const PackagePlan& plan, const std::string& memory,
+            const spec::MemoryEstimate& estimate) {
   if (context.json()) {
     nlohmann::ordered_json json = {{"name", plan.spec.name},
                                    {"files", plan.files.size() + 1},
@@ -104,19 +129,32 @@ void DryRun(const Context& context, const PackagePlan& plan) {
                                    {"data_bytes", plan.data_bytes},
                                    {"left_out", plan.left_out},
                                    {"spec", spec::WriteSpec(plan.spec)}};
+    if (!memory.empty()) {
+      json["memory"] = {{"host_bytes", estimate.host()}, {"device_bytes", estimate.device}};
+    }
     std::fputs(Pretty(json).c_str(), stdout);
     return;
   }
-  std::printf("# nothing was sent; would be %s\n%s", PackedText(plan).c_str(),
+  std::string comment;
+  for (const absl::string_view line : absl::StrSplit(memory, '\n', absl::SkipEmpty())) {
+    absl::StrAppend(&comment, "# ", line, "\n");
+  }
+  std::printf("# nothing was sent; would be %s\n%s%s", PackedText(plan).c_str(), comment.c_str(),
               spec::WriteSpec(plan.spec).c_str());
 }
 
 absl::Status Run(Context& context, const Flags& flags) {
   BATON_ASSIGN_OR_RETURN(spec::Reading reading, ReadSpec(flags));
+  // Before packing gives the files other names.
+  spec::MemoryEstimate estimate;
+  std::string memory;
+  if (flags.dry_run && reading.mistakes.empty()) {
+    memory = MemoryOf(flags.spec_file, reading.spec, &estimate);
+  }
   const PackagePlan plan = PlanPackage(flags.spec_file, &reading);
   BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
   if (flags.dry_run) {
-    DryRun(context, plan);
+    DryRun(context, plan, memory, estimate);
     return absl::OkStatus();
   }
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -64,9 +65,60 @@ std::string MetricsText(const std::string& text) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : json.items()) {
     if (!value.is_number() || name == "time") continue;  // when it was written
+    if (absl::StartsWith(name, "gpu")) continue;         // has its own line
     parts.push_back(absl::StrFormat("%s %.6g", name, value.get<double>()));
   }
   return parts.empty() ? "-" : absl::StrJoin(parts, "  ");
+}
+
+constexpr double kIdleBelow = 0.10;  // of the card's time
+constexpr double kIdleAfterS = 60;   // until then it may still be warming up
+
+double NumberIn(const nlohmann::ordered_json& json, const char* name) {
+  const auto it = json.find(name);
+  return it != json.end() && it->is_number() ? it->get<double>() : 0;
+}
+
+// Of the card that its worker told of last; empty: none did.
+std::string GpuText(const std::string& text) {
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("gpu")) return "";
+  std::vector<std::string> parts;
+  if (json.contains("gpu_utilization")) {
+    parts.push_back(absl::StrFormat(
+        "%.0f %% busy (%.0f %% over the last %s)", NumberIn(json, "gpu_utilization") * 100,
+        NumberIn(json, "gpu_utilization_mean") * 100,
+        Duration(static_cast<int64_t>(NumberIn(json, "gpu_mean_s") * 1000))));
+  }
+  if (json.contains("gpu_memory_bytes")) {
+    parts.push_back(
+        absl::StrCat(Bytes(static_cast<int64_t>(NumberIn(json, "gpu_memory_bytes"))), " of ",
+                     Bytes(static_cast<int64_t>(NumberIn(json, "gpu_memory_total_bytes")))));
+  }
+  if (json.contains("gpu_power_watts")) {
+    parts.push_back(absl::StrFormat("%.0f W", NumberIn(json, "gpu_power_watts")));
+  }
+  if (json.contains("gpu_celsius")) {
+    parts.push_back(absl::StrFormat("%.0f °C", NumberIn(json, "gpu_celsius")));
+  }
+  return absl::StrFormat("card %.0f: %s", NumberIn(json, "gpu"), absl::StrJoin(parts, ", "));
+}
+
+// Paid for, and not used.
+std::string IdleGpuText(const v1::Job& job) {
+  const auto json = nlohmann::ordered_json::parse(job.metrics_json(), nullptr, false);
+  if (job.state() != v1::RUNNING || !json.is_object() || !json.contains("gpu_utilization_mean") ||
+      NumberIn(json, "gpu_mean_s") < kIdleAfterS ||
+      NumberIn(json, "gpu_utilization_mean") >= kIdleBelow) {
+    return "";
+  }
+  return absl::StrFormat(
+      "its cards are idle: %.0f %% busy over the last %s. Likely: batches too small for a card "
+      "(raise batch_size), one rank reading or preparing data (look at its CPU), or it computes on "
+      "the CPU (the log's first lines say why; `baton-trainer doctor` on the node). Without need "
+      "of a card, set resources.gpus: 0",
+      NumberIn(json, "gpu_utilization_mean") * 100,
+      Duration(static_cast<int64_t>(NumberIn(json, "gpu_mean_s") * 1000)));
 }
 
 std::string RecoveriesText(const v1::Job& job) {
@@ -97,6 +149,8 @@ std::string JobText(const v1::Job& job) {
                     job.world_size() == 0 ? "" : absl::StrCat(", now ", job.world_size())));
   line("step", StepText(job));
   line("metrics", MetricsText(job.metrics_json()));
+  line("gpu", GpuText(job.metrics_json()));
+  line("warning", IdleGpuText(job));
   line("time", PhasesText(job.phases()));
   line("cost",
        absl::StrCat(Usd(job.cost_usd_micro()), "  (on-demand ", Usd(job.cost_on_demand_usd_micro()),
@@ -143,8 +197,8 @@ std::string NodeTableText(const std::vector<v1::Node>& nodes) {
     rows.push_back(
         {n.name(), state, n.spot() ? "spot" : "on-demand", n.instance_type(), n.zone(),
          absl::StrFormat("%.3g/%.3g", n.cpus_milli_free() / 1000.0, n.cpus_milli() / 1000.0),
-         absl::StrCat(n.gpus_free(), "/", n.gpus()), Usd(n.price_usd_micro_per_hour()),
-         absl::StrJoin(n.tasks(), " ")});
+         absl::StrCat(n.gpus_free(), "/", n.gpus(), n.gpus() > 0 ? " " + n.gpu_type() : ""),
+         Usd(n.price_usd_micro_per_hour()), absl::StrJoin(n.tasks(), " ")});
   }
   return Table(rows);
 }

@@ -123,6 +123,36 @@ void Note(absl::Span<const uint8_t> values, uint64_t offset, IdxSummary* summary
 
 }  // namespace
 
+struct IdxStream::State {
+  State(std::string name, std::unique_ptr<GzipFile> opened)
+      : path(std::move(name)), file(std::move(opened)), reader{path, *file} {}
+  const std::string path;
+  const std::unique_ptr<GzipFile> file;
+  Reader reader;
+  std::vector<uint32_t> dims;
+  uint64_t done = 0;
+};
+
+IdxStream::IdxStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+IdxStream::~IdxStream() = default;
+
+absl::StatusOr<std::unique_ptr<IdxStream>> IdxStream::Open(const std::string& path) {
+  BATON_ASSIGN_OR_RETURN(std::unique_ptr<GzipFile> file, GzipFile::Open(path));
+  auto state = std::make_unique<State>(path, std::move(file));
+  BATON_ASSIGN_OR_RETURN(state->dims, ReadHeader(state->reader));
+  return std::unique_ptr<IdxStream>(new IdxStream(std::move(state)));
+}
+
+const std::vector<uint32_t>& IdxStream::dims() const { return state_->dims; }
+
+absl::Status IdxStream::Read(absl::Span<uint8_t> values) {
+  BATON_RETURN_IF_ERROR(ReadPiece(state_->reader, state_->done, ValueCount(state_->dims), values));
+  state_->done += values.size();
+  return absl::OkStatus();
+}
+
+absl::Status IdxStream::ExpectEnd() { return state_->reader.ExpectEnd(); }
+
 absl::StatusOr<IdxArray> ReadIdx(const std::string& path) {
   BATON_ASSIGN_OR_RETURN(const std::unique_ptr<GzipFile> file, GzipFile::Open(path));
   Reader reader{path, *file};

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 namespace baton::idx {
 
@@ -34,5 +36,24 @@ struct IdxSummary {
 absl::StatusOr<IdxSummary> SummarizeIdx(const std::string& path);
 
 IdxSummary SummaryOf(const IdxArray& array);
+
+// A file that is read in order, in a fixed amount of memory, with the errors of ReadIdx, each when
+// its place is reached. Thread-compatible.
+class IdxStream {
+ public:
+  static absl::StatusOr<std::unique_ptr<IdxStream>> Open(const std::string& path);
+  ~IdxStream();
+
+  const std::vector<uint32_t>& dims() const;
+  // The next values; there must be as many left.
+  absl::Status Read(absl::Span<uint8_t> values);
+  // After the last value: that nothing follows, and that the checksum is right.
+  absl::Status ExpectEnd();
+
+ private:
+  struct State;
+  explicit IdxStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace baton::idx

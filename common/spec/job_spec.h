@@ -181,10 +181,19 @@ struct NativeSpec {
   Model model;
   std::optional<GivenWeights> weights;
   Optimizer optimizer;
+  // The best instruction set that CPUs compute with, one of CpuIsas(): the bits depend on it, so
+  // unlike CPUs agree by it. "any": each its own best.
+  std::string cpu_isa = "any";
   int64_t log_every_steps = 10;
   int64_t evaluate_every_epochs = 1;  // 0: at the end only
   std::optional<EarlyStopping> early_stopping;
 };
+
+// "any", then the words of oneDNN from the least on.
+inline const std::vector<std::string>& CpuIsas() {
+  static const std::vector<std::string> isas = {"any", "sse41", "avx", "avx2", "avx512_core"};
+  return isas;
+}
 
 struct JobSpec {
   std::string name;  // [A-Za-z0-9][A-Za-z0-9._-]*, at most 63; default: the file's name

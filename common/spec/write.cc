@@ -86,7 +86,7 @@ void WriteWeights(const GivenWeights& weights, std::string* out) {
 void WriteNative(const NativeSpec& native, std::string* out) {
   absl::StrAppend(out, "shards: ", native.shards, "\nepochs: ", native.epochs,
                   "\nbatch_size: ", native.batch_size,
-                  "\nshuffle: ", native.shuffle ? "true" : "false",
+                  "\nshuffle: ", native.shuffle ? "true" : "false", "\ncpu_isa: ", native.cpu_isa,
                   "\nlog_every_steps: ", native.log_every_steps,
                   "\nevaluate_every_epochs: ", native.evaluate_every_epochs, "\n");
   if (native.early_stopping) {

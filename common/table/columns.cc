@@ -26,22 +26,6 @@ std::string Shown(absl::string_view text) {
   return absl::StrCat("'", text.substr(0, end), end < text.size() ? "...'" : "'");
 }
 
-bool IsMissing(absl::string_view text) {
-  for (const char* word : {"", "?", "na", "n/a", "nan", "null", "none"}) {
-    if (absl::EqualsIgnoreCase(text, word)) return true;
-  }
-  return false;
-}
-
-// Not inf, not nan, nor what overflows.
-std::optional<double> ParseNumber(absl::string_view text) {
-  if (!text.empty() && text[0] == '+') text.remove_prefix(1);
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return std::isfinite(number) ? std::optional<double>(number) : std::nullopt;
-}
-
 bool CategoryBefore(const std::string& a, const std::string& b) {
   const std::optional<double> x = ParseNumber(a), y = ParseNumber(b);
   if (x.has_value() != y.has_value()) return x.has_value();
@@ -187,6 +171,21 @@ class Reader {
 };
 
 }  // namespace
+
+bool IsMissing(absl::string_view text) {
+  for (const char* word : {"", "?", "na", "n/a", "nan", "null", "none"}) {
+    if (absl::EqualsIgnoreCase(text, word)) return true;
+  }
+  return false;
+}
+
+std::optional<double> ParseNumber(absl::string_view text) {
+  if (!text.empty() && text[0] == '+') text.remove_prefix(1);
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return std::isfinite(number) ? std::optional<double>(number) : std::nullopt;
+}
 
 absl::StatusOr<std::vector<std::string>> ReadHeader(CsvReader& reader, bool header) {
   BATON_ASSIGN_OR_RETURN(const bool any, reader.Next());

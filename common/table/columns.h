@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,10 @@ struct Columns {
   int64_t skipped = 0;
   std::string first_skipped;  // "FILE:LINE: why"
 };
+
+bool IsMissing(absl::string_view field);
+// Nothing for inf, nan and what overflows too.
+std::optional<double> ParseNumber(absl::string_view field);
 
 // The names of the columns: the first record, or without a header "1", "2", .. INVALID_ARGUMENT
 // when the file is empty or two columns have one name.

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
+#include "common/check.h"
 #include "common/idx/gzip_file.h"
 #include "common/status.h"
 #include "common/table/zip.h"
@@ -148,11 +149,40 @@ class NpyReader {
   absl::StatusOr<NpyArray> Run() {
     BATON_RETURN_IF_ERROR(ReadHeader());
     BATON_RETURN_IF_ERROR(ReadValues());
+    BATON_RETURN_IF_ERROR(ExpectEnd());
+    return std::move(array_);
+  }
+
+  absl::Status ReadHeader() {
+    BATON_RETURN_IF_ERROR(ParseHeader());
+    piece_.resize(std::min<uint64_t>(count_, kPieceValues) * type_.bytes);
+    values_.resize(piece_.size() / type_.bytes);
+    return absl::OkStatus();
+  }
+
+  // The next values, at most `count`; they are valid until the next call.
+  absl::StatusOr<absl::Span<const double>> Next(uint64_t count) {
+    const auto next = static_cast<size_t>(std::min({count, values_.size(), count_ - done_}));
+    BATON_ASSIGN_OR_RETURN(const size_t got, bytes_.Read(piece_.data(), next * type_.bytes));
+    if (got < next * type_.bytes) {
+      return Lost(
+          absl::StrCat("ends after ", done_ + got / type_.bytes, " of ", count_, " values"));
+    }
+    const auto values = absl::MakeSpan(values_).subspan(0, next);
+    Convert(piece_.data(), values);
+    BATON_RETURN_IF_ERROR(Take(values, done_));
+    done_ += next;
+    return values;
+  }
+
+  absl::Status ExpectEnd() {
     uint8_t extra = 0;
     BATON_ASSIGN_OR_RETURN(const size_t got, bytes_.Read(&extra, 1));
-    if (got == 0) return std::move(array_);
+    if (got == 0) return absl::OkStatus();
     return Lost(absl::StrCat("has more bytes than its shape ", DimsText(summary_.dims), " needs"));
   }
+
+  const NpySummary& summary() const { return summary_; }
 
  private:
   absl::Status Bad(absl::string_view what) const {
@@ -162,7 +192,7 @@ class NpyReader {
     return absl::DataLossError(absl::StrCat(name_, ": ", what, "; fetch or save the file again"));
   }
 
-  absl::Status ReadHeader() {
+  absl::Status ParseHeader() {
     std::array<uint8_t, kMagicBytes + 6> start;
     BATON_ASSIGN_OR_RETURN(size_t got, bytes_.Read(start.data(), kMagicBytes + 2));
     if (got < kMagicBytes + 2 || std::memcmp(start.data(), kMagic, kMagicBytes) != 0) {
@@ -222,19 +252,7 @@ class NpyReader {
 
   // Grows with what is really there: a damaged header must not reserve gigabytes.
   absl::Status ReadValues() {
-    std::vector<uint8_t> piece(std::min<uint64_t>(count_, kPieceValues) * type_.bytes);
-    std::vector<double> values(piece.size() / type_.bytes);
-    for (uint64_t done = 0; done < count_;) {
-      const size_t count = static_cast<size_t>(std::min<uint64_t>(values.size(), count_ - done));
-      BATON_ASSIGN_OR_RETURN(const size_t got, bytes_.Read(piece.data(), count * type_.bytes));
-      if (got < count * type_.bytes) {
-        return Lost(
-            absl::StrCat("ends after ", done + got / type_.bytes, " of ", count_, " values"));
-      }
-      Convert(piece.data(), absl::MakeSpan(values).subspan(0, count));
-      BATON_RETURN_IF_ERROR(Take(absl::MakeSpan(values).subspan(0, count), done));
-      done += count;
-    }
+    while (done_ < count_) BATON_RETURN_IF_ERROR(Next(kPieceValues).status());
     return absl::OkStatus();
   }
 
@@ -287,6 +305,9 @@ class NpyReader {
   Keep keep_;
   Type type_ = kTypes[0];
   uint64_t count_ = 1;
+  uint64_t done_ = 0;
+  std::vector<uint8_t> piece_;
+  std::vector<double> values_;  // of it
   NpyArray array_;
   NpySummary& summary_ = array_.summary;
 };
@@ -297,13 +318,62 @@ absl::StatusOr<NpyArray> ReadNpyFrom(const std::string& name, ByteSource& bytes,
   return NpyReader(name, bytes, keep).Run();
 }
 
-absl::StatusOr<NpyArray> ReadNpy(const std::string& path, const std::string& member, Keep keep) {
+namespace {
+
+struct Source {
+  std::string name;  // in messages
+  std::unique_ptr<ByteSource> bytes;
+};
+
+absl::StatusOr<Source> OpenSource(const std::string& path, const std::string& member) {
+  Source source{path, nullptr};
   if (!member.empty() || absl::EndsWith(path, ".npz")) {
-    BATON_ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> bytes, OpenZipMember(path, member));
-    return ReadNpyFrom(member.empty() ? path : absl::StrCat(path, ":", member), *bytes, keep);
+    if (!member.empty()) absl::StrAppend(&source.name, ":", member);
+    BATON_ASSIGN_OR_RETURN(source.bytes, OpenZipMember(path, member));
+  } else {
+    BATON_ASSIGN_OR_RETURN(source.bytes, idx::GzipFile::Open(path));
   }
-  BATON_ASSIGN_OR_RETURN(const std::unique_ptr<idx::GzipFile> bytes, idx::GzipFile::Open(path));
-  return ReadNpyFrom(path, *bytes, keep);
+  return source;
 }
+
+}  // namespace
+
+absl::StatusOr<NpyArray> ReadNpy(const std::string& path, const std::string& member, Keep keep) {
+  BATON_ASSIGN_OR_RETURN(const Source source, OpenSource(path, member));
+  return ReadNpyFrom(source.name, *source.bytes, keep);
+}
+
+struct NpyStream::State {
+  explicit State(Source opened)
+      : source(std::move(opened)), reader(source.name, *source.bytes, Keep::kNothing) {}
+  const Source source;
+  NpyReader reader;
+};
+
+NpyStream::NpyStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+NpyStream::~NpyStream() = default;
+
+absl::StatusOr<std::unique_ptr<NpyStream>> NpyStream::Open(const std::string& path,
+                                                           const std::string& member) {
+  BATON_ASSIGN_OR_RETURN(Source source, OpenSource(path, member));
+  auto state = std::make_unique<State>(std::move(source));
+  BATON_RETURN_IF_ERROR(state->reader.ReadHeader());
+  return std::unique_ptr<NpyStream>(new NpyStream(std::move(state)));
+}
+
+const std::string& NpyStream::name() const { return state_->source.name; }
+const std::vector<uint64_t>& NpyStream::dims() const { return state_->reader.summary().dims; }
+
+absl::Status NpyStream::Read(absl::Span<float> values) {
+  for (size_t done = 0; done < values.size();) {
+    BATON_ASSIGN_OR_RETURN(const absl::Span<const double> piece,
+                           state_->reader.Next(values.size() - done));
+    BATON_CHECK(!piece.empty(), "values beyond the end of an array");
+    for (const double value : piece) values[done++] = static_cast<float>(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NpyStream::ExpectEnd() { return state_->reader.ExpectEnd(); }
 
 }  // namespace baton::table

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "common/byte_source.h"
 
 namespace baton::table {
@@ -42,5 +43,26 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path, const std::string& mem
 
 // As ReadNpy for bytes that are at hand; `name` is theirs in messages.
 absl::StatusOr<NpyArray> ReadNpyFrom(const std::string& name, ByteSource& bytes, Keep keep);
+
+// An array that is read in order, in a fixed amount of memory. Files, members and errors as of
+// ReadNpy, each when its place is reached. Thread-compatible.
+class NpyStream {
+ public:
+  static absl::StatusOr<std::unique_ptr<NpyStream>> Open(const std::string& path,
+                                                         const std::string& member);
+  ~NpyStream();
+
+  const std::string& name() const;  // "FILE" or "FILE:MEMBER"
+  const std::vector<uint64_t>& dims() const;
+  // The next values, rounded once. There must be as many left.
+  absl::Status Read(absl::Span<float> values);
+  // After the last value: that nothing follows, and that the checksum is right.
+  absl::Status ExpectEnd();
+
+ private:
+  struct State;
+  explicit NpyStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace baton::table

@@ -25,6 +25,24 @@ def verbs(*parents):
     return [[*parents, verb] for verb in listed]
 
 
+def memory_of_a_dry_run():
+    spec = os.path.join(HOME, "small.yaml")
+    with open(os.path.join(HOME, "t.csv"), "w") as file:
+        file.write("a,y\n1,2\n3,4\n5,6\n7,8\n")
+    with open(spec, "w") as file:
+        file.write("epochs: 1\nbatch_size: 4\noptimizer: {name: sgd, lr: 0.1}\n"
+                   "data: {format: csv, train: t.csv, target: y}\n"
+                   "model: {input: [1], loss: mean_squared_error, layers: [dense: 1]}\n")
+    dry = run("train", spec, "--dry-run")
+    expect(dry.returncode == 0 and "# memory of a rank, estimated" in dry.stdout, dry.stderr)
+    again = os.path.join(HOME, "again.yaml")
+    with open(again, "w") as file:
+        file.write(dry.stdout)
+    told = json.loads(run("train", again, "--dry-run", "-o", "json").stdout)
+    expect(told["memory"]["host_bytes"] > 30 << 20, f"what was printed is a spec: {told}")
+    expect("cpu_isa: any" in told["spec"], "with all its fields")
+
+
 def flags_and_paths(file):
     """Mistakes of one flag: exit code 2, and a message that a person can read."""
     missing = os.path.join(HOME, "no", "such")
@@ -108,6 +126,7 @@ def main():
         ["1", " epochs"], ["3", " data.train.images"], ["3", " data.train.labels"],
         ["5", " optimizer.lr"], ["6", " resources.gpus"]], f"one round, in order: {bad.stderr}")
 
+    memory_of_a_dry_run()
     flags_and_paths(spec)
     data_sets()
 

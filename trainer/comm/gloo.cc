@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include <gloo/config.h>
 
 namespace baton::trainer {
 namespace {
@@ -192,6 +193,10 @@ absl::StatusOr<std::unique_ptr<Group>> FormGlooGroup(const GlooOptions& options,
   } catch (const std::exception& error) {
     return FromException(error, "connecting with the other ranks");
   }
+}
+
+std::string GlooVersion() {
+  return absl::StrCat(GLOO_VERSION_MAJOR, ".", GLOO_VERSION_MINOR, ".", GLOO_VERSION_PATCH);
 }
 
 }  // namespace baton::trainer

@@ -30,4 +30,7 @@ struct GlooOptions {
 absl::StatusOr<std::unique_ptr<Group>> FormGlooGroup(const GlooOptions& options,
                                                      Rendezvous& rendezvous);
 
+// Of the library, as it was built against: "0.5.0".
+std::string GlooVersion();
+
 }  // namespace baton::trainer

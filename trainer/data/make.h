@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/spec/files.h"
 #include "common/spec/job_spec.h"
 #include "trainer/data/dataset.h"
+#include "trainer/data/table_encoding.h"
 #include "trainer/data/word_judge.h"
 
 namespace baton::trainer {
@@ -19,6 +21,7 @@ struct Datasets {
   // Of a text.
   std::unique_ptr<WordJudge> judge;  // what stands for the test; null: nothing does
   std::vector<std::string> words;    // that the vectors of the model are for, by their rows
+  std::optional<TableEncoding> table = std::nullopt;  // of CSV
 };
 
 // `files` as spec::CheckData kept them without a mistake; they are used up. A pure function: the

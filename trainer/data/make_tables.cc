@@ -1,14 +1,13 @@
 // Data sets of CSV files: columns become the values of inputs, labels and targets.
 #include <algorithm>
-#include <cmath>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/check.h"
 #include "trainer/data/make.h"
 #include "trainer/data/table_dataset.h"
+#include "trainer/data/table_encoding.h"
 
 namespace baton::trainer {
 namespace {
@@ -18,46 +17,14 @@ using spec::CsvData;
 
 enum class Use { kTrain, kTest };
 
-// (value - shift) / unit.
-struct Scaling {
-  double shift = 0;
-  double unit = 1;
-};
-
-// Sums in the order of the rows and in double: the same bits on every rank.
-struct Statistics {
-  double mean = 0;
-  Scaling scaling;
-};
-
-Statistics StatisticsOf(const std::vector<double>& values, const std::vector<uint32_t>& rows,
-                        CsvData::Scale scale) {
-  Statistics statistics;
-  double sum = 0, smallest = 0, largest = 0;
-  int64_t count = 0;
-  for (const uint32_t row : rows) {
-    const double value = values[row];
-    if (std::isnan(value)) continue;
-    if (count == 0 || value < smallest) smallest = value;
-    if (count == 0 || value > largest) largest = value;
-    sum += value;
-    ++count;
-  }
-  if (count == 0) return statistics;
-  statistics.mean = sum / static_cast<double>(count);
-  if (scale == CsvData::Scale::kMinMax) {
-    statistics.scaling = {smallest, largest - smallest};
-  } else if (scale == CsvData::Scale::kStandard) {
-    double squares = 0;
-    for (const uint32_t row : rows) {
-      const double from_mean = values[row] - statistics.mean;
-      if (!std::isnan(from_mean)) squares += from_mean * from_mean;
-    }
-    statistics.scaling = {statistics.mean, std::sqrt(squares / static_cast<double>(count))};
-  }
-  // A column that is the same everywhere.
-  if (!(statistics.scaling.unit > 0)) statistics.scaling.unit = 1;
-  return statistics;
+// Without those that are known to be unlike the others.
+std::vector<uint32_t> Unmarked(const spec::TableFile& train, std::vector<uint32_t> rows) {
+  if (!train.plan.anomaly) return rows;
+  const std::vector<double>& marks = train.columns.columns[*train.plan.anomaly].values;
+  rows.erase(
+      std::remove_if(rows.begin(), rows.end(), [&](uint32_t row) { return marks[row] != 0; }),
+      rows.end());
+  return rows;
 }
 
 // The columns of one file, numbers by the training's statistics and categories by its numbers.
@@ -65,24 +32,12 @@ class TableMaker {
  public:
   TableMaker(const CsvData& csv, const spec::Model& model, const spec::TableFile& train,
              const std::vector<uint32_t>& train_rows)
-      : csv_(csv), model_(model), train_(train) {
-    const std::vector<uint32_t> usual = Unmarked(train_rows);
-    const bool squared_or_absolute =
-        model.loss == spec::Loss::kMeanSquaredError || model.loss == spec::Loss::kMeanAbsoluteError;
-    for (size_t i = 0; i < train.plan.wanted.size(); ++i) {
-      const bool number = train.plan.uses[i] == ColumnUse::kNumber;
-      statistics_.push_back(number ? StatisticsOf(train.columns.columns[i].values, usual, csv.scale)
-                                   : Statistics{});
-    }
-    if (train.plan.anomaly) statistics_[*train.plan.anomaly].scaling = {};
-    // An embedding's ids stay what they are.
-    for (size_t i = 0; i < model.inputs.size(); ++i) {
-      if (!FeedsEmbedding(model.inputs[i].name)) continue;
-      for (const size_t wanted : train.plan.inputs[i]) statistics_[wanted].scaling = {};
-    }
-    if (squared_or_absolute) return;
-    for (const size_t target : train.plan.targets) statistics_[target].scaling = {};
-  }
+      : csv_(csv),
+        model_(model),
+        train_(train),
+        encoding_(FitTable(csv, model, train, Unmarked(train, train_rows))) {}
+
+  const TableEncoding& encoding() const { return encoding_; }
 
   // The rows of a file. Of a series they must be without gaps; the first window_steps of them come
   // before the first target.
@@ -95,63 +50,48 @@ class TableMaker {
     const int64_t lead = csv_.window_steps;
     const int64_t last_rows = csv_.reconstruct ? 0 : csv_.window_horizon;
     samples.count = window ? row_count - lead - last_rows + 1 : row_count;
-    for (size_t i = 0; i < train_.plan.inputs.size(); ++i) {
+    for (size_t i = 0; i < encoding_.inputs.size(); ++i) {
       SampleBlock<float> block;
-      block.stride = spec::WidthOfInput(train_, i);
+      block.stride = encoding_.WidthOfInput(i);
       block.size = block.stride * (window ? csv_.window_steps : 1);
       for (const uint32_t row : rows) AppendInput(i, row, &block.values);
       samples.inputs.push_back(std::move(block));
     }
     if (csv_.reconstruct) {
       samples.targets = samples.inputs[0];
-      samples.target_unit = UnitOf(train_.plan.inputs[0]);
-      if (train_.plan.anomaly) MarkAnomalies(rows, use, &samples);
+      samples.target_unit = UnitOf(encoding_.inputs[0]);
+      if (encoding_.anomaly) MarkAnomalies(rows, use, &samples);
     } else if (model_.loss == spec::Loss::kSoftmaxCrossEntropy) {
       samples.labels = Targets<int32_t>(rows, lead);
     } else {
       samples.targets = Targets<float>(rows, lead);
-      samples.target_unit = UnitOf(train_.plan.targets);
-      if (window && train_.plan.targets.size() == 1) {
+      samples.target_unit = UnitOf(encoding_.targets);
+      if (window && encoding_.targets.size() == 1) {
         // A file of its own goes on where the training's ends.
         const int64_t before = &file == &train_ ? 0 : train_.columns.rows;
-        const Scaling& scaling = statistics_[train_.plan.targets[0]].scaling;
-        samples.series = Series{train_.plan.NameOf(train_.plan.targets[0]),
-                                before + int64_t{rows[0]} + lead, scaling.shift, scaling.unit};
+        const ColumnEncoding& target = encoding_.columns[encoding_.targets[0]];
+        samples.series =
+            Series{target.name, before + int64_t{rows[0]} + lead, target.shift, target.unit};
       }
     }
+    samples.label_names = encoding_.Labels();
     return std::make_unique<TableDataset>(std::move(samples));
   }
 
  private:
-  // Without those that are known to be unlike the others.
-  std::vector<uint32_t> Unmarked(std::vector<uint32_t> rows) const {
-    if (!train_.plan.anomaly) return rows;
-    const std::vector<double>& marks = train_.columns.columns[*train_.plan.anomaly].values;
-    rows.erase(
-        std::remove_if(rows.begin(), rows.end(), [&](uint32_t row) { return marks[row] != 0; }),
-        rows.end());
-    return rows;
-  }
-
-  bool FeedsEmbedding(const std::string& input) const {
-    for (const spec::Layer& layer : model_.layers) {
-      if (!std::holds_alternative<spec::Embedding>(layer.op)) continue;
-      if (layer.inputs == std::vector<std::string>{input}) return true;
-    }
-    return false;
-  }
-
   // Two files may have their columns in another order, and other categories.
   void MatchColumns(const spec::TableFile& file) {
     columns_.clear();
-    numbers_.assign(train_.plan.wanted.size(), {});
-    for (size_t i = 0; i < train_.plan.wanted.size(); ++i) {
+    numbers_.assign(encoding_.columns.size(), {});
+    for (size_t i = 0; i < encoding_.columns.size(); ++i) {
       size_t at = 0;
-      while (at < file.plan.wanted.size() && file.plan.NameOf(at) != train_.plan.NameOf(i)) ++at;
+      while (at < file.plan.wanted.size() && file.plan.NameOf(at) != encoding_.columns[i].name) {
+        ++at;
+      }
       BATON_CHECK(at < file.plan.wanted.size(), "a test without the training's columns");
       columns_.push_back(&file.columns.columns[at]);
       std::map<std::string, double> known;
-      for (const std::string& text : train_.columns.columns[i].categories) {
+      for (const std::string& text : encoding_.columns[i].categories) {
         known.emplace(text, static_cast<double>(known.size()));
       }
       for (const std::string& text : columns_[i]->categories) {
@@ -161,27 +101,17 @@ class TableMaker {
     }
   }
 
-  double Value(size_t wanted, uint32_t row) const {
-    const double value = columns_[wanted]->values[row];
-    if (train_.plan.uses[wanted] != ColumnUse::kNumber) {
-      return numbers_[wanted][static_cast<size_t>(value)];
+  double Value(size_t column, uint32_t row) const {
+    const double value = columns_[column]->values[row];
+    if (encoding_.columns[column].use != ColumnUse::kNumber) {
+      return numbers_[column][static_cast<size_t>(value)];
     }
-    const Statistics& statistics = statistics_[wanted];
-    const double known = std::isnan(value) ? statistics.mean : value;
-    return (known - statistics.scaling.shift) / statistics.scaling.unit;
+    return encoding_.columns[column].Encode(value);
   }
 
   void AppendInput(size_t input, uint32_t row, std::vector<float>* values) const {
-    for (const size_t wanted : train_.plan.inputs[input]) {
-      const double value = Value(wanted, row);
-      if (train_.plan.uses[wanted] != ColumnUse::kOneHot) {
-        values->push_back(static_cast<float>(value / model_.divide_by));
-        continue;
-      }
-      const int64_t width = spec::WidthOf(train_, wanted);
-      for (int64_t c = 0; c < width; ++c) {
-        values->push_back(value == static_cast<double>(c) ? 1.0f : 0.0f);
-      }
+    for (const size_t column : encoding_.inputs[input]) {
+      encoding_.Append(encoding_.columns[column], Value(column, row), values);
     }
   }
 
@@ -189,12 +119,12 @@ class TableMaker {
   SampleBlock<T> Targets(const std::vector<uint32_t>& rows, int64_t lead) const {
     SampleBlock<T> block;
     const bool window = csv_.window_steps > 0;
-    block.stride = static_cast<int64_t>(train_.plan.targets.size());
+    block.stride = static_cast<int64_t>(encoding_.targets.size());
     block.size = block.stride * (window ? csv_.window_horizon : 1);
     block.begin = window ? lead * block.stride : 0;
     for (const uint32_t row : rows) {
-      for (const size_t wanted : train_.plan.targets) {
-        block.values.push_back(static_cast<T>(Value(wanted, row)));
+      for (const size_t column : encoding_.targets) {
+        block.values.push_back(static_cast<T>(Value(column, row)));
       }
     }
     return block;
@@ -206,7 +136,7 @@ class TableMaker {
     std::vector<uint8_t> marks;
     for (size_t i = 0; i < static_cast<size_t>(samples->count); ++i) {
       uint8_t mark = 0;
-      for (size_t t = 0; t < steps; ++t) mark |= Value(*train_.plan.anomaly, rows[i + t]) != 0;
+      for (size_t t = 0; t < steps; ++t) mark |= Value(*encoding_.anomaly, rows[i + t]) != 0;
       marks.push_back(mark);
     }
     if (use == Use::kTest) {
@@ -221,9 +151,9 @@ class TableMaker {
 
   // One for all columns, else errors stay in the units that training sees.
   double UnitOf(const std::vector<size_t>& columns) const {
-    const double unit = statistics_[columns[0]].scaling.unit;
-    for (const size_t target : columns) {
-      if (statistics_[target].scaling.unit != unit) return 1;
+    const double unit = encoding_.columns[columns[0]].unit;
+    for (const size_t column : columns) {
+      if (encoding_.columns[column].unit != unit) return 1;
     }
     return unit;
   }
@@ -231,8 +161,8 @@ class TableMaker {
   const CsvData& csv_;
   const spec::Model& model_;
   const spec::TableFile& train_;
-  std::vector<Statistics> statistics_;         // by wanted column
-  std::vector<const table::Column*> columns_;  // likewise, of the file that is made into samples
+  const TableEncoding encoding_;
+  std::vector<const table::Column*> columns_;  // by its columns, of the file that becomes samples
   std::vector<std::vector<double>> numbers_;   // likewise: of each category, -1: not known
 };
 
@@ -248,6 +178,7 @@ Datasets MakeTables(const CsvData& csv, const spec::Model& model, uint64_t seed,
   Parts parts = SplitSamples(csv.test_part, train.columns.rows, seed);
   TableMaker maker(csv, model, train, parts.train);
   Datasets datasets;
+  datasets.table = maker.encoding();
   datasets.train = maker.Make(train, parts.train, Use::kTrain);
   if (csv.test) {
     const spec::TableFile& test = files.tables.at("data.test");

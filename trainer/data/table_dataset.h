@@ -30,6 +30,7 @@ struct TableSamples {
   double target_unit = 1;
   std::vector<uint8_t> anomalies;  // this and the next: as Dataset has them
   std::optional<Series> series;
+  std::vector<std::string> label_names;  // empty: they have none
 };
 
 class TableDataset : public Dataset {
@@ -44,6 +45,7 @@ class TableDataset : public Dataset {
   double target_unit() const override { return samples_.target_unit; }
   std::optional<Series> series() const override { return samples_.series; }
   absl::Span<const uint8_t> anomalies() const override { return samples_.anomalies; }
+  std::vector<std::string> labels() const override { return samples_.label_names; }
 
  private:
   const TableSamples samples_;

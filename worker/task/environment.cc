@@ -99,6 +99,8 @@ void SetField(const EnvironmentInput& input, Variables& v) {
   }
   if (!task.peers.empty()) v["TF_CONFIG"] = TfConfig(task);
   // Empty: the task has no GPU and shall see none.
+  // The indices count as the driver's library does, CUDA's own order begins with the fastest card.
+  v["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID";
   v["CUDA_VISIBLE_DEVICES"] = absl::StrJoin(task.gpus, ",");
 }
 

@@ -67,6 +67,7 @@ TEST(Environment, IsTheWholeContract) {
             "BATON_RESUME_DIR=\n"
             "BATON_SPEC_FILE=/w/tasks/t/work/spec.yaml\n"
             "BATON_WORLD_SIZE=2\n"
+            "CUDA_DEVICE_ORDER=PCI_BUS_ID\n"
             "CUDA_VISIBLE_DEVICES=2,3\n"
             "GROUP_RANK=1\n"
             "HOME=/root\n"

@@ -38,9 +38,10 @@ absl::Status Guarded(const char* operation, const Body& body) {
   try {
     body();
   } catch (const dnnl::error& error) {
-    const char* hint = error.status == dnnl_out_of_memory ? "; use a smaller batch_size" : "";
-    return absl::InternalError(
-        absl::StrCat("oneDNN failed in ", operation, ": ", error.what(), hint));
+    if (error.status == dnnl_out_of_memory) {
+      return absl::ResourceExhaustedError(absl::StrCat("out of memory in ", operation));
+    }
+    return absl::InternalError(absl::StrCat("oneDNN failed in ", operation, ": ", error.what()));
   }
   return absl::OkStatus();
 }

@@ -1,0 +1,69 @@
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "client/command/command.h"
+#include "client/render/json.h"
+#include "client/render/show.h"
+#include "client/trainer_program.h"
+#include "common/status.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::client {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A machine may be a fine one without a scheduler: that one is not reached breaks nothing.
+absl::StatusOr<std::vector<v1::Node>> Nodes(const Context& context) {
+  BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
+  return api->ListNodes();
+}
+
+std::string ClusterText(const absl::StatusOr<std::vector<v1::Node>>& nodes) {
+  if (!nodes.ok()) {
+    return absl::StrCat("scheduler  not reached: ", std::string(nodes.status().message()), "\n");
+  }
+  return absl::StrCat("scheduler  answers; it has ", nodes->size(), " nodes\n",
+                      nodes->empty() ? "" : NodeTableText(*nodes));
+}
+
+Json ClusterJson(const absl::StatusOr<std::vector<v1::Node>>& nodes) {
+  if (!nodes.ok()) {
+    return {{"reached", false}, {"error", std::string(nodes.status().message())}};
+  }
+  Json list = Json::array();
+  for (const v1::Node& node : *nodes) list.push_back(NodeJson(node));
+  return {{"reached", true}, {"nodes", list}};
+}
+
+absl::Status Run(Context& context) {
+  const absl::StatusOr<TrainerRun> trainer =
+      RunTrainer({"doctor", "--output", context.json() ? "json" : "text"});
+  const absl::StatusOr<std::vector<v1::Node>> nodes = Nodes(context);
+  if (context.json()) {
+    Json json = {{"scheduler", ClusterJson(nodes)}};
+    json["trainer"] = trainer.ok() ? Json::parse(trainer->output, nullptr, false)
+                                   : Json{{"error", std::string(trainer.status().message())}};
+    std::fputs(Pretty(json).c_str(), stdout);
+  } else {
+    if (trainer.ok()) std::fputs(trainer->output.c_str(), stdout);
+    std::fputs(ClusterText(nodes).c_str(), stdout);
+  }
+  BATON_RETURN_IF_ERROR(trainer.status());
+  if (trainer->exit_code != 0) context.exit_code = kProgramFailed;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App& app, Context& context) {
+  CLI::App* verb =
+      AddVerb(app, "doctor",
+              "What this machine has for training, tried out, and whether the scheduler answers\n"
+              "(exit code 0: everything that is there works, 1: something does not)",
+              "baton doctor -o json");
+  AddOutputFlag(*verb, context);
+  OnVerb(*verb, context, [&context] { return Run(context); });
+}
+
+}  // namespace baton::client

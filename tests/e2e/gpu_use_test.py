@@ -1,0 +1,50 @@
+"""Cards from a fake driver's library: the worker finds them, a job gets one, and its use is told."""
+import os
+import sys
+
+from cluster import Cluster, expect, wait_until
+
+PROGRAMS, SPEC, FAKE = (os.path.abspath(word) for word in sys.argv[1:4])
+CARD = {"name": "NVIDIA H200", "memory_total": 150 << 30, "memory_used": 3 << 30, "utilization": 4,
+        "power": 90500, "celsius": 35}
+
+
+class CardCluster(Cluster):
+    def environment(self):
+        cards = self.top + "/cards"
+        if not os.path.exists(cards):
+            with open(cards, "w", encoding="utf-8") as file:
+                file.write("cards = 2\n" + "".join(f"{i}.{name} = {value}\n" for i in (0, 1)
+                                                   for name, value in CARD.items()))
+            os.chmod(cards, 0o644)
+        return {**super().environment(), "BATON_FAKE_NVML": cards,
+                "LD_LIBRARY_PATH": os.path.dirname(FAKE)}
+
+
+def main():
+    with CardCluster(PROGRAMS, workers="spot") as cluster:
+        os.symlink(PROGRAMS + "/baton-trainer", cluster.programs + "/baton-trainer")
+        node, = cluster.json("nodes")
+        expect((node["gpus"], node["gpu_type"]) == (2, "h200"), f"the worker's cards: {node}")
+        expect("2/2 h200" in cluster.baton("nodes").stdout, "they are in the table")
+
+        job = cluster.train(SPEC, "--name", "idle", "--set", "epochs=2000", "--set",
+                            "resources.gpus=1")
+        rows = wait_until(lambda: [row for row in cluster.json("metrics", job)
+                                   if "gpu_utilization" in row], "the card's use is a metric", 90)
+        row = rows[0]
+        expect(row["gpu"] in (0, 1) and row["step"] > 0 and row["rank"] == 0, f"whose: {row}")
+        expect((row["gpu_utilization"], row["gpu_memory_bytes"], row["gpu_power_watts"]) ==
+               (0.04, 3 << 30, 90.5), f"what the driver tells: {row}")
+        expect(node["name"] == row["node"], f"where: {row}")
+        steps = [r for r in cluster.json("metrics", job) if "loss" in r]
+        expect(steps, "the program's own metrics are beside them")
+        shown = cluster.baton("show", job).stdout
+        expect("4 % busy" in shown and "3.0 GiB of 150.0 GiB" in shown, shown)
+        wait_until(lambda: "warning     its cards are idle: 4 % busy" in
+                   cluster.baton("show", job).stdout, "an idle card is warned of", 120)
+        expect(cluster.json("nodes")[0]["gpus_free"] == 1, "one is taken")
+        cluster.baton("cancel", job)
+
+
+main()

@@ -1,0 +1,29 @@
+// `baton-trainer predict`: a trained model on new samples, from its options to its exit code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trainer/predict/subject.h"
+
+namespace baton::trainer {
+
+struct PredictOptions {
+  SubjectOptions subject;
+  std::vector<std::string> inputs;  // as OpenInput takes them
+  std::string output;               // as OpenOutput takes it
+  int top = 0;
+  std::string device = "auto";
+  int threads = 0;    // 0: one per CPU
+  int64_t batch = 0;  // samples that a thread computes at a time; 0: by the model's size
+  bool summary_json = false;
+};
+
+// Samples of a batch that keep what a network holds at about 64 MiB; 1 .. 64.
+int64_t BatchFor(const Plan& plan);
+
+// Says on stderr what went wrong. Returns kExitOk, kExitFailed or kExitUsage (trainer/job.h).
+int RunPredict(const PredictOptions& options);
+
+}  // namespace baton::trainer

@@ -1,0 +1,120 @@
+#include "worker/gpu_watch.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+namespace baton::worker {
+namespace {
+
+constexpr std::chrono::seconds kEvery{5};
+constexpr int64_t kMeanMs = 5 * 60 * 1000;
+
+// One write at the file's end: lines of the task and ours don't mix.
+void Append(const std::string& file, const std::string& lines) {
+  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) return;  // the task's folder is gone
+  // A full disk costs the line, and is told where it costs more.
+  const ssize_t written = write(fd, lines.data(), lines.size());
+  static_cast<void>(written);
+  close(fd);
+}
+
+}  // namespace
+
+void UtilizationMean::Add(int64_t steady_ms, double utilization) {
+  samples_.emplace_back(steady_ms, utilization);
+  while (samples_.back().first - samples_.front().first > kMeanMs) samples_.pop_front();
+}
+
+double UtilizationMean::mean() const {
+  double sum = 0;
+  for (const auto& [at, utilization] : samples_) sum += utilization;
+  return samples_.empty() ? 0 : sum / static_cast<double>(samples_.size());
+}
+
+int64_t UtilizationMean::span_ms() const {
+  return samples_.empty() ? 0 : samples_.back().first - samples_.front().first;
+}
+
+std::string CardLines(const Nvml& nvml, const std::string& node, const CardTask& task,
+                      const Clock& clock, UtilizationMean* mean) {
+  std::vector<std::pair<int32_t, GpuUse>> uses;
+  double sum = 0;
+  size_t told = 0;
+  for (const int32_t gpu : task.gpus) {
+    const absl::StatusOr<GpuUse> use = nvml.Use(gpu);
+    if (!use.ok()) continue;
+    uses.emplace_back(gpu, *use);
+    if (!use->utilization) continue;
+    sum += *use->utilization;
+    ++told;
+  }
+  if (told > 0) mean->Add(clock.MonotonicMillis(), sum / static_cast<double>(told));
+  std::string lines;
+  for (const auto& [gpu, use] : uses) {
+    nlohmann::ordered_json line = {{"step", task.step},
+                                   {"time", static_cast<double>(clock.UnixMillis()) / 1000},
+                                   {"node", node},
+                                   {"gpu", gpu}};
+    const auto add = [&line](const char* name, const auto& value) {
+      if (value) line[name] = *value;
+    };
+    add("gpu_utilization", use.utilization);
+    add("gpu_memory_bytes", use.memory_used_bytes);
+    if (use.memory_bytes > 0) line["gpu_memory_total_bytes"] = use.memory_bytes;
+    add("gpu_power_watts", use.power_watts);
+    add("gpu_celsius", use.celsius);
+    if (told > 0) {
+      line["gpu_utilization_mean"] = mean->mean();
+      line["gpu_mean_s"] = static_cast<double>(mean->span_ms()) / 1000;
+    }
+    absl::StrAppend(&lines, line.dump(), "\n");
+  }
+  return lines;
+}
+
+GpuWatch::GpuWatch(std::unique_ptr<Nvml> nvml, std::string node, const Clock& clock,
+                   std::function<std::vector<CardTask>()> tasks)
+    : nvml_(std::move(nvml)),
+      node_(std::move(node)),
+      clock_(clock),
+      tasks_(std::move(tasks)),
+      thread_([this] { Watch(); }) {}
+
+GpuWatch::~GpuWatch() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void GpuWatch::Watch() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!wake_.wait_for(lock, kEvery, [this] { return ending_; })) {
+    lock.unlock();
+    Look();
+    lock.lock();
+  }
+}
+
+void GpuWatch::Look() {
+  std::set<TaskKey> seen;
+  for (const CardTask& task : tasks_()) {
+    seen.insert(task.key);
+    const std::string lines = CardLines(*nvml_, node_, task, clock_, &means_[task.key]);
+    if (!lines.empty()) Append(task.metrics_file, lines);
+  }
+  for (auto it = means_.begin(); it != means_.end();) {
+    it = seen.count(it->first) > 0 ? std::next(it) : means_.erase(it);
+  }
+}
+
+}  // namespace baton::worker

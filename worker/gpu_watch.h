@@ -1,0 +1,75 @@
+// What the cards of running tasks do, told in the tasks' metrics: one line a card every few
+// seconds,
+//   {"step":..,"time":..,"node":"w1","gpu":0,"gpu_utilization":0.93,"gpu_memory_bytes":..,
+//    "gpu_memory_total_bytes":..,"gpu_power_watts":..,"gpu_celsius":..,"gpu_utilization_mean":0.9,
+//    "gpu_mean_s":240}
+// `gpu` is the card's index on the node, the mean is over all cards of the task and the last
+// minutes (gpu_mean_s of them). What a card does not tell is left out.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/nvml.h"
+#include "worker/core/task.h"
+
+namespace baton::worker {
+
+// A task that has cards and appends whole lines to its metrics, so that others may do so, too.
+struct CardTask {
+  TaskKey key;
+  std::string metrics_file;
+  std::vector<int32_t> gpus;
+  int64_t step = 0;  // last finished, above 0
+};
+
+// Of one task, over the last minutes.
+class UtilizationMean {
+ public:
+  void Add(int64_t steady_ms, double utilization);
+  double mean() const;
+  int64_t span_ms() const;
+
+ private:
+  std::deque<std::pair<int64_t, double>> samples_;
+};
+
+// The lines of one task at this moment, with their line breaks. `mean` takes the sample in.
+std::string CardLines(const Nvml& nvml, const std::string& node, const CardTask& task,
+                      const Clock& clock, UtilizationMean* mean);
+
+class GpuWatch {
+ public:
+  // `tasks` is called on the watch's own thread: a driver that hangs holds up nothing else.
+  GpuWatch(std::unique_ptr<Nvml> nvml, std::string node, const Clock& clock,
+           std::function<std::vector<CardTask>()> tasks);
+  ~GpuWatch();
+  GpuWatch(const GpuWatch&) = delete;
+  GpuWatch& operator=(const GpuWatch&) = delete;
+
+ private:
+  void Watch();
+  void Look();
+
+  const std::unique_ptr<Nvml> nvml_;
+  const std::string node_;
+  const Clock& clock_;
+  const std::function<std::vector<CardTask>()> tasks_;
+  std::map<TaskKey, UtilizationMean> means_;  // the thread's own
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ending_ = false;  // under the mutex
+  std::thread thread_;
+};
+
+}  // namespace baton::worker
