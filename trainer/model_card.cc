@@ -82,6 +82,8 @@ ordered_json ToJson(const Evaluation& test) {
   if (test.accuracy) figures["accuracy"] = *test.accuracy;
   if (test.rmse) figures["rmse"] = *test.rmse;
   if (test.mae) figures["mae"] = *test.mae;
+  if (test.auc) figures["auc"] = *test.auc;
+  if (test.rank_correlation) figures["rank_correlation"] = *test.rank_correlation;
   return figures;
 }
 
@@ -114,7 +116,8 @@ std::string FaultOf(const TableEncoding& table, const spec::NativeSpec& native) 
   const auto& csv = std::get<spec::CsvData>(native.data.source);
   const auto steps = std::max<int64_t>(csv.window_steps, 1);
   if (table.inputs.size() != native.model.inputs.size()) return "has other inputs than the model";
-  if (table.targets.empty() || !std::all_of(table.targets.begin(), table.targets.end(), known)) {
+  if (table.targets.empty() != csv.reconstruct ||
+      !std::all_of(table.targets.begin(), table.targets.end(), known)) {
     return "names a target that is no column";
   }
   for (size_t i = 0; i < table.inputs.size(); ++i) {

@@ -49,6 +49,16 @@ void NameOutputs(const Subject& subject, Meaning* meaning) {
   }
 }
 
+double ErrorOf(const Meaning& meaning, absl::Span<const float> inputs,
+               absl::Span<const float> outputs) {
+  double sum = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const double off = double{outputs[i]} - double{inputs[i]};
+    sum += meaning.squared ? off * off : off < 0 ? -off : off;
+  }
+  return sum / static_cast<double>(outputs.size());
+}
+
 }  // namespace
 
 Meaning MeaningOf(const Subject& subject) {
@@ -61,6 +71,14 @@ Meaning MeaningOf(const Subject& subject) {
     NameClasses(subject.card.labels, &meaning);
     return meaning;
   }
+  const auto* csv = std::get_if<spec::CsvData>(&subject.card.spec.native->data.source);
+  if (csv != nullptr && csv->reconstruct) {
+    meaning.kind = Meaning::Kind::kError;
+    meaning.width = 1;
+    meaning.names = {"error"};
+    meaning.squared = loss == spec::Loss::kMeanSquaredError;
+    return meaning;
+  }
   NameOutputs(subject, &meaning);
   if (loss == spec::Loss::kBinaryCrossEntropy) {
     meaning.kind = Meaning::Kind::kProbabilities;
@@ -70,7 +88,9 @@ Meaning MeaningOf(const Subject& subject) {
   return meaning;
 }
 
-std::vector<double> Scores(const Meaning& meaning, absl::Span<const float> outputs) {
+std::vector<double> Scores(const Meaning& meaning, absl::Span<const float> inputs,
+                           absl::Span<const float> outputs) {
+  if (meaning.kind == Meaning::Kind::kError) return {ErrorOf(meaning, inputs, outputs)};
   std::vector<double> scores(outputs.begin(), outputs.end());
   const auto width = static_cast<size_t>(meaning.width);
   switch (meaning.kind) {
@@ -85,6 +105,8 @@ std::vector<double> Scores(const Meaning& meaning, absl::Span<const float> outpu
       break;
     case Meaning::Kind::kProbabilities:
       for (double& value : scores) value = Sigmoid(value);
+      break;
+    case Meaning::Kind::kError:
       break;
     case Meaning::Kind::kValues:
       for (size_t i = 0; i < scores.size(); ++i) {

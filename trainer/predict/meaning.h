@@ -16,6 +16,7 @@ struct Meaning {
     kClasses,        // each row of `width` outputs is of one choice: probabilities by softmax
     kProbabilities,  // each output is one of its own, by the sigmoid
     kValues,         // each output is a value, scaled back
+    kError,          // of what gives back its input: how far it is off, one number a sample
   };
   Kind kind = Kind::kValues;
   int64_t rows = 1;   // of a sample
@@ -25,12 +26,15 @@ struct Meaning {
   // Of kProbabilities with one output: what stands for 0 and for 1.
   std::vector<std::string> sides;
   std::vector<double> shift, unit;  // of kValues: value = output * unit + shift
+  bool squared = false;             // of kError: the mean square, else the mean of absolute values
 };
 
 Meaning MeaningOf(const Subject& subject);
 
-// Of one sample, rows x width: probabilities or values. The same bits on every CPU.
-std::vector<double> Scores(const Meaning& meaning, absl::Span<const float> outputs);
+// Of one sample, rows x width: probabilities, values or the error. `inputs` are what the model was
+// given. The same bits on every CPU.
+std::vector<double> Scores(const Meaning& meaning, absl::Span<const float> inputs,
+                           absl::Span<const float> outputs);
 
 // The best `count` of a row, best first; ties go to the lowest.
 std::vector<size_t> Best(absl::Span<const double> row, size_t count);

@@ -38,7 +38,8 @@ class NpyOutput : public Output {
       : file_(std::move(file)), shape_(std::move(shape)) {}
 
   absl::Status Begin() { return file_->Write(NpyHeader(0, shape_)); }
-  absl::Status Add(const std::string& /*name*/, absl::Span<const float> outputs) override {
+  absl::Status Add(const std::string& /*name*/, absl::Span<const float> /*inputs*/,
+                   absl::Span<const float> outputs) override {
     ++count_;
     return file_->Write(
         {reinterpret_cast<const char*>(outputs.data()), outputs.size() * sizeof(float)});
@@ -60,8 +61,9 @@ class TextOutput : public Output {
       : file_(std::move(file)), meaning_(std::move(meaning)), format_(std::move(format)) {}
 
   absl::Status Begin() { return file_->Write(format_->Header()); }
-  absl::Status Add(const std::string& name, absl::Span<const float> outputs) override {
-    return file_->Write(format_->Sample(name, Scores(meaning_, outputs)));
+  absl::Status Add(const std::string& name, absl::Span<const float> inputs,
+                   absl::Span<const float> outputs) override {
+    return file_->Write(format_->Sample(name, Scores(meaning_, inputs, outputs)));
   }
   absl::Status Finish() override { return file_->Finish(); }
 

@@ -37,8 +37,9 @@ class OutputFile {
 class Output {
  public:
   virtual ~Output() = default;
-  // `outputs`: rows x width of one sample.
-  virtual absl::Status Add(const std::string& name, absl::Span<const float> outputs) = 0;
+  // Of one sample: what the first input was given, and what came out.
+  virtual absl::Status Add(const std::string& name, absl::Span<const float> inputs,
+                           absl::Span<const float> outputs) = 0;
   virtual absl::Status Finish() = 0;
 };
 

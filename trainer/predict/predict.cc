@@ -145,9 +145,12 @@ class Predictor {
 
   absl::Status Write(const Work& work) {
     const auto size = static_cast<size_t>(spec::ElementCount(subject_->output));
+    const auto given =
+        static_cast<size_t>(spec::ElementCount(subject_->card.spec.native->model.inputs[0].shape));
     for (size_t i = 0; i < work.names.size(); ++i) {
+      const auto inputs = absl::MakeConstSpan(work.batch.values).subspan(i * given, given);
       const auto outputs = absl::MakeConstSpan(work.outputs).subspan(i * size, size);
-      BATON_RETURN_IF_ERROR(output_->Add(work.names[i], outputs));
+      BATON_RETURN_IF_ERROR(output_->Add(work.names[i], inputs, outputs));
       ++summary_.samples;
       const bool finite = std::all_of(outputs.begin(), outputs.end(),
                                       [](float value) { return std::isfinite(value); });

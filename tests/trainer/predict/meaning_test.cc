@@ -35,7 +35,7 @@ TEST(Meaning, ClassesAreSoftmax) {
   const Meaning meaning = MeaningOf(subject);
   EXPECT_EQ(meaning.names, subject.card.labels);
   const std::vector<float> outputs = {900, 898, -5};  // e^900 is no double
-  const std::vector<double> scores = Scores(meaning, outputs);
+  const std::vector<double> scores = Scores(meaning, {}, outputs);
   EXPECT_NEAR(scores[0], 1 / (1 + std::exp(-2.0)), 1e-12);
   EXPECT_NEAR(scores[0] + scores[1] + scores[2], 1, 1e-12);
   EXPECT_EQ(CsvFormat(meaning, 0)->Header(), "sample,label,score,a,b,c\n");
@@ -50,7 +50,7 @@ TEST(Meaning, PositionsAreRowsOfTheirOwn) {
   const Meaning meaning = MeaningOf(subject);
   EXPECT_EQ(meaning.rows, 3);
   const std::vector<float> outputs = {0, 1, 1, 0, 0, 0};
-  const std::string text = CsvFormat(meaning, 1)->Sample("s,1", Scores(meaning, outputs));
+  const std::string text = CsvFormat(meaning, 1)->Sample("s,1", Scores(meaning, {}, outputs));
   EXPECT_EQ(text, "\"s,1\",0,1,0.7310586\n\"s,1\",1,0,0.7310586\n\"s,1\",2,0,0.5\n");
 }
 
@@ -61,7 +61,7 @@ TEST(Meaning, OneOutputHasTwoSides) {
   subject.card.labels = {"no", "yes"};
   const Meaning meaning = MeaningOf(subject);
   for (const float output : {-800.0f, -1.5f, 0.0f, 1.5f, 800.0f}) {
-    const std::vector<double> scores = Scores(meaning, {output});
+    const std::vector<double> scores = Scores(meaning, {}, {output});
     EXPECT_NEAR(scores[0], 1 / (1 + std::exp(-static_cast<double>(output))), 1e-12);
     const std::string side = output > 0 ? "yes" : "no";
     EXPECT_EQ(CsvFormat(meaning, 0)->Sample("0", scores).substr(0, 3 + side.size()),
@@ -81,7 +81,19 @@ TEST(Meaning, ForecastsComeBackToTheirUnit) {
   subject.card.table = table;
   const Meaning meaning = MeaningOf(subject);
   EXPECT_EQ(meaning.names, (std::vector<std::string>{"a+1", "b+1", "a+2", "b+2"}));
-  EXPECT_EQ(Scores(meaning, {1, 1, -1, 0}), (std::vector<double>{12, 4, 8, -1}));
+  EXPECT_EQ(Scores(meaning, {}, {1, 1, -1, 0}), (std::vector<double>{12, 4, 8, -1}));
+}
+
+TEST(Meaning, WhatGivesBackItsInputIsJudgedByItsError) {
+  for (const auto& [loss, error] : {std::pair("mean_squared_error", 2.5),
+                                    std::pair("mean_absolute_error", 1.5)}) {
+    const Subject subject =
+        SubjectOf("format: csv, train: t.csv, reconstruct: true, anomaly: bad",
+                  absl::StrCat("input: [2], layers: [dense: 2], loss: ", loss));
+    const Meaning meaning = MeaningOf(subject);
+    EXPECT_EQ(meaning.names, std::vector<std::string>{"error"});
+    EXPECT_EQ(Scores(meaning, {3, 5}, {2, 7}), std::vector<double>{error});
+  }
 }
 
 TEST(Meaning, BestIsInOrderAndNanLast) {

@@ -200,6 +200,27 @@ class PredictTest(TrainerTest):
         self.assertIn("has 11 rows; a sample is 12 rows",
                       self.mistake("--model", "run", "--input", "short.csv"))
 
+    def test_anomalies_by_the_error_that_the_test_was_judged_by(self):
+        told = self.run_trainer("--spec", os.path.join(SPECS, "anomaly.yaml"), "--output", "run",
+                                "--set", "epochs=3").stdout
+        with gzip.open(os.path.join(SPECS, "machine-temperature", "machine-temperature.csv.gz"),
+                       "rt") as file:
+            rows = list(csv.DictReader(file))
+        tested = rows[9078:]
+        self.write("series.csv", "value\n" + "".join(row["value"] + "\n" for row in tested))
+        self.predict("--model", "run", "--input", "series.csv", "--output", "y.csv")
+        errors = [float(row["error"]) for row in self.rows("y.csv")]
+        marks = [any(row["anomaly"] == "1" for row in tested[i:i + 48])
+                 for i in range(len(tested) - 47)]
+        self.assertEqual(len(errors), len(marks))
+        order = sorted(range(len(errors)), key=errors.__getitem__)
+        ranks = sum(rank for rank, i in enumerate(order, 1) if marks[i])
+        bad = sum(marks)
+        auc = (ranks - bad * (bad + 1) / 2) / bad / (len(marks) - bad)
+        said = re.search(r"test auc ([\d.]+) of (\d+) anomalies", told.splitlines()[-2])
+        self.assertEqual(int(said[2]), bad)
+        self.assertAlmostEqual(float(said[1]), auc, delta=2e-4)
+
     def test_a_large_file_streams(self):
         self.run_trainer("--spec", self.spec, "--init-only", "--weights-out", "w")
         count, piece = 60_000, random.Random(1).randbytes(784) * 1000
