@@ -104,7 +104,7 @@ class Job {
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
   absl::Status TakeDevice();
-  absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
+  absl::StatusOr<std::string> FindFile(const spec::NamedFile& file) const;
   void ReadData(spec::Reading* reading);
   void MakeData();
   absl::Status MakeReplica();
@@ -249,7 +249,8 @@ absl::Status Job::TakeDevice() {
 }
 
 // The file as it was packed for this task, or as the spec's author has it.
-absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const {
+absl::StatusOr<std::string> Job::FindFile(const spec::NamedFile& file) const {
+  const spec::FileSource& source = *file.source;
   std::string path;
   if (!options_.data_dir.empty() && !spec::IsOnNode(source.uri) &&
       !absl::StartsWith(source.uri, "/")) {
@@ -261,6 +262,7 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
     const std::string folder = fs::path(options_.spec_file).parent_path();
     BATON_ASSIGN_OR_RETURN(path, spec::ResolveUri(source.uri, folder.empty() ? "." : folder));
   }
+  if (file.kind == spec::NamedFile::Kind::kFolder) return path;
   // Without a digest there is nothing to compare; whether it can be read shows when it is read.
   BATON_RETURN_IF_ERROR(source.sha256.empty() ? spec::CheckPlainFile(path)
                                               : spec::VerifyFile(path, source.sha256));
@@ -270,10 +272,22 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
 // Reads what the spec names, once; what is kept MakeData uses up.
 void Job::ReadData(spec::Reading* reading) {
   const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
-    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(*file.source));
+    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(file));
     return path;
   };
   spec::CheckData(find, &files_, reading);
+}
+
+void TellFolder(const std::string& field, const image::Folder& folder) {
+  LogInfo(absl::StrCat(field, ": ", folder.pictures.size(), " pictures of ", folder.labels.size(),
+                       " classes"));
+  if (folder.hidden > 0) {
+    LogInfo(absl::StrCat(field, ": ", folder.hidden,
+                         " files or folders with a dot in front are not looked at"));
+  }
+  if (folder.damaged.empty()) return;
+  LogWarning(absl::StrCat(field, ": ", folder.damaged.size(), " files are left out; the first: ",
+                          folder.damaged[0].path, ": ", folder.damaged[0].what));
 }
 
 void Job::MakeData() {
@@ -282,6 +296,7 @@ void Job::MakeData() {
     LogWarning(absl::StrCat(field, ": ", file.columns.skipped,
                             " rows are left out; the first: ", file.columns.first_skipped));
   }
+  for (const auto& [field, folder] : files_.folders) TellFolder(field, folder);
   data_ = MakeDatasets(native(), spec_.seed, std::move(files_));
 }
 

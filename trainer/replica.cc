@@ -37,6 +37,14 @@ std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parame
   return ranges;
 }
 
+std::vector<uint32_t> BlockOf(const Dataset& samples, int64_t block) {
+  const int64_t begin = block * kBlockSamples;
+  std::vector<uint32_t> indices(
+      static_cast<size_t>(std::min(kBlockSamples, samples.count() - begin)));
+  std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
+  return indices;
+}
+
 absl::Status FirstFailure(std::vector<absl::Status>& failures) {
   for (absl::Status& failure : failures) {
     if (!failure.ok()) return std::exchange(failure, absl::OkStatus());
@@ -185,7 +193,9 @@ absl::Status Replica::Diverged(double loss) {
   const ShardRange run = exchange_->run();
   for (int shard = run.first; shard < run.first + run.count && where.empty(); ++shard) {
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step_, shard);
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[0]);
+    options_.train->Fill(
+        sampler_.MicroBatch(OrderOf(step_ / length_.steps_per_epoch), in_epoch, shard), &samples,
+        &batches_[0]);
     if (batches_[0].count == 0) continue;
     BATON_RETURN_IF_ERROR(networks_[0]
                               ->Train(weights_.data(), batches_[0], scale,
@@ -202,20 +212,34 @@ absl::Status Replica::Diverged(double loss) {
       step_, " are as they were; lower optimizer.lr, or set optimizer.clip_norm"));
 }
 
-absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
-  const int64_t epoch = step / length_.steps_per_epoch;
-  const int64_t in_epoch = step % length_.steps_per_epoch;
-  if (epoch != order_epoch_) {
-    order_ = sampler_.Order(epoch);
-    order_epoch_ = epoch;
+const std::vector<uint32_t>& Replica::OrderOf(int64_t epoch) {
+  EpochOrder& order = orders_[epoch % 2];
+  if (order.epoch != epoch) order = {epoch, sampler_.Order(epoch)};
+  return order.samples;
+}
+
+// What this rank will read for a step to come.
+void Replica::ExpectShards(int64_t step, ShardRange run) {
+  if (step >= length_.steps_total) return;
+  const std::vector<uint32_t>& order = OrderOf(step / length_.steps_per_epoch);
+  for (int shard = run.first; shard < run.first + run.count; ++shard) {
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
+    options_.train->Expect(sampler_.MicroBatch(order, step % length_.steps_per_epoch, shard),
+                           &samples);
   }
+}
+
+absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
+  const int64_t in_epoch = step % length_.steps_per_epoch;
+  ExpectShards(step + 1, run);
+  const std::vector<uint32_t>& order = OrderOf(step / length_.steps_per_epoch);
   // One scale for all shards: a mean per micro-batch would give other bits for uneven ones.
   const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
   pool_.ForEach(run.count, [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[w]);
+    options_.train->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard),
                                       exchange_->shard_gradient(i));
@@ -225,7 +249,8 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
       failures_[w] = result.status();
     }
   });
-  return FirstFailure(failures_);
+  BATON_RETURN_IF_ERROR(FirstFailure(failures_));
+  return options_.train->health();
 }
 
 // The optimizer's rule for what is trained; running statistics take in those of this step.
@@ -274,13 +299,14 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
 absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
                                      std::vector<ShardResult>& results) {
   const Dataset& test = *options_.test;
+  const int64_t ahead = pool_.threads();
+  for (int64_t block = first; block < std::min(end, first + ahead); ++block) {
+    test.Expect(BlockOf(test, block), nullptr);
+  }
   pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
-    const int64_t begin = (first + i) * kBlockSamples;
-    std::vector<uint32_t> indices(
-        static_cast<size_t>(std::min(kBlockSamples, test.count() - begin)));
-    std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
-    test.Fill(indices, nullptr, &batches_[w]);
+    if (first + i + ahead < end) test.Expect(BlockOf(test, first + i + ahead), nullptr);
+    test.Fill(BlockOf(test, first + i), nullptr, &batches_[w]);
     auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
@@ -288,7 +314,8 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
       failures_[w] = result.status();
     }
   });
-  return FirstFailure(failures_);
+  BATON_RETURN_IF_ERROR(FirstFailure(failures_));
+  return test.health();
 }
 
 // Blocks are dealt to the ranks and their results added in the order of the blocks.

@@ -97,6 +97,8 @@ class Replica {
   void Update(const float* gradient, double lr);
   absl::Status Diverged(double loss);
   RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
+  const std::vector<uint32_t>& OrderOf(int64_t epoch);
+  void ExpectShards(int64_t step, ShardRange run);
   absl::Status ComputeShards(int64_t step, ShardRange run);
   absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
   std::optional<double> Accuracy(int64_t correct, int64_t samples) const;
@@ -115,8 +117,12 @@ class Replica {
   std::vector<std::unique_ptr<Network>> networks_;  // per thread
   std::vector<Batch> batches_;                      // per thread
   std::vector<absl::Status> failures_;              // per thread
-  int64_t order_epoch_ = -1;
-  std::vector<uint32_t> order_;  // of the samples in order_epoch_
+  // Of the samples, in an epoch and the one after it.
+  struct EpochOrder {
+    int64_t epoch = -1;
+    std::vector<uint32_t> samples;
+  };
+  EpochOrder orders_[2];
   Group* group_ = nullptr;
   std::unique_ptr<GradientExchange> exchange_;
 };
