@@ -13,6 +13,7 @@
 #include "common/status.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/counter_random.h"
+#include "trainer/layer/head.h"
 
 namespace baton::trainer {
 namespace {
@@ -68,7 +69,11 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(const ReplicaOptions& o
 }
 
 Replica::Replica(const ReplicaOptions& options, const Sampler& sampler)
-    : options_(options), sampler_(sampler), pool_(options.threads) {
+    : options_(options),
+      train_(options.train),
+      test_(options.test),
+      sampler_(sampler),
+      pool_(options.threads) {
   length_.steps_per_epoch = sampler_.steps_per_epoch();
   length_.steps_total = length_.steps_per_epoch * options.spec->epochs;
 }
@@ -77,8 +82,12 @@ absl::Status Replica::Build() {
   const spec::NativeSpec& spec = *options_.spec;
   const int64_t batch_max = std::max(sampler_.micro_batch_max(), kBlockSamples);
   for (int i = 0; i < pool_.threads(); ++i) {
-    BATON_ASSIGN_OR_RETURN(auto network, Network::Create(spec.model, *options_.backend, batch_max));
-    networks_.push_back(std::move(network));
+    absl::StatusOr<std::unique_ptr<Network>> network =
+        options_.split == nullptr
+            ? Network::Create(spec.model, *options_.backend, batch_max)
+            : CreateHead(spec.model, *options_.split, *options_.backend, batch_max);
+    BATON_RETURN_IF_ERROR(network.status());
+    networks_.push_back(*std::move(network));
   }
   batches_.resize(networks_.size());
   failures_.resize(networks_.size());
@@ -137,6 +146,11 @@ absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
   return absl::OkStatus();
 }
 
+void Replica::ReadFrom(const Dataset* train, const Dataset* test) {
+  train_ = train;
+  test_ = test;
+}
+
 absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
       static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
@@ -145,7 +159,7 @@ absl::Status Replica::WarmUp() {
   // One task per thread is what the pool gives only by chance, so each task takes its network.
   pool_.ForEach(pool_.threads(), [&](int task, int) {
     const size_t i = static_cast<size_t>(task);
-    options_.train->Fill(indices, nullptr, &batches_[i]);
+    train_->Fill(indices, nullptr, &batches_[i]);
     failures_[i] =
         networks_[i]
             ->Train(weights_.data(), batches_[i], 1.0f,
@@ -193,9 +207,8 @@ absl::Status Replica::Diverged(double loss) {
   const ShardRange run = exchange_->run();
   for (int shard = run.first; shard < run.first + run.count && where.empty(); ++shard) {
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step_, shard);
-    options_.train->Fill(
-        sampler_.MicroBatch(OrderOf(step_ / length_.steps_per_epoch), in_epoch, shard), &samples,
-        &batches_[0]);
+    train_->Fill(sampler_.MicroBatch(OrderOf(step_ / length_.steps_per_epoch), in_epoch, shard),
+                 &samples, &batches_[0]);
     if (batches_[0].count == 0) continue;
     BATON_RETURN_IF_ERROR(networks_[0]
                               ->Train(weights_.data(), batches_[0], scale,
@@ -224,8 +237,7 @@ void Replica::ExpectShards(int64_t step, ShardRange run) {
   const std::vector<uint32_t>& order = OrderOf(step / length_.steps_per_epoch);
   for (int shard = run.first; shard < run.first + run.count; ++shard) {
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
-    options_.train->Expect(sampler_.MicroBatch(order, step % length_.steps_per_epoch, shard),
-                           &samples);
+    train_->Expect(sampler_.MicroBatch(order, step % length_.steps_per_epoch, shard), &samples);
   }
 }
 
@@ -239,7 +251,7 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
-    options_.train->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
+    train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard),
                                       exchange_->shard_gradient(i));
@@ -250,7 +262,7 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     }
   });
   BATON_RETURN_IF_ERROR(FirstFailure(failures_));
-  return options_.train->health();
+  return train_->health();
 }
 
 // The optimizer's rule for what is trained; running statistics take in those of this step.
@@ -298,7 +310,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
 
 absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
                                      std::vector<ShardResult>& results) {
-  const Dataset& test = *options_.test;
+  const Dataset& test = *test_;
   const int64_t ahead = pool_.threads();
   for (int64_t block = first; block < std::min(end, first + ahead); ++block) {
     test.Expect(BlockOf(test, block), nullptr);

@@ -20,6 +20,7 @@
 #include "trainer/data/dataset.h"
 #include "trainer/data/sampler.h"
 #include "trainer/layer/network.h"
+#include "trainer/layer/split.h"
 #include "trainer/metrics.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
@@ -33,6 +34,8 @@ struct ReplicaOptions {
   const spec::NativeSpec* spec = nullptr;
   const Dataset* train = nullptr;
   const Dataset* test = nullptr;  // null: no evaluation
+  // Where the frozen beginning of the model is computed elsewhere (ReadFrom); null: it is not.
+  const Split* split = nullptr;
   Backend* backend = nullptr;
   const Clock* clock = nullptr;
   int threads = 1;
@@ -52,6 +55,10 @@ class Replica {
 
   // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
   absl::Status Restore(LoadedCheckpoint checkpoint);
+
+  // With a split, and before WarmUp: what the networks read, sample by sample in the place of the
+  // options' data. Both must outlive the replica.
+  void ReadFrom(const Dataset* train, const Dataset* test);
 
   // Runs one step's computation on every thread and drops the result, so that the libraries have
   // their kernels ready before the others wait for this rank.
@@ -105,6 +112,8 @@ class Replica {
   std::chrono::milliseconds Timeout() const;
 
   const ReplicaOptions options_;
+  const Dataset* train_;  // what the networks read
+  const Dataset* test_;
   const Sampler sampler_;
   RunLength length_;
   Definition definition_;
