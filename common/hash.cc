@@ -36,6 +36,8 @@ std::string Sha256Hex(absl::string_view bytes) {
   return hash.FinishHex();
 }
 
-uint64_t Xxh3(const void* bytes, size_t size) { return XXH3_64bits(bytes, size); }
+uint64_t Xxh3(const void* bytes, size_t size, uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes, size, seed);
+}
 
 }  // namespace baton

@@ -30,6 +30,6 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-uint64_t Xxh3(const void* bytes, size_t size);
+uint64_t Xxh3(const void* bytes, size_t size, uint64_t seed = 0);
 
 }  // namespace baton

@@ -11,4 +11,5 @@ case ${1-} in
   *) sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac
 "$here/install_packages.sh" --yes "${sections[@]}"
+"$here/install_peers.sh"
 exec python3 "$here/run_tests.py" "$@"

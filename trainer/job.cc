@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
 #include "common/clock.h"
 #include "common/contract.h"
@@ -29,12 +30,14 @@
 #include "trainer/bottlenecks.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
+#include "trainer/checkpoint/weights_in.h"
 #include "trainer/data/make.h"
 #include "trainer/device.h"
 #include "trainer/loop.h"
 #include "trainer/onnx/export.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
+#include "trainer/write_series.h"
 
 namespace baton::trainer {
 namespace {
@@ -88,6 +91,8 @@ class Job {
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
     if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
       BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
+      BATON_RETURN_IF_ERROR(
+          WriteSeries(*replica_, *data_.train, data_.test.get(), spec_.name, OutputFolder()));
     }
     return ending;
   }
@@ -103,13 +108,15 @@ class Job {
   absl::Status CheckFlags() const;
   absl::StatusOr<Ending> WriteStart() const;
   absl::Status WriteOnnx(absl::Span<const float> weights) const;
+  const std::vector<std::string>& WeightsSkip() const;
+  void TellUnused(const std::vector<std::string>& unused) const;
   absl::Status TakeWeights();
   absl::Status ReadMembers();
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
   absl::Status TakeDevice();
   absl::StatusOr<std::string> FindFile(const spec::NamedFile& file) const;
-  void ReadData(spec::Reading* reading);
+  void ReadFiles(spec::Reading* reading);
   void MakeData();
   absl::Status MakeReplica();
   absl::Status MakeBottlenecks();
@@ -123,6 +130,7 @@ class Job {
   spec::JobSpec spec_;
   Membership membership_;
   spec::DataFiles files_;
+  std::string weights_file_;  // to begin with; empty: drawn
   Datasets data_;
   std::optional<Split> split_;  // where the frozen beginning is computed once
   Datasets bottlenecks_;
@@ -148,9 +156,13 @@ absl::Status Job::ReadSpec() {
                        "this program trains specs with a `model:`; run the command itself, or "
                        "submit it with `baton train`");
   }
-  if (!options_.init_only) ReadData(&reading);
+  // The flag is for one run of a spec that has weights of its own.
+  const bool flag = !options_.weights_in.empty();
+  if (flag && reading.spec.native) reading.spec.native->weights.reset();
+  ReadFiles(&reading);
   BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
   spec_ = std::move(reading.spec);
+  weights_file_ = flag ? options_.weights_in : files_.weights;
   return absl::OkStatus();
 }
 
@@ -158,6 +170,11 @@ absl::Status Job::CheckFlags() const {
   if (options_.init_only && options_.weights_out.empty() && options_.onnx_out.empty()) {
     return absl::InvalidArgumentError(
         "--init-only: say where to, with --weights-out FILE or --onnx FILE");
+  }
+  if (!options_.weights_skip.empty() && options_.weights_in.empty()) {
+    return absl::InvalidArgumentError(
+        "--weights-skip goes with --weights-in; for the spec's own weights there is --set "
+        "weights.skip=[fc]");
   }
   return absl::OkStatus();
 }
@@ -168,10 +185,11 @@ absl::StatusOr<Ending> Job::WriteStart() const {
   const size_t count = parameters.empty() ? 0 : parameters.back().offset + parameters.back().count;
   std::vector<float> weights(count);
   BATON_RETURN_IF_ERROR(InitializeParameters(native().model, spec_.seed, weights.data()));
-  if (!options_.weights_in.empty()) {
+  if (!weights_file_.empty()) {
     std::vector<std::string> unused;
-    BATON_RETURN_IF_ERROR(
-        LoadWeights(options_.weights_in, parameters, absl::MakeSpan(weights), &unused));
+    BATON_RETURN_IF_ERROR(LoadWeights(weights_file_, native().model, WeightsSkip(),
+                                      absl::MakeSpan(weights), &unused));
+    TellUnused(unused);
   }
   if (!options_.weights_out.empty()) {
     BATON_RETURN_IF_ERROR(
@@ -188,14 +206,26 @@ absl::Status Job::WriteOnnx(absl::Span<const float> weights) const {
   return WriteFileAtomically(options_.onnx_out, bytes);
 }
 
+const std::vector<std::string>& Job::WeightsSkip() const {
+  return native().weights ? native().weights->skip : options_.weights_skip;
+}
+
+void Job::TellUnused(const std::vector<std::string>& unused) const {
+  if (unused.empty()) return;
+  constexpr size_t kShown = 8;
+  const size_t shown = std::min(unused.size(), kShown);
+  LogWarning(absl::StrCat(
+      weights_file_, ": ", unused.size(), " of its tensors are not in the model: ",
+      absl::StrJoin(unused.begin(), unused.begin() + static_cast<ptrdiff_t>(shown), ", "),
+      unused.size() > shown ? ", .." : ""));
+}
+
 // A checkpoint that is resumed has what these became.
 absl::Status Job::TakeWeights() {
-  if (options_.weights_in.empty()) return absl::OkStatus();
+  if (weights_file_.empty()) return absl::OkStatus();
   std::vector<std::string> unused;
-  BATON_RETURN_IF_ERROR(replica_->StartWith(options_.weights_in, &unused));
-  for (const std::string& name : unused) {
-    LogWarning(absl::StrCat(options_.weights_in, ": '", name, "' is not in the model"));
-  }
+  BATON_RETURN_IF_ERROR(replica_->StartWith(weights_file_, WeightsSkip(), &unused));
+  TellUnused(unused);
   chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
   return absl::OkStatus();
 }
@@ -276,13 +306,17 @@ absl::StatusOr<std::string> Job::FindFile(const spec::NamedFile& file) const {
   return path;
 }
 
-// Reads what the spec names, once; what is kept MakeData uses up.
-void Job::ReadData(spec::Reading* reading) {
+// Reads what the spec names, once; what is kept MakeData uses up. A start needs no data.
+void Job::ReadFiles(spec::Reading* reading) {
   const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
     BATON_ASSIGN_OR_RETURN(std::string path, FindFile(file));
     return path;
   };
-  spec::CheckData(find, &files_, reading);
+  if (options_.init_only) {
+    spec::CheckWeights(find, &files_, reading);
+  } else {
+    spec::CheckData(find, &files_, reading);
+  }
 }
 
 void TellFolder(const std::string& field, const image::Folder& folder) {
@@ -316,6 +350,7 @@ absl::Status Job::MakeReplica() {
   replica.train = data_.train.get();
   replica.test = data_.test.get();
   replica.split = split_ ? &*split_ : nullptr;
+  replica.judge = data_.judge.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
   replica.threads = ThreadCount(options_, run.count);
@@ -399,7 +434,7 @@ LoopOptions Job::Loop() const {
   loop.checkpoint = spec_.checkpoint;
   loop.log_every_steps = native().log_every_steps;
   loop.evaluate_every_epochs = native().evaluate_every_epochs;
-  loop.evaluate = data_.test != nullptr;
+  loop.evaluate = data_.test != nullptr || data_.judge != nullptr;
   loop.output_dir = OutputFolder();
   loop.checkpoint_dir = options_.checkpoint_dir.empty()
                             ? absl::StrCat(loop.output_dir, "/checkpoints")

@@ -25,7 +25,8 @@ struct JobOptions {
   int world_size = 1;
   std::vector<std::string> sets;  // "PATH=VALUE": changes of the spec
   std::string device = "auto";    // auto, cpu or cuda
-  std::string weights_in;         // .safetensors to begin with; empty: drawn from the seed
+  std::string weights_in;         // file to begin with; empty: the spec's, or drawn from the seed
+  std::vector<std::string> weights_skip;  // layers that weights_in is not for
   std::string weights_out;        // .safetensors to write besides the output folder's
   std::string onnx_out;           // the model as ONNX; empty: not written
   std::string losses_file;        // CSV of each step's loss; empty: none

@@ -35,6 +35,12 @@ constexpr std::chrono::hours kPatience{24};
 
 // The figure that people ask for first: a decision's accuracy, or a regression's error.
 std::string TestText(const Evaluation& evaluation) {
+  if (evaluation.auc) {
+    return absl::StrFormat("test auc %.4f of %d anomalies", *evaluation.auc, evaluation.anomalies);
+  }
+  if (evaluation.rank_correlation) {
+    return absl::StrFormat("test rank correlation %.4f", *evaluation.rank_correlation);
+  }
   if (evaluation.rmse) return absl::StrFormat("test rmse %.4g", *evaluation.rmse);
   if (evaluation.mae) return absl::StrFormat("test mae %.4g", *evaluation.mae);
   return absl::StrFormat("test accuracy %.2f %%", evaluation.accuracy.value_or(0) * 100);
@@ -231,8 +237,10 @@ absl::StatusOr<Ending> Loop::Finish() {
                        evaluation_.has_value() ? &*evaluation_ : nullptr);
     std::string line = absl::StrFormat("finished  step %d", replica_.step());
     if (evaluation_.has_value()) {
-      absl::StrAppendFormat(&line, "  %s (%d samples)  test loss %.4f", TestText(*evaluation_),
-                            evaluation_->count, evaluation_->loss);
+      const bool words = evaluation_->rank_correlation.has_value();
+      absl::StrAppendFormat(&line, "  %s (%d %s)", TestText(*evaluation_), evaluation_->count,
+                            words ? "pairs of words" : "samples");
+      if (!words) absl::StrAppendFormat(&line, "  test loss %.4f", evaluation_->loss);
     }
     absl::PrintF("%s\nhash chain %s\n", line, chain_.head());
     std::fflush(stdout);
@@ -332,6 +340,7 @@ void Loop::StartSave() {
   snapshot.step = replica_.step();
   snapshot.loss = last_loss_;
   snapshot.chain = chain_;
+  snapshot.table_trail = replica_.table_trail();
   snapshot.Take(replica_.weights(), replica_.optimizer_state());
   schedule_.Begun(NowMs());
   writer_->Start();

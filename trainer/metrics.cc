@@ -22,9 +22,14 @@ void AddWhereKnown(const char* key, const std::optional<double>& value, Json* li
 }
 
 Json TestFields(const Evaluation& evaluation) {
+  if (evaluation.rank_correlation) {
+    return {{"test_rank_correlation", *evaluation.rank_correlation},
+            {"test_count", evaluation.count}};
+  }
   Json fields = {{"test_loss", evaluation.loss}};
   AddWhereKnown("test_accuracy", evaluation.accuracy, &fields);
   AddWhereKnown("test_rmse", evaluation.rmse, &fields);
+  AddWhereKnown("test_auc", evaluation.auc, &fields);
   AddWhereKnown("test_mae", evaluation.mae, &fields);
   fields["test_count"] = evaluation.count;
   return fields;

@@ -7,7 +7,8 @@
 //    spec. "samples_per_s" where the data are no images
 //   {"step":..,"time":..,"epoch":..,"test_loss":..,"test_accuracy":..,"test_count":..}
 // Accuracy is there where the model decides; a regression has "test_rmse" or "test_mae" in its
-// place, after its loss, in the unit of the target.
+// place, after its loss, in the unit of the target, and where anomalies are known "test_auc";
+// vectors of words have "test_rank_correlation" in the place of all of these.
 //   {"event":"finished","step":..,"time":..,"epoch":..,"chain":"..","test_accuracy":..,..}
 #pragma once
 
@@ -25,9 +26,13 @@ namespace baton::trainer {
 struct Evaluation {
   int64_t count = 0;  // samples
   double loss = 0;    // mean
-  std::optional<double> accuracy;
-  std::optional<double> rmse;  // in the target's own unit, whatever it was scaled to
-  std::optional<double> mae;   // likewise
+  std::optional<double> accuracy{};
+  std::optional<double> rmse{};  // in the target's own unit, whatever it was scaled to
+  std::optional<double> mae{};   // likewise
+  std::optional<double> auc{};   // how well the error tells anomalies (ranking.h)
+  int64_t anomalies = 0;         // among the samples
+  // Of words' vectors (data/word_judge.h); `count` is then of pairs of words, and there is no loss.
+  std::optional<double> rank_correlation{};
 };
 
 struct StepMetrics {

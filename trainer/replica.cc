@@ -8,12 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/check.h"
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
-#include "trainer/checkpoint/safetensors.h"
+#include "trainer/checkpoint/weights_in.h"
 #include "trainer/data/counter_random.h"
 #include "trainer/layer/head.h"
+#include "trainer/ranking.h"
 
 namespace baton::trainer {
 namespace {
@@ -27,12 +29,12 @@ constexpr int64_t kSilenceFactor = 10;
 std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
   std::vector<Optimizer::Range> ranges;
   for (const Parameter& parameter : parameters) {
-    if (parameter.kind != Parameter::Kind::kTrained) continue;
+    if (parameter.kind != Parameter::Kind::kTrained || parameter.sparse) continue;
     const size_t end = parameter.offset + parameter.count;
     if (!ranges.empty() && ranges.back().end == parameter.offset) {
       ranges.back().end = end;
     } else {
-      ranges.push_back({parameter.offset, end});
+      ranges.push_back({parameter.offset, end, parameter.gradient_offset});
     }
   }
   return ranges;
@@ -95,6 +97,9 @@ absl::Status Replica::Build() {
   BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
   optimizer_ = Optimizer::Create(spec.optimizer, weights_.size());
   optimizer_->Restrict(TrainedRanges(networks_[0]->parameters()));
+  for (const Parameter& parameter : networks_[0]->parameters()) {
+    if (parameter.sparse) tables_.push_back(parameter);
+  }
 
   definition_.seed = options_.seed;
   definition_.shards = spec.shards;
@@ -112,8 +117,10 @@ absl::Status Replica::Build() {
   return absl::OkStatus();
 }
 
-absl::Status Replica::StartWith(const std::string& path, std::vector<std::string>* unused) {
-  BATON_RETURN_IF_ERROR(LoadWeights(path, parameters(), absl::MakeSpan(weights_), unused));
+absl::Status Replica::StartWith(const std::string& path, const std::vector<std::string>& skip,
+                                std::vector<std::string>* unused) {
+  BATON_RETURN_IF_ERROR(
+      LoadWeights(path, options_.spec->model, skip, absl::MakeSpan(weights_), unused));
   definition_.start =
       absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
   return absl::OkStatus();
@@ -142,6 +149,7 @@ absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
   for (size_t i = 0; i < checkpoint.optimizer.size(); ++i) {
     optimizer_->state()[i].values = std::move(checkpoint.optimizer[i].values);
   }
+  trail_ = TableTrail(checkpoint.header.table_trail);
   step_ = step;
   return absl::OkStatus();
 }
@@ -155,16 +163,19 @@ absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
       static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
   std::iota(indices.begin(), indices.end(), 0u);
-  std::vector<std::vector<float>> gradients(networks_.size(), std::vector<float>(weights_.size()));
+  std::vector<std::vector<float>> gradients(networks_.size(),
+                                            std::vector<float>(networks_[0]->gradient_count()));
+  std::vector<std::vector<RowGradient>> rows(networks_.size(),
+                                             std::vector<RowGradient>(tables_.size()));
   // One task per thread is what the pool gives only by chance, so each task takes its network.
   pool_.ForEach(pool_.threads(), [&](int task, int) {
     const size_t i = static_cast<size_t>(task);
     train_->Fill(indices, nullptr, &batches_[i]);
-    failures_[i] =
-        networks_[i]
-            ->Train(weights_.data(), batches_[i], 1.0f,
-                    RandomStream::Make(options_.seed, RandomPurpose::kTrain), gradients[i].data())
-            .status();
+    failures_[i] = networks_[i]
+                       ->Train(weights_.data(), batches_[i], 1.0f,
+                               RandomStream::Make(options_.seed, RandomPurpose::kTrain),
+                               {gradients[i].data(), absl::MakeSpan(rows[i])})
+                       .status();
   });
   return FirstFailure(failures_);
 }
@@ -172,9 +183,13 @@ absl::Status Replica::WarmUp() {
 absl::Status Replica::Join(Group& group) {
   exchange_.reset();
   group_ = &group;
+  std::vector<RowTable> tables;
+  for (const Parameter& table : tables_) {
+    tables.push_back({table.shape[0], static_cast<size_t>(table.shape[1])});
+  }
   BATON_ASSIGN_OR_RETURN(
       exchange_, GradientExchange::Create(group, pool_, static_cast<int>(options_.spec->shards),
-                                          weights_.size()));
+                                          networks_[0]->gradient_count(), std::move(tables)));
   return absl::OkStatus();
 }
 
@@ -201,7 +216,9 @@ RandomStream Replica::StreamOf(RandomPurpose purpose, int64_t step, int shard) c
 // Computes the step at hand once more, shard by shard, to say where it went wrong.
 absl::Status Replica::Diverged(double loss) {
   std::string where;
-  std::vector<float> gradient(weights_.size());
+  std::vector<float> dense(networks_[0]->gradient_count());
+  std::vector<RowGradient> rows(tables_.size());
+  const Gradient gradient(dense.data(), absl::MakeSpan(rows));
   const int64_t in_epoch = step_ % length_.steps_per_epoch;
   const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
   const ShardRange run = exchange_->run();
@@ -212,11 +229,10 @@ absl::Status Replica::Diverged(double loss) {
     if (batches_[0].count == 0) continue;
     BATON_RETURN_IF_ERROR(networks_[0]
                               ->Train(weights_.data(), batches_[0], scale,
-                                      StreamOf(RandomPurpose::kTrain, step_, shard),
-                                      gradient.data())
+                                      StreamOf(RandomPurpose::kTrain, step_, shard), gradient)
                               .status());
-    BATON_ASSIGN_OR_RETURN(
-        where, networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient.data()));
+    BATON_ASSIGN_OR_RETURN(where,
+                           networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient));
   }
   return absl::OutOfRangeError(absl::StrCat(
       "the training diverged at step ", step_ + 1, " (loss ", loss, "): ",
@@ -254,7 +270,7 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard),
-                                      exchange_->shard_gradient(i));
+                                      {exchange_->shard_gradient(i), exchange_->shard_rows(i)});
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
     } else {
@@ -265,14 +281,40 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   return train_->health();
 }
 
+// Of what every rank must have alike. A sparse table counts by its trail, not by all its rows.
+uint64_t Replica::WeightsDigest() const {
+  if (tables_.empty()) return Xxh3(weights_.data(), weights_.size() * sizeof(float));
+  uint64_t digest = trail_.head();
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.sparse) continue;
+    digest = Xxh3(weights_.data() + parameter.offset, parameter.count * sizeof(float), digest);
+  }
+  return digest;
+}
+
+std::vector<Optimizer::Rows> Replica::TrainedRows(const GradientExchange::Sum& sum) const {
+  std::vector<Optimizer::Rows> rows;
+  for (size_t i = 0; i < tables_.size(); ++i) {
+    if (tables_[i].kind != Parameter::Kind::kTrained) continue;
+    rows.push_back({tables_[i].offset, static_cast<size_t>(tables_[i].shape[1]), sum.rows[i]});
+  }
+  return rows;
+}
+
 // The optimizer's rule for what is trained; running statistics take in those of this step.
-void Replica::Update(const float* gradient, double lr) {
-  optimizer_->Apply(absl::MakeSpan(weights_), {gradient, weights_.size()}, step_ + 1, lr);
+void Replica::Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows,
+                     double lr) {
+  optimizer_->Apply(absl::MakeSpan(weights_), sum.gradient, rows, step_ + 1, lr);
+  for (const Optimizer::Rows& table : rows) {
+    trail_.Add(*table.gradient, weights_.data() + table.begin, table.width);
+  }
   for (const Parameter& parameter : parameters()) {
     if (parameter.kind != Parameter::Kind::kStatistics) continue;
     const float kept = 1 - parameter.momentum;
-    for (size_t i = parameter.offset; i < parameter.offset + parameter.count; ++i) {
-      weights_[i] = kept * weights_[i] + parameter.momentum * gradient[i];
+    const float* measured = sum.gradient.data() + parameter.gradient_offset;
+    for (size_t i = 0; i < parameter.count; ++i) {
+      float& running = weights_[parameter.offset + i];
+      running = kept * running + parameter.momentum * measured[i];
     }
   }
 }
@@ -283,9 +325,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   GradientExchange::Step step;
   step.step = step_;
   step.flags = flags;
-  if (group_->size() > 1) {
-    step.weights_digest = Xxh3(weights_.data(), weights_.size() * sizeof(float));
-  }
+  if (group_->size() > 1) step.weights_digest = WeightsDigest();
   BATON_RETURN_IF_ERROR(ComputeShards(step_, exchange_->run()));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
@@ -298,18 +338,36 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   }
   result.loss /= static_cast<double>(result.samples);
   result.accuracy = Accuracy(correct, result.samples);
-  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient))) {
+  const std::vector<Optimizer::Rows> rows = TrainedRows(sum);
+  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient, rows))) {
     return Diverged(result.loss);
   }
   // Only now, with everything received and everything sent, does the state change.
-  Update(sum.gradient.data(), lr);
+  Update(sum, rows, lr);
   result.flags = sum.flags;
   ++step_;
   return result;
 }
 
-absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
-                                     std::vector<ShardResult>& results) {
+// The mean error of each of the batch's samples, by the model's loss.
+absl::Status Replica::Score(Network& network, const Batch& batch, double* scores) {
+  std::vector<float> outputs;
+  BATON_RETURN_IF_ERROR(network.Predict(weights_.data(), batch, &outputs));
+  const bool squared = options_.spec->model.loss == spec::Loss::kMeanSquaredError;
+  const size_t size = outputs.size() / static_cast<size_t>(batch.count);
+  for (size_t i = 0; i < static_cast<size_t>(batch.count); ++i) {
+    double sum = 0;
+    for (size_t j = i * size; j < (i + 1) * size; ++j) {
+      const double off = double{outputs[j]} - double{batch.targets[j]};
+      sum += squared ? off * off : std::abs(off);
+    }
+    scores[i] = sum / static_cast<double>(size);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,
+                                     std::vector<double>& scores) {
   const Dataset& test = *test_;
   const int64_t ahead = pool_.threads();
   for (int64_t block = first; block < std::min(end, first + ahead); ++block) {
@@ -322,6 +380,9 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
     auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
+      if (scores.empty()) return;
+      failures_[w] = Score(*networks_[w], batches_[w],
+                           &scores[static_cast<size_t>((first + i) * kBlockSamples)]);
     } else {
       failures_[w] = result.status();
     }
@@ -330,18 +391,47 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end,
   return test.health();
 }
 
+const Parameter& Replica::word_table() const {
+  const std::vector<std::string> reads = {spec::kWordInput};
+  for (const spec::Layer& layer : options_.spec->model.layers) {
+    if (!std::holds_alternative<spec::Embedding>(layer.op) || layer.inputs != reads) continue;
+    for (const Parameter& parameter : parameters()) {
+      if (parameter.name == layer.name + ".weight") return parameter;
+    }
+  }
+  BATON_CHECK(false, "a model of a text without an embedding of its words");
+}
+
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
 absl::StatusOr<Evaluation> Replica::Evaluate() {
+  if (options_.judge != nullptr) {
+    const Parameter& table = word_table();
+    Evaluation judged;
+    judged.count = options_.judge->count();
+    judged.rank_correlation =
+        options_.judge->Judge(weights_.data() + table.offset, static_cast<size_t>(table.shape[1]));
+    return judged;
+  }
   const int64_t begin_ms = options_.clock->MonotonicMillis();
   const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();
   std::vector<ShardResult> results(static_cast<size_t>(share * group_->size()));
+  const absl::Span<const uint8_t> anomalies = options_.test->anomalies();
+  std::vector<double> scores(
+      anomalies.empty() ? 0 : static_cast<size_t>(share * group_->size() * kBlockSamples));
   const int64_t first = std::min(blocks, share * group_->rank());
-  BATON_RETURN_IF_ERROR(EvaluateBlocks(first, std::min(blocks, first + share), results));
+  BATON_RETURN_IF_ERROR(EvaluateBlocks(first, std::min(blocks, first + share), results, scores));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_RETURN_IF_ERROR(AllGather(*group_, results.data(),
                                   static_cast<size_t>(share) * sizeof(ShardResult), Timeout()));
   Evaluation evaluation;
+  if (!anomalies.empty()) {
+    BATON_RETURN_IF_ERROR(AllGather(*group_, scores.data(),
+                                    static_cast<size_t>(share * kBlockSamples) * sizeof(double),
+                                    Timeout()));
+    evaluation.auc = AreaUnderCurve({scores.data(), anomalies.size()}, anomalies);
+    evaluation.anomalies = std::count(anomalies.begin(), anomalies.end(), uint8_t{1});
+  }
   evaluation.count = options_.test->count();
   int64_t correct = 0;
   for (int64_t block = 0; block < blocks; ++block) {
@@ -357,6 +447,22 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
     evaluation.mae = evaluation.loss * unit;
   }
   return evaluation;
+}
+
+absl::StatusOr<Replica::Outputs> Replica::Predict(const Dataset& samples) {
+  Outputs all;
+  std::vector<float> outputs;
+  Batch& batch = batches_[0];
+  for (int64_t begin = 0; begin < samples.count(); begin += kBlockSamples) {
+    std::vector<uint32_t> indices(
+        static_cast<size_t>(std::min(kBlockSamples, samples.count() - begin)));
+    std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
+    samples.Fill(indices, nullptr, &batch);
+    BATON_RETURN_IF_ERROR(networks_[0]->Predict(weights_.data(), batch, &outputs));
+    all.values.insert(all.values.end(), outputs.begin(), outputs.end());
+    all.targets.insert(all.targets.end(), batch.targets.begin(), batch.targets.end());
+  }
+  return all;
 }
 
 void Replica::Part() { Barrier(*group_, options_.silence).IgnoreError(); }

@@ -19,6 +19,7 @@
 #include "trainer/comm/group.h"
 #include "trainer/data/dataset.h"
 #include "trainer/data/sampler.h"
+#include "trainer/data/word_judge.h"
 #include "trainer/layer/network.h"
 #include "trainer/layer/split.h"
 #include "trainer/metrics.h"
@@ -26,6 +27,7 @@
 #include "trainer/optim/schedule.h"
 #include "trainer/parallel/gradient_exchange.h"
 #include "trainer/parallel/shard_pool.h"
+#include "trainer/table_trail.h"
 
 namespace baton::trainer {
 
@@ -33,7 +35,8 @@ struct ReplicaOptions {
   uint64_t seed = 0;
   const spec::NativeSpec* spec = nullptr;
   const Dataset* train = nullptr;
-  const Dataset* test = nullptr;  // null: no evaluation
+  const Dataset* test = nullptr;     // null: no evaluation, or by the judge
+  const WordJudge* judge = nullptr;  // of a text; null: none
   // Where the frozen beginning of the model is computed elsewhere (ReadFrom); null: it is not.
   const Split* split = nullptr;
   Backend* backend = nullptr;
@@ -49,9 +52,9 @@ class Replica {
   // The state at step 0.
   static absl::StatusOr<std::unique_ptr<Replica>> Create(const ReplicaOptions& options);
 
-  // Begins with the weights of a .safetensors file in place of drawn ones; at step 0 only. Codes as
-  // LoadWeights.
-  absl::Status StartWith(const std::string& path, std::vector<std::string>* unused);
+  // Begins with the weights of a file in place of drawn ones; at step 0 only. As LoadWeights.
+  absl::Status StartWith(const std::string& path, const std::vector<std::string>& skip,
+                         std::vector<std::string>* unused);
 
   // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
   absl::Status Restore(LoadedCheckpoint checkpoint);
@@ -82,6 +85,17 @@ class Replica {
   // ranks.
   absl::StatusOr<Evaluation> Evaluate();
 
+  // What the model gives for each sample of a data set, and what it is held against, one behind the
+  // other. On this rank alone; one network, in blocks.
+  struct Outputs {
+    std::vector<float> values;
+    std::vector<float> targets;
+  };
+  absl::StatusOr<Outputs> Predict(const Dataset& samples);
+
+  // Of a text: the table whose rows are the words' vectors, the one that reads the words.
+  const Parameter& word_table() const;
+
   // All ranks come here or `silence` passes; errors do not matter to who is leaving.
   void Part();
 
@@ -91,6 +105,7 @@ class Replica {
   const std::vector<Parameter>& parameters() const { return definition_.parameters; }
   absl::Span<const float> weights() const { return weights_; }
   const std::vector<Optimizer::StateVector>& optimizer_state() const { return optimizer_->state(); }
+  uint64_t table_trail() const { return trail_.head(); }
   int64_t step() const { return step_; }  // finished steps
   int64_t steps_total() const { return length_.steps_total; }
   int64_t steps_per_epoch() const { return length_.steps_per_epoch; }
@@ -101,13 +116,18 @@ class Replica {
  private:
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
-  void Update(const float* gradient, double lr);
+  uint64_t WeightsDigest() const;
+  std::vector<Optimizer::Rows> TrainedRows(const GradientExchange::Sum& sum) const;
+  void Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
   absl::Status Diverged(double loss);
   RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
   const std::vector<uint32_t>& OrderOf(int64_t epoch);
   void ExpectShards(int64_t step, ShardRange run);
   absl::Status ComputeShards(int64_t step, ShardRange run);
-  absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results);
+  absl::Status Score(Network& network, const Batch& batch, double* scores);
+  // Scores are wanted where there is room for them.
+  absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,
+                              std::vector<double>& scores);
   std::optional<double> Accuracy(int64_t correct, int64_t samples) const;
   std::chrono::milliseconds Timeout() const;
 
@@ -119,6 +139,8 @@ class Replica {
   Definition definition_;
   std::vector<float> weights_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::vector<Parameter> tables_;  // the sparse ones
+  TableTrail trail_;
   int64_t step_ = 0;
   int64_t longest_step_ms_ = 0;  // this rank's own work, of all steps and evaluations so far
 

@@ -56,6 +56,9 @@ void CheckData(const FindFile& find, DataFiles* kept, Reading* reading) {
   if (auto* csv = std::get_if<CsvData>(&source)) CheckTables(check, *csv);
   if (auto* npy = std::get_if<NpyData>(&source)) CheckArrays(check, *npy);
   if (auto* folders = std::get_if<FolderData>(&source)) CheckFolders(check, *folders);
+  if (auto* text = std::get_if<TextData>(&source)) CheckTexts(check, *text);
+  if (auto* text = std::get_if<SkipGramData>(&source)) CheckSkipGram(check, *text);
+  CheckWeights(find, kept, reading);
 }
 
 }  // namespace baton::spec

@@ -50,5 +50,7 @@ void CheckImages(DataCheck& check, IdxData& data);
 void CheckTables(DataCheck& check, CsvData& data);
 void CheckArrays(DataCheck& check, NpyData& data);
 void CheckFolders(DataCheck& check, FolderData& data);
+void CheckTexts(DataCheck& check, TextData& data);
+void CheckSkipGram(DataCheck& check, SkipGramData& data);
 
 }  // namespace baton::spec

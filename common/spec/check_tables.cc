@@ -23,6 +23,7 @@ class TableCheck {
     const std::string train_path = path_;
     std::optional<TableFile> test;
     if (csv_.test) test = Read("data.test", &*csv_.test);
+    if (csv_.reconstruct) CheckReconstruction();
     if (train) {
       CheckInputs(*train);
       CheckTarget(*train);
@@ -111,18 +112,42 @@ class TableCheck {
   void CheckTarget(const TableFile& train) {
     const std::optional<DataCheck::Target> target = check_.target();
     if (!target) return;
-    const int64_t horizon = csv_.window_steps > 0 ? csv_.window_horizon : 1;
-    const int64_t count = horizon * static_cast<int64_t>(train.plan.targets.size());
+    const int64_t rows = csv_.window_steps == 0 ? 1
+                         : csv_.reconstruct     ? csv_.window_steps
+                                                : csv_.window_horizon;
+    const int64_t width =
+        csv_.reconstruct ? WidthOfInput(train, 0) : static_cast<int64_t>(train.plan.targets.size());
+    const int64_t count = rows * width;
     if (target->count == count) return;
-    check_.Add("data.target",
+    check_.Add(csv_.reconstruct ? "data.reconstruct" : "data.target",
                absl::StrCat("gives ", count, target->labels ? " labels" : " values",
                             " a sample but the model's output is ", ShapeText(target->output),
                             ", which needs ", target->count, "; make them equal"),
                "");
   }
 
+  // What gives back its input has one, and is judged by how far it is off.
+  void CheckReconstruction() {
+    const Model& model = check_.model();
+    if (model.inputs.size() > 1) {
+      check_.Add("data.reconstruct",
+                 "the model has several inputs; only one can be given back: join them", "");
+    }
+    const bool error =
+        model.loss == Loss::kMeanSquaredError || model.loss == Loss::kMeanAbsoluteError;
+    if (error) return;
+    check_.Add("model.loss",
+               absl::StrCat("what gives back its input is judged by how far it is off: use "
+                            "mean_squared_error, not ",
+                            LossName(model.loss)),
+               "");
+  }
+
   // What a column holds against what it may: labels, probabilities, ids.
   void CheckValues(const std::string& field, const TableFile& file) {
+    if (file.plan.anomaly) {
+      CheckRange(field, file, *file.plan.anomaly, 2, true, "0, or 1 for an anomaly");
+    }
     for (const size_t target : file.plan.targets) {
       const int64_t classes = check_.data().classes;
       if (classes > 0) {
@@ -175,14 +200,17 @@ class TableCheck {
   }
 
   int64_t RowsNeeded() const {
-    return csv_.window_steps > 0 ? csv_.window_steps + csv_.window_horizon : 1;
+    if (csv_.window_steps == 0) return 1;
+    return csv_.window_steps + (csv_.reconstruct ? 0 : csv_.window_horizon);
   }
 
   void CheckRows(const TableFile& train) {
     const int64_t rows = train.columns.rows;
     const int64_t test = TestCount(csv_.test_part, rows);
     CheckLength("data.train", rows - test);
-    const int64_t test_needs = csv_.window_steps > 0 ? csv_.window_horizon : 1;
+    // A forecast may look back on what was trained on.
+    const int64_t test_needs =
+        csv_.window_steps > 0 && !csv_.reconstruct ? csv_.window_horizon : RowsNeeded();
     if (csv_.test_part.fraction > 0 && test < test_needs) {
       check_.Add("data.test_fraction",
                  absl::StrCat("gives ", test, " of ", rows, " rows for the test, ", test_needs,

@@ -42,6 +42,11 @@ struct Lister {
     if (data.test) files->push_back({"data.test", &*data.test, NamedFile::Kind::kFolder});
   }
 
+  void operator()(SkipGramData& source) const {
+    Add("data.train", source.train);
+    if (source.pairs) Add("data.pairs", *source.pairs);
+  }
+
   template <class Source>
   void operator()(Source& source) const {
     Add("data.train", source.train);
@@ -53,7 +58,9 @@ struct Lister {
 
 std::vector<NamedFile> NamedFiles(JobSpec& spec) {
   std::vector<NamedFile> files;
-  if (spec.native) std::visit(Lister{&files}, spec.native->data.source);
+  if (!spec.native) return files;
+  std::visit(Lister{&files}, spec.native->data.source);
+  if (spec.native->weights) files.push_back({"weights", &spec.native->weights->file});
   return files;
 }
 

@@ -16,6 +16,9 @@
 #include "common/spec/parse.h"
 #include "common/spec/table_plan.h"
 #include "common/table/npy.h"
+#include "common/text/characters.h"
+#include "common/text/pairs.h"
+#include "common/text/words.h"
 
 namespace baton::spec {
 
@@ -52,12 +55,20 @@ struct DataFiles {
   std::map<std::string, TableFile> tables;      // of CSV
   std::map<std::string, table::NpyArray> arrays;
   std::map<std::string, image::Folder> folders;
+  std::map<std::string, text::Characters> texts;
+  text::Text text;                    // of skip_gram
+  std::vector<text::WordPair> pairs;  // likewise
+  std::string weights;                // where the file of `weights:` lies; empty: none is given
 };
 
 // Finds and reads each file whose name could be read, and checks that files and model belong
 // together: shapes, labels, columns, ids. All mistakes go into the reading, beside those of the
 // text. `kept` gets what was read; null: memory does not grow with the files.
 void CheckData(const FindFile& find, DataFiles* kept, Reading* reading);
+
+// The part of CheckData that looks at `weights:` alone: the file can be read and has a tensor of
+// the right shape for every parameter that is not skipped.
+void CheckWeights(const FindFile& find, DataFiles* kept, Reading* reading);
 
 // CheckData for the client before a submit: each file that it would upload exists, has the digest
 // that the spec gives and is whole; files on the node are left to the node.

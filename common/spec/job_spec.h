@@ -12,6 +12,7 @@
 
 #include "common/spec/model.h"
 #include "common/spec/optimizer.h"
+#include "common/text/characters.h"
 
 namespace baton::spec {
 
@@ -96,6 +97,11 @@ struct CsvData {
   bool header = true;
   char delimiter = ',';
   std::vector<std::string> target;
+  // The model gives back what it was given (an autoencoder), and there is no target. `anomaly` is
+  // a column of 0 and 1: a sample with a 1 is not trained on, and the test tells how well the
+  // model's error sets such samples apart. Empty: nothing is known of them.
+  bool reconstruct = false;
+  std::string anomaly;
   std::vector<InputColumns> inputs;  // empty: all columns but the target, into the one input
   // Columns of texts: a 0 or 1 for each category that the training has, or the category's number
   // among all in their order. An unknown one is all zeros, or a mistake.
@@ -169,9 +175,41 @@ struct FolderData {
   bool bottlenecks = true;
 };
 
+// Text, plain or gzip: the model is given some characters in a row, as many as its input has
+// positions, and is held against the character after each of them, or after the last, as its output
+// has it.
+struct TextData {
+  FileSource train;
+  std::optional<FileSource> test;
+  TestPart test_part;  // always the last
+  text::Unit unit = text::Unit::kCharacters;
+};
+
+// A text, plain or gzip, a sentence a line. A sample is a word, one word near it and `negatives`
+// drawn ones, for a model with the inputs `word` and `context` (trainer/data/skip_gram.h).
+struct SkipGramData {
+  FileSource train;
+  std::optional<FileSource> pairs;  // judged pairs of words, the test (common/text/pairs.h)
+  int64_t min_count = 5;            // words that are rarer are left out
+  int64_t window = 5;               // words to each side that may be near
+  int64_t negatives = 5;
+  double subsample = 1e-3;     // the share of the text from which on words are thinned; 0: none is
+  int64_t pairs_per_word = 6;  // samples of each place in an epoch; default: window + 1
+};
+
+inline constexpr char kWordInput[] = "word";
+inline constexpr char kContextInput[] = "context";
+
 struct Data {
-  std::variant<IdxData, CsvData, NpyData, FolderData> source;
+  std::variant<IdxData, CsvData, NpyData, TextData, SkipGramData, FolderData> source;
   int64_t classes = 0;  // labels are 0..classes-1; the width of the last layer. 0: no labels
+};
+
+// Weights to begin with, in place of drawn ones: any file of weights::WeightsFile.
+struct GivenWeights {
+  FileSource file;
+  std::vector<std::string> skip;  // layers that begin as they are drawn: "fc", or "layer4" for all
+                                  // of layer4.*
 };
 
 // What a job with `model:` has beside what every job has.
@@ -182,6 +220,7 @@ struct NativeSpec {
   bool shuffle = true;     // a new order each epoch, from the seed
   Data data;
   Model model;
+  std::optional<GivenWeights> weights;
   Optimizer optimizer;
   int64_t log_every_steps = 10;
   int64_t evaluate_every_epochs = 1;  // 0: at the end only

@@ -118,6 +118,8 @@ struct Dropout {
 struct Embedding {
   int64_t vocabulary = 0;
   int64_t width = 0;
+  // As nn.Embedding(sparse=True): a step changes only the rows that its samples name.
+  bool sparse = false;
 };
 
 // Adds a learned vector to each position, (T, C) -> (T, C). Parameter: weight (T, C).
@@ -160,7 +162,9 @@ using LayerOp = std::variant<Conv, MaxPool, AvgPool, GlobalPool, BatchNorm, Laye
                              Attention, Last, Concat, Add, Multiply, Dot>;
 
 struct Layer {
-  std::string name;                 // unique in the model; by default kind and number: "conv1"
+  // Unique in the model, as are those of all tensors; dots as in "layer1.0.conv1". By default kind
+  // and number: "conv1".
+  std::string name;
   std::vector<std::string> inputs;  // names of layers before it, or of the model's inputs
   LayerOp op;
   bool frozen = false;  // its parameters stay as they are

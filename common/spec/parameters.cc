@@ -49,6 +49,7 @@ struct ParametersOf {
   void operator()(const Embedding& embedding) {
     Add("weight", {embedding.vocabulary, embedding.width}, embedding.vocabulary, embedding.width,
         Start::kNormal);
+    all.back().sparse = embedding.sparse;
   }
   void operator()(const Position&) { Add("weight", in(), in()[0], in()[1], Start::kNormal); }
   // PyTorch draws all four from (-b, b), b = 1 / sqrt(hidden).

@@ -8,25 +8,7 @@ namespace baton::spec {
 
 FileSource ReadFileSource(MapReader& parent, const std::string& key, const char* example) {
   MapReader fields = parent.Map(key);
-  fields.AllowShortForm("uri");
-  FileSource source;
-  fields.Require("uri", absl::StrCat("uri: ", example));
-  fields.Text("uri", &source.uri);
-  const size_t scheme = source.uri.find("://");
-  if (scheme != std::string::npos && source.uri.rfind("file:///", 0) != 0) {
-    fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
-                                          "' can't be read; use a path, or file:///path for a file "
-                                          "that lies on the nodes"));
-    source.uri.clear();
-  }
-  fields.Text("sha256", &source.sha256);
-  const bool digest = source.sha256.size() == 64 &&
-                      source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!source.sha256.empty() && !digest) {
-    fields.AddMistake("sha256",
-                      "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
-    source.sha256.clear();
-  }
+  FileSource source = ReadFileFields(fields, example);
   fields.Finish();
   return source;
 }
@@ -44,7 +26,7 @@ TestPart ReadTestPart(MapReader& fields, bool in_order) {
     fields.AddMistake("split", "says how a part is taken for the test; add `test_fraction: 0.2`");
   }
   if (in_order && !part.last) {
-    fields.AddMistake("split", "a series is split by time: use last, or remove it");
+    fields.AddMistake("split", "what has an order is split by it: use last, or remove it");
   }
   return part;
 }
@@ -119,6 +101,9 @@ void ReadWindow(MapReader& data, CsvData* csv) {
   MapReader fields = data.Map("window");
   fields.Require("steps", "steps: 12");
   fields.Int("steps", {1, 1'000'000}, &csv->window_steps);
+  if (csv->reconstruct && fields.Has("horizon")) {
+    fields.AddMistake("horizon", "with `reconstruct` nothing is forecast; remove it");
+  }
   fields.Int("horizon", {1, 1'000'000}, &csv->window_horizon);
   fields.Finish();
   if (fields.present() && csv->missing == CsvData::Missing::kSkip) {
@@ -129,7 +114,18 @@ void ReadWindow(MapReader& data, CsvData* csv) {
 CsvData ReadCsvData(MapReader& fields) {
   CsvData csv;
   fields.Require("train", "train: train.csv");
-  fields.Require("target", "target: price");
+  fields.Bool("reconstruct", &csv.reconstruct);
+  fields.Text("anomaly", &csv.anomaly);
+  if (!csv.reconstruct) {
+    fields.Require("target", "target: price");
+    if (fields.Has("anomaly")) {
+      fields.AddMistake("anomaly",
+                        "only a model that gives back its input is judged by it; add "
+                        "`reconstruct: true`");
+    }
+  } else if (fields.Has("target")) {
+    fields.AddMistake("target", "with `reconstruct` the input is the target; remove it");
+  }
   csv.train = ReadFileSource(fields, "train", "train.csv");
   FileSource test = ReadFileSource(fields, "test", "test.csv");
   if (fields.Has("test")) csv.test = std::move(test);
@@ -200,17 +196,69 @@ NpyData ReadNpyData(MapReader& fields) {
   return data;
 }
 
+TextData ReadTextData(MapReader& fields) {
+  TextData data;
+  fields.Require("train", "train: book.txt");
+  data.train = ReadFileSource(fields, "train", "book.txt");
+  FileSource test = ReadFileSource(fields, "test", "test.txt");
+  if (fields.Has("test")) data.test = std::move(test);
+  data.test_part = ReadTestPart(fields, true);
+  fields.Choice<text::Unit>(
+      "unit", {{"characters", text::Unit::kCharacters}, {"bytes", text::Unit::kBytes}}, &data.unit);
+  return data;
+}
+
+SkipGramData ReadSkipGramData(MapReader& fields) {
+  SkipGramData data;
+  fields.Require("train", "train: text.txt.gz");
+  data.train = ReadFileSource(fields, "train", "text.txt.gz");
+  FileSource pairs = ReadFileSource(fields, "pairs", "wordsim353.csv");
+  if (fields.Has("pairs")) data.pairs = std::move(pairs);
+  fields.Int("min_count", {1, 1'000'000'000}, &data.min_count);
+  fields.Int("window", {1, 1000}, &data.window);
+  fields.Int("negatives", {1, 1000}, &data.negatives);
+  fields.Number("subsample", {.min = 0, .max = 1}, &data.subsample);
+  data.pairs_per_word = data.window + 1;
+  fields.Int("pairs_per_word", {1, 10'000}, &data.pairs_per_word);
+  return data;
+}
+
 }  // namespace
+
+FileSource ReadFileFields(MapReader& fields, const char* example) {
+  fields.AllowShortForm("uri");
+  FileSource source;
+  fields.Require("uri", absl::StrCat("uri: ", example));
+  fields.Text("uri", &source.uri);
+  const size_t scheme = source.uri.find("://");
+  if (scheme != std::string::npos && source.uri.rfind("file:///", 0) != 0) {
+    fields.AddMistake("uri", absl::StrCat("'", source.uri.substr(0, scheme + 3),
+                                          "' can't be read; use a path, or file:///path for a file "
+                                          "that lies on the nodes"));
+    source.uri.clear();
+  }
+  fields.Text("sha256", &source.sha256);
+  const bool digest = source.sha256.size() == 64 &&
+                      source.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!source.sha256.empty() && !digest) {
+    fields.AddMistake("sha256",
+                      "must be 64 characters of 0-9 and a-f; `sha256sum FILE` prints them");
+    source.sha256.clear();
+  }
+  return source;
+}
 
 Data ReadData(MapReader& job) {
   MapReader fields = job.Map("data");
   Data data;
-  enum class Format { kIdx, kCsv, kNpy, kImages };
+  enum class Format { kIdx, kCsv, kNpy, kText, kSkipGram, kImages };
   Format format = Format::kIdx;
   fields.Choice<Format>("format",
                         {{"idx", Format::kIdx},
                          {"csv", Format::kCsv},
                          {"npy", Format::kNpy},
+                         {"text", Format::kText},
+                         {"skip_gram", Format::kSkipGram},
                          {"images", Format::kImages}},
                         &format);
   fields.Int("classes", {2, int64_t{1} << 31}, &data.classes);
@@ -223,6 +271,12 @@ Data ReadData(MapReader& job) {
       break;
     case Format::kNpy:
       data.source = ReadNpyData(fields);
+      break;
+    case Format::kText:
+      data.source = ReadTextData(fields);
+      break;
+    case Format::kSkipGram:
+      data.source = ReadSkipGramData(fields);
       break;
     case Format::kImages:
       data.source = ReadFolderData(fields);

@@ -145,6 +145,7 @@ LayerOp ReadEmbedding(MapReader& fields) {
   fields.Require("width", "width: 64");
   fields.Int("vocabulary", {1, kVocabularyMax}, &embedding.vocabulary);
   fields.Int("width", {1, kExtentMax}, &embedding.width);
+  fields.Bool("sparse", &embedding.sparse);
   return embedding;
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "common/spec/read_layer.h"
 #include "common/spec/read_spec.h"
 #include "common/spec/shapes.h"
@@ -15,10 +16,24 @@ namespace {
 constexpr size_t kLayersMax = 10'000;
 constexpr size_t kInputsMax = 64;
 
-bool IsLayerName(const std::string& name) {
-  if (name.empty() || name.size() > 63 || absl::ascii_isdigit(name[0])) return false;
+constexpr size_t kNameBytesMax = 63;
+
+bool IsInputName(const std::string& name) {
+  if (name.empty() || name.size() > kNameBytesMax || absl::ascii_isdigit(name[0])) return false;
   return std::all_of(name.begin(), name.end(),
                      [](char c) { return absl::ascii_isalnum(c) || c == '_'; });
+}
+
+// As the modules of a PyTorch model: "fc", "layer1.0.conv1".
+bool IsLayerName(const std::string& name) {
+  if (name.size() > kNameBytesMax) return false;
+  const std::vector<std::string> parts = absl::StrSplit(name, '.');
+  return IsInputName(parts[0]) &&
+         std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+           return !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
+             return absl::ascii_isalnum(c) || c == '_';
+           });
+         });
 }
 
 // A layer's fields. A value left out (`relu:`) is an empty map.
@@ -66,6 +81,7 @@ class LayerList {
       ReadOne(list.items[i], absl::StrCat(path, ".", i));
     }
     CheckAllRead(list, path);
+    CheckTensorNames(path);
   }
 
   // Of the last layer; none when a layer before it was wrong.
@@ -131,8 +147,8 @@ class LayerList {
     if (!layer->name.empty() &&
         (!IsLayerName(layer->name) || layer->name == kModelInput || taken)) {
       entry.AddMistake("name", absl::StrCat("'", Shown(layer->name),
-                                            "' can't name a layer; use letters, digits and _, a "
-                                            "letter first, and not '",
+                                            "' can't name a layer; use letters, digits, _ and "
+                                            "single dots between them, a letter first, and not '",
                                             kModelInput, "' or another input's name"));
     }
     layer->inputs = ReadInputs(entry);
@@ -209,6 +225,23 @@ class LayerList {
     }
   }
 
+  // "a" and "a.out_proj" may both have a tensor "a.out_proj.weight".
+  void CheckTensorNames(const std::string& path) {
+    if (broken_ || model_->inputs.empty()) return;
+    const absl::StatusOr<std::vector<Parameter>> parameters = Parameters(*model_);
+    if (!parameters.ok()) return;
+    std::map<std::string, size_t> layers;
+    for (const Parameter& parameter : *parameters) {
+      const auto [it, fresh] = layers.try_emplace(parameter.name, parameter.layer);
+      if (fresh) continue;
+      context_.mistakes.Add(
+          places_[parameter.layer], absl::StrCat(path, ".", parameter.layer, ".name"),
+          absl::StrCat("its ", parameter.name, " would have the name of one of '",
+                       model_->layers[it->second].name, "'; rename one of the two"));
+      return;
+    }
+  }
+
   Model* model_;
   Context& context_;
   std::map<std::string, Shape> shapes_;  // of the model's inputs and of layers that are right
@@ -243,7 +276,7 @@ void ReadModelInputs(MapReader& fields, Model* model) {
   }
   for (const Entry& entry : several->entries) {
     const Shape shape = ReadShape(entry.value);
-    if (shape.empty() || !IsLayerName(entry.key)) {
+    if (shape.empty() || !IsInputName(entry.key)) {
       fields.AddMistake("inputs", absl::StrCat("'", Shown(entry.key), "' ", kShape,
                                                ", its name letters, digits and _"));
     } else {

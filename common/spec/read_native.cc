@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/spec/read_spec.h"
 
@@ -93,6 +94,32 @@ Optimizer ReadOptimizer(MapReader& job) {
   optimizer.schedule = ReadSchedule(fields, optimizer.lr);
   fields.Finish();
   return optimizer;
+}
+
+void CheckSparse(MapReader& job, const Model& model, const Optimizer& optimizer) {
+  const auto sparse =
+      std::find_if(model.layers.begin(), model.layers.end(), [](const Layer& layer) {
+        const auto* embedding = std::get_if<Embedding>(&layer.op);
+        return embedding != nullptr && embedding->sparse && !layer.frozen;
+      });
+  if (sparse == model.layers.end()) return;
+  MapReader fields = job.Map("optimizer");
+  const std::string table = absl::StrCat("layer ", sparse->name, " is a sparse embedding, ");
+  const char* const way_out = "; or take `sparse: true` away";
+  if (optimizer.kind != Optimizer::Kind::kSgd && optimizer.kind != Optimizer::Kind::kAdam) {
+    fields.AddMistake("name", absl::StrCat(table, "which ", OptimizerName(optimizer.kind),
+                                           " can't train; use sgd or adam", way_out));
+  }
+  if (optimizer.momentum > 0) {
+    fields.AddMistake(
+        "momentum",
+        absl::StrCat(table, "and momentum moves every row in each step; remove it", way_out));
+  }
+  if (optimizer.weight_decay > 0) {
+    fields.AddMistake(
+        "weight_decay",
+        absl::StrCat(table, "and weight decay changes every row in each step; remove it", way_out));
+  }
 }
 
 }  // namespace baton::spec

@@ -14,9 +14,9 @@ namespace baton::spec {
 namespace {
 
 // Fields that mean something only where Baton itself trains.
-constexpr std::array<const char*, 9> kNativeFields = {
-    "shards",    "epochs",          "batch_size",           "shuffle", "data", "model",
-    "optimizer", "log_every_steps", "evaluate_every_epochs"};
+constexpr std::array<const char*, 10> kNativeFields = {
+    "shards", "epochs",  "batch_size", "shuffle",         "data",
+    "model",  "weights", "optimizer",  "log_every_steps", "evaluate_every_epochs"};
 
 // [A-Za-z0-9][A-Za-z0-9._-]*, at most 63.
 bool IsName(const std::string& name) {
@@ -221,6 +221,8 @@ std::vector<std::string> InputsOfData(const Data& data) {
     for (const InputColumns& input : csv->inputs) names.push_back(input.name);
   } else if (const auto* npy = std::get_if<NpyData>(&data.source)) {
     for (const auto& [name, source] : npy->train.inputs) names.push_back(name);
+  } else if (std::holds_alternative<SkipGramData>(data.source)) {
+    names = {kWordInput, kContextInput};
   } else {
     names.push_back(kModelInput);
   }
@@ -255,9 +257,11 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   job.Bool("shuffle", &native.shuffle);
   native.data = ReadData(job);
   native.model = ReadModel(job, context);
+  native.weights = ReadWeights(job, native.model);
   native.optimizer = ReadOptimizer(job);
   job.Int("log_every_steps", {1, 1'000'000'000}, &native.log_every_steps);
   job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
+  CheckSparse(job, native.model, native.optimizer);
   CheckShards(job, ranks, native);
   CheckClasses(job, &native, context);
   CheckInputNames(job, native);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/spec/job_spec.h"
@@ -37,8 +38,18 @@ FolderData ReadFolderData(MapReader& fields);
 // `data:`. `classes` is 0 where the spec doesn't give it.
 Data ReadData(MapReader& job);
 
+// The fields of a file that the spec names, but for those that its reader adds; `example` is one's
+// name.
+FileSource ReadFileFields(MapReader& fields, const char* example);
+
+// `weights:`, with its `skip` held against the model; nothing when it is not given.
+std::optional<GivenWeights> ReadWeights(MapReader& job, const Model& model);
+
 // `optimizer:`.
 Optimizer ReadOptimizer(MapReader& job);
+
+// Notes what the optimizer asks for that a table with sparse gradients can't have.
+void CheckSparse(MapReader& job, const Model& model, const Optimizer& optimizer);
 
 // `params:` as a JSON object.
 std::string ReadParams(MapReader& job, Context& context);

@@ -25,6 +25,7 @@ struct Parameter {
   size_t layer = 0;      // index into Model::layers
   bool trained = true;   // false: a buffer (running statistics), which no optimizer touches
   bool is_bias = false;  // of a conv, dense, recurrent or attention layer
+  bool sparse = false;   // a table whose gradient is rows
   Start start = Start::kUniform;
 };
 

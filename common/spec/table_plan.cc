@@ -30,9 +30,19 @@ class Planner {
     for (const ModelInput& input : model_.inputs) {
       plan_.inputs.push_back(Add(ColumnsOf(input.name), inputs, false));
     }
-    plan_.targets = Add(csv_.target, "target", true);
+    if (!csv_.reconstruct) plan_.targets = Add(csv_.target, "target", true);
+    if (!csv_.anomaly.empty()) {
+      const std::vector<size_t> added = Add({csv_.anomaly}, "anomaly", true);
+      if (!added.empty()) plan_.anomaly = added[0];
+    }
     CheckCategories(csv_.one_hot, "one_hot");
     CheckCategories(csv_.index, "index");
+    if (plan_.anomaly) plan_.wanted[*plan_.anomaly].required = true;
+    if (plan_.anomaly && plan_.uses[*plan_.anomaly] != ColumnUse::kNumber) {
+      mistakes_.push_back({"anomaly", absl::StrCat("'", csv_.anomaly,
+                                                   "' must hold 0 and 1: take it out of one_hot "
+                                                   "and index")});
+    }
     for (const size_t target : plan_.targets) {
       plan_.wanted[target].required = csv_.window_steps == 0;
       if (plan_.uses[target] != ColumnUse::kOneHot) continue;
@@ -47,10 +57,10 @@ class Planner {
     for (const InputColumns& columns : csv_.inputs) {
       if (columns.name == input) return columns.columns;
     }
-    if (csv_.window_steps > 0) return csv_.target;
+    if (csv_.window_steps > 0 && !csv_.reconstruct) return csv_.target;
     std::vector<std::string> others;
     for (const std::string& name : plan_.names) {
-      if (!Has(csv_.target, name)) others.push_back(name);
+      if (!Has(csv_.target, name) && name != csv_.anomaly) others.push_back(name);
     }
     return others;
   }

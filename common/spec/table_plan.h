@@ -1,6 +1,7 @@
 // Which columns of a CSV file feed what: the inputs of the model, and its target. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct TablePlan {
   std::vector<table::Wanted> wanted;        // those that are read, each once
   std::vector<ColumnUse> uses;              // of each wanted one
   std::vector<std::vector<size_t>> inputs;  // for each input of the model: indices into wanted
-  std::vector<size_t> targets;              // indices into wanted
+  std::vector<size_t> targets;              // indices into wanted; none of what reconstructs
+  std::optional<size_t> anomaly;            // index into wanted
 
   const std::string& NameOf(size_t index) const { return names[wanted[index].index]; }
 };

@@ -72,6 +72,17 @@ void WriteOptimizer(const Optimizer& optimizer, std::string* out) {
   WriteSchedule(optimizer.schedule, out);
 }
 
+void WriteWeights(const GivenWeights& weights, std::string* out) {
+  absl::StrAppend(out, "weights: {uri: ", Quoted(weights.file.uri));
+  if (!weights.file.sha256.empty()) {
+    absl::StrAppend(out, ", sha256: ", Quoted(weights.file.sha256));
+  }
+  std::vector<std::string> layers;
+  for (const std::string& layer : weights.skip) layers.push_back(Quoted(layer));
+  if (!layers.empty()) absl::StrAppend(out, ", skip: [", absl::StrJoin(layers, ", "), "]");
+  absl::StrAppend(out, "}\n");
+}
+
 void WriteNative(const NativeSpec& native, std::string* out) {
   absl::StrAppend(out, "shards: ", native.shards, "\nepochs: ", native.epochs,
                   "\nbatch_size: ", native.batch_size,
@@ -79,6 +90,7 @@ void WriteNative(const NativeSpec& native, std::string* out) {
                   "\nlog_every_steps: ", native.log_every_steps,
                   "\nevaluate_every_epochs: ", native.evaluate_every_epochs, "\n",
                   DataText(native.data), ModelText(native.model));
+  if (native.weights) WriteWeights(*native.weights, out);
   WriteOptimizer(native.optimizer, out);
 }
 

@@ -82,7 +82,12 @@ struct Fields {
   }
 
   void Columns(const CsvData& csv) const {
-    absl::StrAppend(out, "  target: ", Names(csv.target), "\n");
+    if (csv.reconstruct) {
+      absl::StrAppend(out, "  reconstruct: true\n");
+      if (!csv.anomaly.empty()) absl::StrAppend(out, "  anomaly: ", Quoted(csv.anomaly), "\n");
+    } else {
+      absl::StrAppend(out, "  target: ", Names(csv.target), "\n");
+    }
     if (csv.inputs.size() == 1 && csv.inputs[0].name == kModelInput) {
       absl::StrAppend(out, "  features: ", Names(csv.inputs[0].columns), "\n");
     } else if (!csv.inputs.empty()) {
@@ -112,8 +117,9 @@ struct Fields {
     absl::StrAppend(out, "  missing: ", missing[static_cast<size_t>(csv.missing)],
                     "\n  scale: ", scale[static_cast<size_t>(csv.scale)], "\n");
     if (csv.window_steps == 0) return;
-    absl::StrAppend(out, "  window: {steps: ", csv.window_steps, ", horizon: ", csv.window_horizon,
-                    "}\n");
+    const std::string horizon =
+        csv.reconstruct ? "" : absl::StrCat(", horizon: ", csv.window_horizon);
+    absl::StrAppend(out, "  window: {steps: ", csv.window_steps, horizon, "}\n");
   }
 
   void operator()(const NpyData& data) const {
@@ -135,12 +141,29 @@ struct Fields {
     absl::StrAppend(out, "  cache: {memory: ", data.cache_bytes,
                     ", bottlenecks: ", data.bottlenecks ? "auto" : "off", "}\n");
   }
+
+  void operator()(const TextData& data) const {
+    absl::StrAppend(out, "  train: ", Source(data.train));
+    if (data.test) absl::StrAppend(out, "  test: ", Source(*data.test));
+    Add(data.test_part);
+    absl::StrAppend(out, "  unit: ", data.unit == text::Unit::kBytes ? "bytes" : "characters",
+                    "\n");
+  }
+
+  void operator()(const SkipGramData& data) const {
+    absl::StrAppend(out, "  train: ", Source(data.train));
+    if (data.pairs) absl::StrAppend(out, "  pairs: ", Source(*data.pairs));
+    absl::StrAppend(out, "  min_count: ", data.min_count, "\n  window: ", data.window,
+                    "\n  negatives: ", data.negatives,
+                    "\n  subsample: ", NumberText(data.subsample),
+                    "\n  pairs_per_word: ", data.pairs_per_word, "\n");
+  }
 };
 
 }  // namespace
 
 std::string DataText(const Data& data) {
-  const char* const formats[] = {"idx", "csv", "npy", "images"};
+  const char* const formats[] = {"idx", "csv", "npy", "text", "skip_gram", "images"};
   std::string out = absl::StrCat("data:\n  format: ", formats[data.source.index()], "\n");
   if (data.classes > 0) absl::StrAppend(&out, "  classes: ", data.classes, "\n");
   std::visit(Fields{&out}, data.source);

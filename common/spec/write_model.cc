@@ -57,7 +57,8 @@ struct Fields {
     return absl::StrCat("rate: ", NumberText(dropout.rate));
   }
   std::string operator()(const Embedding& embedding) const {
-    return absl::StrCat("vocabulary: ", embedding.vocabulary, ", width: ", embedding.width);
+    return absl::StrCat("vocabulary: ", embedding.vocabulary, ", width: ", embedding.width,
+                        embedding.sparse ? ", sparse: true" : "");
   }
   std::string operator()(const Recurrent& recurrent) const {
     return absl::StrCat("hidden: ", recurrent.hidden);

@@ -11,6 +11,7 @@ import datetime
 import sys
 import time
 
+import models
 import recovery
 import scheduler
 import tasks
@@ -24,6 +25,7 @@ ROWS = {
     "queue": scheduler.queue,
     "decision": scheduler.decision,
     "trainer": training.trainer,
+    "models": models.models,
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
 }

@@ -33,12 +33,12 @@ TEST_F(MetricsTest, LinesAreJsonAndARestartAppends) {
   {
     auto metrics = *Metrics::Open(path, true, clock_);
     metrics->Step({3, 1, 0.5, 0.75, 1000, 0.1, 20, "images"});
-    metrics->Tested(10, 1, {2000, 0.25, 0.5, std::nullopt, std::nullopt});
+    metrics->Tested(10, 1, {.count = 2000, .loss = 0.25, .accuracy = 0.5});
   }
   {
     auto metrics = *Metrics::Open(path, true, clock_);
     metrics->Resumed(10, 0.125);
-    const Evaluation evaluation{2000, 0.25, 0.5, std::nullopt, std::nullopt};
+    const Evaluation evaluation{.count = 2000, .loss = 0.25, .accuracy = 0.5};
     metrics->Finished(20, 2, "abc", &evaluation);
   }
   EXPECT_EQ(*ReadFile(path),
@@ -59,8 +59,8 @@ TEST_F(MetricsTest, ARegressionHasItsErrorInPlaceOfAnAccuracy) {
   const std::string path = folder_ + "/m";
   auto metrics = *Metrics::Open(path, true, clock_);
   metrics->Step({3, 1, 0.5, std::nullopt, 1000, 0.1, 20, "samples"});
-  metrics->Tested(10, 1, {20, 0.25, std::nullopt, 5.0, std::nullopt});
-  metrics->Tested(10, 1, {20, 0.25, std::nullopt, std::nullopt, 2.5});
+  metrics->Tested(10, 1, {.count = 20, .loss = 0.25, .rmse = 5.0});
+  metrics->Tested(10, 1, {.count = 20, .loss = 0.25, .mae = 2.5});
   EXPECT_EQ(*ReadFile(path),
             R"({"step":3,"epoch":1,"loss":0.5,"samples_per_s":1000.0,"lr":0.1,)"
             R"("steps_total":20,"time":1700000000.25})"

@@ -32,13 +32,14 @@ class Preset {
     data_ = MakeDatasets(*reading_.spec.native, reading_.spec.seed, std::move(files));
   }
 
-  Trained Train(int ranks = 1) {
+  // As far as `steps`; 0: to the end.
+  Trained Train(int ranks = 1, int64_t steps = 0) {
     auto members = MakeLocalGroup(ranks);
     std::vector<Trained> results(static_cast<size_t>(ranks));
     std::vector<std::thread> threads;
     for (int rank = 0; rank < ranks; ++rank) {
       threads.emplace_back([&, rank] {
-        results[static_cast<size_t>(rank)] = TrainRank(*members[static_cast<size_t>(rank)]);
+        results[static_cast<size_t>(rank)] = TrainRank(*members[static_cast<size_t>(rank)], steps);
         members[static_cast<size_t>(rank)].reset();
       });
     }
@@ -47,7 +48,7 @@ class Preset {
   }
 
  private:
-  Trained TrainRank(Group& group) {
+  Trained TrainRank(Group& group, int64_t steps) {
     ReplicaOptions options;
     options.seed = reading_.spec.seed;
     options.spec = &*reading_.spec.native;
@@ -60,7 +61,8 @@ class Preset {
     EXPECT_TRUE(replica.ok()) << replica.status();
     EXPECT_TRUE((*replica)->WarmUp().ok());
     EXPECT_TRUE((*replica)->Join(group).ok());
-    while ((*replica)->step() < (*replica)->steps_total()) {
+    const int64_t end = steps > 0 ? steps : (*replica)->steps_total();
+    while ((*replica)->step() < end) {
       const auto step = (*replica)->Step(0);
       EXPECT_TRUE(step.ok()) << step.status();
       if (!step.ok()) return {};
@@ -107,6 +109,21 @@ TEST(PresetTest, PhotosTellsDrawingsApart) {
   const Trained trained = Preset("photos", {"epochs=12"}).Train();
   EXPECT_EQ(trained.evaluation.count, 150);
   EXPECT_GT(*trained.evaluation.accuracy, 0.75);
+}
+
+TEST(PresetTest, GptKnowsMoreThanHowOftenEachCharacterIs) {
+  const Trained trained = Preset("gpt", {}).Train(1, 100);
+  EXPECT_EQ(trained.evaluation.count, 1742);
+  EXPECT_LT(trained.evaluation.loss, 2.9) << "nats a character; by frequency alone 3.3";
+}
+
+TEST(PresetTest, AnomalyIsBadAtFaults) {
+  Preset preset("anomaly", {"epochs=5", "shards=2"});
+  const Trained trained = preset.Train();
+  EXPECT_EQ(trained.evaluation.count, 13570);
+  EXPECT_EQ(trained.evaluation.anomalies, 1228);
+  EXPECT_GT(*trained.evaluation.auc, 0.88);
+  EXPECT_EQ(preset.Train(2).evaluation.auc, trained.evaluation.auc);
 }
 
 TEST(PresetTest, ATableHasOneResultForEveryNumberOfRanks) {

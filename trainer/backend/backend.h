@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "trainer/backend/operation.h"
+#include "trainer/backend/row_gradient.h"
 #include "trainer/data/counter_random.h"
 
 namespace baton::trainer {
@@ -47,7 +48,8 @@ struct BackwardArguments {
   const Tensor* y;
   Tensor* dy;                    // d loss / d y; may be overwritten
   absl::Span<Tensor* const> dx;  // one per input, overwritten; null: not wanted
-  float* weights_gradient;       // overwritten; as `weights`
+  float* weights_gradient;       // overwritten; as `weights`; null for a sparse table
+  RowGradient* rows = nullptr;   // overwritten; of a sparse table only
   float statistics_scale;        // 1 / samples of the global batch, for running statistics
 };
 

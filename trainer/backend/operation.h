@@ -115,11 +115,13 @@ struct DropoutOperation {
 };
 
 // y[t] = w[x[t]]; x holds whole numbers in [0, vocabulary), else INVALID_ARGUMENT. There is no
-// gradient of x. Parameter: weight (vocabulary, width).
+// gradient of x. Parameter: weight (vocabulary, width). When `sparse` its gradient is rows
+// (BackwardArguments::rows), and nothing of the operation's work grows with the vocabulary.
 struct EmbeddingOperation {
   SampleShape in;  // (T)
   int64_t vocabulary = 1;
   int64_t width = 1;
+  bool sparse = false;
 };  // out (T, width)
 
 // y = x + w. Parameter: weight (T, C).

@@ -44,6 +44,7 @@ Header FromJson(const Json& json) {
   header.chain = HashChain::Resume(json.at("chain").at("head").get<std::string>(),
                                    json.at("chain").at("step").get<int64_t>());
   header.weights_root = json.at("weights_root").get<std::string>();
+  header.table_trail = json.value("table_trail", uint64_t{0});
   for (const Json& vector : json.at("vectors")) {
     header.vectors.push_back(
         {vector.at("name").get<std::string>(), vector.at("count").get<uint64_t>()});
@@ -60,7 +61,7 @@ std::string EncodeHeader(const Header& header) {
   for (const Header::Vector& vector : header.vectors) {
     vectors.push_back({{"name", vector.name}, {"count", vector.count}});
   }
-  const Json json = {
+  Json json = {
       {"step", header.step},
       {"loss", header.loss},
       {"definition", header.definition},
@@ -70,6 +71,7 @@ std::string EncodeHeader(const Header& header) {
       {"vectors", vectors},
       {"payload_bytes", header.payload_bytes},
       {"payload_sha256", header.payload_sha256}};
+  if (header.table_trail != 0) json["table_trail"] = header.table_trail;
   const std::string text = json.dump();
   std::string bytes(kMagic, kMagicBytes);
   AppendUint32(kStateVersion, bytes);

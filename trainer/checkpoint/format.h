@@ -8,8 +8,9 @@
 //   32 bytes  SHA-256 of everything before it
 //   payload   float32: the weights, then each optimizer vector, without gaps
 // Header: step, loss, definition (definition.h), identity {backend, build}, chain {head, step},
-// weights_root (hash_chain.h), vectors [{name, count}], payload_bytes, payload_sha256.
-// No number of ranks and no time is in it: the same step has the same bytes in every run.
+// weights_root (hash_chain.h), table_trail (with sparse tables only), vectors [{name, count}],
+// payload_bytes, payload_sha256. No number of ranks and no time is in it: the same step has the
+// same bytes in every run.
 //
 // `checkpoint.json`: {step, world_size, metrics {loss}}, the part that the public contract defines.
 #pragma once
@@ -35,6 +36,7 @@ struct Header {
   Identity identity;
   HashChain chain;
   std::string weights_root;
+  uint64_t table_trail = 0;  // of the sparse tables (trainer/table_trail.h); 0 without any
   struct Vector {
     std::string name;
     uint64_t count = 0;  // floats

@@ -18,6 +18,7 @@ struct Snapshot {
   int64_t step = 0;  // finished steps
   double loss = 0;   // mean over the batch of the last one
   HashChain chain;
+  uint64_t table_trail = 0;
   std::vector<float> weights;
   std::vector<Optimizer::StateVector> optimizer;
 

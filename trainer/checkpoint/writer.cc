@@ -57,6 +57,7 @@ absl::Status WriteState(const CheckpointOptions& options, const Snapshot& snapsh
   header.definition = DefinitionJson(options.definition);
   header.identity = options.identity;
   header.chain = snapshot.chain;
+  header.table_trail = snapshot.table_trail;
   header.weights_root = WeightsRoot(snapshot.weights);
   header.vectors.push_back({"weights", snapshot.weights.size()});
   std::vector<absl::string_view> pieces = {"", Bytes(snapshot.weights)};

@@ -19,9 +19,10 @@ PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key);
 enum class RandomPurpose : uint32_t {
   kInitialize = 1,
   kShuffle = 2,
-  kTrain = 3,    // the network: dropout
-  kSamples = 4,  // the data set: what it draws for a sample
-  kSplit = 5,    // which samples are for the test
+  kTrain = 3,      // the network: dropout
+  kSamples = 4,    // the data set: what it draws for a sample
+  kSplit = 5,      // which samples are for the test
+  kSubsample = 6,  // which places of a text are trained on
 };
 
 // A value, cheap to copy. Streams made by different (seed, purpose, a, b, c) are independent, up
@@ -54,7 +55,9 @@ class RandomStream {
 // Draws from a stream in order.
 class RandomSequence {
  public:
-  explicit RandomSequence(RandomStream stream) : stream_(stream) {}
+  // Begins with the stream's block `first_block`.
+  explicit RandomSequence(RandomStream stream, uint64_t first_block = 0)
+      : stream_(stream), next_(4 * first_block) {}
 
   uint32_t Next();
   // Uniform in [0, bound), without bias; bound > 0. Lemire, "Fast random integer generation in an
@@ -63,7 +66,7 @@ class RandomSequence {
 
  private:
   RandomStream stream_;
-  uint64_t next_ = 0;
+  uint64_t next_;
   PhiloxCounter block_{};
 };
 

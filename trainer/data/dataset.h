@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,15 @@
 #include "trainer/data/counter_random.h"
 
 namespace baton::trainer {
+
+// Where the targets of a series stand in it, and what their values mean: a value of the model is
+// value * unit + shift.
+struct Series {
+  std::string name;  // of the target's column
+  int64_t row = 0;   // from 0, of the first sample's first target; the others follow one by one
+  double shift = 0;
+  double unit = 1;
+};
 
 // Immutable once it is made, so threads share it freely.
 class Dataset {
@@ -39,6 +49,13 @@ class Dataset {
 
   // Names of the classes, by label; empty: they have none.
   virtual std::vector<std::string> labels() const { return {}; }
+
+  // 1 for each sample that a model trained on the others should be bad at; empty: nothing is known.
+  virtual absl::Span<const uint8_t> anomalies() const { return {}; }
+
+  // Nothing: the samples are no series of one target.
+  virtual std::optional<Series> series() const { return std::nullopt; }
+
   // What a line of progress calls them.
   virtual const char* noun() const { return "samples"; }
   // How much of the target's own unit one unit of the model's output is, where targets are scaled.

@@ -8,6 +8,7 @@
 
 #include "common/spec/table_plan.h"
 #include "trainer/data/image_dataset.h"
+#include "trainer/data/skip_gram.h"
 
 namespace baton::trainer {
 namespace {
@@ -17,6 +18,16 @@ std::unique_ptr<Dataset> MakeImages(const std::string& split, double divide_by,
   return std::make_unique<ImageDataset>(std::move(files.images[split + ".images"]),
                                         files.images[split + ".labels"],
                                         static_cast<float>(divide_by));
+}
+
+Datasets MakeSkipGram(const spec::SkipGramData& data, const spec::Model& model, uint64_t seed,
+                      spec::DataFiles files) {
+  Datasets datasets;
+  const bool word_first = model.inputs[0].name == spec::kWordInput;
+  datasets.train = std::make_unique<SkipGramDataset>(data, files.text, seed, word_first);
+  if (data.pairs) datasets.judge = std::make_unique<WordJudge>(files.pairs, files.text.words);
+  datasets.words = std::move(files.text.words);
+  return datasets;
 }
 
 }  // namespace
@@ -47,6 +58,12 @@ Datasets MakeDatasets(const spec::NativeSpec& native, uint64_t seed, spec::DataF
   }
   if (const auto* folders = std::get_if<spec::FolderData>(&native.data.source)) {
     return MakeFolders(*folders, native.model, seed, std::move(files));
+  }
+  if (const auto* text = std::get_if<spec::TextData>(&native.data.source)) {
+    return MakeTexts(*text, native.model, std::move(files));
+  }
+  if (const auto* skip_gram = std::get_if<spec::SkipGramData>(&native.data.source)) {
+    return MakeSkipGram(*skip_gram, native.model, seed, std::move(files));
   }
   Datasets datasets;
   const double divide_by = native.model.divide_by;

@@ -3,17 +3,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/spec/files.h"
 #include "common/spec/job_spec.h"
 #include "trainer/data/dataset.h"
+#include "trainer/data/word_judge.h"
 
 namespace baton::trainer {
 
 struct Datasets {
   std::unique_ptr<Dataset> train;
   std::unique_ptr<Dataset> test;  // null: no evaluation
+  // Of a text.
+  std::unique_ptr<WordJudge> judge;  // what stands for the test; null: nothing does
+  std::vector<std::string> words;    // that the vectors of the model are for, by their rows
 };
 
 // `files` as spec::CheckData kept them without a mistake; they are used up. A pure function: the
@@ -27,12 +32,13 @@ struct Parts {
 };
 Parts SplitSamples(const spec::TestPart& part, int64_t count, uint64_t seed);
 
-// Of CSV and NPY files, and of folders.
+// Of CSV, of NPY and of text files, and of folders.
 Datasets MakeTables(const spec::CsvData& csv, const spec::Model& model, uint64_t seed,
                     spec::DataFiles files);
 Datasets MakeArrays(const spec::NpyData& npy, const spec::Model& model, uint64_t seed,
                     spec::DataFiles files);
 Datasets MakeFolders(const spec::FolderData& data, const spec::Model& model, uint64_t seed,
                      spec::DataFiles files);
+Datasets MakeTexts(const spec::TextData& data, const spec::Model& model, spec::DataFiles files);
 
 }  // namespace baton::trainer

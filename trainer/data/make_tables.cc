@@ -1,4 +1,5 @@
 // Data sets of CSV files: columns become the values of inputs, labels and targets.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -14,6 +15,8 @@ namespace {
 
 using spec::ColumnUse;
 using spec::CsvData;
+
+enum class Use { kTrain, kTest };
 
 // (value - shift) / unit.
 struct Scaling {
@@ -63,14 +66,15 @@ class TableMaker {
   TableMaker(const CsvData& csv, const spec::Model& model, const spec::TableFile& train,
              const std::vector<uint32_t>& train_rows)
       : csv_(csv), model_(model), train_(train) {
+    const std::vector<uint32_t> usual = Unmarked(train_rows);
     const bool squared_or_absolute =
         model.loss == spec::Loss::kMeanSquaredError || model.loss == spec::Loss::kMeanAbsoluteError;
     for (size_t i = 0; i < train.plan.wanted.size(); ++i) {
       const bool number = train.plan.uses[i] == ColumnUse::kNumber;
-      statistics_.push_back(
-          number ? StatisticsOf(train.columns.columns[i].values, train_rows, csv.scale)
-                 : Statistics{});
+      statistics_.push_back(number ? StatisticsOf(train.columns.columns[i].values, usual, csv.scale)
+                                   : Statistics{});
     }
+    if (train.plan.anomaly) statistics_[*train.plan.anomaly].scaling = {};
     // An embedding's ids stay what they are.
     for (size_t i = 0; i < model.inputs.size(); ++i) {
       if (!FeedsEmbedding(model.inputs[i].name)) continue;
@@ -80,33 +84,55 @@ class TableMaker {
     for (const size_t target : train.plan.targets) statistics_[target].scaling = {};
   }
 
-  // The rows of a file. Of a series they must be without gaps; the first `lead` of them come
+  // The rows of a file. Of a series they must be without gaps; the first window_steps of them come
   // before the first target.
   std::unique_ptr<Dataset> Make(const spec::TableFile& file, const std::vector<uint32_t>& rows,
-                                int64_t lead) {
+                                Use use) {
     MatchColumns(file);
     TableSamples samples;
     const bool window = csv_.window_steps > 0;
     const auto row_count = static_cast<int64_t>(rows.size());
-    samples.count = window ? row_count - lead - csv_.window_horizon + 1 : row_count;
+    const int64_t lead = csv_.window_steps;
+    const int64_t last_rows = csv_.reconstruct ? 0 : csv_.window_horizon;
+    samples.count = window ? row_count - lead - last_rows + 1 : row_count;
     for (size_t i = 0; i < train_.plan.inputs.size(); ++i) {
       SampleBlock<float> block;
       block.stride = spec::WidthOfInput(train_, i);
       block.size = block.stride * (window ? csv_.window_steps : 1);
-      block.begin = window ? (lead - csv_.window_steps) * block.stride : 0;
       for (const uint32_t row : rows) AppendInput(i, row, &block.values);
       samples.inputs.push_back(std::move(block));
     }
-    if (model_.loss == spec::Loss::kSoftmaxCrossEntropy) {
+    if (csv_.reconstruct) {
+      samples.targets = samples.inputs[0];
+      samples.target_unit = UnitOf(train_.plan.inputs[0]);
+      if (train_.plan.anomaly) MarkAnomalies(rows, use, &samples);
+    } else if (model_.loss == spec::Loss::kSoftmaxCrossEntropy) {
       samples.labels = Targets<int32_t>(rows, lead);
     } else {
       samples.targets = Targets<float>(rows, lead);
-      samples.target_unit = TargetUnit();
+      samples.target_unit = UnitOf(train_.plan.targets);
+      if (window && train_.plan.targets.size() == 1) {
+        // A file of its own goes on where the training's ends.
+        const int64_t before = &file == &train_ ? 0 : train_.columns.rows;
+        const Scaling& scaling = statistics_[train_.plan.targets[0]].scaling;
+        samples.series = Series{train_.plan.NameOf(train_.plan.targets[0]),
+                                before + int64_t{rows[0]} + lead, scaling.shift, scaling.unit};
+      }
     }
     return std::make_unique<TableDataset>(std::move(samples));
   }
 
  private:
+  // Without those that are known to be unlike the others.
+  std::vector<uint32_t> Unmarked(std::vector<uint32_t> rows) const {
+    if (!train_.plan.anomaly) return rows;
+    const std::vector<double>& marks = train_.columns.columns[*train_.plan.anomaly].values;
+    rows.erase(
+        std::remove_if(rows.begin(), rows.end(), [&](uint32_t row) { return marks[row] != 0; }),
+        rows.end());
+    return rows;
+  }
+
   bool FeedsEmbedding(const std::string& input) const {
     for (const spec::Layer& layer : model_.layers) {
       if (!std::holds_alternative<spec::Embedding>(layer.op)) continue;
@@ -174,10 +200,29 @@ class TableMaker {
     return block;
   }
 
-  // One for all targets, else errors stay in the units that training sees.
-  double TargetUnit() const {
-    const double unit = statistics_[train_.plan.targets[0]].scaling.unit;
-    for (const size_t target : train_.plan.targets) {
+  // A sample is an anomaly when one of its rows is.
+  void MarkAnomalies(const std::vector<uint32_t>& rows, Use use, TableSamples* samples) const {
+    const auto steps = static_cast<size_t>(std::max<int64_t>(csv_.window_steps, 1));
+    std::vector<uint8_t> marks;
+    for (size_t i = 0; i < static_cast<size_t>(samples->count); ++i) {
+      uint8_t mark = 0;
+      for (size_t t = 0; t < steps; ++t) mark |= Value(*train_.plan.anomaly, rows[i + t]) != 0;
+      marks.push_back(mark);
+    }
+    if (use == Use::kTest) {
+      samples->anomalies = std::move(marks);
+      return;
+    }
+    for (uint32_t i = 0; i < marks.size(); ++i) {
+      if (marks[i] == 0) samples->chosen.push_back(i);
+    }
+    samples->count = static_cast<int64_t>(samples->chosen.size());
+  }
+
+  // One for all columns, else errors stay in the units that training sees.
+  double UnitOf(const std::vector<size_t>& columns) const {
+    const double unit = statistics_[columns[0]].scaling.unit;
+    for (const size_t target : columns) {
       if (statistics_[target].scaling.unit != unit) return 1;
     }
     return unit;
@@ -203,14 +248,17 @@ Datasets MakeTables(const CsvData& csv, const spec::Model& model, uint64_t seed,
   Parts parts = SplitSamples(csv.test_part, train.columns.rows, seed);
   TableMaker maker(csv, model, train, parts.train);
   Datasets datasets;
-  datasets.train = maker.Make(train, parts.train, csv.window_steps);
+  datasets.train = maker.Make(train, parts.train, Use::kTrain);
   if (csv.test) {
     const spec::TableFile& test = files.tables.at("data.test");
-    datasets.test = maker.Make(test, AllRows(test), csv.window_steps);
+    datasets.test = maker.Make(test, AllRows(test), Use::kTest);
   } else if (csv.test_part.fraction > 0) {
     // A forecast of the first tested rows looks back on the last ones that were trained on.
-    parts.test.insert(parts.test.begin(), parts.train.end() - csv.window_steps, parts.train.end());
-    datasets.test = maker.Make(train, parts.test, csv.window_steps);
+    if (!csv.reconstruct) {
+      parts.test.insert(parts.test.begin(), parts.train.end() - csv.window_steps,
+                        parts.train.end());
+    }
+    datasets.test = maker.Make(train, parts.test, Use::kTest);
   }
   return datasets;
 }

@@ -28,6 +28,8 @@ class PrefetchDataset : public Dataset {
   std::string digest() const override { return samples_->digest(); }
   absl::Status health() const override { return samples_->health(); }
   std::vector<std::string> labels() const override { return samples_->labels(); }
+  absl::Span<const uint8_t> anomalies() const override { return samples_->anomalies(); }
+  std::optional<Series> series() const override { return samples_->series(); }
   const char* noun() const override { return samples_->noun(); }
   double target_unit() const override { return samples_->target_unit(); }
 

@@ -21,11 +21,15 @@ struct SampleBlock {
 
 struct TableSamples {
   int64_t count = 0;
+  // Which of the blocks' samples there are; empty: the first `count`.
+  std::vector<uint32_t> chosen;
   std::vector<SampleBlock<float>> inputs;  // of each input of the model
   // What the model's loss is held against; the other one is empty.
   SampleBlock<int32_t> labels;
   SampleBlock<float> targets;
   double target_unit = 1;
+  std::vector<uint8_t> anomalies;  // this and the next: as Dataset has them
+  std::optional<Series> series;
 };
 
 class TableDataset : public Dataset {
@@ -38,6 +42,8 @@ class TableDataset : public Dataset {
             Batch* batch) const override;
   std::string digest() const override;
   double target_unit() const override { return samples_.target_unit; }
+  std::optional<Series> series() const override { return samples_.series; }
+  absl::Span<const uint8_t> anomalies() const override { return samples_.anomalies; }
 
  private:
   const TableSamples samples_;

@@ -76,7 +76,7 @@ double Normal(RandomStream stream, uint64_t index) {
 absl::StatusOr<std::vector<Parameter>> ModelParameters(const spec::Model& model) {
   BATON_ASSIGN_OR_RETURN(std::vector<spec::Parameter> described, spec::Parameters(model));
   std::vector<Parameter> parameters;
-  size_t offset = 0;
+  size_t offset = 0, gradient_offset = 0;
   for (spec::Parameter& parameter : described) {
     const auto count = static_cast<size_t>(spec::ElementCount(parameter.shape));
     const spec::Layer& layer = model.layers[parameter.layer];
@@ -87,6 +87,9 @@ absl::StatusOr<std::vector<Parameter>> ModelParameters(const spec::Model& model)
       own.kind = Parameter::Kind::kStatistics;
       own.momentum = static_cast<float>(std::get<spec::BatchNorm>(layer.op).momentum);
     }
+    own.sparse = parameter.sparse;
+    own.gradient_offset = gradient_offset;
+    if (!own.sparse) gradient_offset += count;
     parameters.push_back(std::move(own));
     offset += count;
   }

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "common/spec/shapes.h"
 #include "common/status.h"
 #include "trainer/layer/plan.h"
@@ -74,7 +75,11 @@ class GraphNetwork : public Network {
         class_weights_(model.class_weights.begin(), model.class_weights.end()),
         stream_(std::move(stream)),
         batch_max_(batch_max) {
-    for (const Parameter& parameter : parameters_) parameter_count_ += parameter.count;
+    for (const Parameter& parameter : parameters_) {
+      parameter_count_ += parameter.count;
+      if (parameter.sparse) ++tables_;
+      if (!parameter.sparse) gradient_count_ += parameter.count;
+    }
     for (const spec::Layer& layer : model.layers) layer_names_.push_back(layer.name);
   }
 
@@ -107,12 +112,15 @@ class GraphNetwork : public Network {
   int64_t decisions() const override { return layout_.decisions; }
   const std::vector<Parameter>& parameters() const override { return parameters_; }
   size_t parameter_count() const override { return parameter_count_; }
+  size_t gradient_count() const override { return gradient_count_; }
 
   absl::StatusOr<BatchResult> Train(const float* weights, const Batch& batch, float loss_scale,
-                                    RandomStream stream, float* gradient) override {
+                                    RandomStream stream, Gradient gradient) override {
+    BATON_CHECK(gradient.rows.size() == tables_, "rows for each sparse table");
     BATON_RETURN_IF_ERROR(Check(batch));
     if (batch.count == 0) {
-      std::fill_n(gradient, parameter_count_, 0.0f);
+      std::fill_n(gradient.dense, gradient_count_, 0.0f);
+      for (RowGradient& rows : gradient.rows) rows.Clear();
       return BatchResult{};
     }
     BATON_RETURN_IF_ERROR(CheckTargets(batch));
@@ -144,7 +152,7 @@ class GraphNetwork : public Network {
   }
 
   absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
-                                             const float* gradient) override {
+                                             Gradient gradient) override {
     for (const Parameter& parameter : parameters_) {
       if (!AllFinite(weights + parameter.offset, parameter.count)) {
         return absl::StrCat("the weights ", parameter.name);
@@ -161,11 +169,14 @@ class GraphNetwork : public Network {
       }
     }
     // Gradients flow from behind.
+    size_t table = tables_;
     for (size_t i = parameters_.size(); i-- > 0;) {
       const Parameter& parameter = parameters_[i];
-      if (!AllFinite(gradient + parameter.offset, parameter.count)) {
-        return absl::StrCat("the gradient of ", parameter.name);
-      }
+      const std::vector<float>* rows = parameter.sparse ? &gradient.rows[--table].values : nullptr;
+      const bool finite =
+          rows != nullptr ? AllFinite(rows->data(), rows->size())
+                          : AllFinite(gradient.dense + parameter.gradient_offset, parameter.count);
+      if (!finite) return absl::StrCat("the gradient of ", parameter.name);
     }
     return std::string();
   }
@@ -236,30 +247,34 @@ class GraphNetwork : public Network {
 
   // From the output backwards; what several layers read gets the sum of their shares, in the order
   // of the graph from behind.
-  absl::Status Backward(const float* weights, int64_t count, float scale, float* gradient) {
+  absl::Status Backward(const float* weights, int64_t count, float scale, Gradient gradient) {
     for (Value& value : values_) value.has_dy = false;
     values_[output_].has_dy = true;
     for (size_t i = stages_.size(); i-- > 0;) {
       Stage& stage = stages_[i];
-      const size_t at = stage.plan.parameter_offset;
       Value& output = values_[stage.plan.output];
+      RowGradient* rows = stage.plan.table ? &gradient.rows[*stage.plan.table] : nullptr;
+      const bool is_dense = rows == nullptr && stage.parameter_count > 0;
+      float* dense = is_dense ? gradient.dense + stage.plan.gradient_offset : nullptr;
       if (!output.has_dy) {  // frozen, and all that comes before it
-        std::fill_n(gradient + at, stage.parameter_count, 0.0f);
+        if (dense != nullptr) std::fill_n(dense, stage.parameter_count, 0.0f);
+        if (rows != nullptr) rows->Clear();
         continue;
       }
       dx_.clear();
       for (const size_t input : stage.plan.inputs) values_[input].shares_taken = 0;
       for (const size_t input : stage.plan.inputs) dx_.push_back(NextShare(input));
       const bool has_parameters = stage.parameter_count > 0;
-      BATON_RETURN_IF_ERROR(
-          stage.operation->Backward({.count = count,
-                                     .weights = has_parameters ? weights + at : nullptr,
-                                     .x = stage.x,
-                                     .y = output.y.get(),
-                                     .dy = output.dy.get(),
-                                     .dx = dx_,
-                                     .weights_gradient = has_parameters ? gradient + at : nullptr,
-                                     .statistics_scale = scale}));
+      BATON_RETURN_IF_ERROR(stage.operation->Backward(
+          {.count = count,
+           .weights = has_parameters ? weights + stage.plan.parameter_offset : nullptr,
+           .x = stage.x,
+           .y = output.y.get(),
+           .dy = output.dy.get(),
+           .dx = dx_,
+           .weights_gradient = dense,
+           .rows = rows,
+           .statistics_scale = scale}));
       for (size_t k = 0; k < dx_.size(); ++k) {
         Value& input = values_[stage.plan.inputs[k]];
         if (dx_[k] == nullptr || dx_[k] == input.dy.get()) continue;
@@ -282,6 +297,8 @@ class GraphNetwork : public Network {
   std::vector<size_t> numbers_;  // by layer: part of the stream; empty: its place
   std::vector<Parameter> parameters_;
   size_t parameter_count_ = 0;
+  size_t gradient_count_ = 0;
+  size_t tables_ = 0;  // sparse ones
   Loss loss_;
   std::vector<float> class_weights_;
   OutputLayout layout_;

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/spec/model.h"
 #include "trainer/backend/backend.h"
+#include "trainer/backend/row_gradient.h"
 #include "trainer/data/batch.h"
 #include "trainer/data/counter_random.h"
 
@@ -31,6 +33,18 @@ struct Parameter {
   };
   Kind kind = Kind::kTrained;
   float momentum = 0;
+  // A table (rows, width) whose gradient comes as rows. It has no place in the dense gradient,
+  // where all others lie in their order, without gaps.
+  bool sparse = false;
+  size_t gradient_offset = 0;  // in the dense gradient, in floats; of no meaning for a sparse one
+};
+
+// Where a network puts d loss / d weights.
+struct Gradient {
+  // NOLINTNEXTLINE(google-explicit-constructor): most models have no sparse table.
+  Gradient(float* all, absl::Span<RowGradient> tables = {}) : dense(all), rows(tables) {}
+  float* dense;                  // gradient_count() floats
+  absl::Span<RowGradient> rows;  // one per sparse parameter, in order
 };
 
 // Over the samples of one micro-batch.
@@ -63,6 +77,7 @@ class Network {
   virtual int64_t decisions() const = 0;
   virtual const std::vector<Parameter>& parameters() const = 0;
   virtual size_t parameter_count() const = 0;  // floats in all
+  virtual size_t gradient_count() const = 0;   // floats of the dense gradient
 
   // One forward and backward pass. `gradient` is overwritten with loss_scale * (sum over the
   // batch's samples of d loss / d weights); loss_scale is 1 / (samples of the global batch). An
@@ -70,12 +85,12 @@ class Network {
   // larger than batch_max, has the wrong sample size, or a label or an id is out of range.
   virtual absl::StatusOr<BatchResult> Train(const float* weights, const Batch& batch,
                                             float loss_scale, RandomStream stream,
-                                            float* gradient) = 0;
+                                            Gradient gradient) = 0;
 
   // After Train: in which layer a value first was no finite number, in words; empty: nowhere. To be
   // asked once a training has gone wrong, for it looks at everything.
   virtual absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
-                                                     const float* gradient) = 0;
+                                                     Gradient gradient) = 0;
 
   // Forward only, without dropout.
   virtual absl::StatusOr<BatchResult> Evaluate(const float* weights, const Batch& batch) = 0;

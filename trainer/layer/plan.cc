@@ -103,7 +103,7 @@ struct OperationOf {
     return DropoutOperation{in, static_cast<float>(dropout.rate)};
   }
   Result operator()(const spec::Embedding& embedding) const {
-    return EmbeddingOperation{in, embedding.vocabulary, embedding.width};
+    return EmbeddingOperation{in, embedding.vocabulary, embedding.width, embedding.sparse};
   }
   Result operator()(const spec::Position&) const { return PositionOperation{in}; }
   Result operator()(const spec::Recurrent& recurrent) const {
@@ -203,6 +203,13 @@ class Planner {
     return absl::OkStatus();
   }
 
+  // Where a layer's parameters lie.
+  struct ParameterPlace {
+    size_t offset = 0;
+    size_t gradient_offset = 0;
+    std::optional<size_t> table;
+  };
+
   // Which layers read which; everything but the last must be read.
   absl::Status NameInputs() {
     std::string previous = model_.inputs[0].name;
@@ -240,14 +247,20 @@ class Planner {
 
   absl::Status FindOffsets() {
     BATON_ASSIGN_OR_RETURN(const auto parameters, spec::Parameters(model_));
-    offsets_.resize(model_.layers.size());
-    size_t offset = 0;
+    places_of_parameters_.resize(model_.layers.size());
+    ParameterPlace next;
+    size_t tables = 0;
     size_t next_layer = 0;
     for (const spec::Parameter& parameter : parameters) {
-      for (; next_layer <= parameter.layer; ++next_layer) offsets_[next_layer] = offset;
-      offset += static_cast<size_t>(spec::ElementCount(parameter.shape));
+      for (; next_layer <= parameter.layer; ++next_layer) places_of_parameters_[next_layer] = next;
+      const auto count = static_cast<size_t>(spec::ElementCount(parameter.shape));
+      if (parameter.sparse) places_of_parameters_[parameter.layer].table = tables++;
+      next.offset += count;
+      if (!parameter.sparse) next.gradient_offset += count;
     }
-    for (; next_layer < offsets_.size(); ++next_layer) offsets_[next_layer] = offset;
+    for (; next_layer < model_.layers.size(); ++next_layer) {
+      places_of_parameters_[next_layer] = next;
+    }
     return absl::OkStatus();
   }
 
@@ -296,8 +309,10 @@ class Planner {
     const size_t value = plan_.values.size();
     plan_.values.push_back({OutputShape(shape), learns});
     maker_[value] = plan_.operations.size();
-    plan_.operations.push_back(
-        {std::move(shape), offsets_[layer], layer, std::move(inputs), value, frozen});
+    const ParameterPlace& at = places_of_parameters_[layer];
+    plan_.operations.push_back({std::move(shape), at.offset, at.gradient_offset,
+                                view ? std::nullopt : at.table, layer, std::move(inputs), value,
+                                frozen});
     return value;
   }
 
@@ -334,8 +349,8 @@ class Planner {
 
   const spec::Model& model_;
   std::vector<spec::LayerShape> shapes_;
-  std::vector<size_t> offsets_;                   // by layer
-  std::vector<std::vector<std::string>> inputs_;  // by layer, names
+  std::vector<ParameterPlace> places_of_parameters_;  // by layer
+  std::vector<std::vector<std::string>> inputs_;      // by layer, names
   std::map<std::string, int> readers_;
   std::map<std::string, Place> places_;
   std::map<size_t, size_t> maker_;  // by value: index of its operation

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ namespace baton::trainer {
 struct PlannedOperation {
   OperationShape shape;
   size_t parameter_offset = 0;  // of its first parameter in the flat vector, in floats
+  size_t gradient_offset = 0;   // likewise, in the dense gradient (layer/network.h)
+  std::optional<size_t> table;  // of a sparse table: its number among those
   size_t layer = 0;             // index in Model::layers of the (first) layer it computes
   std::vector<size_t> inputs;   // values that it reads
   size_t output = 0;            // the value that it makes

@@ -17,7 +17,8 @@ Adam::Adam(const spec::Optimizer& options, size_t parameter_count)
   AddState("adam_v");
 }
 
-void Adam::ApplyTo(Range range, float* weights, const float* gradient, int64_t step, double lr) {
+void Adam::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
+                   double lr) {
   const auto beta1 = static_cast<float>(beta1_), beta2 = static_cast<float>(beta2_);
   const auto rest1 = static_cast<float>(1 - beta1_), rest2 = static_cast<float>(1 - beta2_);
   // Powers of the step alone, so that a resumed run has no product to store.
@@ -26,18 +27,40 @@ void Adam::ApplyTo(Range range, float* weights, const float* gradient, int64_t s
   const auto correction = static_cast<float>(std::sqrt(1 - Power(beta2_, step)));
   float* __restrict w = weights;
   const float* __restrict g = gradient;
-  float* __restrict m = state_[0].values.data();
-  float* __restrict v = state_[1].values.data();
+  float* __restrict m = state_[0].values.data() + begin;
+  float* __restrict v = state_[1].values.data() + begin;
   if (decoupled_) {
     const auto kept = static_cast<float>(1 - lr * double{weight_decay_});
-    for (size_t i = range.begin; i < range.end; ++i) w[i] *= kept;
+    for (size_t i = 0; i < count; ++i) w[i] *= kept;
   }
   const float decay = decoupled_ ? 0 : weight_decay_;
-  for (size_t i = range.begin; i < range.end; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const float decayed = g[i] + decay * w[i];
     m[i] = beta1 * m[i] + rest1 * decayed;
     v[i] = beta2 * v[i] + rest2 * decayed * decayed;
     w[i] -= rate * (m[i] / (std::sqrt(v[i]) / correction + epsilon_));
+  }
+}
+
+// In the order of operations of torch.optim.SparseAdam: unlike Adam's, its epsilon is not divided
+// by the correction.
+void Adam::ApplyToRows(const Rows& rows, float scale, float* weights, int64_t step, double lr) {
+  const auto rest1 = static_cast<float>(1 - beta1_), rest2 = static_cast<float>(1 - beta2_);
+  const auto rate =
+      static_cast<float>(lr * std::sqrt(1 - Power(beta2_, step)) / (1 - Power(beta1_, step)));
+  const float* __restrict g = rows.gradient->values.data();
+  for (const int32_t id : rows.gradient->ids) {
+    const size_t at = rows.begin + static_cast<size_t>(id) * rows.width;
+    float* __restrict w = weights + at;
+    float* __restrict m = state_[0].values.data() + at;
+    float* __restrict v = state_[1].values.data() + at;
+    for (size_t c = 0; c < rows.width; ++c) {
+      const float value = g[c] * scale;
+      m[c] += rest1 * (value - m[c]);
+      v[c] += rest2 * (value * value - v[c]);
+      w[c] -= rate * (m[c] / (std::sqrt(v[c]) + epsilon_));
+    }
+    g += rows.width;
   }
 }
 

@@ -15,8 +15,9 @@ class Adam : public Optimizer {
   Adam(const spec::Optimizer& options, size_t parameter_count);
 
  private:
-  void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
+  void ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
                double lr) override;
+  void ApplyToRows(const Rows& rows, float scale, float* weights, int64_t step, double lr) override;
 
   double beta1_, beta2_;
   float epsilon_;

@@ -16,6 +16,28 @@ namespace {
 // As torch.nn.utils.clip_grad_norm_ has it.
 constexpr double kNormOffset = 1e-6;
 
+// Eight sums side by side, so that vectors of any width add in one order.
+class SquareSum {
+ public:
+  void Add(const float* values, size_t count) {
+    size_t i = 0;
+    for (; i + sums_.size() <= count; i += sums_.size()) {
+      for (size_t k = 0; k < sums_.size(); ++k) {
+        sums_[k] += double{values[i + k]} * double{values[i + k]};
+      }
+    }
+    for (; i < count; ++i) sums_[0] += double{values[i]} * double{values[i]};
+  }
+  double Total() const {
+    double sum = 0;
+    for (const double part : sums_) sum += part;
+    return sum;
+  }
+
+ private:
+  std::array<double, 8> sums_ = {};
+};
+
 }  // namespace
 
 std::unique_ptr<Optimizer> Optimizer::Create(const spec::Optimizer& options,
@@ -32,46 +54,53 @@ std::unique_ptr<Optimizer> Optimizer::Create(const spec::Optimizer& options,
   BATON_CHECK(false, "unknown optimizer");
 }
 
-// Eight sums side by side, so that vectors of any width add in one order.
-double Optimizer::GradientNorm(absl::Span<const float> gradient) const {
-  std::array<double, 8> sums = {};
+double Optimizer::GradientNorm(absl::Span<const float> gradient,
+                               absl::Span<const Rows> tables) const {
+  SquareSum sum;
   for (const Range& range : trained_) {
-    size_t i = range.begin;
-    for (; i + sums.size() <= range.end; i += sums.size()) {
-      for (size_t k = 0; k < sums.size(); ++k) {
-        sums[k] += double{gradient[i + k]} * double{gradient[i + k]};
-      }
-    }
-    for (; i < range.end; ++i) sums[0] += double{gradient[i]} * double{gradient[i]};
+    sum.Add(gradient.data() + range.gradient_begin, range.end - range.begin);
   }
-  double sum = 0;
-  for (const double part : sums) sum += part;
-  return std::sqrt(sum);
+  for (const Rows& rows : tables) {
+    sum.Add(rows.gradient->values.data(), rows.gradient->values.size());
+  }
+  return std::sqrt(sum.Total());
+}
+
+void Optimizer::ApplyToRows(const Rows&, float, float*, int64_t, double) {
+  BATON_CHECK(false, "an optimizer that can't train a sparse table");
 }
 
 void Optimizer::AddState(std::string name) {
   state_.push_back({std::move(name), std::vector<float>(parameter_count_, 0.0f)});
 }
 
-void Optimizer::Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step,
-                      double lr) {
+void Optimizer::Apply(absl::Span<float> weights, absl::Span<const float> gradient,
+                      absl::Span<const Rows> tables, int64_t step, double lr) {
   BATON_CHECK(step >= 1, "steps count from 1");
-  BATON_CHECK(weights.size() == parameter_count_ && gradient.size() == parameter_count_,
-              "weights or gradient of another model");
+  BATON_CHECK(weights.size() == parameter_count_, "weights of another model");
+  for (const Range& range : trained_) {
+    BATON_CHECK(range.gradient_begin + (range.end - range.begin) <= gradient.size(),
+                "a gradient of another model");
+  }
   for (const StateVector& vector : state_) {
     BATON_CHECK(vector.values.size() == parameter_count_, "optimizer state of another model");
   }
   const float* source = gradient.data();
+  float scale = 1;
   if (clip_norm_ > 0) {
-    const double factor = clip_norm_ / (GradientNorm(gradient) + kNormOffset);
+    const double factor = clip_norm_ / (GradientNorm(gradient, tables) + kNormOffset);
     if (factor < 1) {
       clipped_.resize(gradient.size());
-      const auto rounded = static_cast<float>(factor);
-      for (size_t i = 0; i < gradient.size(); ++i) clipped_[i] = gradient[i] * rounded;
+      scale = static_cast<float>(factor);
+      for (size_t i = 0; i < gradient.size(); ++i) clipped_[i] = gradient[i] * scale;
       source = clipped_.data();
     }
   }
-  for (const Range& range : trained_) ApplyTo(range, weights.data(), source, step, lr);
+  for (const Range& range : trained_) {
+    ApplyTo(range.begin, range.end - range.begin, weights.data() + range.begin,
+            source + range.gradient_begin, step, lr);
+  }
+  for (const Rows& rows : tables) ApplyToRows(rows, scale, weights.data(), step, lr);
 }
 
 }  // namespace baton::trainer

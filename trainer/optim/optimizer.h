@@ -12,6 +12,7 @@
 
 #include "absl/types/span.h"
 #include "common/spec/optimizer.h"
+#include "trainer/backend/row_gradient.h"
 
 namespace baton::trainer {
 
@@ -29,10 +30,18 @@ class Optimizer {
   // clip_norm the gradient is first shortened as torch.nn.utils.clip_grad_norm_ does.
   static std::unique_ptr<Optimizer> Create(const spec::Optimizer& options, size_t parameter_count);
 
-  // The weights [begin, end) that it changes; at first all of them. Rising, without overlaps.
+  // The weights [begin, end) that it changes, and where their gradient begins; at first all of
+  // them, with the gradient's first value for the first weight. Rising, without overlaps.
   struct Range {
     size_t begin = 0;
     size_t end = 0;
+    size_t gradient_begin = 0;
+  };
+  // The rows of a table that it changes, and the table's place among the weights.
+  struct Rows {
+    size_t begin = 0;  // of the first row
+    size_t width = 0;
+    const RowGradient* gradient = nullptr;
   };
   void Restrict(std::vector<Range> trained) { trained_ = std::move(trained); }
   virtual ~Optimizer() = default;
@@ -41,11 +50,17 @@ class Optimizer {
 
   // Step `step` (1-based: the first update of the run is step 1) with learning rate `lr`.
   // `gradient` is the sum over the global batch, already scaled by 1 / batch; it is not changed.
-  void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step, double lr);
+  // Tables' rows only by SGD without momentum and decay, as torch.optim.SGD, and by Adam without
+  // decay, as torch.optim.SparseAdam: a row that is not named stays as it is, its state too.
+  void Apply(absl::Span<float> weights, absl::Span<const float> gradient,
+             absl::Span<const Rows> tables, int64_t step, double lr);
+  void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step, double lr) {
+    Apply(weights, gradient, {}, step, lr);
+  }
 
   // The Euclidean length of the gradient of what is trained, the same bits everywhere; no finite
   // number when any part of it is none.
-  double GradientNorm(absl::Span<const float> gradient) const;
+  double GradientNorm(absl::Span<const float> gradient, absl::Span<const Rows> tables = {}) const;
 
   std::vector<StateVector>& state() { return state_; }
   const std::vector<StateVector>& state() const { return state_; }
@@ -56,9 +71,12 @@ class Optimizer {
         clip_norm_(options.clip_norm),
         trained_{{0, parameter_count}} {}
 
-  // The rule for the weights of one range; the state's vectors are as long as all weights.
-  virtual void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
-                       double lr) = 0;
+  // The rule for the weights `begin` .. `begin` + `count`; `weights` and `gradient` point at the
+  // first of them. The state's vectors are as long as all weights.
+  virtual void ApplyTo(size_t begin, size_t count, float* weights, const float* gradient,
+                       int64_t step, double lr) = 0;
+  // The rule for one table; `weights` are all. `scale` shortens the gradient.
+  virtual void ApplyToRows(const Rows& rows, float scale, float* weights, int64_t step, double lr);
 
   void AddState(std::string name);
 

@@ -15,14 +15,14 @@ RmsProp::RmsProp(const spec::Optimizer& options, size_t parameter_count)
   if (momentum_ != 0) AddState("momentum");
 }
 
-void RmsProp::ApplyTo(Range range, float* weights, const float* gradient, int64_t /*step*/,
-                      double lr) {
+void RmsProp::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient,
+                      int64_t /*step*/, double lr) {
   const auto rate = static_cast<float>(lr);
   float* __restrict w = weights;
   const float* __restrict g = gradient;
-  float* __restrict v = state_[0].values.data();
-  float* __restrict m = momentum_ != 0 ? state_[1].values.data() : nullptr;
-  for (size_t i = range.begin; i < range.end; ++i) {
+  float* __restrict v = state_[0].values.data() + begin;
+  float* __restrict m = momentum_ != 0 ? state_[1].values.data() + begin : nullptr;
+  for (size_t i = 0; i < count; ++i) {
     const float decayed = g[i] + weight_decay_ * w[i];
     v[i] = alpha_ * v[i] + rest_ * decayed * decayed;
     const float direction = decayed / (std::sqrt(v[i]) + epsilon_);

@@ -15,7 +15,7 @@ class RmsProp : public Optimizer {
   RmsProp(const spec::Optimizer& options, size_t parameter_count);
 
  private:
-  void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
+  void ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
                double lr) override;
 
   float alpha_, rest_;

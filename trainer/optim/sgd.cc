@@ -11,26 +11,37 @@ Sgd::Sgd(const spec::Optimizer& options, size_t parameter_count)
   if (momentum_ != 0) AddState("momentum");
 }
 
-void Sgd::ApplyTo(Range range, float* weights, const float* gradient, int64_t /*step*/, double lr) {
+void Sgd::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient,
+                  int64_t /*step*/, double lr) {
   const auto rate = static_cast<float>(lr);
   float* __restrict w = weights;
   const float* __restrict g = gradient;
   if (momentum_ == 0) {
-    for (size_t i = range.begin; i < range.end; ++i) w[i] -= rate * (g[i] + weight_decay_ * w[i]);
+    for (size_t i = 0; i < count; ++i) w[i] -= rate * (g[i] + weight_decay_ * w[i]);
     return;
   }
-  float* __restrict v = state_[0].values.data();
+  float* __restrict v = state_[0].values.data() + begin;
   if (nesterov_) {
-    for (size_t i = range.begin; i < range.end; ++i) {
+    for (size_t i = 0; i < count; ++i) {
       const float decayed = g[i] + weight_decay_ * w[i];
       v[i] = momentum_ * v[i] + decayed;
       w[i] -= rate * (decayed + momentum_ * v[i]);
     }
     return;
   }
-  for (size_t i = range.begin; i < range.end; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     v[i] = momentum_ * v[i] + (g[i] + weight_decay_ * w[i]);
     w[i] -= rate * v[i];
+  }
+}
+
+void Sgd::ApplyToRows(const Rows& rows, float scale, float* weights, int64_t /*step*/, double lr) {
+  const auto rate = static_cast<float>(lr);
+  const float* __restrict g = rows.gradient->values.data();
+  for (const int32_t id : rows.gradient->ids) {
+    float* __restrict w = weights + rows.begin + static_cast<size_t>(id) * rows.width;
+    for (size_t c = 0; c < rows.width; ++c) w[c] -= rate * (g[c] * scale);
+    g += rows.width;
   }
 }
 

@@ -14,8 +14,9 @@ class Sgd : public Optimizer {
   Sgd(const spec::Optimizer& options, size_t parameter_count);
 
  private:
-  void ApplyTo(Range range, float* weights, const float* gradient, int64_t step,
+  void ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
                double lr) override;
+  void ApplyToRows(const Rows& rows, float scale, float* weights, int64_t step, double lr) override;
 
   float momentum_;
   float weight_decay_;

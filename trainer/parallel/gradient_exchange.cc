@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -48,7 +49,8 @@ void AddOnPool(ShardPool& pool, const TreeSum& tree, const float* const* inputs,
 
 }  // namespace
 
-GradientExchange::GradientExchange(Group& group, ShardPool& pool, int shards, size_t parameters)
+GradientExchange::GradientExchange(Group& group, ShardPool& pool, int shards, size_t parameters,
+                                   std::vector<RowTable> tables)
     : group_(group),
       pool_(pool),
       plan_(shards, group.size(), group.rank(), parameters),
@@ -56,7 +58,10 @@ GradientExchange::GradientExchange(Group& group, ShardPool& pool, int shards, si
       own_results_(static_cast<size_t>(plan_.run.count)),
       results_(static_cast<size_t>(shards)),
       sum_(parameters),
-      all_({0, shards}, AllNodes(plan_)) {
+      all_({0, shards}, AllNodes(plan_)),
+      has_tables_(!tables.empty()),
+      rows_(group, pool, plan_, std::move(tables)),
+      row_bytes_(static_cast<size_t>(plan_.ranks)) {
   if (plan_.ranks > 1) {
     send_.resize(plan_.send_bytes);
     receive_.resize(plan_.receive_bytes);
@@ -76,12 +81,10 @@ GradientExchange::GradientExchange(Group& group, ShardPool& pool, int shards, si
   }
 }
 
-absl::StatusOr<std::unique_ptr<GradientExchange>> GradientExchange::Create(Group& group,
-                                                                           ShardPool& pool,
-                                                                           int shards,
-                                                                           size_t parameters) {
-  auto exchange =
-      std::unique_ptr<GradientExchange>(new GradientExchange(group, pool, shards, parameters));
+absl::StatusOr<std::unique_ptr<GradientExchange>> GradientExchange::Create(
+    Group& group, ShardPool& pool, int shards, size_t parameters, std::vector<RowTable> tables) {
+  auto exchange = std::unique_ptr<GradientExchange>(
+      new GradientExchange(group, pool, shards, parameters, std::move(tables)));
   if (group.size() > 1) BATON_RETURN_IF_ERROR(exchange->Prepare());
   return exchange;
 }
@@ -114,6 +117,7 @@ const char* GradientExchange::MessageOf(int rank) const {
 
 absl::StatusOr<GradientExchange::Sum> GradientExchange::Run(const Step& step,
                                                             std::chrono::milliseconds timeout) {
+  const size_t row_bytes = has_tables_ ? rows_.Reduce() : 0;
   if (plan_.ranks == 1) {
     results_ = own_results_;
     const float* gradient = gradients_[0].data();
@@ -121,20 +125,22 @@ absl::StatusOr<GradientExchange::Sum> GradientExchange::Run(const Step& step,
       AddOnPool(pool_, own_sums_[0], leaves_.data(), 0, sum_.size(), sum_.data());
       gradient = sum_.data();
     }
-    return Sum{{gradient, sum_.size()}, results_, step.flags};
+    if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(row_bytes_, timeout));
+    return Sum{{gradient, sum_.size()}, rows_.sums(), results_, step.flags};
   }
-  ReduceOwn(step);
+  ReduceOwn(step, row_bytes);
   BATON_RETURN_IF_ERROR(exchange_->Run(timeout));
   BATON_RETURN_IF_ERROR(ReadPeers(step));
+  if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(row_bytes_, timeout));
   SumSlice();
   BATON_RETURN_IF_ERROR(gather_->Run(timeout));
-  return Sum{sum_, results_, flags_};
+  return Sum{sum_, rows_.sums(), results_, flags_};
 }
 
 // Writes the messages to all ranks, the own one too: it holds this rank's part of its own slice.
-void GradientExchange::ReduceOwn(const Step& step) {
+void GradientExchange::ReduceOwn(const Step& step, size_t row_bytes) {
   const StepHeader header{step.weights_digest, step.step, step.flags,
-                          static_cast<uint32_t>(plan_.run.count)};
+                          static_cast<uint32_t>(plan_.run.count), row_bytes};
   const std::vector<ShardRange>& nodes = plan_.nodes[static_cast<size_t>(plan_.rank)];
   for (size_t peer = 0; peer < plan_.sends.size(); ++peer) {
     char* message = send_.data() + plan_.sends[peer].offset_bytes;
@@ -170,6 +176,7 @@ absl::Status GradientExchange::ReadPeers(const Step& step) {
           step.step + 1, rank, header.weights_digest, first.weights_digest));
     }
     flags_ |= header.flags;
+    row_bytes_[static_cast<size_t>(rank)] = header.row_bytes;
     const size_t count = RunOf(plan_.shards, plan_.ranks, rank).count;
     std::memcpy(&results_[next_result], MessageOf(rank) + sizeof(header),
                 count * sizeof(ShardResult));

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "trainer/comm/group.h"
+#include "trainer/parallel/row_exchange.h"
 #include "trainer/parallel/shard_plan.h"
 #include "trainer/parallel/shard_pool.h"
 #include "trainer/parallel/tree_sum.h"
@@ -21,14 +22,17 @@ namespace baton::trainer {
 // leaves weights and optimizer as they were. Thread-compatible; allocates nothing per step.
 class GradientExchange {
  public:
-  // The group and the pool must outlive it. Every rank creates it with the same numbers.
-  static absl::StatusOr<std::unique_ptr<GradientExchange>> Create(Group& group, ShardPool& pool,
-                                                                  int shards, size_t parameters);
+  // The group and the pool must outlive it. Every rank creates it with the same numbers:
+  // `parameters` floats of the dense gradient, and the sparse tables.
+  static absl::StatusOr<std::unique_ptr<GradientExchange>> Create(
+      Group& group, ShardPool& pool, int shards, size_t parameters,
+      std::vector<RowTable> tables = {});
 
   // The shards that this rank runs.
   ShardRange run() const { return plan_.run; }
   // Where the gradient of the i-th of them goes (`parameters` floats), and its result.
   float* shard_gradient(int i) { return gradients_[static_cast<size_t>(i)].data(); }
+  absl::Span<RowGradient> shard_rows(int i) { return rows_.shard_rows(i); }
   ShardResult& shard_result(int i) { return own_results_[static_cast<size_t>(i)]; }
 
   struct Step {
@@ -37,19 +41,21 @@ class GradientExchange {
     uint32_t flags = 0;           // kFlag...
   };
   struct Sum {
-    absl::Span<const float> gradient;       // valid until the next Run
-    absl::Span<const ShardResult> results;  // of all shards, in their order
-    uint32_t flags = 0;                     // of all ranks, or-ed: the same on every rank
+    absl::Span<const float> gradient;           // valid until the next Run
+    absl::Span<const RowGradient* const> rows;  // likewise, one for each table
+    absl::Span<const ShardResult> results;      // of all shards, in their order
+    uint32_t flags = 0;                         // of all ranks, or-ed: the same on every rank
   };
-  // UNAVAILABLE or DEADLINE_EXCEEDED when a peer was lost (`timeout` is for each of the two
+  // UNAVAILABLE or DEADLINE_EXCEEDED when a peer was lost (`timeout` is for each of the
   // rounds). DATA_LOSS when the ranks' weights are no longer the same, naming the rank that
   // differs from rank 0; INTERNAL when they are not at the same step.
   absl::StatusOr<Sum> Run(const Step& step, std::chrono::milliseconds timeout);
 
  private:
-  GradientExchange(Group& group, ShardPool& pool, int shards, size_t parameters);
+  GradientExchange(Group& group, ShardPool& pool, int shards, size_t parameters,
+                   std::vector<RowTable> tables);
   absl::Status Prepare();
-  void ReduceOwn(const Step& step);
+  void ReduceOwn(const Step& step, size_t row_bytes);
   absl::Status ReadPeers(const Step& step);
   void SumSlice();
   const char* MessageOf(int rank) const;
@@ -68,6 +74,9 @@ class GradientExchange {
   std::vector<const float*> leaves_;      // of own shards
   std::vector<const float*> node_parts_;  // of all nodes, in this rank's slice
   uint32_t flags_ = 0;
+  const bool has_tables_;
+  RowExchange rows_;
+  std::vector<size_t> row_bytes_;  // per rank, of this step
   std::unique_ptr<Transfer> exchange_;
   std::unique_ptr<Transfer> gather_;
 };

@@ -32,6 +32,7 @@ struct StepHeader {
   int64_t step = 0;             // the step that is being done, from 0
   uint32_t flags = 0;           // kFlag...
   uint32_t shard_count = 0;     // shard results that follow
+  uint64_t row_bytes = 0;       // of the message of sparse tables' rows, which comes later
 };
 inline constexpr uint32_t kFlagLeave = 1;  // the sender wants all to leave after this step
 

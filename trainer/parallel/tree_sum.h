@@ -45,13 +45,14 @@ class TreeSum {
   void AddStrided(const float* base, size_t stride, size_t count, float* sum) const;
 
   size_t input_count() const { return input_count_; }
+  // The tree in postfix: true pushes the next input, false adds the two topmost.
+  const std::vector<bool>& program() const { return program_; }
 
  private:
   void Plan(ShardRange node, absl::Span<const ShardRange>& inputs);
   template <typename Input>
   void Run(const Input& input, size_t count, float* sum) const;
 
-  // The tree in postfix: true pushes the next input, false adds the two topmost.
   std::vector<bool> program_;
   size_t input_count_ = 0;
 };

@@ -223,8 +223,22 @@ INSTANTIATE_TEST_SUITE_P(
                  "- {name: conv1, conv: {out: 6, kernel: 5}}\n    - name: conv1\n      max_pool:"),
              "s.yaml:14: model.layers.1.name: a second layer 'conv1'; rename one"},
         Case{"bad_layer_name", Spoilt("- max_pool:", "- name: a-b\n      max_pool:"),
-             "s.yaml:14: model.layers.1.name: 'a-b' can't name a layer; use letters, digits and _, "
-             "a letter first, and not 'input' or another input's name"},
+             "s.yaml:14: model.layers.1.name: 'a-b' can't name a layer; use letters, digits, _ and "
+             "single dots between them, a letter first, and not 'input' or another input's name"},
+        Case{"dots_side_by_side", Spoilt("- max_pool:", "- name: a..0\n      max_pool:"),
+             "s.yaml:14: model.layers.1.name: 'a..0' can't name a layer; use letters, digits, _ "
+             "and single dots between them, a letter first, and not 'input' or another input's "
+             "name"},
+        Case{"dot_at_the_end", Spoilt("- max_pool:", "- name: a.\n      max_pool:"),
+             "s.yaml:14: model.layers.1.name: 'a.' can't name a layer; use letters, digits, _ "
+             "and single dots between them, a letter first, and not 'input' or another input's "
+             "name"},
+        Case{"tensors_of_one_name",
+             Spoilt("- flatten",
+                    "- reshape: {to: [12, 72]}\n    - {name: a, attention: {heads: "
+                    "2}}\n    - {name: a.out_proj, dense: {out: 4}}\n    - flatten"),
+             "s.yaml:18: model.layers.5.name: its a.out_proj.weight would have the name of one of "
+             "'a'; rename one of the two"},
         Case{"dropout_of_one", Spoilt("- relu", "- dropout: 1"),
              "s.yaml:15: model.layers.2.dropout.rate: must be less than 1, is 1"}),
     [](const auto& c) { return c.param.what; });

@@ -90,13 +90,13 @@ TEST(DataText, MistakesComeInOneRound) {
   EXPECT_EQ(Text(absl::StrCat(kCsv,
                               ", window: {horizon: 0}, missing: skip, test_fraction: 0.1, "
                               "split: random, images: x")),
-            "s.yaml:4: data.split: a series is split by time: use last, or remove it\n"
+            "s.yaml:4: data.split: what has an order is split by it: use last, or remove it\n"
             "s.yaml:4: data.window.steps: missing; add e.g. `steps: 12`\n"
             "s.yaml:4: data.window.horizon: must be at least 1, is 0\n"
             "s.yaml:4: data.missing: a series can't leave rows out: use error or mean\n"
-            "s.yaml:4: data.images: unknown field; known here: classes, delimiter, features, "
-            "format, header, index, inputs, missing, one_hot, scale, split, target, test, "
-            "test_fraction, train, window");
+            "s.yaml:4: data.images: unknown field; known here: anomaly, classes, delimiter, "
+            "features, format, header, index, inputs, missing, one_hot, reconstruct, scale, split, "
+            "target, test, test_fraction, train, window");
   EXPECT_EQ(
       Text("format: npy, train: {inputs: x.npy}, test: {values: s3://x, target: y.npy}"),
       "s.yaml:4: data.train.target: missing; add e.g. `target: y.npy`\n"
@@ -279,6 +279,59 @@ TEST_F(FilesOfData, OfImagesHaveLabelsOnly) {
   EXPECT_EQ(Check("train: {images: a, labels: b}", kTwo).substr(0, 124),
             "D/s.yaml:4: data.format: idx files have one label for each sample, which does not fit "
             "the loss mean_squared_error of 1; use ");
+}
+
+TEST_F(FilesOfData, TextsFitTheModel) {
+  Write("t.txt", "to be or not to be");
+  Write("short.txt", "to");
+  const auto model = [](int vocabulary, const std::string& rest) {
+    return absl::StrCat("input: [4], layers: [embedding: {vocabulary: ", vocabulary,
+                        ", width: 2}, ", rest, "], loss: softmax_cross_entropy");
+  };
+  EXPECT_EQ(Check("format: text, train: t.txt, test_fraction: 0.3", model(7, "dense: 7")), "");
+  EXPECT_EQ(Check("format: text, train: t.txt, unit: bytes", model(256, "last, dense: 256")), "");
+  EXPECT_EQ(
+      Check("format: text, train: t.txt, test: short.txt", model(6, "dense: 5")),
+      "D/s.yaml:4: data.train: t.txt has 7 different characters but the embedding a vocabulary "
+      "of 6; make it 7\n"
+      "D/s.yaml:4: data.train: t.txt has 7 different characters but the last layer gives 5 "
+      "values; make it 7 wide\n"
+      "D/s.yaml:4: data.test: short.txt gives 2 characters here but a sample takes 5; give more "
+      "text, or shorten model.input");
+  EXPECT_EQ(
+      Check("format: text, train: t.txt, test_fraction: 0.1", model(7, "dense: 7")),
+      "D/s.yaml:4: data.test_fraction: t.txt gives 1 characters here but a sample takes 5; give "
+      "more text, or shorten model.input");
+  EXPECT_EQ(Check("format: text, train: t.txt",
+                  "input: [4], layers: [dense: 7], loss: "
+                  "mean_squared_error"),
+            "D/s.yaml:5: model.layers: characters come as ids: begin with an embedding, such as "
+            "`embedding: {vocabulary: 256, width: 64}`\n"
+            "D/s.yaml:5: model.loss: the next character is one of a class: use "
+            "softmax_cross_entropy, not mean_squared_error");
+}
+
+TEST(DataText, WhatReconstructsHasNoTarget) {
+  EXPECT_EQ(Text("format: csv, train: t.csv, target: y, anomaly: bad"),
+            "s.yaml:4: data.anomaly: only a model that gives back its input is judged by it; add "
+            "`reconstruct: true`");
+  EXPECT_EQ(Text("format: csv, train: t.csv, target: y, reconstruct: true, window: {steps: 3, "
+                 "horizon: 2}"),
+            "s.yaml:4: data.target: with `reconstruct` the input is the target; remove it\n"
+            "s.yaml:4: data.window.horizon: with `reconstruct` nothing is forecast; remove it");
+}
+
+TEST_F(FilesOfData, WhatReconstructsFitsItsInput) {
+  Write("t.csv", "a,b,bad\n1,2,0\n3,4,1\n5,6,2\n");
+  const std::string data = "format: csv, train: t.csv, reconstruct: true, anomaly: bad";
+  EXPECT_EQ(
+      Check(data, "input: [2], layers: [dense: 3], loss: binary_cross_entropy"),
+      "D/s.yaml:4: data.reconstruct: gives 2 values a sample but the model's output is 3, which "
+      "needs 3; make them equal\n"
+      "D/s.yaml:4: data.train: D/t.csv:4: column 'bad' is 2 which is not 0, or 1 for an "
+      "anomaly\n"
+      "D/s.yaml:5: model.loss: what gives back its input is judged by how far it is off: use "
+      "mean_squared_error, not binary_cross_entropy");
 }
 
 }  // namespace

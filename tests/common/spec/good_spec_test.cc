@@ -47,6 +47,17 @@ TEST(GoodSpec, NamesLayersAndTheirInputs) {
   EXPECT_EQ(std::get<MaxPool>(model.layers[1].op).stride, 2);
 }
 
+TEST(GoodSpec, LayersMayBeNamedAsThoseOfTorchvision) {
+  const std::string text = Spoilt("- relu",
+                                  "- {name: layer1.0.relu, relu: }\n"
+                                  "    - {name: features.0, inputs: [layer1.0.relu], relu: }");
+  const JobSpec spec = Parsed(text, {.sets = {"model.layers.3.relu={}", "layers.5.dense.out=10"}});
+  EXPECT_EQ(spec.native->model.layers[3].name, "features.0");
+  EXPECT_EQ(spec.native->model.layers[3].inputs, std::vector<std::string>{"layer1.0.relu"});
+  const std::string written = WriteSpec(spec);
+  EXPECT_EQ(WriteSpec(Parsed(written)), written);
+}
+
 TEST(GoodSpec, ADefaultNameAvoidsAGivenOne) {
   const Model model = Parsed(Spoilt("- relu", "- {name: dense1, relu: }")).native->model;
   EXPECT_EQ(model.layers[4].name, "dense2");

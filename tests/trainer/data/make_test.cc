@@ -220,5 +220,88 @@ TEST_F(MakeTest, TheDigestKnowsEveryPart) {
   EXPECT_NE(digest("a,b,y\n1,2,3\n1,2,3\n", "[a, b]"), base);
 }
 
+constexpr char kNext[] =
+    "input: [4], layers: [embedding: {vocabulary: 9, width: 2}, dense: 9], loss: "
+    "softmax_cross_entropy";
+
+TEST_F(MakeTest, ATextIsHeldAgainstTheNextCharacter) {
+  Write("t.txt", "abcdefghiabc");
+  const Datasets data = Make("format: text, train: t.txt, test_fraction: 0.42", kNext);
+  // Seven characters are trained on, five tested: one sample of four each, with the one behind it.
+  EXPECT_EQ(data.train->count(), 1);
+  EXPECT_EQ(All(*data.train).values, (std::vector<float>{0, 1, 2, 3}));
+  EXPECT_EQ(All(*data.train).labels, (std::vector<int32_t>{1, 2, 3, 4}));
+  EXPECT_EQ(All(*data.test).values, (std::vector<float>{7, 8, 0, 1}));
+  EXPECT_EQ(data.train->labels().size(), 9u);
+
+  Write("u.txt", "cba");
+  const std::string last =
+      "input: [2], layers: [embedding: {vocabulary: 9, width: 2}, last, dense: 9], loss: "
+      "softmax_cross_entropy";
+  const Datasets two = Make("format: text, train: t.txt, test: u.txt", last);
+  EXPECT_EQ(All(*two.train).labels, (std::vector<int32_t>{2, 4, 6, 8, 1}));
+  EXPECT_EQ(All(*two.test).values, (std::vector<float>{2, 1}));
+  EXPECT_EQ(All(*two.test).labels, (std::vector<int32_t>{0}));
+}
+
+TEST_F(MakeTest, TrainingCutsATextAtDrawnPlaces) {
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes.push_back(static_cast<char>('a' + (i * i * 7 + i / 3) % 9));
+  Write("t.txt", bytes);
+  const Datasets data = Make("format: text, train: t.txt", kNext);
+  ASSERT_EQ(data.train->count(), 249);
+  std::vector<uint32_t> indices(249);
+  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<uint32_t>(i);
+  const RandomStream stream = RandomStream::Make(7, RandomPurpose::kSamples, 0, 0, 0);
+  Batch batch, again;
+  data.train->Fill(indices, &stream, &batch);
+  data.train->Fill(indices, &stream, &again);
+  EXPECT_EQ(batch.values, again.values);
+  std::vector<int> shifts(4);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const auto at = [&](size_t shift, size_t t) {
+      const size_t place = i * 4 + shift + t;
+      return place < bytes.size() ? bytes[place] - 'a' : -1;
+    };
+    size_t shift = 0;
+    const auto fits = [&] {
+      for (size_t t = 0; t < 4; ++t) {
+        if (at(shift, t) != static_cast<int>(batch.values[i * 4 + t])) return false;
+        if (at(shift, t + 1) != batch.labels[i * 4 + t]) return false;
+      }
+      return true;
+    };
+    while (shift < 4 && !fits()) ++shift;
+    ASSERT_LT(shift, 4u) << "sample " << i;
+    ++shifts[shift];
+  }
+  for (const int count : shifts) EXPECT_GT(count, 30);
+}
+
+TEST_F(MakeTest, WhatIsMarkedIsNotTrainedOnButTested) {
+  Write("t.csv", "v,bad\n1,0\n2,0\n3,1\n4,0\n5,0\n9,0\n9,1\n7,0\n7,0\n");
+  const std::string model = "input: [2, 1], layers: [flatten, dense: 2], loss: mean_squared_error";
+  const Datasets data = Make(
+      "format: csv, train: t.csv, test_fraction: 0.45, features: [v], reconstruct: true, anomaly: "
+      "bad, window: {steps: 2}",
+      model);
+  EXPECT_EQ(data.train->count(), 2);
+  EXPECT_EQ(All(*data.train).values, (std::vector<float>{1, 2, 4, 5}));
+  EXPECT_EQ(All(*data.train).targets, (std::vector<float>{1, 2, 4, 5}));
+  EXPECT_TRUE(data.train->anomalies().empty());
+  EXPECT_EQ(All(*data.test).values, (std::vector<float>{9, 9, 9, 7, 7, 7}));
+  const absl::Span<const uint8_t> marks = data.test->anomalies();
+  EXPECT_EQ(std::vector<int>(marks.begin(), marks.end()), (std::vector<int>{1, 1, 0}));
+}
+
+TEST_F(MakeTest, ScalingIsThatOfUnmarkedRows) {
+  Write("t.csv", "v,bad\n1,0\n1000,1\n3,0\n");
+  const Datasets data =
+      Make("format: csv, train: t.csv, reconstruct: true, anomaly: bad, scale: min_max",
+           "input: [1], layers: [dense: 1], loss: mean_squared_error");
+  EXPECT_EQ(All(*data.train).values, (std::vector<float>{0, 1}));
+  EXPECT_EQ(data.train->target_unit(), 2);
+}
+
 }  // namespace
 }  // namespace baton::trainer

@@ -1,12 +1,14 @@
 """What people, disks and other programs give to a real trainer: exit codes and words."""
 
 import base64
+import csv
 import json
 import os
 import shutil
 import socket
 import subprocess
 import threading
+import xml.etree.ElementTree
 
 from trainer_process import PROGRAM, SPECS, STEPS, TrainerTest, main
 
@@ -258,6 +260,23 @@ class InputTest(TrainerTest):
         self.assertEqual(code, 1, log)
         self.assertIn("the model was not written", log)
         self.assertEqual(os.listdir(full), [])
+
+    def test_a_series_leaves_a_plot_that_has_what_the_run_says(self):
+        self.spec = os.path.join(SPECS, "airline.yaml")
+        code, log = self.train("--set", "epochs=3")
+        self.assertEqual(code, 0, log)
+        with open(self.path("out", "series.csv"), encoding="utf-8") as text:
+            rows = list(csv.DictReader(text))
+        self.assertEqual(len(rows), 144)
+        self.assertEqual(rows[12]["truth"], "115")
+        self.assertEqual([row["fit"] != "" for row in rows], [12 <= i < 96 for i in range(144)])
+        off = [float(row["truth"]) - float(row["forecast"]) for row in rows if row["forecast"]]
+        self.assertEqual(len(off), 48)
+        rmse = (sum(value * value for value in off) / len(off)) ** 0.5
+        self.assertIn(f"test rmse {rmse:.4g} (48 samples)", log)
+        picture = xml.etree.ElementTree.parse(self.path("out", "series.svg")).getroot()
+        lines = [each for each in picture if each.tag.endswith("polyline")]
+        self.assertEqual([len(each.get("points").split()) for each in lines], [132, 84, 48])
 
     def test_the_public_contract_by_environment_alone(self):
         board = Board(self.path("socket"))

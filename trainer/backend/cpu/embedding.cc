@@ -19,6 +19,7 @@ class Embedding : public Operation {
       : positions_(shape.in[0]),
         vocabulary_(shape.vocabulary),
         width_(shape.width),
+        sparse_(shape.sparse),
         values_(context) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
@@ -35,6 +36,7 @@ class Embedding : public Operation {
   absl::Status Backward(const BackwardArguments& arguments) override {
     return Guarded("embedding", [&] {
       const float* dy = values_.Read(1, arguments.dy, arguments.count);
+      if (sparse_) return SumRows(dy, arguments.rows);
       std::fill_n(arguments.weights_gradient, vocabulary_ * width_, 0.0f);
       for (const int64_t id : ids_) {
         AddRow(dy, 1, width_, arguments.weights_gradient + id * width_);
@@ -44,6 +46,35 @@ class Embedding : public Operation {
   }
 
  private:
+  // Adds what each id gets in the order of its positions and from zero on: the bits of the rows
+  // that a dense gradient would have.
+  void SumRows(const float* dy, RowGradient* rows) {
+    order_.clear();
+    for (size_t t = 0; t < ids_.size(); ++t) {
+      order_.push_back(static_cast<uint64_t>(ids_[t]) << 32 | t);
+    }
+    std::sort(order_.begin(), order_.end());
+    rows->ids.clear();
+    for (const uint64_t key : order_) {
+      const auto id = static_cast<int32_t>(key >> 32);
+      if (rows->ids.empty() || rows->ids.back() != id) rows->ids.push_back(id);
+    }
+    rows->values.resize(rows->ids.size() * static_cast<size_t>(width_));
+    float* row = rows->values.data() - width_;
+    int64_t last = -1;
+    for (const uint64_t key : order_) {
+      const auto id = static_cast<int64_t>(key >> 32);
+      const float* from = dy + static_cast<int64_t>(key & 0xffffffff) * width_;
+      if (id != last) {
+        row += width_;
+        for (int64_t c = 0; c < width_; ++c) row[c] = 0.0f + from[c];
+      } else {
+        AddRow(from, 1, width_, row);
+      }
+      last = id;
+    }
+  }
+
   absl::Status ReadIds(const float* x, int64_t count) {
     ids_.resize(count * positions_);
     for (size_t t = 0; t < ids_.size(); ++t) {
@@ -58,7 +89,9 @@ class Embedding : public Operation {
   }
 
   int64_t positions_, vocabulary_, width_;
-  std::vector<int64_t> ids_;  // of the last Forward
+  bool sparse_;
+  std::vector<int64_t> ids_;     // of the last Forward
+  std::vector<uint64_t> order_;  // id and position, sorted
   PlainValues values_;
 };
 

@@ -11,7 +11,8 @@ namespace baton::trainer::cuda {
 namespace {
 
 // The ids come back to the host in each pass: they are checked there, and put in the order in which
-// the gradient is summed. The whole table's gradient goes to the host: both known costs.
+// the gradient is summed. The whole table's gradient goes to the host: both known costs. Of a
+// sparse table only the rows at hand travel.
 class Embedding : public Operation {
  public:
   Embedding(const EmbeddingOperation& shape, Context& context)
@@ -23,6 +24,7 @@ class Embedding : public Operation {
     context_.Download(Values(arguments.x[0]), values_.size() * sizeof(float), values_.data());
     if (!context_.ok()) return context_.End("embedding");
     BATON_RETURN_IF_ERROR(TakeIds());
+    if (shape_.sparse) return BringRows(arguments);
     const float* w = weights_.Upload(context_, arguments.weights);
     const int32_t* ids = Bring(ids_, ids_on_card_);
     if (context_.ok()) {
@@ -35,6 +37,7 @@ class Embedding : public Operation {
   absl::Status Backward(const BackwardArguments& arguments) override {
     context_.Begin();
     MakeGroups();
+    if (shape_.sparse) return SumRows(arguments);
     float* gradient = weights_.Gradient(context_);
     const int32_t* ids = Bring(group_ids_, group_ids_on_card_);
     const int32_t* firsts = Bring(firsts_, firsts_on_card_);
@@ -63,6 +66,37 @@ class Embedding : public Operation {
       }
     }
     return absl::OkStatus();
+  }
+
+  // The rows that the ids name, picked on the host.
+  absl::Status BringRows(const ForwardArguments& arguments) {
+    const auto width = static_cast<size_t>(shape_.width);
+    values_.resize(ids_.size() * width);
+    for (size_t t = 0; t < ids_.size(); ++t) {
+      std::copy_n(arguments.weights + static_cast<size_t>(ids_[t]) * width, width,
+                  values_.data() + t * width);
+    }
+    context_.Upload(values_.data(), values_.size() * sizeof(float), Values(arguments.y));
+    return context_.End("embedding");
+  }
+
+  // As the dense gradient, with the groups' numbers in the place of their ids.
+  absl::Status SumRows(const BackwardArguments& arguments) {
+    std::vector<int32_t> numbers(group_ids_.size());
+    std::iota(numbers.begin(), numbers.end(), 0);
+    const size_t count = group_ids_.size() * static_cast<size_t>(shape_.width);
+    float* sums = row_sums_on_card_.ReserveFloats(context_, static_cast<int64_t>(count));
+    const int32_t* rows = Bring(numbers, group_ids_on_card_);
+    const int32_t* firsts = Bring(firsts_, firsts_on_card_);
+    const int32_t* order = Bring(order_, order_on_card_);
+    if (!context_.ok()) return context_.End("embedding, backward");
+    kernels::SumGroups(Values(arguments.dy), rows, firsts, order,
+                       static_cast<int64_t>(group_ids_.size()), shape_.width, sums,
+                       context_.stream());
+    arguments.rows->ids = group_ids_;
+    arguments.rows->values.resize(count);
+    context_.Download(sums, count * sizeof(float), arguments.rows->values.data());
+    return context_.End("embedding, backward");
   }
 
   // The positions of each id that occurs, in their order.
@@ -97,6 +131,7 @@ class Embedding : public Operation {
   std::vector<int32_t> ids_;  // of the last Forward
   std::vector<int32_t> order_, group_ids_, firsts_;
   Buffer ids_on_card_, order_on_card_, group_ids_on_card_, firsts_on_card_;
+  Buffer row_sums_on_card_;
 };
 
 }  // namespace

@@ -1,3 +1,6 @@
+#include <map>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "trainer/backend/reference/tensor.h"
 
@@ -27,6 +30,7 @@ class Embedding : public Operation {
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
+    if (shape_.sparse) return SumRows(arguments);
     GradientSums sums(shape_.vocabulary * shape_.width);
     for (int64_t t = 0; t < arguments.count * shape_.in[0]; ++t) {
       const auto id = static_cast<int64_t>(Host(arguments.x[0]).values[t]);
@@ -39,6 +43,23 @@ class Embedding : public Operation {
   }
 
  private:
+  absl::Status SumRows(const BackwardArguments& arguments) {
+    std::map<int32_t, std::vector<double>> sums;
+    for (int64_t t = 0; t < arguments.count * shape_.in[0]; ++t) {
+      std::vector<double>& sum = sums[static_cast<int32_t>(Host(arguments.x[0]).values[t])];
+      sum.resize(static_cast<size_t>(shape_.width));
+      for (int64_t c = 0; c < shape_.width; ++c) {
+        sum[c] += Host(arguments.dy).values[t * shape_.width + c];
+      }
+    }
+    arguments.rows->Clear();
+    for (const auto& [id, sum] : sums) {
+      arguments.rows->ids.push_back(id);
+      for (const double value : sum) arguments.rows->values.push_back(static_cast<float>(value));
+    }
+    return absl::OkStatus();
+  }
+
   EmbeddingOperation shape_;
 };
 
