@@ -55,8 +55,8 @@ struct DataFiles {
 // text. `kept` gets what was read; null: memory does not grow with the files.
 void CheckData(const FindFile& find, DataFiles* kept, Reading* reading);
 
-// The part of CheckData that looks at `weights:` alone: the file can be read and has a tensor of the
-// right shape for every parameter that is not skipped.
+// The part of CheckData that looks at `weights:` alone: the file can be read and has a tensor of
+// the right shape for every parameter that is not skipped.
 void CheckWeights(const FindFile& find, DataFiles* kept, Reading* reading);
 
 // CheckData for the client before a submit: each file that it would upload exists, has the digest

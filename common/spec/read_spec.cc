@@ -15,8 +15,8 @@ namespace {
 
 // Fields that mean something only where Baton itself trains.
 constexpr std::array<const char*, 10> kNativeFields = {
-    "shards", "epochs", "batch_size", "shuffle", "data", "model",
-    "weights", "optimizer", "log_every_steps", "evaluate_every_epochs"};
+    "shards", "epochs",  "batch_size", "shuffle",         "data",
+    "model",  "weights", "optimizer",  "log_every_steps", "evaluate_every_epochs"};
 
 // [A-Za-z0-9][A-Za-z0-9._-]*, at most 63.
 bool IsName(const std::string& name) {
