@@ -59,6 +59,11 @@ absl::Status Receive(Transfer& transfer) {
   const CURLcode code = curl_easy_perform(curl.get());
   if (transfer.stop.load()) return absl::CancelledError("interrupted");
   if (transfer.write_error != 0) return ErrnoStatus(transfer.write_error, request.path);
+  if (code == CURLE_HTTP_RETURNED_ERROR) {
+    long answer = 0;
+    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer);
+    return absl::UnavailableError(absl::StrCat(request.url, ": HTTP status ", answer));
+  }
   if (code != CURLE_OK) {
     return absl::UnavailableError(absl::StrCat(request.url, ": ", curl_easy_strerror(code)));
   }
