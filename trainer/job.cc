@@ -27,6 +27,7 @@
 #include "common/spec/parse.h"
 #include "common/status.h"
 #include "trainer/backend/plugin.h"
+#include "trainer/bottlenecks.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/weights_in.h"
@@ -75,12 +76,15 @@ class Job {
     BATON_RETURN_IF_ERROR(ReadMembers());
     BATON_RETURN_IF_ERROR(TakeDevice());
     MakeData();
+    split_ = PlanBottlenecks(native(), data_.train->count(),
+                             data_.test == nullptr ? 0 : data_.test->count());
     BATON_RETURN_IF_ERROR(MakeReplica());
     BATON_RETURN_IF_ERROR(TakeWeights());
     BATON_RETURN_IF_ERROR(Resume());
     // Last, since it makes the folder.
     BATON_RETURN_IF_ERROR(CheckOutput());
     usage_errors_ = false;
+    BATON_RETURN_IF_ERROR(MakeBottlenecks());
     BATON_RETURN_IF_ERROR(replica_->WarmUp());
     BATON_RETURN_IF_ERROR(Meet());
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
@@ -108,10 +112,11 @@ class Job {
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
   absl::Status TakeDevice();
-  absl::StatusOr<std::string> FindFile(const spec::FileSource& source) const;
+  absl::StatusOr<std::string> FindFile(const spec::NamedFile& file) const;
   void ReadFiles(spec::Reading* reading);
   void MakeData();
   absl::Status MakeReplica();
+  absl::Status MakeBottlenecks();
   absl::Status Resume();
   absl::Status Meet();
   LoopOptions Loop() const;
@@ -124,6 +129,8 @@ class Job {
   spec::DataFiles files_;
   std::string weights_file_;  // to begin with; empty: drawn
   Datasets data_;
+  std::optional<Split> split_;  // where the frozen beginning is computed once
+  Datasets bottlenecks_;
   std::unique_ptr<Backend> backend_;
   Identity identity_;
   // The replica holds on to the gang's group, so it goes first.
@@ -276,7 +283,8 @@ absl::Status Job::TakeDevice() {
 }
 
 // The file as it was packed for this task, or as the spec's author has it.
-absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const {
+absl::StatusOr<std::string> Job::FindFile(const spec::NamedFile& file) const {
+  const spec::FileSource& source = *file.source;
   std::string path;
   if (!options_.data_dir.empty() && !spec::IsOnNode(source.uri) &&
       !absl::StartsWith(source.uri, "/")) {
@@ -288,6 +296,7 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
     const std::string folder = fs::path(options_.spec_file).parent_path();
     BATON_ASSIGN_OR_RETURN(path, spec::ResolveUri(source.uri, folder.empty() ? "." : folder));
   }
+  if (file.kind == spec::NamedFile::Kind::kFolder) return path;
   // Without a digest there is nothing to compare; whether it can be read shows when it is read.
   BATON_RETURN_IF_ERROR(source.sha256.empty() ? spec::CheckPlainFile(path)
                                               : spec::VerifyFile(path, source.sha256));
@@ -297,7 +306,7 @@ absl::StatusOr<std::string> Job::FindFile(const spec::FileSource& source) const 
 // Reads what the spec names, once; what is kept MakeData uses up. A start needs no data.
 void Job::ReadFiles(spec::Reading* reading) {
   const auto find = [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
-    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(*file.source));
+    BATON_ASSIGN_OR_RETURN(std::string path, FindFile(file));
     return path;
   };
   if (options_.init_only) {
@@ -307,12 +316,25 @@ void Job::ReadFiles(spec::Reading* reading) {
   }
 }
 
+void TellFolder(const std::string& field, const image::Folder& folder) {
+  LogInfo(absl::StrCat(field, ": ", folder.pictures.size(), " pictures of ", folder.labels.size(),
+                       " classes"));
+  if (folder.hidden > 0) {
+    LogInfo(absl::StrCat(field, ": ", folder.hidden,
+                         " files or folders with a dot in front are not looked at"));
+  }
+  if (folder.damaged.empty()) return;
+  LogWarning(absl::StrCat(field, ": ", folder.damaged.size(), " files are left out; the first: ",
+                          folder.damaged[0].path, ": ", folder.damaged[0].what));
+}
+
 void Job::MakeData() {
   for (const auto& [field, file] : files_.tables) {
     if (file.columns.skipped == 0) continue;
     LogWarning(absl::StrCat(field, ": ", file.columns.skipped,
                             " rows are left out; the first: ", file.columns.first_skipped));
   }
+  for (const auto& [field, folder] : files_.folders) TellFolder(field, folder);
   data_ = MakeDatasets(native(), spec_.seed, std::move(files_));
 }
 
@@ -324,6 +346,7 @@ absl::Status Job::MakeReplica() {
   replica.spec = &native();
   replica.train = data_.train.get();
   replica.test = data_.test.get();
+  replica.split = split_ ? &*split_ : nullptr;
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
   replica.threads = ThreadCount(options_, run.count);
@@ -362,6 +385,28 @@ absl::Status Job::Resume() {
   restore_s_ = static_cast<double>(SystemClock().MonotonicMillis() - begin_ms) / 1000;
   absl::PrintF("resumed from step %d of %d\n", replica_->step(), replica_->steps_total());
   std::fflush(stdout);
+  return absl::OkStatus();
+}
+
+absl::Status Job::MakeBottlenecks() {
+  if (!split_) return absl::OkStatus();
+  BottleneckOptions options;
+  options.split = &*split_;
+  options.backend = backend_.get();
+  options.clock = &SystemClock();
+  options.identity = absl::StrCat(identity_.backend, " ", identity_.build);
+  options.threads = AvailableCpus();
+  // What a worker finds in the output folder it uploads, and the next life has another one.
+  if (options_.membership_file.empty()) options.folder = OutputFolder() + "/bottlenecks";
+  options.write = membership_.rank == 0;
+  options.stop = &stop_;
+  BATON_ASSIGN_OR_RETURN(bottlenecks_.train,
+                         ComputeBottlenecks("train", *data_.train, replica_->weights(), options));
+  if (data_.test != nullptr) {
+    BATON_ASSIGN_OR_RETURN(bottlenecks_.test,
+                           ComputeBottlenecks("test", *data_.test, replica_->weights(), options));
+  }
+  replica_->ReadFrom(bottlenecks_.train.get(), bottlenecks_.test.get());
   return absl::OkStatus();
 }
 

@@ -36,6 +36,11 @@ struct Lister {
     files->push_back({field + ".target", &split.target});
   }
 
+  void operator()(FolderData& data) const {
+    files->push_back({"data.train", &data.train, NamedFile::Kind::kFolder});
+    if (data.test) files->push_back({"data.test", &*data.test, NamedFile::Kind::kFolder});
+  }
+
   template <class Source>
   void operator()(Source& source) const {
     Add("data.train", source.train);
@@ -104,7 +109,9 @@ void CheckFiles(const std::string& spec_file, Reading* reading) {
   const auto find = [&](const NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
     if (IsOnNode(file.source->uri)) return std::nullopt;
     BATON_ASSIGN_OR_RETURN(const std::string path, ResolveUri(file.source->uri, folder));
-    BATON_RETURN_IF_ERROR(VerifyFile(path, file.source->sha256));
+    if (file.kind == NamedFile::Kind::kFile) {
+      BATON_RETURN_IF_ERROR(VerifyFile(path, file.source->sha256));
+    }
     return path;
   };
   CheckData(find, nullptr, reading);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/idx/idx.h"
+#include "common/image/read_folder.h"
 #include "common/spec/job_spec.h"
 #include "common/spec/parse.h"
 #include "common/spec/table_plan.h"
@@ -19,8 +20,10 @@
 namespace baton::spec {
 
 struct NamedFile {
+  enum class Kind { kFile, kFolder };
   std::string field;   // "data.train.images"
   FileSource* source;  // inside the spec; whoever packs the file rewrites its uri
+  Kind kind = Kind::kFile;
 };
 
 // All files of a native job, in the order of the spec; none for a command.
@@ -39,7 +42,8 @@ absl::Status CheckPlainFile(const std::string& path);
 // `sha256` only asks that the file can be read.
 absl::Status VerifyFile(const std::string& path, const std::string& sha256);
 
-// The path of one file that was verified. Nothing: it is left to others, who can reach it.
+// The path of one file that was verified, or of a folder, which is looked into by who reads it.
+// Nothing: it is left to others, who can reach it.
 using FindFile = std::function<absl::StatusOr<std::optional<std::string>>(const NamedFile&)>;
 
 // What the files hold, by field, for who trains on it.
@@ -48,6 +52,7 @@ struct DataFiles {
   std::map<std::string, TableFile> tables;      // of CSV
   std::map<std::string, table::NpyArray> arrays;
   std::string weights;  // where the file of `weights:` lies; empty: none is given
+  std::map<std::string, image::Folder> folders;
 };
 
 // Finds and reads each file whose name could be read, and checks that files and model belong

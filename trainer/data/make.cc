@@ -45,6 +45,9 @@ Datasets MakeDatasets(const spec::NativeSpec& native, uint64_t seed, spec::DataF
   if (const auto* npy = std::get_if<spec::NpyData>(&native.data.source)) {
     return MakeArrays(*npy, native.model, seed, std::move(files));
   }
+  if (const auto* folders = std::get_if<spec::FolderData>(&native.data.source)) {
+    return MakeFolders(*folders, native.model, seed, std::move(files));
+  }
   Datasets datasets;
   const double divide_by = native.model.divide_by;
   datasets.train = MakeImages("data.train", divide_by, files);
