@@ -112,10 +112,10 @@ TEST_F(PackageTest, WeightsTravelWithTheDataUnlessTheyAreTooLarge) {
   EXPECT_EQ(near->spec.native->weights->file.uri, "models/w.pth");
   fs::resize_file(folder_ + "/models/w.pth", 65 << 20);
   const auto large = Plan(folder_ + "/near.yaml");
-  EXPECT_NE(large.status().message().find(
-                "weights: " + folder_ + "/models/w.pth has 65 MiB; with the data that is more than "
-                "the 64 MiB that a submit uploads. Put the file on every node"),
-            std::string::npos)
+  EXPECT_NE(
+      large.status().message().find("models/w.pth has 65 MiB; with the data that is more than "
+                                    "the 64 MiB that a submit uploads. Put the file on every node"),
+      std::string::npos)
       << large.status();
   Write("far.yaml", rest + "weights: file:///srv/models/w.pth\n");
   const auto far = Plan(folder_ + "/far.yaml");
