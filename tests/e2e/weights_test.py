@@ -50,12 +50,12 @@ def test(programs, specs):
         expect(cluster.model(drawn) != alone, "drawn weights come to something else")
 
         missing = cluster.baton("train", spec("missing", "weights: models/none.pth"), check=False)
-        expect(missing.returncode == 2 and "missing.yaml:9: weights: no file" in missing.stderr
+        expect(missing.returncode == 2 and "missing.yaml:10: weights: no file" in missing.stderr
                and "models/none.pth" in missing.stderr, missing.stderr)
         wide = spec("wide", "weights: models/start.safetensors")
         unlike = cluster.baton("train", wide, "--set", "model.layers.3.dense.out=12", "--dry-run",
                                check=False)
-        expect(unlike.returncode == 2 and "wide.yaml:9: weights: " in unlike.stderr
+        expect(unlike.returncode == 2 and "wide.yaml:10: weights: " in unlike.stderr
                and "dense2.weight is [10, 20] there and [12, 20] here" in unlike.stderr
                and "skip: [dense2]" in unlike.stderr, unlike.stderr)
 
