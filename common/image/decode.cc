@@ -17,8 +17,7 @@ std::string SizeMistake(int64_t height, int64_t width, const Limits& limits) {
 
 absl::StatusOr<Image> Decode(absl::string_view bytes, int64_t channels, const Limits& limits) {
   if (!IsJpeg(bytes) && !IsPng(bytes)) {
-    return absl::InvalidArgumentError(
-        bytes.empty() ? "is empty" : "is neither JPEG nor PNG; convert it, or take it away");
+    return absl::InvalidArgumentError(bytes.empty() ? "is empty" : "is neither JPEG nor PNG");
   }
   BATON_ASSIGN_OR_RETURN(Stored stored,
                          IsJpeg(bytes) ? DecodeJpeg(bytes, limits) : DecodePng(bytes, limits));

@@ -21,7 +21,7 @@ struct FolderPicture {
 
 struct Damage {
   std::string path;  // below the folder
-  std::string what;  // "is neither JPEG nor PNG; .."
+  std::string what;  // "is neither JPEG nor PNG"
 };
 
 struct Folder {

@@ -131,7 +131,7 @@ class FolderCheck {
       for (const image::Damage& damage : folder.damaged) {
         texts.push_back(absl::StrCat(damage.path, ": ", damage.what));
       }
-      Tell(field, folder.root, texts, "; mend it, take it away, or set `damaged: skip`");
+      Tell(field, folder.root, texts, "; mend or convert it, take it away, or set `damaged: skip`");
     }
     CheckNoneEmpty(field, folder);
   }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/atomic_file.h"
 #include "common/hash.h"
 #include "common/status.h"
@@ -61,6 +62,8 @@ std::vector<NamedFile> NamedFiles(JobSpec& spec) {
 bool IsOnNode(absl::string_view uri) { return absl::StartsWith(uri, kOnNode); }
 
 absl::StatusOr<std::string> ResolveUri(absl::string_view uri, const std::string& folder) {
+  // "photos/" is the folder "photos".
+  if (uri.size() > 1) absl::ConsumeSuffix(&uri, "/");
   if (absl::StartsWith(uri, "file:///")) return std::string(uri.substr(kOnNode.size()));
   if (uri.empty() || absl::StrContains(uri, "://")) {
     return absl::InvalidArgumentError(

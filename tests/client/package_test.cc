@@ -145,6 +145,42 @@ TEST_F(PackageTest, TablesAndMembersOfAnArchiveArePackedToo) {
   EXPECT_EQ(files.target.member, "y");
 }
 
+TEST_F(PackageTest, AFolderOfPicturesIsPackedFileByFile) {
+  for (const char* name : {"a/x.png", "a/deep/y.png", "b/z.jpg", "a/.hidden", ".git/config"}) {
+    Write(std::string("photos/") + name, name);
+  }
+  const std::string rest =
+      "}\nmodel: {input: [1, 2, 2], layers: [flatten, dense: 2]}\nepochs: 1\nbatch_size: 1\n"
+      "optimizer: {name: sgd, lr: 0.1}\n";
+  const auto paths_of = [](const PackagePlan& plan) {
+    std::vector<std::string> paths;
+    for (const auto& file : plan.data) paths.push_back(file.path);
+    return paths;
+  };
+  Write("job.yaml", "data: {format: images, train: photos/, test: photos" + rest);
+  const auto plan = Plan(folder_ + "/job.yaml");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(paths_of(*plan),
+            (std::vector<std::string>{"photos/a/deep/y.png", "photos/a/x.png", "photos/b/z.jpg"}));
+  EXPECT_EQ(plan->data_bytes, 12 + 7 + 7);
+  const auto& data = std::get<spec::FolderData>(plan->spec.native->data.source);
+  EXPECT_EQ(data.train.uri, "photos");
+  EXPECT_EQ(data.test->uri, "photos");
+
+  Write("specs/job.yaml", "data: {format: images, train: ../photos, test: file:///photos" + rest);
+  const auto above = Plan(folder_ + "/specs/job.yaml");
+  ASSERT_TRUE(above.ok()) << above.status();
+  EXPECT_EQ(paths_of(*above)[0], "photos/a/deep/y.png");
+  EXPECT_EQ(std::get<spec::FolderData>(above->spec.native->data.source).test->uri,
+            "file:///photos");
+
+  Write("photos/job.yaml", "data: {format: images, train: ." + rest);
+  const auto here = Plan(folder_ + "/photos/job.yaml");
+  ASSERT_TRUE(here.ok()) << here.status();
+  EXPECT_EQ(paths_of(*here)[0], "data/a/deep/y.png");
+  EXPECT_EQ(std::get<spec::FolderData>(here->spec.native->data.source).train.uri, "data");
+}
+
 TEST_F(PackageTest, WhatIsTooLargeToSendIsToldAtItsPlaceBesideTheOthers) {
   Write("job.yaml", "command: [sh]\nrankz: 2\n");
   Write("big", "");

@@ -103,6 +103,12 @@ TEST(PresetTest, AirlineForecastsBetterThanTheMonthBefore) {
   EXPECT_LT(*trained.evaluation.rmse, 48) << "thousand passengers";
 }
 
+TEST(PresetTest, PhotosTellsDrawingsApart) {
+  const Trained trained = Preset("photos", {"epochs=12"}).Train();
+  EXPECT_EQ(trained.evaluation.count, 150);
+  EXPECT_GT(*trained.evaluation.accuracy, 0.75);
+}
+
 TEST(PresetTest, ATableHasOneResultForEveryNumberOfRanks) {
   Preset preset("regression", {"epochs=1", "shards=4"});
   const Trained alone = preset.Train();

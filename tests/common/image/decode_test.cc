@@ -73,7 +73,7 @@ TEST(DecodeTest, AFlippedBitInAPngIsDamage) {
 
 TEST(DecodeTest, OtherFilesAreTold) {
   EXPECT_EQ(Mistake(""), "is empty");
-  EXPECT_EQ(Mistake("GIF89a.."), "is neither JPEG nor PNG; convert it, or take it away");
+  EXPECT_EQ(Mistake("GIF89a.."), "is neither JPEG nor PNG");
 }
 
 TEST(DecodeTest, ABombIsRefusedByItsHeader) {

@@ -90,7 +90,7 @@ TEST_F(FolderTest, AllAreReadOnAnyNumberOfThreads) {
     EXPECT_EQ(folder.pictures[2].kept, Fit(*Decode(*ReadFile(folder_ + "/b/1"), 3), options.frame));
     ASSERT_EQ(folder.damaged.size(), 2u);
     EXPECT_EQ(folder.damaged[0].path, "a/3");
-    EXPECT_EQ(folder.damaged[0].what, "is neither JPEG nor PNG; convert it, or take it away");
+    EXPECT_EQ(folder.damaged[0].what, "is neither JPEG nor PNG");
     EXPECT_EQ(folder.damaged[1].what, "damaged JPEG: Premature end of JPEG file");
     EXPECT_EQ(folder.sha256, Sha256Hex(lines));
   }
