@@ -26,6 +26,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddNodes(app, context);
   AddDrain(app, context);
   AddData(app, context);
+  AddModel(app, context);
   AddCompletion(app, context);
 }
 

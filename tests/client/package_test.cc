@@ -98,6 +98,32 @@ optimizer: {name: sgd, lr: 0.1}
   EXPECT_EQ(std::get<spec::IdxData>(plan->spec.native->data.source).test->images.uri, "x.gz");
 }
 
+TEST_F(PackageTest, WeightsTravelWithTheDataUnlessTheyAreTooLarge) {
+  Write("data/t.csv", "a,y\n1,2\n");
+  Write("models/w.pth", "weights");
+  const std::string rest =
+      "model: {input: [1], layers: [dense: 1], loss: mean_squared_error}\nepochs: 1\nbatch_size: "
+      "1\noptimizer: {name: sgd, lr: 0.1}\ndata: {format: csv, train: data/t.csv, target: y}\n";
+  Write("near.yaml", rest + "weights: {uri: models/w.pth, skip: [dense1]}\n");
+  const auto near = Plan(folder_ + "/near.yaml");
+  ASSERT_TRUE(near.ok()) << near.status();
+  ASSERT_EQ(near->data.size(), 2u);
+  EXPECT_EQ(near->data[1].path, "models/w.pth");
+  EXPECT_EQ(near->spec.native->weights->file.uri, "models/w.pth");
+  fs::resize_file(folder_ + "/models/w.pth", 65 << 20);
+  const auto large = Plan(folder_ + "/near.yaml");
+  EXPECT_NE(
+      large.status().message().find("models/w.pth has 65 MiB; with the data that is more than "
+                                    "the 64 MiB that a submit uploads. Put the file on every node"),
+      std::string::npos)
+      << large.status();
+  Write("far.yaml", rest + "weights: file:///srv/models/w.pth\n");
+  const auto far = Plan(folder_ + "/far.yaml");
+  ASSERT_TRUE(far.ok()) << far.status();
+  EXPECT_EQ(far->data.size(), 1u);
+  EXPECT_EQ(far->spec.native->weights->file.uri, "file:///srv/models/w.pth");
+}
+
 TEST_F(PackageTest, TablesAndMembersOfAnArchiveArePackedToo) {
   Write("data/t.csv", "a,y\n1,2\n");
   Write("data/a.npz", "PK");
