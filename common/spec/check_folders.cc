@@ -85,11 +85,11 @@ class FolderCheck {
   }
 
   void CheckChannels(const std::string& field, size_t count) {
-    if (count == 0 || static_cast<int64_t>(count) == frame_.channels) return;
+    if (count <= 1 || static_cast<int64_t>(count) == frame_.channels) return;
     check_.Add(field,
-               absl::StrCat("has ", count, count == 1 ? " number" : " numbers",
-                            " but model.input has ", frame_.channels,
-                            frame_.channels == 1 ? " channel" : " channels", "; give one for each"),
+               absl::StrCat("has ", count, " numbers but model.input has ", frame_.channels,
+                            frame_.channels == 1 ? " channel" : " channels",
+                            "; give one for each, or one for all"),
                "");
   }
 

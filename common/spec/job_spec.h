@@ -165,8 +165,8 @@ struct FolderData {
   TestPart test_part;
   // The short side before the centre is cut out; 0: the picture is resized to the model's input.
   int64_t resize = 0;
-  std::vector<double> mean;  // by channel; empty: 0
-  std::vector<double> std;   // by channel; empty: 1
+  std::vector<double> mean;  // by channel, or one for all; empty: 0
+  std::vector<double> std;   // likewise; empty: 1
   Damaged damaged = Damaged::kError;
   Augment augment;
   int64_t cache_bytes = int64_t{1} << 30;  // of memory for pictures, and for bottlenecks

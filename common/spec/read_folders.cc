@@ -86,11 +86,14 @@ FolderData ReadFolderData(MapReader& fields) {
     fields.AddMistake("split", "the last pictures are all of one class; use random, or remove it");
   }
   fields.Int("resize", {1, 1 << 16}, &folders.resize);
-  folders.mean = ReadNumbers(fields, "mean", 1, 3, {.min = -1e6, .max = 1e6},
-                             "must have a number for each channel, such as [0.485, 0.456, 0.406]");
-  folders.std = ReadNumbers(fields, "std", 1, 3, {.min = 0, .max = 1e6, .min_excluded = true},
-                            "must have a number above 0 for each channel, such as [0.229, 0.224, "
-                            "0.225]");
+  folders.mean =
+      ReadNumbers(fields, "mean", 1, 3, {.min = -1e6, .max = 1e6},
+                  "must be a list with a number for each channel, or one for all, such as "
+                  "[0.485, 0.456, 0.406]");
+  folders.std =
+      ReadNumbers(fields, "std", 1, 3, {.min = 0, .max = 1e6, .min_excluded = true},
+                  "must be a list with a number above 0 for each channel, or one for all, "
+                  "such as [0.229, 0.224, 0.225]");
   fields.Choice<FolderData::Damaged>(
       "damaged", {{"error", FolderData::Damaged::kError}, {"skip", FolderData::Damaged::kSkip}},
       &folders.damaged);

@@ -23,9 +23,10 @@ std::string PreparationText(const spec::FolderData& data) {
   return spec::DataText({bare, 0});
 }
 
-std::vector<float> PerChannel(const std::vector<double>& given, int64_t channels, float fill) {
-  if (given.empty()) return std::vector<float>(static_cast<size_t>(channels), fill);
-  return {given.begin(), given.end()};
+std::vector<float> PerChannel(const std::vector<double>& given, int64_t channels, double fill) {
+  if (given.size() > 1) return {given.begin(), given.end()};
+  const double all = given.empty() ? fill : given[0];
+  return std::vector<float>(static_cast<size_t>(channels), static_cast<float>(all));
 }
 
 class Maker {

@@ -57,9 +57,10 @@ TEST(FolderText, MistakesComeInOneRound) {
       "s.yaml:4: data.train: missing; add e.g. `train: photos`\n"
       "s.yaml:4: data.split: the last pictures are all of one class; use random, or remove it\n"
       "s.yaml:4: data.resize: must be at least 1, is 0\n"
-      "s.yaml:4: data.mean: must have a number for each channel, such as [0.485, 0.456, 0.406]\n"
-      "s.yaml:4: data.std: must have a number above 0 for each channel, such as [0.229, 0.224, "
-      "0.225]\n"
+      "s.yaml:4: data.mean: must be a list with a number for each channel, or one for all, such as "
+      "[0.485, 0.456, 0.406]\n"
+      "s.yaml:4: data.std: must be a list with a number above 0 for each channel, or one for all, "
+      "such as [0.229, 0.224, 0.225]\n"
       "s.yaml:4: data.damaged: unknown value 'mend'; use error or skip\n"
       "s.yaml:4: data.augment.flip: unknown value 'up'; use none, horizontal, vertical or both\n"
       "s.yaml:4: data.augment.crop.scale: must be the smallest and the largest share of the area, "
@@ -159,14 +160,14 @@ TEST_F(FolderFiles, AreToldFileByFile) {
 }
 
 TEST_F(FolderFiles, FitTheModelAndEachOther) {
-  EXPECT_EQ(
-      Check("train: p, resize: 4, mean: [0.5], std: [1, 1], test_fraction: 0.1"),
-      "D/s.yaml:4: data.resize: is 4 but model.input needs 5 pixels of the short side; make "
-      "it larger\n"
-      "D/s.yaml:4: data.mean: has 1 number but model.input has 3 channels; give one for each\n"
-      "D/s.yaml:4: data.std: has 2 numbers but model.input has 3 channels; give one for "
-      "each\n"
-      "D/s.yaml:4: data.test_fraction: gives 0 of 3 pictures for the test; change it");
+  EXPECT_EQ(Check("train: p, resize: 4, mean: [0.5, 1], std: [1, 1], test_fraction: 0.1"),
+            "D/s.yaml:4: data.resize: is 4 but model.input needs 5 pixels of the short side; make "
+            "it larger\n"
+            "D/s.yaml:4: data.mean: has 2 numbers but model.input has 3 channels; give one for "
+            "each, or one for all\n"
+            "D/s.yaml:4: data.std: has 2 numbers but model.input has 3 channels; give one for "
+            "each, or one for all\n"
+            "D/s.yaml:4: data.test_fraction: gives 0 of 3 pictures for the test; change it");
   EXPECT_EQ(Check("train: p, augment: {saturation: 0.1}",
                   "input: [1, 4, 5], layers: [flatten, dense: 2]"),
             "D/s.yaml:4: data.augment.saturation: grey pictures have none; remove it");

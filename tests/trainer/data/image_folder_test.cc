@@ -52,7 +52,7 @@ class ImageFolderTest : public ::testing::Test {
 };
 
 TEST_F(ImageFolderTest, FillsPlanesOfScaledValues) {
-  const Datasets data = Make("mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7]");
+  const Datasets data = Make("mean: [0.1, 0.2, 0.3], std: [0.7]");
   EXPECT_EQ(data.test, nullptr);
   EXPECT_EQ(data.train->count(), 5);
   EXPECT_EQ(data.train->sample_sizes(), std::vector<int64_t>{60});
