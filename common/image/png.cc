@@ -19,6 +19,23 @@ namespace {
 constexpr png_byte kIgnored[] = "iCCP\0iTXt\0sPLT\0tEXt\0zTXt";
 constexpr int kIgnoredCount = 5;
 
+constexpr size_t kSignatureBytes = 8;
+constexpr size_t kFrameBytes = 12;  // of a chunk: length, name, checksum
+
+// Whether each chunk up to the last lies in the file. To be asked first: libpng allocates what some
+// chunks say of their length before it reads them.
+bool HasWholeChunks(absl::string_view bytes) {
+  bytes.remove_prefix(kSignatureBytes);
+  while (bytes.size() >= kFrameBytes) {
+    size_t length = 0;
+    for (size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<uint8_t>(bytes[i]);
+    if (length > bytes.size() - kFrameBytes) return false;
+    if (bytes.substr(4, 4) == "IEND") return true;
+    bytes.remove_prefix(length + kFrameBytes);
+  }
+  return false;
+}
+
 struct Reader {
   png_structp png = nullptr;
   png_infop info = nullptr;
@@ -97,6 +114,9 @@ bool Read(Reader& reader, const Limits& limits) {
 bool IsPng(absl::string_view bytes) { return absl::StartsWith(bytes, "\x89PNG\r\n\x1a\n"); }
 
 absl::StatusOr<Stored> DecodePng(absl::string_view bytes, const Limits& limits) {
+  if (!HasWholeChunks(bytes)) {
+    return absl::InvalidArgumentError("damaged PNG: the file ends too early");
+  }
   Reader reader;
   reader.rest = bytes;
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, OnError, OnWarning);
