@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/ignore.h"
 #include "common/atomic_file.h"
+#include "common/image/folder.h"
 #include "common/job_limits.h"
 #include "common/spec/files.h"
 #include "common/spec/write.h"
@@ -31,32 +32,71 @@ constexpr size_t kWireBytesOfUpload = 256;
 std::string PackedName(const std::string& uri, std::set<std::string>* taken) {
   const fs::path written = fs::path(uri).lexically_normal();
   std::string name = written.string();
-  if (written.is_absolute() || absl::StartsWith(name, "..")) name = written.filename().string();
+  if (absl::EndsWith(name, "/")) name.pop_back();  // "photos/" is a folder, as "photos" is
+  if (written.is_absolute() || absl::StartsWith(name, ".."))
+    name = fs::path(name).filename().string();
+  if (name.empty() || name == "." || name == "..") name = "data";
   const std::string wish = name;
   for (int n = 2; !taken->insert(name).second; ++n) name = absl::StrCat(n, "/", wish);
   return name;
 }
 
+std::string TooLarge(const std::string& weights, int64_t bytes) {
+  return absl::StrCat(
+      weights, " has ", bytes >> 20, " MiB; with the data that is more than the ",
+      kDataBytesMax >> 20,
+      " MiB that a submit uploads. Put the file on every node, say below "
+      "/srv/models (`baton model fetch NAME --to /srv/models` there, for a published model), and "
+      "name it as file:///srv/models/",
+      fs::path(weights).filename().string());
+}
+
+// What is sent of what lies at `path`: a folder's files begin with a slash; "" is the file itself.
+std::vector<std::string> PartsOf(const spec::NamedFile& file, const std::string& path) {
+  if (file.kind == spec::NamedFile::Kind::kFile) {
+    std::error_code error;
+    return fs::exists(path, error) ? std::vector<std::string>{""} : std::vector<std::string>();
+  }
+  std::vector<std::string> parts;
+  const absl::StatusOr<image::FolderListing> listing = image::ListFolder(path);
+  if (!listing.ok()) return parts;
+  for (const image::FolderFile& part : listing->files) parts.push_back("/" + part.path);
+  return parts;
+}
+
 // Files that can't be read are a mistake by spec::CheckFiles already, and left out here.
 void PlanData(const std::string& folder, PackagePlan* plan, spec::Reading* reading) {
   std::set<std::string> taken;
+  std::set<std::string> sent;                 // a folder may lie in another
   std::map<std::string, std::string> packed;  // of each path, so that one file is sent once
+  std::pair<std::string, int64_t> weights;    // path and bytes
   for (const spec::NamedFile& file : spec::NamedFiles(plan->spec)) {
     if (spec::IsOnNode(file.source->uri)) continue;
     const absl::StatusOr<std::string> path = spec::ResolveUri(file.source->uri, folder);
     if (!path.ok()) continue;
+    const bool is_weights = file.field == "weights";
     auto [entry, is_new] = packed.try_emplace(*path);
     if (is_new) {
-      std::error_code error;
-      const auto bytes = fs::file_size(*path, error);
-      if (error) continue;
+      const std::vector<std::string> parts = PartsOf(file, *path);
+      if (parts.empty()) continue;
       entry->second = PackedName(file.source->uri, &taken);
-      plan->data.push_back({entry->second, *path});
-      plan->data_bytes += static_cast<int64_t>(bytes);
+      const int64_t bytes_before = plan->data_bytes;
+      for (const std::string& part : parts) {
+        std::error_code error;
+        const auto bytes = fs::file_size(*path + part, error);
+        if (error || !sent.insert(entry->second + part).second) continue;
+        plan->data.push_back({entry->second + part, *path + part});
+        plan->data_bytes += static_cast<int64_t>(bytes);
+      }
+      if (is_weights) weights = {*path, plan->data_bytes - bytes_before};
     }
     file.source->uri = entry->second;
   }
   if (plan->data_bytes <= kDataBytesMax) return;
+  if (plan->data_bytes - weights.second <= kDataBytesMax) {
+    reading->AddMistake("weights", TooLarge(weights.first, weights.second));
+    return;
+  }
   reading->AddMistake(
       "data", absl::StrCat("the files have ", plan->data_bytes >> 20, " MiB, more than the ",
                            kDataBytesMax >> 20,

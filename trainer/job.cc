@@ -22,6 +22,7 @@
 #include "common/spec/parse.h"
 #include "common/status.h"
 #include "trainer/backend/plugin.h"
+#include "trainer/bottlenecks.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/weights_in.h"
@@ -62,12 +63,15 @@ class Job {
     if (options_.dry_run) return Ending{};
     BATON_RETURN_IF_ERROR(TakeDevice());
     MakeData();
+    split_ = PlanBottlenecks(native(), data_.train->count(),
+                             data_.test == nullptr ? 0 : data_.test->count());
     BATON_RETURN_IF_ERROR(MakeReplica());
     BATON_RETURN_IF_ERROR(TakeWeights());
     BATON_RETURN_IF_ERROR(Resume());
     // Last, since it makes the folder.
     BATON_RETURN_IF_ERROR(CheckOutput());
     usage_errors_ = false;
+    BATON_RETURN_IF_ERROR(MakeBottlenecks());
     BATON_RETURN_IF_ERROR(replica_->WarmUp());
     BATON_RETURN_IF_ERROR(Meet());
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
@@ -105,6 +109,7 @@ class Job {
   void ReadFiles(spec::Reading* reading);
   void MakeData();
   absl::Status MakeReplica();
+  absl::Status MakeBottlenecks();
   absl::Status Resume();
   absl::Status Meet();
   LoopOptions Loop() const;
@@ -118,6 +123,8 @@ class Job {
   spec::DataFiles files_;
   std::string weights_file_;  // to begin with; empty: drawn
   Datasets data_;
+  std::optional<Split> split_;  // where the frozen beginning is computed once
+  Datasets bottlenecks_;
   std::unique_ptr<Backend> backend_;
   Identity identity_;
   // The replica holds on to the gang's group, so it goes first.
@@ -315,12 +322,25 @@ void Job::ReadFiles(spec::Reading* reading) {
   }
 }
 
+void TellFolder(const std::string& field, const image::Folder& folder) {
+  LogInfo(absl::StrCat(field, ": ", folder.pictures.size(), " pictures of ", folder.labels.size(),
+                       " classes"));
+  if (folder.hidden > 0) {
+    LogInfo(absl::StrCat(field, ": ", folder.hidden,
+                         " files or folders with a dot in front are not looked at"));
+  }
+  if (folder.damaged.empty()) return;
+  LogWarning(absl::StrCat(field, ": ", folder.damaged.size(), " files are left out; the first: ",
+                          folder.damaged[0].path, ": ", folder.damaged[0].what));
+}
+
 void Job::MakeData() {
   for (const auto& [field, file] : files_.tables) {
     if (file.columns.skipped == 0) continue;
     LogWarning(absl::StrCat(field, ": ", file.columns.skipped,
                             " rows are left out; the first: ", file.columns.first_skipped));
   }
+  for (const auto& [field, folder] : files_.folders) TellFolder(field, folder);
   data_ = MakeDatasets(native(), spec_.seed, std::move(files_));
 }
 
@@ -332,6 +352,7 @@ absl::Status Job::MakeReplica() {
   replica.spec = &native();
   replica.train = data_.train.get();
   replica.test = data_.test.get();
+  replica.split = split_ ? &*split_ : nullptr;
   replica.judge = data_.judge.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
@@ -374,6 +395,28 @@ absl::Status Job::Resume() {
   restore_s_ = static_cast<double>(SystemClock().MonotonicMillis() - begin_ms) / 1000;
   absl::PrintF("resumed from step %d of %d\n", replica_->step(), replica_->steps_total());
   std::fflush(stdout);
+  return absl::OkStatus();
+}
+
+absl::Status Job::MakeBottlenecks() {
+  if (!split_) return absl::OkStatus();
+  BottleneckOptions options;
+  options.split = &*split_;
+  options.backend = backend_.get();
+  options.clock = &SystemClock();
+  options.identity = absl::StrCat(identity_.backend, " ", identity_.build);
+  options.threads = AvailableCpus();
+  // What a worker finds in the output folder it uploads, and the next life has another one.
+  if (options_.membership_file.empty()) options.folder = OutputFolder() + "/bottlenecks";
+  options.write = membership_.rank == 0;
+  options.stop = &stop_;
+  BATON_ASSIGN_OR_RETURN(bottlenecks_.train,
+                         ComputeBottlenecks("train", *data_.train, replica_->weights(), options));
+  if (data_.test != nullptr) {
+    BATON_ASSIGN_OR_RETURN(bottlenecks_.test,
+                           ComputeBottlenecks("test", *data_.test, replica_->weights(), options));
+  }
+  replica_->ReadFrom(bottlenecks_.train.get(), bottlenecks_.test.get());
   return absl::OkStatus();
 }
 

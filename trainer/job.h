@@ -27,14 +27,14 @@ struct JobOptions {
   std::string device = "auto";    // auto, cpu or cuda
   std::string weights_in;         // file to begin with; empty: the spec's, or drawn from the seed
   std::vector<std::string> weights_skip;  // layers that weights_in is not for
-  std::string cpu_isa;            // in place of the spec's; empty: as there
-  std::string weights_out;        // .safetensors to write besides the output folder's
-  std::string onnx_out;           // the model as ONNX; empty: not written
-  std::string losses_file;        // CSV of each step's loss; empty: none
-  int64_t steps_max = 0;          // the run ends after so many; 0: as the spec says
-  bool init_only = false;         // only writes weights_out, as the run would begin
-  bool dry_run = false;           // checks everything, says what memory it needs, and ends
-  int threads = 0;                // 0: one per shard, at most one per CPU that this process may use
+  std::string cpu_isa;                    // in place of the spec's; empty: as there
+  std::string weights_out;                // .safetensors to write besides the output folder's
+  std::string onnx_out;                   // the model as ONNX; empty: not written
+  std::string losses_file;                // CSV of each step's loss; empty: none
+  int64_t steps_max = 0;                  // the run ends after so many; 0: as the spec says
+  bool init_only = false;                 // only writes weights_out, as the run would begin
+  bool dry_run = false;                   // checks everything, says what memory it needs, and ends
+  int threads = 0;  // 0: one per shard, at most one per CPU that this process may use
   int64_t silence_ms = 5000;
 };
 

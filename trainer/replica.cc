@@ -14,6 +14,7 @@
 #include "common/status.h"
 #include "trainer/checkpoint/weights_in.h"
 #include "trainer/data/counter_random.h"
+#include "trainer/layer/head.h"
 #include "trainer/ranking.h"
 
 namespace baton::trainer {
@@ -39,6 +40,14 @@ std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parame
   return ranges;
 }
 
+std::vector<uint32_t> BlockOf(const Dataset& samples, int64_t block) {
+  const int64_t begin = block * kBlockSamples;
+  std::vector<uint32_t> indices(
+      static_cast<size_t>(std::min(kBlockSamples, samples.count() - begin)));
+  std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
+  return indices;
+}
+
 absl::Status FirstFailure(std::vector<absl::Status>& failures) {
   for (absl::Status& failure : failures) {
     if (!failure.ok()) return std::exchange(failure, absl::OkStatus());
@@ -62,7 +71,11 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(const ReplicaOptions& o
 }
 
 Replica::Replica(const ReplicaOptions& options, const Sampler& sampler)
-    : options_(options), sampler_(sampler), pool_(options.threads) {
+    : options_(options),
+      train_(options.train),
+      test_(options.test),
+      sampler_(sampler),
+      pool_(options.threads) {
   length_.steps_per_epoch = sampler_.steps_per_epoch();
   length_.steps_total = length_.steps_per_epoch * options.spec->epochs;
 }
@@ -71,8 +84,12 @@ absl::Status Replica::Build() {
   const spec::NativeSpec& spec = *options_.spec;
   const int64_t batch_max = std::max(sampler_.micro_batch_max(), kBlockSamples);
   for (int i = 0; i < pool_.threads(); ++i) {
-    BATON_ASSIGN_OR_RETURN(auto network, Network::Create(spec.model, *options_.backend, batch_max));
-    networks_.push_back(std::move(network));
+    absl::StatusOr<std::unique_ptr<Network>> network =
+        options_.split == nullptr
+            ? Network::Create(spec.model, *options_.backend, batch_max)
+            : CreateHead(spec.model, *options_.split, *options_.backend, batch_max);
+    BATON_RETURN_IF_ERROR(network.status());
+    networks_.push_back(*std::move(network));
   }
   batches_.resize(networks_.size());
   failures_.resize(networks_.size());
@@ -142,6 +159,11 @@ absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
   return absl::OkStatus();
 }
 
+void Replica::ReadFrom(const Dataset* train, const Dataset* test) {
+  train_ = train;
+  test_ = test;
+}
+
 absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
       static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
@@ -153,7 +175,7 @@ absl::Status Replica::WarmUp() {
   // One task per thread is what the pool gives only by chance, so each task takes its network.
   pool_.ForEach(pool_.threads(), [&](int task, int) {
     const size_t i = static_cast<size_t>(task);
-    options_.train->Fill(indices, nullptr, &batches_[i]);
+    train_->Fill(indices, nullptr, &batches_[i]);
     failures_[i] = networks_[i]
                        ->Train(weights_.data(), batches_[i], 1.0f,
                                RandomStream::Make(options_.seed, RandomPurpose::kTrain),
@@ -207,7 +229,8 @@ absl::Status Replica::Diverged(double loss) {
   const ShardRange run = exchange_->run();
   for (int shard = run.first; shard < run.first + run.count && where.empty(); ++shard) {
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step_, shard);
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[0]);
+    train_->Fill(sampler_.MicroBatch(OrderOf(step_ / length_.steps_per_epoch), in_epoch, shard),
+                 &samples, &batches_[0]);
     if (batches_[0].count == 0) continue;
     BATON_RETURN_IF_ERROR(networks_[0]
                               ->Train(weights_.data(), batches_[0], scale,
@@ -223,20 +246,33 @@ absl::Status Replica::Diverged(double loss) {
       step_, " are as they were; lower optimizer.lr, or set optimizer.clip_norm"));
 }
 
-absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
-  const int64_t epoch = step / length_.steps_per_epoch;
-  const int64_t in_epoch = step % length_.steps_per_epoch;
-  if (epoch != order_epoch_) {
-    order_ = sampler_.Order(epoch);
-    order_epoch_ = epoch;
+const std::vector<uint32_t>& Replica::OrderOf(int64_t epoch) {
+  EpochOrder& order = orders_[epoch % 2];
+  if (order.epoch != epoch) order = {epoch, sampler_.Order(epoch)};
+  return order.samples;
+}
+
+// What this rank will read for a step to come.
+void Replica::ExpectShards(int64_t step, ShardRange run) {
+  if (step >= length_.steps_total) return;
+  const std::vector<uint32_t>& order = OrderOf(step / length_.steps_per_epoch);
+  for (int shard = run.first; shard < run.first + run.count; ++shard) {
+    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
+    train_->Expect(sampler_.MicroBatch(order, step % length_.steps_per_epoch, shard), &samples);
   }
+}
+
+absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
+  const int64_t in_epoch = step % length_.steps_per_epoch;
+  ExpectShards(step + 1, run);
+  const std::vector<uint32_t>& order = OrderOf(step / length_.steps_per_epoch);
   // One scale for all shards: a mean per micro-batch would give other bits for uneven ones.
   const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
   pool_.ForEach(run.count, [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
-    options_.train->Fill(sampler_.MicroBatch(order_, in_epoch, shard), &samples, &batches_[w]);
+    train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard),
                                       {exchange_->shard_gradient(i), exchange_->shard_rows(i)});
@@ -246,7 +282,8 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
       failures_[w] = result.status();
     }
   });
-  return FirstFailure(failures_);
+  BATON_RETURN_IF_ERROR(FirstFailure(failures_));
+  return train_->health();
 }
 
 // Of what every rank must have alike. A sparse table counts by its trail, not by all its rows.
@@ -336,24 +373,27 @@ absl::Status Replica::Score(Network& network, const Batch& batch, double* scores
 
 absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,
                                      std::vector<double>& scores) {
-  const Dataset& test = *options_.test;
+  const Dataset& test = *test_;
+  const int64_t ahead = pool_.threads();
+  for (int64_t block = first; block < std::min(end, first + ahead); ++block) {
+    test.Expect(BlockOf(test, block), nullptr);
+  }
   pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
-    const int64_t begin = (first + i) * kBlockSamples;
-    std::vector<uint32_t> indices(
-        static_cast<size_t>(std::min(kBlockSamples, test.count() - begin)));
-    std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
-    test.Fill(indices, nullptr, &batches_[w]);
+    if (first + i + ahead < end) test.Expect(BlockOf(test, first + i + ahead), nullptr);
+    test.Fill(BlockOf(test, first + i), nullptr, &batches_[w]);
     auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
       if (scores.empty()) return;
-      failures_[w] = Score(*networks_[w], batches_[w], &scores[static_cast<size_t>(begin)]);
+      failures_[w] = Score(*networks_[w], batches_[w],
+                           &scores[static_cast<size_t>((first + i) * kBlockSamples)]);
     } else {
       failures_[w] = result.status();
     }
   });
-  return FirstFailure(failures_);
+  BATON_RETURN_IF_ERROR(FirstFailure(failures_));
+  return test.health();
 }
 
 const Parameter& Replica::word_table() const {

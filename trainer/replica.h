@@ -21,6 +21,7 @@
 #include "trainer/data/sampler.h"
 #include "trainer/data/word_judge.h"
 #include "trainer/layer/network.h"
+#include "trainer/layer/split.h"
 #include "trainer/metrics.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
@@ -36,6 +37,8 @@ struct ReplicaOptions {
   const Dataset* train = nullptr;
   const Dataset* test = nullptr;     // null: no evaluation, or by the judge
   const WordJudge* judge = nullptr;  // of a text; null: none
+  // Where the frozen beginning of the model is computed elsewhere (ReadFrom); null: it is not.
+  const Split* split = nullptr;
   Backend* backend = nullptr;
   const Clock* clock = nullptr;
   int threads = 1;
@@ -55,6 +58,10 @@ class Replica {
 
   // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
   absl::Status Restore(LoadedCheckpoint checkpoint);
+
+  // With a split, and before WarmUp: what the networks read, sample by sample in the place of the
+  // options' data. Both must outlive the replica.
+  void ReadFrom(const Dataset* train, const Dataset* test);
 
   // Runs one step's computation on every thread and drops the result, so that the libraries have
   // their kernels ready before the others wait for this rank.
@@ -117,6 +124,8 @@ class Replica {
   void Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
   absl::Status Diverged(double loss);
   RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
+  const std::vector<uint32_t>& OrderOf(int64_t epoch);
+  void ExpectShards(int64_t step, ShardRange run);
   absl::Status ComputeShards(int64_t step, ShardRange run);
   absl::Status Score(Network& network, const Batch& batch, double* scores);
   // Scores are wanted where there is room for them.
@@ -126,6 +135,8 @@ class Replica {
   std::chrono::milliseconds Timeout() const;
 
   const ReplicaOptions options_;
+  const Dataset* train_;  // what the networks read
+  const Dataset* test_;
   const Sampler sampler_;
   RunLength length_;
   Definition definition_;
@@ -140,8 +151,12 @@ class Replica {
   std::vector<std::unique_ptr<Network>> networks_;  // per thread
   std::vector<Batch> batches_;                      // per thread
   std::vector<absl::Status> failures_;              // per thread
-  int64_t order_epoch_ = -1;
-  std::vector<uint32_t> order_;  // of the samples in order_epoch_
+  // Of the samples, in an epoch and the one after it.
+  struct EpochOrder {
+    int64_t epoch = -1;
+    std::vector<uint32_t> samples;
+  };
+  EpochOrder orders_[2];
   Group* group_ = nullptr;
   std::unique_ptr<GradientExchange> exchange_;
 };

@@ -10,8 +10,8 @@ namespace baton::trainer {
 
 // A relative path below `data_dir` (may be empty) where it is there, else beside `spec_file`.
 // Verified, where the spec has a digest.
-absl::StatusOr<std::string> FindSpecFile(const spec::FileSource& source,
-                                         const std::string& data_dir, const std::string& spec_file);
+absl::StatusOr<std::string> FindSpecFile(const spec::NamedFile& file, const std::string& data_dir,
+                                         const std::string& spec_file);
 
 // FindSpecFile for those who look at all files of a spec.
 spec::FindFile FinderOf(const std::string& data_dir, const std::string& spec_file);

@@ -23,6 +23,7 @@ void AddJobs(CLI::App& app, Context& context);
 void AddLocal(CLI::App& app, Context& context);
 void AddLogs(CLI::App& app, Context& context);
 void AddMetrics(CLI::App& app, Context& context);
+void AddModel(CLI::App& app, Context& context);
 void AddNodes(CLI::App& app, Context& context);
 void AddPredict(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <cstdio>
 #include <vector>
 
@@ -8,9 +6,7 @@
 #include "client/command/command.h"
 #include "client/download.h"
 #include "client/folder.h"
-#include "client/render/format.h"
 #include "client/render/json.h"
-#include "common/spec/files.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 
@@ -44,27 +40,6 @@ const std::vector<DataSet>& DataSets() {
   return sets;
 }
 
-// True when it had to be fetched, false when it was there.
-absl::StatusOr<bool> FetchFile(const DataFile& file, const std::vector<std::string>& mirrors,
-                               const std::string& path) {
-  if (spec::VerifyFile(path, file.sha256).ok()) return false;
-  const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  std::vector<std::string> failures;
-  for (const std::string& mirror : mirrors) {
-    const auto show = [&](int64_t bytes) {
-      if (terminal) std::fprintf(stderr, "\r\x1b[K%s %s", file.name, Bytes(bytes).c_str());
-    };
-    const absl::Status status = DownloadFile({absl::StrCat(mirror, file.name), path, file.sha256},
-                                             Context::interrupted, show);
-    if (terminal) std::fputs("\r\x1b[K", stderr);
-    if (status.ok()) return true;
-    if (absl::IsCancelled(status) || absl::IsResourceExhausted(status)) return status;
-    failures.emplace_back(status.message());
-  }
-  return absl::UnavailableError(
-      absl::StrCat(absl::StrJoin(failures, "; "), "; try again later, or name another --mirror"));
-}
-
 struct Flags {
   std::string name;
   std::string to;
@@ -92,7 +67,9 @@ absl::Status Fetch(const Context& context, const Flags& flags) {
   auto list = nlohmann::ordered_json::array();
   for (const DataFile& file : set->files) {
     const std::string path = absl::StrCat(folder, "/", file.name);
-    BATON_ASSIGN_OR_RETURN(const bool fetched, FetchFile(file, mirrors, path));
+    BATON_ASSIGN_OR_RETURN(const bool fetched,
+                           FetchFile({file.name, {Checksum::Kind::kSha256, file.sha256}}, mirrors,
+                                     path, Context::interrupted));
     list.push_back({{"path", path}, {"sha256", file.sha256}, {"fetched", fetched}});
     if (context.json()) continue;
     std::printf("%s %s\n", path.c_str(), fetched ? "fetched and verified" : "is there");

@@ -28,6 +28,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddDrain(app, context);
   AddDoctor(app, context);
   AddData(app, context);
+  AddModel(app, context);
   AddCompletion(app, context);
 }
 

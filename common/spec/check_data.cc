@@ -13,9 +13,10 @@ void DataCheck::Add(const std::string& field, std::string message, const char* p
   reading_.mistakes.Add(PlaceOf(reading_.tree, field + part), field, std::move(message));
 }
 
-std::optional<std::string> DataCheck::Find(const std::string& field, FileSource* source) {
+std::optional<std::string> DataCheck::Find(const std::string& field, FileSource* source,
+                                           Kind kind) {
   if (source->uri.empty()) return std::nullopt;
-  absl::StatusOr<std::optional<std::string>> path = find_({field, source});
+  absl::StatusOr<std::optional<std::string>> path = find_({field, source, kind});
   if (path.ok()) return *std::move(path);
   const bool digest = absl::IsDataLoss(path.status()) && !source->sha256.empty();
   Add(field, std::string(path.status().message()), digest ? ".sha256" : ".uri");
@@ -54,6 +55,7 @@ void CheckData(const FindFile& find, DataFiles* kept, Reading* reading) {
   if (auto* idx = std::get_if<IdxData>(&source)) CheckImages(check, *idx);
   if (auto* csv = std::get_if<CsvData>(&source)) CheckTables(check, *csv);
   if (auto* npy = std::get_if<NpyData>(&source)) CheckArrays(check, *npy);
+  if (auto* folders = std::get_if<FolderData>(&source)) CheckFolders(check, *folders);
   if (auto* text = std::get_if<TextData>(&source)) CheckTexts(check, *text);
   if (auto* text = std::get_if<SkipGramData>(&source)) CheckSkipGram(check, *text);
   CheckWeights(find, kept, reading);

@@ -22,7 +22,9 @@ class DataCheck {
   void Add(const std::string& field, std::string message, const char* part = ".uri");
 
   // Nothing: its name is a mistake of the text, or it was told, or is left to others.
-  std::optional<std::string> Find(const std::string& field, FileSource* source);
+  using Kind = NamedFile::Kind;
+  std::optional<std::string> Find(const std::string& field, FileSource* source,
+                                  Kind kind = Kind::kFile);
 
   // What the model's output is held against; nothing where its shapes are not known.
   struct Target {
@@ -47,6 +49,7 @@ class DataCheck {
 void CheckImages(DataCheck& check, IdxData& data);
 void CheckTables(DataCheck& check, CsvData& data);
 void CheckArrays(DataCheck& check, NpyData& data);
+void CheckFolders(DataCheck& check, FolderData& data);
 void CheckTexts(DataCheck& check, TextData& data);
 void CheckSkipGram(DataCheck& check, SkipGramData& data);
 

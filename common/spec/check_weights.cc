@@ -1,6 +1,6 @@
 // What `weights:` names: that it can be read and fits the model.
-#include "absl/strings/str_cat.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "common/spec/check_data.h"
 #include "common/spec/shapes.h"
 #include "common/spec/weights_plan.h"

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/atomic_file.h"
 #include "common/hash.h"
 #include "common/status.h"
@@ -36,6 +37,11 @@ struct Lister {
     files->push_back({field + ".target", &split.target});
   }
 
+  void operator()(FolderData& data) const {
+    files->push_back({"data.train", &data.train, NamedFile::Kind::kFolder});
+    if (data.test) files->push_back({"data.test", &*data.test, NamedFile::Kind::kFolder});
+  }
+
   void operator()(SkipGramData& source) const {
     Add("data.train", source.train);
     if (source.pairs) Add("data.pairs", *source.pairs);
@@ -61,6 +67,8 @@ std::vector<NamedFile> NamedFiles(JobSpec& spec) {
 bool IsOnNode(absl::string_view uri) { return absl::StartsWith(uri, kOnNode); }
 
 absl::StatusOr<std::string> ResolveUri(absl::string_view uri, const std::string& folder) {
+  // "photos/" is the folder "photos".
+  if (uri.size() > 1) absl::ConsumeSuffix(&uri, "/");
   if (absl::StartsWith(uri, "file:///")) return std::string(uri.substr(kOnNode.size()));
   if (uri.empty() || absl::StrContains(uri, "://")) {
     return absl::InvalidArgumentError(
@@ -109,7 +117,9 @@ void CheckFiles(const std::string& spec_file, Reading* reading) {
   const auto find = [&](const NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
     if (IsOnNode(file.source->uri)) return std::nullopt;
     BATON_ASSIGN_OR_RETURN(const std::string path, ResolveUri(file.source->uri, folder));
-    BATON_RETURN_IF_ERROR(VerifyFile(path, file.source->sha256));
+    if (file.kind == NamedFile::Kind::kFile) {
+      BATON_RETURN_IF_ERROR(VerifyFile(path, file.source->sha256));
+    }
     return path;
   };
   CheckData(find, nullptr, reading);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/idx/idx.h"
+#include "common/image/read_folder.h"
 #include "common/spec/job_spec.h"
 #include "common/spec/parse.h"
 #include "common/spec/table_plan.h"
@@ -22,8 +23,10 @@
 namespace baton::spec {
 
 struct NamedFile {
+  enum class Kind { kFile, kFolder };
   std::string field;   // "data.train.images"
   FileSource* source;  // inside the spec; whoever packs the file rewrites its uri
+  Kind kind = Kind::kFile;
 };
 
 // All files of a native job, in the order of the spec; none for a command.
@@ -42,7 +45,8 @@ absl::Status CheckPlainFile(const std::string& path);
 // `sha256` only asks that the file can be read.
 absl::Status VerifyFile(const std::string& path, const std::string& sha256);
 
-// The path of one file that was verified. Nothing: it is left to others, who can reach it.
+// The path of one file that was verified, or of a folder, which is looked into by who reads it.
+// Nothing: it is left to others, who can reach it.
 using FindFile = std::function<absl::StatusOr<std::optional<std::string>>(const NamedFile&)>;
 
 // What the files hold, by field, for who trains on it.
@@ -50,10 +54,11 @@ struct DataFiles {
   std::map<std::string, idx::IdxArray> images;  // and labels, of IDX
   std::map<std::string, TableFile> tables;      // of CSV
   std::map<std::string, table::NpyArray> arrays;
+  std::map<std::string, image::Folder> folders;
   std::map<std::string, text::Characters> texts;
   text::Text text;                    // of skip_gram
   std::vector<text::WordPair> pairs;  // likewise
-  std::string weights;  // where the file of `weights:` lies; empty: none is given
+  std::string weights;                // where the file of `weights:` lies; empty: none is given
 };
 
 // Finds and reads each file whose name could be read, and checks that files and model belong
@@ -61,8 +66,8 @@ struct DataFiles {
 // text. `kept` gets what was read; null: memory does not grow with the files.
 void CheckData(const FindFile& find, DataFiles* kept, Reading* reading);
 
-// The part of CheckData that looks at `weights:` alone: the file can be read and has a tensor of the
-// right shape for every parameter that is not skipped.
+// The part of CheckData that looks at `weights:` alone: the file can be read and has a tensor of
+// the right shape for every parameter that is not skipped.
 void CheckWeights(const FindFile& find, DataFiles* kept, Reading* reading);
 
 // CheckData for the client before a submit: each file that it would upload exists, has the digest

@@ -127,6 +127,54 @@ struct NpyData {
   TestPart test_part;
 };
 
+// How the pictures of the training are changed, each time anew; the names are those of
+// torchvision's transforms. All are drawn evenly.
+struct Augment {
+  // A part of the picture (RandomResizedCrop) in the place of all of it: its share of the area, and
+  // its width by its height.
+  struct Crop {
+    double scale_min = 0.08;
+    double scale_max = 1;
+    double ratio_min = 3.0 / 4;
+    double ratio_max = 4.0 / 3;
+  };
+  enum class Flip { kNone, kHorizontal, kVertical, kBoth };
+  Flip flip = Flip::kNone;  // of every second
+  std::optional<Crop> crop;
+  double rotate = 0;  // up to so many degrees to either side; what comes in repeats the edge
+  // In this order; a factor of 1 - x, at least 0, to 1 + x.
+  double brightness = 0;
+  double contrast = 0;    // around the picture's mean
+  double saturation = 0;  // of coloured pictures
+
+  bool any() const {
+    return flip != Flip::kNone || crop.has_value() || rotate > 0 || brightness > 0 ||
+           contrast > 0 || saturation > 0;
+  }
+};
+
+// JPEG and PNG pictures, a subfolder for each class (common/image/folder.h). A value of a sample is
+// (byte / model.divide_by - mean) / std.
+struct FolderData {
+  enum class Damaged {
+    kError,  // is a mistake
+    kSkip,   // is left out
+  };
+  FileSource train;  // folders; their digest: common/image/read_folder.h
+  std::optional<FileSource> test;
+  TestPart test_part;
+  // The short side before the centre is cut out; 0: the picture is resized to the model's input.
+  int64_t resize = 0;
+  std::vector<double> mean;  // by channel, or one for all; empty: 0
+  std::vector<double> std;   // likewise; empty: 1
+  Damaged damaged = Damaged::kError;
+  Augment augment;
+  int64_t cache_bytes = int64_t{1} << 30;  // of memory for pictures, and for bottlenecks
+  // What the frozen beginning of the model makes of each picture is computed once, where that does
+  // not change what is trained.
+  bool bottlenecks = true;
+};
+
 // Text, plain or gzip: the model is given some characters in a row, as many as its input has
 // positions, and is held against the character after each of them, or after the last, as its output
 // has it.
@@ -153,7 +201,7 @@ inline constexpr char kWordInput[] = "word";
 inline constexpr char kContextInput[] = "context";
 
 struct Data {
-  std::variant<IdxData, CsvData, NpyData, TextData, SkipGramData> source;
+  std::variant<IdxData, CsvData, NpyData, TextData, SkipGramData, FolderData> source;
   int64_t classes = 0;  // labels are 0..classes-1; the width of the last layer. 0: no labels
 };
 

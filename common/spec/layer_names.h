@@ -10,8 +10,8 @@
 
 namespace baton::spec {
 
-// The name that a layer of this model has elsewhere as `theirs`: itself where the model has it, else
-// one of those that timm and Keras are known for; empty: none.
+// The name that a layer of this model has elsewhere as `theirs`: itself where the model has it,
+// else one of those that timm and Keras are known for; empty: none.
 std::string OwnLayerName(const std::string& theirs, const Model& model);
 
 // Layers that Keras numbers within their kind ("conv2d", "conv2d_1", ..), by the names they have in

@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/idx/idx.h"
+#include "common/image/folder.h"
+#include "common/image/folder.h"
 #include "common/spec/shapes.h"
 #include "common/status.h"
 #include "common/table/npy.h"
@@ -95,7 +97,17 @@ int64_t BytesOf(const NativeSpec& native, const NamedFile& file, const std::stri
     // Read into a vector that grows, and then copied into samples.
     return stream.ok() ? 3 * kFloat * Product((*stream)->dims()) : 0;
   }
-  return FileBytes(path) * kCsvFactor;
+  if (const auto* folder = std::get_if<FolderData>(&native.data.source)) {
+    const auto listing = image::ListFolder(path);
+    if (!listing.ok()) return 0;
+    // A byte for each value of the model's input, as far as they are kept.
+    const int64_t pictures = static_cast<int64_t>(listing->files.size());
+    return std::min(folder->cache_bytes, pictures * ElementCount(native.model.inputs[0].shape));
+  }
+  // A text's ids, as they are read and as samples have them.
+  const bool ids = std::holds_alternative<TextData>(native.data.source) ||
+                   std::holds_alternative<SkipGramData>(native.data.source);
+  return FileBytes(path) * (ids ? 2 * kFloat : kCsvFactor);
 }
 
 std::string Size(int64_t bytes) {

@@ -5,9 +5,6 @@
 #include "common/spec/read_spec.h"
 
 namespace baton::spec {
-namespace {
-
-constexpr char kImages[] = "train-images-idx3-ubyte.gz";
 
 FileSource ReadFileSource(MapReader& parent, const std::string& key, const char* example) {
   MapReader fields = parent.Map(key);
@@ -15,6 +12,28 @@ FileSource ReadFileSource(MapReader& parent, const std::string& key, const char*
   fields.Finish();
   return source;
 }
+
+TestPart ReadTestPart(MapReader& fields, bool in_order) {
+  TestPart part;
+  part.last = in_order;
+  fields.Number("test_fraction", {.min = 0, .max = 1, .min_excluded = true, .max_excluded = true},
+                &part.fraction);
+  fields.Choice<bool>("split", {{"random", false}, {"last", true}}, &part.last);
+  if (fields.Has("test_fraction") && fields.Has("test")) {
+    fields.AddMistake("test_fraction", "given beside `test`; remove one");
+  }
+  if (fields.Has("split") && !fields.Has("test_fraction")) {
+    fields.AddMistake("split", "says how a part is taken for the test; add `test_fraction: 0.2`");
+  }
+  if (in_order && !part.last) {
+    fields.AddMistake("split", "what has an order is split by it: use last, or remove it");
+  }
+  return part;
+}
+
+namespace {
+
+constexpr char kImages[] = "train-images-idx3-ubyte.gz";
 
 ImageFiles ReadImageFiles(MapReader& data, const std::string& key) {
   MapReader fields = data.Map(key);
@@ -34,25 +53,6 @@ IdxData ReadIdxData(MapReader& fields) {
   ImageFiles test = ReadImageFiles(fields, "test");
   if (fields.Has("test")) data.test = std::move(test);
   return data;
-}
-
-// `test_fraction` and `split`.
-TestPart ReadTestPart(MapReader& fields, bool in_order) {
-  TestPart part;
-  part.last = in_order;
-  fields.Number("test_fraction", {.min = 0, .max = 1, .min_excluded = true, .max_excluded = true},
-                &part.fraction);
-  fields.Choice<bool>("split", {{"random", false}, {"last", true}}, &part.last);
-  if (fields.Has("test_fraction") && fields.Has("test")) {
-    fields.AddMistake("test_fraction", "given beside `test`; remove one");
-  }
-  if (fields.Has("split") && !fields.Has("test_fraction")) {
-    fields.AddMistake("split", "says how a part is taken for the test; add `test_fraction: 0.2`");
-  }
-  if (in_order && !part.last) {
-    fields.AddMistake("split", "what has an order is split by it: use last, or remove it");
-  }
-  return part;
 }
 
 // `COLUMN` or `[COLUMN, ..]`.
@@ -251,14 +251,15 @@ FileSource ReadFileFields(MapReader& fields, const char* example) {
 Data ReadData(MapReader& job) {
   MapReader fields = job.Map("data");
   Data data;
-  enum class Format { kIdx, kCsv, kNpy, kText, kSkipGram };
+  enum class Format { kIdx, kCsv, kNpy, kText, kSkipGram, kImages };
   Format format = Format::kIdx;
   fields.Choice<Format>("format",
                         {{"idx", Format::kIdx},
                          {"csv", Format::kCsv},
                          {"npy", Format::kNpy},
                          {"text", Format::kText},
-                         {"skip_gram", Format::kSkipGram}},
+                         {"skip_gram", Format::kSkipGram},
+                         {"images", Format::kImages}},
                         &format);
   fields.Int("classes", {2, int64_t{1} << 31}, &data.classes);
   switch (format) {
@@ -276,6 +277,9 @@ Data ReadData(MapReader& job) {
       break;
     case Format::kSkipGram:
       data.source = ReadSkipGramData(fields);
+      break;
+    case Format::kImages:
+      data.source = ReadFolderData(fields);
       break;
   }
   fields.Finish();

@@ -262,6 +262,9 @@ bool HasTest(const Data& data) {
   if (const auto* text = std::get_if<TextData>(&data.source)) {
     return text->test || text->test_part.fraction > 0;
   }
+  if (const auto* folder = std::get_if<FolderData>(&data.source)) {
+    return folder->test || folder->test_part.fraction > 0;
+  }
   const auto* idx = std::get_if<IdxData>(&data.source);
   return idx != nullptr && idx->test;
 }

@@ -26,6 +26,15 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context);
 // `model:`, with names, inputs and shapes of all layers checked.
 Model ReadModel(MapReader& job, Context& context);
 
+// A file or folder, as text or as `{uri, sha256}`.
+FileSource ReadFileSource(MapReader& parent, const std::string& key, const char* example);
+
+// `test_fraction` and `split`. `in_order`: of a series.
+TestPart ReadTestPart(MapReader& fields, bool in_order);
+
+// What belongs to `format: images`.
+FolderData ReadFolderData(MapReader& fields);
+
 // `data:`. `classes` is 0 where the spec doesn't give it.
 Data ReadData(MapReader& job);
 

@@ -231,9 +231,9 @@ std::vector<std::string> UnknownSkips(const Model& model, const std::vector<std:
     });
     if (known) continue;
     const std::vector<std::string> nearest = Nearest(name, layers);
-    unknown.push_back(absl::StrCat(
-        "no layer with weights is called '", Shown(name), "'",
-        nearest.empty() ? "" : absl::StrCat("; did you mean ", OrList(nearest), "?")));
+    unknown.push_back(
+        absl::StrCat("no layer with weights is called '", Shown(name), "'",
+                     nearest.empty() ? "" : absl::StrCat("; did you mean ", OrList(nearest), "?")));
   }
   return unknown;
 }

@@ -19,6 +19,34 @@ std::string Names(const std::vector<std::string>& names) {
       "]");
 }
 
+std::string Pair(double first, double second) {
+  return absl::StrCat("[", NumberText(first), ", ", NumberText(second), "]");
+}
+
+std::string Numbers(const std::vector<double>& numbers) {
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(numbers, ", ",
+                    [](std::string* out, double number) { out->append(NumberText(number)); }),
+      "]");
+}
+
+std::string AugmentText(const Augment& augment) {
+  const char* const flips[] = {"none", "horizontal", "vertical", "both"};
+  std::string out =
+      absl::StrCat("  augment:\n    flip: ", flips[static_cast<size_t>(augment.flip)], "\n");
+  if (augment.crop) {
+    absl::StrAppend(&out,
+                    "    crop: {scale: ", Pair(augment.crop->scale_min, augment.crop->scale_max),
+                    ", ratio: ", Pair(augment.crop->ratio_min, augment.crop->ratio_max), "}\n");
+  }
+  absl::StrAppend(&out, "    rotate: ", NumberText(augment.rotate),
+                  "\n    brightness: ", NumberText(augment.brightness),
+                  "\n    contrast: ", NumberText(augment.contrast),
+                  "\n    saturation: ", NumberText(augment.saturation), "\n");
+  return out;
+}
+
 std::string Source(const FileSource& source) {
   const std::string member = source.member.empty() ? "" : ":" + source.member;
   std::string text = absl::StrCat("{uri: ", Quoted(source.uri + member));
@@ -100,6 +128,20 @@ struct Fields {
     Add(data.test_part);
   }
 
+  void operator()(const FolderData& data) const {
+    absl::StrAppend(out, "  train: ", Source(data.train));
+    if (data.test) absl::StrAppend(out, "  test: ", Source(*data.test));
+    Add(data.test_part);
+    if (data.resize > 0) absl::StrAppend(out, "  resize: ", data.resize, "\n");
+    if (!data.mean.empty()) absl::StrAppend(out, "  mean: ", Numbers(data.mean), "\n");
+    if (!data.std.empty()) absl::StrAppend(out, "  std: ", Numbers(data.std), "\n");
+    absl::StrAppend(
+        out, "  damaged: ", data.damaged == FolderData::Damaged::kSkip ? "skip" : "error", "\n");
+    if (data.augment.any()) out->append(AugmentText(data.augment));
+    absl::StrAppend(out, "  cache: {memory: ", data.cache_bytes,
+                    ", bottlenecks: ", data.bottlenecks ? "auto" : "off", "}\n");
+  }
+
   void operator()(const TextData& data) const {
     absl::StrAppend(out, "  train: ", Source(data.train));
     if (data.test) absl::StrAppend(out, "  test: ", Source(*data.test));
@@ -121,7 +163,7 @@ struct Fields {
 }  // namespace
 
 std::string DataText(const Data& data) {
-  const char* const formats[] = {"idx", "csv", "npy", "text", "skip_gram"};
+  const char* const formats[] = {"idx", "csv", "npy", "text", "skip_gram", "images"};
   std::string out = absl::StrCat("data:\n  format: ", formats[data.source.index()], "\n");
   if (data.classes > 0) absl::StrAppend(&out, "  classes: ", data.classes, "\n");
   std::visit(Fields{&out}, data.source);

@@ -46,13 +46,18 @@ absl::Status Wrong(const std::string& path, const std::string& what) {
 
 // What a tensor of a layer is called here; none for what no layer of ours has.
 std::optional<std::string> OwnName(const std::string& theirs) {
-  static const std::map<std::string, std::string> names = {
-      {"kernel", "weight"},          {"W", "weight"},
-      {"depthwise_kernel", "weight"}, {"embeddings", "weight"},
-      {"bias", "bias"},              {"b", "bias"},
-      {"gamma", "weight"},           {"beta", "bias"},
-      {"moving_mean", "running_mean"}, {"running_mean", "running_mean"},
-      {"moving_variance", "running_var"}, {"running_std", "running_var"}};
+  static const std::map<std::string, std::string> names = {{"kernel", "weight"},
+                                                           {"W", "weight"},
+                                                           {"depthwise_kernel", "weight"},
+                                                           {"embeddings", "weight"},
+                                                           {"bias", "bias"},
+                                                           {"b", "bias"},
+                                                           {"gamma", "weight"},
+                                                           {"beta", "bias"},
+                                                           {"moving_mean", "running_mean"},
+                                                           {"running_mean", "running_mean"},
+                                                           {"moving_variance", "running_var"},
+                                                           {"running_std", "running_var"}};
   const auto it = names.find(theirs);
   if (it == names.end()) return std::nullopt;
   return it->second;
@@ -136,8 +141,8 @@ class KerasFile : public WeightsFile {
   absl::StatusOr<std::string> Bytes(const Tensor& tensor) const override {
     const Handle dataset(H5Dopen2(file_->id(), tensor.dataset.c_str(), H5P_DEFAULT), H5Dclose);
     std::string bytes(tensor.bytes, '\0');
-    if (!dataset.ok() || H5Dread(dataset.id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                                 bytes.data()) < 0) {
+    if (!dataset.ok() ||
+        H5Dread(dataset.id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
       return absl::DataLossError(absl::StrCat(path_, ": ", Printable(tensor.dataset),
                                               " can't be read; fetch or save the file again"));
     }
@@ -214,14 +219,14 @@ absl::StatusOr<std::unique_ptr<WeightsFile>> OpenKeras(const std::string& path) 
   H5PLset_loading_state(0);                     // no code from elsewhere to unpack with
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_file_locking(access.id(), false, true);
-  auto file = std::make_unique<Handle>(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose);
+  auto file =
+      std::make_unique<Handle>(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose);
   if (!file->ok()) return Wrong(path, "a damaged HDF5 file; fetch or save it again");
   const bool whole = H5Lexists(file->id(), "model_weights", H5P_DEFAULT) > 0;
   const std::string top = whole ? "/model_weights/" : "/";
   Found found;
   const Handle group(H5Gopen2(file->id(), top.c_str(), H5P_DEFAULT), H5Gclose);
-  if (!group.ok() ||
-      H5Lvisit(group.id(), H5_INDEX_NAME, H5_ITER_NATIVE, NoteDataset, &found) < 0) {
+  if (!group.ok() || H5Lvisit(group.id(), H5_INDEX_NAME, H5_ITER_NATIVE, NoteDataset, &found) < 0) {
     return Wrong(path, "a damaged HDF5 file; fetch or save it again");
   }
   std::map<std::string, size_t> counts;  // data sets in each group
@@ -244,8 +249,8 @@ absl::StatusOr<std::unique_ptr<WeightsFile>> OpenKeras(const std::string& path) 
       tensors.push_back(std::move(tensor));
     }
   }
-  return std::unique_ptr<WeightsFile>(std::make_unique<KerasFile>(
-      path, std::move(file), std::move(tensors), std::move(others)));
+  return std::unique_ptr<WeightsFile>(
+      std::make_unique<KerasFile>(path, std::move(file), std::move(tensors), std::move(others)));
 }
 
 }  // namespace baton::weights

@@ -203,7 +203,8 @@ class Machine {
   absl::Status Build() {
     BATON_RETURN_IF_ERROR(Pop().status());
     BATON_ASSIGN_OR_RETURN(const PickleValue* object, Top());
-    if (object->kind != Kind::kDict && object->kind != Kind::kCall) return Bad("state of no object");
+    if (object->kind != Kind::kDict && object->kind != Kind::kCall)
+      return Bad("state of no object");
     return absl::OkStatus();
   }
 

@@ -19,9 +19,9 @@ constexpr uint64_t kHeaderBytesMax = 100'000'000;
 
 const std::map<std::string, NumberType>& Types() {
   static const std::map<std::string, NumberType> types = {
-      {"F16", NumberType::kF16}, {"BF16", NumberType::kBf16}, {"F32", NumberType::kF32},
-      {"F64", NumberType::kF64}, {"I8", NumberType::kI8},     {"I16", NumberType::kI16},
-      {"I32", NumberType::kI32}, {"I64", NumberType::kI64},   {"U8", NumberType::kU8},
+      {"F16", NumberType::kF16},  {"BF16", NumberType::kBf16}, {"F32", NumberType::kF32},
+      {"F64", NumberType::kF64},  {"I8", NumberType::kI8},     {"I16", NumberType::kI16},
+      {"I32", NumberType::kI32},  {"I64", NumberType::kI64},   {"U8", NumberType::kU8},
       {"BOOL", NumberType::kBool}};
   return types;
 }
@@ -60,8 +60,7 @@ absl::Status AddTensor(const std::string& name, const ordered_json& entry, const
   tensor.name = name;
   tensor.type = type->second;
   for (const ordered_json& extent : *shape) {
-    const bool good =
-        extent.is_number_unsigned() && extent.get<uint64_t>() <= uint64_t{1} << 62;
+    const bool good = extent.is_number_unsigned() && extent.get<uint64_t>() <= uint64_t{1} << 62;
     if (!good) return data.Wrong(name, "has an impossible shape");
     tensor.shape.push_back(extent.get<int64_t>());
   }

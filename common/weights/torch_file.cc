@@ -22,8 +22,7 @@ using Kind = PickleValue::Kind;
 // A state_dict's pickle has some 200 bytes a tensor.
 constexpr uint64_t kPickleBytesMax = 8 << 20;
 constexpr size_t kExtentsMax = 64;
-constexpr char kAdvice[] =
-    "; save the weights alone: torch.save(model.state_dict(), FILE)";
+constexpr char kAdvice[] = "; save the weights alone: torch.save(model.state_dict(), FILE)";
 // A number that the first pickle of the old format consists of, behind its protocol and frame.
 constexpr absl::string_view kLegacyMagic("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 12);
 constexpr size_t kLegacyMagicAtMax = 11;
@@ -31,11 +30,11 @@ constexpr char kParallelPrefix[] = "module.";
 
 const std::map<std::string, NumberType>& StorageTypes() {
   static const std::map<std::string, NumberType> types = {
-      {"FloatStorage", NumberType::kF32},   {"DoubleStorage", NumberType::kF64},
-      {"HalfStorage", NumberType::kF16},    {"BFloat16Storage", NumberType::kBf16},
-      {"LongStorage", NumberType::kI64},    {"IntStorage", NumberType::kI32},
-      {"ShortStorage", NumberType::kI16},   {"CharStorage", NumberType::kI8},
-      {"ByteStorage", NumberType::kU8},     {"BoolStorage", NumberType::kBool}};
+      {"FloatStorage", NumberType::kF32}, {"DoubleStorage", NumberType::kF64},
+      {"HalfStorage", NumberType::kF16},  {"BFloat16Storage", NumberType::kBf16},
+      {"LongStorage", NumberType::kI64},  {"IntStorage", NumberType::kI32},
+      {"ShortStorage", NumberType::kI16}, {"CharStorage", NumberType::kI8},
+      {"ByteStorage", NumberType::kU8},   {"BoolStorage", NumberType::kBool}};
   return types;
 }
 
@@ -48,9 +47,9 @@ std::optional<NumberType> StorageType(absl::string_view global) {
 
 bool IsKnown(absl::string_view global) {
   static const std::set<std::string> known = {
-      "collections.OrderedDict",        "torch._utils._rebuild_tensor",
+      "collections.OrderedDict",         "torch._utils._rebuild_tensor",
       "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
-      "torch.nn.parameter.Parameter",   "torch.Size"};
+      "torch.nn.parameter.Parameter",    "torch.Size"};
   return known.count(std::string(global)) > 0 || StorageType(global).has_value();
 }
 
@@ -197,8 +196,8 @@ class Reader {
     Storage storage{*type, Item(id, 2).text, 0, count.number};
     if (id.items.size() == 5 || Item(id, 5).kind == Kind::kNone) return storage;
     const PickleValue& view = Item(id, 5);
-    if (view.kind != Kind::kTuple || view.items.size() != 3 ||
-        Item(view, 1).kind != Kind::kInt || Item(view, 1).number < 0) {
+    if (view.kind != Kind::kTuple || view.items.size() != 3 || Item(view, 1).kind != Kind::kInt ||
+        Item(view, 1).number < 0) {
       return bad;
     }
     storage.first = Item(view, 1).number;
@@ -250,10 +249,9 @@ absl::StatusOr<Pickle> TorchPickle(absl::string_view text) {
 }
 
 void StripParallelPrefix(Listing* listing) {
-  const bool all =
-      std::all_of(listing->tensors.begin(), listing->tensors.end(), [](const Tensor& tensor) {
-        return absl::StartsWith(tensor.name, kParallelPrefix);
-      });
+  const bool all = std::all_of(
+      listing->tensors.begin(), listing->tensors.end(),
+      [](const Tensor& tensor) { return absl::StartsWith(tensor.name, kParallelPrefix); });
   if (!all) return;
   for (Tensor& tensor : listing->tensors) {
     tensor.name = std::string(absl::StripPrefix(tensor.name, kParallelPrefix));
@@ -344,7 +342,7 @@ absl::StatusOr<Listing> ListSerial(const FileBytes& file) {
 
 }  // namespace
 
-bool IsLegacyTorch(absl::string_view head) { 
+bool IsLegacyTorch(absl::string_view head) {
   return absl::StartsWith(head, "\x80") &&
          head.substr(0, kLegacyMagicAtMax + kLegacyMagic.size()).find(kLegacyMagic) !=
              absl::string_view::npos;

@@ -60,8 +60,7 @@ absl::Status WeightsFile::Read(const Tensor& tensor, absl::Span<float> out) cons
 
 absl::StatusOr<std::unique_ptr<WeightsFile>> WeightsFile::Open(const std::string& path) {
   BATON_ASSIGN_OR_RETURN(std::unique_ptr<FileBytes> file, FileBytes::Open(path));
-  BATON_ASSIGN_OR_RETURN(const std::string head,
-                         file->Read(0, std::min(file->size(), kHeadBytes)));
+  BATON_ASSIGN_OR_RETURN(const std::string head, file->Read(0, std::min(file->size(), kHeadBytes)));
   if (IsHdf5(head)) return OpenKeras(path);
   BATON_ASSIGN_OR_RETURN(Listing listing, List(*file, head));
   return std::unique_ptr<WeightsFile>(

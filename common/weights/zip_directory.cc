@@ -83,7 +83,8 @@ class Archive {
     BATON_ASSIGN_OR_RETURN(const std::string locator,
                            file_.Read(end - kLocator64Bytes, kLocator64Bytes));
     if (Little(locator, 0, 4) != kLocator64Magic) return Damaged();
-    BATON_ASSIGN_OR_RETURN(const std::string record, file_.Read(Little(locator, 8, 8), kEnd64Bytes));
+    BATON_ASSIGN_OR_RETURN(const std::string record,
+                           file_.Read(Little(locator, 8, 8), kEnd64Bytes));
     if (Little(record, 0, 4) != kEnd64Magic) return Damaged();
     return Directory{Little(record, 48, 8), Little(record, 40, 8), Little(record, 32, 8)};
   }

@@ -98,6 +98,32 @@ optimizer: {name: sgd, lr: 0.1}
   EXPECT_EQ(std::get<spec::IdxData>(plan->spec.native->data.source).test->images.uri, "x.gz");
 }
 
+TEST_F(PackageTest, WeightsTravelWithTheDataUnlessTheyAreTooLarge) {
+  Write("data/t.csv", "a,y\n1,2\n");
+  Write("models/w.pth", "weights");
+  const std::string rest =
+      "model: {input: [1], layers: [dense: 1], loss: mean_squared_error}\nepochs: 1\nbatch_size: "
+      "1\noptimizer: {name: sgd, lr: 0.1}\ndata: {format: csv, train: data/t.csv, target: y}\n";
+  Write("near.yaml", rest + "weights: {uri: models/w.pth, skip: [dense1]}\n");
+  const auto near = Plan(folder_ + "/near.yaml");
+  ASSERT_TRUE(near.ok()) << near.status();
+  ASSERT_EQ(near->data.size(), 2u);
+  EXPECT_EQ(near->data[1].path, "models/w.pth");
+  EXPECT_EQ(near->spec.native->weights->file.uri, "models/w.pth");
+  fs::resize_file(folder_ + "/models/w.pth", 65 << 20);
+  const auto large = Plan(folder_ + "/near.yaml");
+  EXPECT_NE(
+      large.status().message().find("models/w.pth has 65 MiB; with the data that is more than "
+                                    "the 64 MiB that a submit uploads. Put the file on every node"),
+      std::string::npos)
+      << large.status();
+  Write("far.yaml", rest + "weights: file:///srv/models/w.pth\n");
+  const auto far = Plan(folder_ + "/far.yaml");
+  ASSERT_TRUE(far.ok()) << far.status();
+  EXPECT_EQ(far->data.size(), 1u);
+  EXPECT_EQ(far->spec.native->weights->file.uri, "file:///srv/models/w.pth");
+}
+
 TEST_F(PackageTest, TablesAndMembersOfAnArchiveArePackedToo) {
   Write("data/t.csv", "a,y\n1,2\n");
   Write("data/a.npz", "PK");
@@ -117,6 +143,42 @@ TEST_F(PackageTest, TablesAndMembersOfAnArchiveArePackedToo) {
   const auto& files = std::get<spec::NpyData>(npy->spec.native->data.source).train;
   EXPECT_EQ(files.target.uri, "data/a.npz");
   EXPECT_EQ(files.target.member, "y");
+}
+
+TEST_F(PackageTest, AFolderOfPicturesIsPackedFileByFile) {
+  for (const char* name : {"a/x.png", "a/deep/y.png", "b/z.jpg", "a/.hidden", ".git/config"}) {
+    Write(std::string("photos/") + name, name);
+  }
+  const std::string rest =
+      "}\nmodel: {input: [1, 2, 2], layers: [flatten, dense: 2]}\nepochs: 1\nbatch_size: 1\n"
+      "optimizer: {name: sgd, lr: 0.1}\n";
+  const auto paths_of = [](const PackagePlan& plan) {
+    std::vector<std::string> paths;
+    for (const auto& file : plan.data) paths.push_back(file.path);
+    return paths;
+  };
+  Write("job.yaml", "data: {format: images, train: photos/, test: photos" + rest);
+  const auto plan = Plan(folder_ + "/job.yaml");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(paths_of(*plan),
+            (std::vector<std::string>{"photos/a/deep/y.png", "photos/a/x.png", "photos/b/z.jpg"}));
+  EXPECT_EQ(plan->data_bytes, 12 + 7 + 7);
+  const auto& data = std::get<spec::FolderData>(plan->spec.native->data.source);
+  EXPECT_EQ(data.train.uri, "photos");
+  EXPECT_EQ(data.test->uri, "photos");
+
+  Write("specs/job.yaml", "data: {format: images, train: ../photos, test: file:///photos" + rest);
+  const auto above = Plan(folder_ + "/specs/job.yaml");
+  ASSERT_TRUE(above.ok()) << above.status();
+  EXPECT_EQ(paths_of(*above)[0], "photos/a/deep/y.png");
+  EXPECT_EQ(std::get<spec::FolderData>(above->spec.native->data.source).test->uri,
+            "file:///photos");
+
+  Write("photos/job.yaml", "data: {format: images, train: ." + rest);
+  const auto here = Plan(folder_ + "/photos/job.yaml");
+  ASSERT_TRUE(here.ok()) << here.status();
+  EXPECT_EQ(paths_of(*here)[0], "data/a/deep/y.png");
+  EXPECT_EQ(std::get<spec::FolderData>(here->spec.native->data.source).train.uri, "data");
 }
 
 TEST_F(PackageTest, WhatIsTooLargeToSendIsToldAtItsPlaceBesideTheOthers) {

@@ -1,9 +1,12 @@
 """Every verb's --help shows an example; mistakes on the command line end with the right code."""
+import functools
+import http.server
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 
 BATON = sys.argv[1]
 
@@ -77,6 +80,36 @@ def data_sets():
     expect(not os.path.exists(os.path.dirname(folder)), "no empty folder is left")
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def models():
+    listed = json.loads(run("model", "list", "-o", "json").stdout)["models"]
+    expect(len(listed) == 6 and all(len(m.get("sha256_prefix", m.get("md5"))) in (8, 32)
+                                    for m in listed), f"all have a checksum: {listed}")
+    expect("resnet50-0676ba61.pth" in run("model", "list").stdout, "the text has the files")
+    unknown = run("model", "fetch", "resnet")
+    expect(unknown.returncode == 3 and "vgg-19, resnet-50" in unknown.stderr, f"{unknown}")
+    mirror, to = os.path.join(HOME, "mirror"), os.path.join(HOME, "models")
+    os.mkdir(mirror)
+    name = "resnet50-0676ba61.pth"
+    # No file but the published one has its digest: what another has is refused, and not kept.
+    with open(os.path.join(mirror, name), "wb") as file:
+        file.write(b"not the weights")
+    serve = functools.partial(Quiet, directory=mirror)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        wrong = run("model", "fetch", "resnet-50", "--to", to, "--mirror", url)
+        absent = run("model", "fetch", "vgg-19-keras", "--to", to, "--mirror", url)
+        server.shutdown()
+    expect(wrong.returncode == 6 and "expected 0676ba61" in wrong.stderr, f"{wrong}")
+    expect(absent.returncode == 6 and "404" in absent.stderr, f"{absent}")
+    expect(not os.path.exists(to), "nothing is left of it")
+
+
 def main():
     every = [path for verb in verbs() for path in [verb, *verbs(*verb)]]
     expect(len(every) > 20, f"completion lists the verbs, got {every}")
@@ -129,6 +162,7 @@ def main():
     memory_of_a_dry_run()
     flags_and_paths(spec)
     data_sets()
+    models()
 
     down = run("local", "down", "--dir", os.path.join(HOME, "none"))
     expect(down.returncode == 0, "down where nothing runs")

@@ -105,6 +105,12 @@ TEST(PresetTest, AirlineForecastsBetterThanTheMonthBefore) {
   EXPECT_LT(*trained.evaluation.rmse, 48) << "thousand passengers";
 }
 
+TEST(PresetTest, PhotosTellsDrawingsApart) {
+  const Trained trained = Preset("photos", {"epochs=12"}).Train();
+  EXPECT_EQ(trained.evaluation.count, 150);
+  EXPECT_GT(*trained.evaluation.accuracy, 0.75);
+}
+
 TEST(PresetTest, GptKnowsMoreThanHowOftenEachCharacterIs) {
   const Trained trained = Preset("gpt", {}).Train(1, 100);
   EXPECT_EQ(trained.evaluation.count, 1742);

@@ -39,6 +39,8 @@ class RandomStream {
   // The numbers 4 * block .. 4 * block + 3 of the stream.
   PhiloxCounter Block(uint64_t block) const;
 
+  bool operator==(const RandomStream&) const = default;  // the same numbers
+
   // Uniform 32 bits.
   uint32_t Bits(uint64_t index) const { return Block(index / 4)[index % 4]; }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "trainer/data/batch.h"
 #include "trainer/data/counter_random.h"
@@ -32,9 +33,16 @@ class Dataset {
 
   // Replaces `batch` by the samples `indices`, in that order. Reuses the batch's memory. Every
   // index must be below count. A pure function of its arguments: what a data set draws for a sample
-  // in training comes from `random`; null, as in an evaluation: nothing is drawn.
+  // in training comes from `random` and the sample's index, so that a batch may be filled in parts;
+  // null, as in an evaluation: nothing is drawn.
   virtual void Fill(absl::Span<const uint32_t> indices, const RandomStream* random,
                     Batch* batch) const = 0;
+
+  // That Fill will be called so, soon: a data set whose samples cost time may begin with them.
+  virtual void Expect(absl::Span<const uint32_t> /*indices*/,
+                      const RandomStream* /*random*/) const {}
+  // Not OK: a sample could no longer be read, and was zeros for some Fill before this call.
+  virtual absl::Status health() const { return absl::OkStatus(); }
 
   // Of all values, labels and targets, as text: another digest, another training.
   virtual std::string digest() const = 0;

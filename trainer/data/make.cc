@@ -56,6 +56,9 @@ Datasets MakeDatasets(const spec::NativeSpec& native, uint64_t seed, spec::DataF
   if (const auto* npy = std::get_if<spec::NpyData>(&native.data.source)) {
     return MakeArrays(*npy, native.model, seed, std::move(files));
   }
+  if (const auto* folders = std::get_if<spec::FolderData>(&native.data.source)) {
+    return MakeFolders(*folders, native.model, seed, std::move(files));
+  }
   if (const auto* text = std::get_if<spec::TextData>(&native.data.source)) {
     return MakeTexts(*text, native.model, std::move(files));
   }

@@ -35,11 +35,13 @@ struct Parts {
 };
 Parts SplitSamples(const spec::TestPart& part, int64_t count, uint64_t seed);
 
-// Of CSV, of NPY and of text files.
+// Of CSV, of NPY and of text files, and of folders.
 Datasets MakeTables(const spec::CsvData& csv, const spec::Model& model, uint64_t seed,
                     spec::DataFiles files);
 Datasets MakeArrays(const spec::NpyData& npy, const spec::Model& model, uint64_t seed,
                     spec::DataFiles files);
+Datasets MakeFolders(const spec::FolderData& data, const spec::Model& model, uint64_t seed,
+                     spec::DataFiles files);
 Datasets MakeTexts(const spec::TextData& data, const spec::Model& model, spec::DataFiles files);
 
 }  // namespace baton::trainer

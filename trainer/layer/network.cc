@@ -68,8 +68,9 @@ struct Reads {
 class GraphNetwork : public Network {
  public:
   GraphNetwork(const spec::Model& model, std::vector<Parameter> parameters,
-               std::unique_ptr<Stream> stream, int64_t batch_max)
-      : parameters_(std::move(parameters)),
+               std::unique_ptr<Stream> stream, int64_t batch_max, std::vector<size_t> numbers)
+      : numbers_(std::move(numbers)),
+        parameters_(std::move(parameters)),
         loss_(ToLoss(model.loss)),
         class_weights_(model.class_weights.begin(), model.class_weights.end()),
         stream_(std::move(stream)),
@@ -224,7 +225,8 @@ class GraphNetwork : public Network {
           {.count = batch.count,
            .pass = pass,
            .weights = stage.parameter_count > 0 ? weights + stage.plan.parameter_offset : nullptr,
-           .stream = stream.Derive(stage.plan.layer),
+           .stream =
+               stream.Derive(numbers_.empty() ? stage.plan.layer : numbers_[stage.plan.layer]),
            .x = stage.x,
            .y = values_[stage.plan.output].y.get()}));
     }
@@ -292,6 +294,7 @@ class GraphNetwork : public Network {
   }
 
   std::vector<std::string> layer_names_;
+  std::vector<size_t> numbers_;  // by layer: part of the stream; empty: its place
   std::vector<Parameter> parameters_;
   size_t parameter_count_ = 0;
   size_t gradient_count_ = 0;
@@ -311,12 +314,13 @@ class GraphNetwork : public Network {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Network>> Network::Create(const spec::Model& model, Backend& backend,
-                                                         int64_t batch_max) {
+                                                         int64_t batch_max,
+                                                         std::vector<size_t> numbers) {
   BATON_ASSIGN_OR_RETURN(const Plan plan, PlanOperations(model));
   BATON_ASSIGN_OR_RETURN(std::vector<Parameter> parameters, ModelParameters(model));
   BATON_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, backend.CreateStream());
-  auto network =
-      std::make_unique<GraphNetwork>(model, std::move(parameters), std::move(stream), batch_max);
+  auto network = std::make_unique<GraphNetwork>(model, std::move(parameters), std::move(stream),
+                                                batch_max, std::move(numbers));
   BATON_RETURN_IF_ERROR(network->Build(plan));
   return std::unique_ptr<Network>(std::move(network));
 }

@@ -66,9 +66,11 @@ absl::Status InitializeParameters(const spec::Model& model, uint64_t seed, float
 // and its identity(), never on the thread, the calls before, or where the buffers lie.
 class Network {
  public:
-  // Micro-batches have at most batch_max samples. The backend must outlive the network.
+  // Micro-batches have at most batch_max samples. The backend must outlive the network. `numbers`:
+  // which part of Train's stream each layer draws from; none: the one of its own place.
   static absl::StatusOr<std::unique_ptr<Network>> Create(const spec::Model& model, Backend& backend,
-                                                         int64_t batch_max);
+                                                         int64_t batch_max,
+                                                         std::vector<size_t> numbers = {});
   virtual ~Network() = default;
 
   // Decisions of one sample that can be right or wrong; 0 for a regression.

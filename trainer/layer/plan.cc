@@ -163,15 +163,7 @@ class Planner {
   explicit Planner(const spec::Model& model) : model_(model) {}
 
   absl::StatusOr<Plan> Run() {
-    BATON_ASSIGN_OR_RETURN(shapes_, spec::InferShapes(model_));
-    BATON_RETURN_IF_ERROR(NameInputs());
-    BATON_RETURN_IF_ERROR(FindOffsets());
-    for (const spec::ModelInput& input : model_.inputs) {
-      places_[input.name] = {plan_.values.size(), input.shape};
-      plan_.values.push_back({input.shape, false});
-    }
-    plan_.inputs = model_.inputs.size();
-    for (size_t i = 0; i < model_.layers.size(); ++i) PlanLayer(i);
+    BATON_RETURN_IF_ERROR(PlanLayers());
     BATON_RETURN_IF_ERROR(CheckIds());
     plan_.output = places_.at(model_.layers.back().name).value;
     if (!plan_.values[plan_.output].needs_gradient) {
@@ -183,12 +175,33 @@ class Planner {
     return std::move(plan_);
   }
 
+  absl::StatusOr<Plan> RunFor(const std::vector<std::string>& names) {
+    // One reader more, so that no other operation swallows them.
+    for (const std::string& name : names) ++readers_[name];
+    BATON_RETURN_IF_ERROR(PlanLayers());
+    for (const std::string& name : names) plan_.outputs.push_back(places_.at(name).value);
+    return std::move(plan_);
+  }
+
  private:
   // Where the output of a layer lies, and under which shape the layer gives it.
   struct Place {
     size_t value = 0;
     spec::Shape shape;
   };
+
+  absl::Status PlanLayers() {
+    BATON_ASSIGN_OR_RETURN(shapes_, spec::InferShapes(model_));
+    BATON_RETURN_IF_ERROR(NameInputs());
+    BATON_RETURN_IF_ERROR(FindOffsets());
+    for (const spec::ModelInput& input : model_.inputs) {
+      places_[input.name] = {plan_.values.size(), input.shape};
+      plan_.values.push_back({input.shape, false});
+    }
+    plan_.inputs = model_.inputs.size();
+    for (size_t i = 0; i < model_.layers.size(); ++i) PlanLayer(i);
+    return absl::OkStatus();
+  }
 
   // Where a layer's parameters lie.
   struct ParameterPlace {
@@ -348,5 +361,9 @@ class Planner {
 }  // namespace
 
 absl::StatusOr<Plan> PlanOperations(const spec::Model& model) { return Planner(model).Run(); }
+
+absl::StatusOr<Plan> PlanOutputs(const spec::Model& model, const std::vector<std::string>& names) {
+  return Planner(model).RunFor(names);
+}
 
 }  // namespace baton::trainer

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -48,10 +49,14 @@ struct Plan {
   std::vector<PlannedOperation> operations;  // in the order of the forward pass
   size_t inputs = 1;                         // of the model: values 0 .. inputs - 1
   size_t output = 0;                         // the value that the loss sees
+  std::vector<size_t> outputs;               // PlanOutputs': the values that were asked for
   OutputLayout layout;
 };
 
 // INVALID_ARGUMENT names the layer that does not fit, goes nowhere or has nothing to learn.
 absl::StatusOr<Plan> PlanOperations(const spec::Model& model);
+
+// Of a model without a loss, with nothing to learn: what the layers or inputs `names` give.
+absl::StatusOr<Plan> PlanOutputs(const spec::Model& model, const std::vector<std::string>& names);
 
 }  // namespace baton::trainer

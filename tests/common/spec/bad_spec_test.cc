@@ -239,6 +239,17 @@ INSTANTIATE_TEST_SUITE_P(
                     "2}}\n    - {name: a.out_proj, dense: {out: 4}}\n    - flatten"),
              "s.yaml:18: model.layers.5.name: its a.out_proj.weight would have the name of one of "
              "'a'; rename one of the two"},
+        Case{"weights_for_no_layer",
+             Spoilt("optimizer:", "weights: {uri: w.pth, skip: [dense2, relu1]}\noptimizer:"),
+             "s.yaml:18: weights.skip: no layer with weights is called 'dense2'; did you mean "
+             "dense1?\n"
+             "s.yaml:18: weights.skip: no layer with weights is called 'relu1'"},
+        Case{
+            "weights_from_elsewhere",
+            Spoilt("optimizer:", "weights: {uri: \"s3://b/w.pth\", skip: dense1}\noptimizer:"),
+            "s.yaml:18: weights.uri: 's3://' can't be read; use a path, or file:///path for a file "
+            "that lies on the nodes\n"
+            "s.yaml:18: weights.skip: must be a list of layers such as [fc]"},
         Case{"dropout_of_one", Spoilt("- relu", "- dropout: 1"),
              "s.yaml:15: model.layers.2.dropout.rate: must be less than 1, is 1"}),
     [](const auto& c) { return c.param.what; });

@@ -115,6 +115,9 @@ TEST(WriteSpec, ReadsBackTheSame) {
       Spoilt("name: sgd\n  lr: 0.05\n  momentum: 0.9", "name: adam\n  lr: 0.001"),
       Spoilt("{name: step, every_epochs: 3, factor: 0.5}", "cosine"),
       Spoilt("- relu", "- dropout: 0.1"),
+      Spoilt("optimizer:", "weights: w.pth\noptimizer:"),
+      Spoilt("optimizer:", "weights: {uri: \"file:///w.h5\", sha256: " + std::string(64, 'b') +
+                               ", skip: [dense1]}\noptimizer:"),
       Spoilt("  test: {images: c.gz, labels: d.gz}\n", ""),
       Spoilt("a.gz",
              "{uri: \"file:///data/\\u00e9 \\\"x\\\".gz\", sha256: " + std::string(64, 'a') + "}"),
