@@ -15,6 +15,7 @@ import recovery
 import scheduler
 import tasks
 import training
+import words
 from measure import Missing, machine
 
 ROWS = {
@@ -26,6 +27,7 @@ ROWS = {
     "trainer": training.trainer,
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
+    "words": words.words,
 }
 
 
