@@ -41,7 +41,8 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--device", options.device, "what computes: auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.add_option("--weights-in", options.weights_in,
-                 "begin with the weights of this .safetensors file");
+                 "begin with the weights of this .safetensors file; of a text's words also with "
+                 "word2vec's .txt, .vec or .bin");
   app.add_option("--weights-out", options.weights_out, "write the weights at the end to this file");
   app.add_option("--onnx", options.onnx_out, "write the model at the end to this ONNX file");
   app.add_flag("--init-only", options.init_only,

@@ -30,7 +30,7 @@ struct Evaluation {
   std::optional<double> rmse;  // in the target's own unit, whatever it was scaled to
   std::optional<double> mae;   // likewise
   // Of words' vectors (data/word_judge.h); `count` is then of pairs of words, and there is no loss.
-  std::optional<double> rank_correlation;
+  std::optional<double> rank_correlation = std::nullopt;
 };
 
 struct StepMetrics {

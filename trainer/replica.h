@@ -26,6 +26,7 @@
 #include "trainer/optim/schedule.h"
 #include "trainer/parallel/gradient_exchange.h"
 #include "trainer/parallel/shard_pool.h"
+#include "trainer/storage/float_memory.h"
 #include "trainer/table_trail.h"
 
 namespace baton::trainer {
@@ -39,6 +40,7 @@ struct ReplicaOptions {
   Backend* backend = nullptr;
   const Clock* clock = nullptr;
   int threads = 1;
+  std::string scratch;  // the folder for the files of mapped tables
   // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
   std::chrono::milliseconds silence{5000};
 };
@@ -53,8 +55,15 @@ class Replica {
   // LoadWeights.
   absl::Status StartWith(const std::string& path, std::vector<std::string>* unused);
 
-  // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
-  absl::Status Restore(LoadedCheckpoint checkpoint);
+  // Begins with a text's vectors from a file of them (checkpoint/word_vectors.h) in the rows of
+  // `words`, as drawn in all others; at step 0 only. How many words it had. Codes as ReadVectors
+  // and FillVectors.
+  absl::StatusOr<int64_t> StartWithVectors(const std::string& path,
+                                           const std::vector<std::string>& words);
+
+  // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit; on
+  // DATA_LOSS the replica is of no more use.
+  absl::Status Restore(const CheckpointFile& checkpoint);
 
   // Runs one step's computation on every thread and drops the result, so that the libraries have
   // their kernels ready before the others wait for this rank.
@@ -88,7 +97,12 @@ class Replica {
   const char* noun() const { return options_.train->noun(); }
   const Definition& definition() const { return definition_; }
   const std::vector<Parameter>& parameters() const { return definition_.parameters; }
-  absl::Span<const float> weights() const { return weights_; }
+  absl::Span<const float> weights() const { return weights_.span(); }
+  // Whether the state lies in files and may be larger than memory.
+  bool mapped() const { return weights_.in_file(); }
+  // What the hash chain takes in: a digest of all weights. Tables that are mapped count by their
+  // trail, but for the last time.
+  std::string ChainRoot(bool last) const;
   const std::vector<Optimizer::StateVector>& optimizer_state() const { return optimizer_->state(); }
   uint64_t table_trail() const { return trail_.head(); }
   int64_t step() const { return step_; }  // finished steps
@@ -101,6 +115,7 @@ class Replica {
  private:
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
+  absl::Status MakeState();
   uint64_t WeightsDigest() const;
   std::vector<Optimizer::Rows> TrainedRows(const GradientExchange::Sum& sum) const;
   void Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
@@ -115,7 +130,7 @@ class Replica {
   const Sampler sampler_;
   RunLength length_;
   Definition definition_;
-  std::vector<float> weights_;
+  FloatMemory weights_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<Parameter> tables_;  // the sparse ones
   TableTrail trail_;

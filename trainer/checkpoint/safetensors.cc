@@ -10,6 +10,7 @@
 #include "common/atomic_file.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
+#include "trainer/storage/mapped_file.h"
 
 namespace baton::trainer {
 namespace {
@@ -78,10 +79,7 @@ absl::Status ReadTensor(const std::string& name, const ordered_json& entry, absl
   return absl::OkStatus();
 }
 
-}  // namespace
-
-std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
-                              absl::Span<const float> weights) {
+std::string EncodeHeader(const std::vector<Parameter>& parameters) {
   ordered_json header;
   header["__metadata__"] = {{"format", "pt"}};
   for (const Parameter& parameter : parameters) {
@@ -96,9 +94,24 @@ std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
   for (int shift = 0; shift < 64; shift += 8) {
     bytes.push_back(static_cast<char>(static_cast<uint64_t>(text.size()) >> shift));
   }
-  bytes += text;
-  bytes.append(reinterpret_cast<const char*>(weights.data()), weights.size() * sizeof(float));
-  return bytes;
+  return bytes + text;
+}
+
+absl::string_view Bytes(absl::Span<const float> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+}  // namespace
+
+std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
+                              absl::Span<const float> weights) {
+  return absl::StrCat(EncodeHeader(parameters), Bytes(weights));
+}
+
+absl::Status WriteSafetensors(const std::string& path, const std::vector<Parameter>& parameters,
+                              absl::Span<const float> weights) {
+  const std::string header = EncodeHeader(parameters);
+  return WriteFileAtomically(path, {header, Bytes(weights)});
 }
 
 absl::StatusOr<SafetensorsContent> DecodeSafetensors(absl::string_view bytes) {
@@ -124,8 +137,8 @@ absl::StatusOr<SafetensorsContent> DecodeSafetensors(absl::string_view bytes) {
 
 absl::Status LoadWeights(const std::string& path, const std::vector<Parameter>& parameters,
                          absl::Span<float> weights, std::vector<std::string>* unused) {
-  BATON_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  absl::StatusOr<SafetensorsContent> content = DecodeSafetensors(bytes);
+  BATON_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+  absl::StatusOr<SafetensorsContent> content = DecodeSafetensors(file.bytes());
   if (!content.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", content.status().message()));
   }

@@ -19,6 +19,10 @@ namespace baton::trainer {
 std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
                               absl::Span<const float> weights);
 
+// The same into a file, by rename, without a copy of the weights.
+absl::Status WriteSafetensors(const std::string& path, const std::vector<Parameter>& parameters,
+                              absl::Span<const float> weights);
+
 struct NamedTensor {
   std::string name;
   std::vector<int64_t> shape;

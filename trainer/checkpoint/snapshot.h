@@ -19,12 +19,30 @@ struct Snapshot {
   double loss = 0;   // mean over the batch of the last one
   HashChain chain;
   uint64_t table_trail = 0;
+  struct Vector {
+    std::string name;
+    std::vector<float> values;
+  };
   std::vector<float> weights;
-  std::vector<Optimizer::StateVector> optimizer;
+  std::vector<Vector> optimizer;
 
   // Copies; reuses the memory of an earlier snapshot.
   void Take(absl::Span<const float> live_weights,
             const std::vector<Optimizer::StateVector>& live_optimizer);
+  // Points at the live state, which is too large for a copy: nothing may change it until it is
+  // written.
+  void View(absl::Span<const float> live_weights,
+            const std::vector<Optimizer::StateVector>& live_optimizer);
+
+  // What there is to write: "weights", then the optimizer's vectors.
+  struct Part {
+    std::string name;
+    absl::Span<const float> values;
+  };
+  std::vector<Part> Parts() const;
+
+ private:
+  std::vector<Part> viewed_;  // empty: the copies count
 };
 
 }  // namespace baton::trainer

@@ -19,6 +19,7 @@ struct Datasets {
   // Of a text.
   std::unique_ptr<WordJudge> judge;  // what stands for the test; null: nothing does
   std::vector<std::string> words;    // that the vectors of the model are for, by their rows
+  std::vector<int64_t> word_counts;  // how often each occurs
 };
 
 // `files` as spec::CheckData kept them without a mistake; they are used up. A pure function: the
