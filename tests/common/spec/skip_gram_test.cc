@@ -75,7 +75,8 @@ TEST_F(SkipGramTest, MistakesOfTheText) {
   EXPECT_EQ(MistakesOf(Spec("format: skip_gram, train: t.txt, window: 0, subsample: 2, target: y")),
             "s.yaml:4: data.window: must be at least 1, is 0\n"
             "s.yaml:4: data.subsample: must be at most 1, is 2\n"
-            "s.yaml:4: data.target: unknown field; did you mean data.train?");
+            "s.yaml:4: data.target: unknown field; known here: classes, format, min_count, "
+            "negatives, pairs, pairs_per_word, subsample, train, window");
   EXPECT_THAT(MistakesOf(Spec(kData, kLayers, "{word: [1], item: [3]}")),
               HasSubstr("feeds the inputs context, word but the model has item, word"));
 }

@@ -51,15 +51,15 @@ TEST(SparseSpec, WhatIsMappedIsSparse) {
   const std::string written = WriteSpec(spec);
   EXPECT_EQ(WriteSpec(*ParseText(written, "s.yaml")), written);
   EXPECT_EQ(
-      MistakesOf(SpecText("embedding: {vocabulary: 20000000, width: 2, storage: disk, sparse: no}",
+      MistakesOf(SpecText("embedding: {vocabulary: 20000000, width: 2, storage: disk}",
                           "  {name: sgd, lr: 1}\n")),
-      "s.yaml:8: model.layers[0].embedding.vocabulary: must be between 1 and 16777216, is "
-      "20000000\ns.yaml:8: model.layers[0].embedding.storage: unknown value 'disk'; use memory "
+      "s.yaml:8: model.layers.0.embedding.vocabulary: must be at most 16777216, is "
+      "20000000\ns.yaml:8: model.layers.0.embedding.storage: unknown value 'disk'; use memory "
       "or mmap");
   EXPECT_EQ(
       MistakesOf(SpecText("embedding: {vocabulary: 9, width: 2, storage: mmap, sparse: false}",
                           "  {name: sgd, lr: 1}\n")),
-      "s.yaml:8: model.layers[0].embedding.sparse: what is stored as mmap is too large to be "
+      "s.yaml:8: model.layers.0.embedding.sparse: what is stored as mmap is too large to be "
       "dense; remove it");
 }
 

@@ -3,10 +3,12 @@ its table, and what it writes.
 
     python3 tests/trainer/process/table_test.py build/release/bin/baton-trainer trainer/specs
     BATON_TABLE_ROWS=16777216 BATON_TABLE_MEMORY_MIB=2048 python3 ..   (8 GiB; about 40 GB of disk)
+    BATON_TABLE_CGROUP=/sys/fs/cgroup/memory/baton-table python3 ..    (also in this memory cgroup)
 
 The limit is RLIMIT_DATA: what the process may allocate for itself, heap, stacks and private mappings.
 The table is a shared mapping of a file, which does not count, and which the kernel may drop from
-memory at any time.
+memory at any time. With a memory cgroup (version 1, as root; it is made, limited to the same size,
+and removed), the file's pages count as well.
 """
 import os
 import resource
@@ -19,6 +21,7 @@ from trainer_process import PROGRAM, main
 
 ROWS = int(os.environ.get("BATON_TABLE_ROWS", 1 << 19))
 MEMORY_MIB = int(os.environ.get("BATON_TABLE_MEMORY_MIB", 64))
+CGROUP = os.environ.get("BATON_TABLE_CGROUP", "")
 WIDTH = 128
 TABLE_MIB = ROWS * WIDTH * 4 >> 20
 SAMPLES = 4000
@@ -34,6 +37,16 @@ class TableTest(unittest.TestCase):
             file.write("id,y\n")
             for i in range(SAMPLES):
                 file.write(f"{(i * 7919 * 131 + 17) % ROWS},{i % 2}\n")
+
+        if CGROUP:
+            os.makedirs(CGROUP, exist_ok=True)
+            self.addCleanup(os.rmdir, CGROUP)
+            self.tell("memory.limit_in_bytes", MEMORY_MIB << 20)
+
+    @staticmethod
+    def tell(name, value):
+        with open(os.path.join(CGROUP, name), "w", encoding="utf-8") as file:
+            file.write(str(value))
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -63,6 +76,8 @@ optimizer: {{name: sgd, lr: 0.5}}
         def limit():
             size = MEMORY_MIB << 20
             resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+            if CGROUP:
+                self.tell("cgroup.procs", os.getpid())
         with open(self.path("log"), "w+", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [PROGRAM, "--spec", self.path("spec.yaml"), "--device", "cpu", "--threads", "1",
