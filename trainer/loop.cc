@@ -162,6 +162,8 @@ absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   const int64_t step = replica_.step();
   last_loss_ = result.loss;
   if (step % kChainSteps == 0 || step == End()) {
+    // From the last step on all is read through: for this, the test and the model.
+    if (step == End()) replica_.Expect(FloatMemory::Access::kInOrder);
     chain_.Extend(step, replica_.ChainRoot(step == End()));
   }
   metrics_->Progress(step, save_wait_ms_);
@@ -338,6 +340,7 @@ void Loop::StartSave() {
   snapshot.chain = chain_;
   snapshot.table_trail = replica_.table_trail();
   if (replica_.mapped()) {
+    replica_.Expect(FloatMemory::Access::kInOrder);
     snapshot.View(replica_.weights(), replica_.optimizer_state());
   } else {
     snapshot.Take(replica_.weights(), replica_.optimizer_state());
@@ -345,7 +348,10 @@ void Loop::StartSave() {
   schedule_.Begun(NowMs());
   writer_->Start();
   // What is being written is the live state: the next step waits.
-  if (replica_.mapped()) writer_->Wait(kPatience);
+  if (replica_.mapped()) {
+    writer_->Wait(kPatience);
+    replica_.Expect(FloatMemory::Access::kHereAndThere);
+  }
 }
 
 absl::Status Loop::SaveNow() {

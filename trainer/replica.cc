@@ -161,6 +161,11 @@ absl::Status Replica::Restore(const CheckpointFile& checkpoint) {
   return absl::OkStatus();
 }
 
+void Replica::Expect(FloatMemory::Access access) const {
+  weights_.Expect(access);
+  for (const Optimizer::StateVector& vector : optimizer_->state()) vector.values.Expect(access);
+}
+
 std::string Replica::ChainRoot(bool last) const {
   if (!mapped() || last) return WeightsRoot(weights());
   std::vector<std::string> roots = {absl::StrFormat("%016x", trail_.head())};

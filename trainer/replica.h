@@ -100,6 +100,8 @@ class Replica {
   absl::Span<const float> weights() const { return weights_.span(); }
   // Whether the state lies in files and may be larger than memory.
   bool mapped() const { return weights_.in_file(); }
+  // Said before and after the whole state is read through.
+  void Expect(FloatMemory::Access access) const;
   // What the hash chain takes in: a digest of all weights. Tables that are mapped count by their
   // trail, but for the last time.
   std::string ChainRoot(bool last) const;

@@ -41,11 +41,16 @@ absl::StatusOr<FloatMemory> FloatMemory::InFile(const std::string& folder, size_
   }
   close(fd);
   if (wrong != 0) return ErrnoStatus(wrong, absl::StrCat(what, " of ", bytes, " bytes"));
-  // A step reads rows here and there: the neighbours that the kernel would read too are not wanted.
-  madvise(mapped, bytes, MADV_RANDOM);
   memory.mapped_ = static_cast<float*>(mapped);
   memory.mapped_count_ = count;
+  memory.Expect(Access::kHereAndThere);
   return memory;
+}
+
+void FloatMemory::Expect(Access access) const {
+  if (!in_file()) return;
+  madvise(mapped_, mapped_count_ * sizeof(float),
+          access == Access::kInOrder ? MADV_SEQUENTIAL : MADV_RANDOM);
 }
 
 FloatMemory& FloatMemory::operator=(FloatMemory&& other) noexcept {
