@@ -347,6 +347,8 @@ absl::Status Job::MakeReplica() {
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
   replica.scratch = OutputFolder();
+  // Rows that a file of vectors does not have are part of the definition as they were drawn.
+  replica.draw = options_.resume_dir.empty() || !options_.weights_in.empty();
   replica.threads = ThreadCount(options_, run.count);
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));

@@ -78,7 +78,9 @@ absl::Status Replica::Build() {
   batches_.resize(networks_.size());
   failures_.resize(networks_.size());
   BATON_RETURN_IF_ERROR(MakeState());
-  BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
+  if (options_.draw) {
+    BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
+  }
   optimizer_->Restrict(TrainedRanges(networks_[0]->parameters()));
   for (const Parameter& parameter : networks_[0]->parameters()) {
     if (parameter.sparse) tables_.push_back(parameter);

@@ -41,6 +41,7 @@ struct ReplicaOptions {
   const Clock* clock = nullptr;
   int threads = 1;
   std::string scratch;  // the folder for the files of mapped tables
+  bool draw = true;     // the first values; false where a Restore follows, for it takes a while
   // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
   std::chrono::milliseconds silence{5000};
 };
