@@ -8,8 +8,9 @@
 //   32 bytes  SHA-256 of everything before it
 //   payload   float32: the weights, then each optimizer vector, without gaps
 // Header: step, loss, definition (definition.h), identity {backend, build}, chain {head, step},
-// weights_root (hash_chain.h), table_trail (with sparse tables only), vectors [{name, count}], payload_bytes, payload_sha256.
-// No number of ranks and no time is in it: the same step has the same bytes in every run.
+// weights_root (hash_chain.h), table_trail (with sparse tables only), vectors [{name, count}],
+// payload_bytes, payload_sha256. No number of ranks and no time is in it: the same step has the
+// same bytes in every run.
 //
 // `checkpoint.json`: {step, world_size, metrics {loss}}, the part that the public contract defines.
 #pragma once
