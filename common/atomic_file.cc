@@ -127,10 +127,18 @@ absl::Status SyncFolder(const std::string& folder) {
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
+  return WriteFileAtomically(path, std::vector<absl::string_view>{bytes});
+}
+
+absl::Status WriteFileAtomically(const std::string& path,
+                                 const std::vector<absl::string_view>& pieces) {
   const std::string temporary = absl::StrCat(path, ".tmp");
   Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (fd.get() < 0) return ErrnoStatus(errno, absl::StrCat("create ", temporary));
-  absl::Status status = WriteAll(fd.get(), bytes, temporary);
+  absl::Status status;
+  for (const absl::string_view piece : pieces) {
+    if (status.ok()) status = WriteAll(fd.get(), piece, temporary);
+  }
   if (status.ok() && ::fsync(fd.get()) != 0) {
     status = ErrnoStatus(errno, absl::StrCat("sync ", temporary));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,6 +16,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // Writes PATH.tmp, syncs it, renames it over `path` and syncs the folder.
 // ResourceExhausted when the disk is full; the old file is then untouched.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
+// The same for pieces, one behind the other.
+absl::Status WriteFileAtomically(const std::string& path,
+                                 const std::vector<absl::string_view>& pieces);
 
 // Makes a rename or a new name in `folder` survive a power cut.
 absl::Status SyncFolder(const std::string& folder);

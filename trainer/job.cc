@@ -26,6 +26,7 @@
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/weights_in.h"
+#include "trainer/checkpoint/word_vectors.h"
 #include "trainer/data/make.h"
 #include "trainer/device.h"
 #include "trainer/isa.h"
@@ -76,6 +77,7 @@ class Job {
     BATON_RETURN_IF_ERROR(Meet());
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
     if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
+      BATON_RETURN_IF_ERROR(WriteWords());
       BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
       BATON_RETURN_IF_ERROR(
           WriteSeries(*replica_, *data_.train, data_.test.get(), spec_.name, OutputFolder()));
@@ -101,6 +103,8 @@ class Job {
   void TellUnused(const std::vector<std::string>& unused) const;
   absl::Status WriteCard(const Ending& ending) const;
   absl::Status TakeWeights();
+  absl::Status TakeVectors();
+  absl::Status WriteWords() const;
   absl::Status ReadMembers();
   absl::Status EstimateMemory();
   std::string OutputFolder() const;
@@ -169,6 +173,11 @@ absl::Status Job::CheckFlags() const {
         "--weights-skip goes with --weights-in; for the spec's own weights there is --set "
         "weights.skip=[fc]");
   }
+  if (options_.init_only && IsVectorFile(options_.weights_in)) {
+    return absl::InvalidArgumentError(
+        "--init-only reads no data, which say what row a word has; leave --weights-in out, or give "
+        "a .safetensors file");
+  }
   return absl::OkStatus();
 }
 
@@ -176,19 +185,22 @@ absl::Status Job::CheckFlags() const {
 absl::StatusOr<Ending> Job::WriteStart() const {
   BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> parameters, ModelParameters(native().model));
   const size_t count = parameters.empty() ? 0 : parameters.back().offset + parameters.back().count;
-  std::vector<float> weights(count);
+  FloatMemory weights(std::vector<float>(spec::HasMappedTable(native().model) ? 0 : count));
+  if (spec::HasMappedTable(native().model)) {
+    const std::string folder = fs::path(options_.weights_out).parent_path();
+    BATON_ASSIGN_OR_RETURN(weights, FloatMemory::InFile(folder.empty() ? "." : folder, count));
+  }
   BATON_RETURN_IF_ERROR(InitializeParameters(native().model, spec_.seed, weights.data()));
   if (!weights_file_.empty()) {
     std::vector<std::string> unused;
-    BATON_RETURN_IF_ERROR(LoadWeights(weights_file_, native().model, WeightsSkip(),
-                                      absl::MakeSpan(weights), &unused));
+    BATON_RETURN_IF_ERROR(
+        LoadWeights(weights_file_, native().model, WeightsSkip(), weights.span(), &unused));
     TellUnused(unused);
   }
   if (!options_.weights_out.empty()) {
-    BATON_RETURN_IF_ERROR(
-        WriteFileAtomically(options_.weights_out, EncodeSafetensors(parameters, weights)));
+    BATON_RETURN_IF_ERROR(WriteSafetensors(options_.weights_out, parameters, weights.span()));
   }
-  BATON_RETURN_IF_ERROR(WriteOnnx(weights));
+  BATON_RETURN_IF_ERROR(WriteOnnx(weights.span()));
   absl::PrintF("wrote %d tensors, %d values\n", parameters.size(), count);
   return Ending{};
 }
@@ -228,11 +240,50 @@ absl::Status Job::WriteCard(const Ending& ending) const {
 // A checkpoint that is resumed has what these became.
 absl::Status Job::TakeWeights() {
   if (weights_file_.empty()) return absl::OkStatus();
-  std::vector<std::string> unused;
-  BATON_RETURN_IF_ERROR(replica_->StartWith(weights_file_, WeightsSkip(), &unused));
-  TellUnused(unused);
+  if (IsVectorFile(weights_file_)) {
+    BATON_RETURN_IF_ERROR(TakeVectors());
+  } else {
+    std::vector<std::string> unused;
+    BATON_RETURN_IF_ERROR(replica_->StartWith(weights_file_, WeightsSkip(), &unused));
+    TellUnused(unused);
+  }
   chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
   return absl::OkStatus();
+}
+
+absl::Status Job::TakeVectors() {
+  if (data_.words.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--weights-in ", options_.weights_in,
+        ": vectors of words need `data: {format: skip_gram, ..}`, whose text says which "
+        "row is which word; give a .safetensors file"));
+  }
+  BATON_ASSIGN_OR_RETURN(const int64_t found,
+                         replica_->StartWithVectors(options_.weights_in, data_.words));
+  LogInfo(absl::StrCat(options_.weights_in, " has ", found, " of the text's ", data_.words.size(),
+                       " words; the others begin as drawn"));
+  return absl::OkStatus();
+}
+
+// What others read, beside the model: vectors.bin, vectors.txt, and word2vec.c's vocabulary.
+absl::Status Job::WriteWords() const {
+  if (data_.words.empty()) return absl::OkStatus();
+  const std::string folder = OutputFolder();
+  const Parameter& table = replica_->word_table();
+  const float* rows = replica_->weights().data() + table.offset;
+  const auto width = static_cast<size_t>(table.shape[1]);
+  BATON_RETURN_IF_ERROR(WriteVectors(absl::StrCat(folder, "/vectors.bin"), VectorFormat::kBinary,
+                                     data_.words, rows, width));
+  // As text it would be built in memory.
+  if (!replica_->mapped()) {
+    BATON_RETURN_IF_ERROR(WriteVectors(absl::StrCat(folder, "/vectors.txt"), VectorFormat::kText,
+                                       data_.words, rows, width));
+  }
+  std::string vocabulary;
+  for (size_t i = 0; i < data_.words.size(); ++i) {
+    absl::StrAppend(&vocabulary, data_.words[i], " ", data_.word_counts[i], "\n");
+  }
+  return WriteFileAtomically(absl::StrCat(folder, "/vocabulary.txt"), vocabulary);
 }
 
 absl::Status Job::ReadMembers() {
@@ -356,6 +407,9 @@ absl::Status Job::MakeReplica() {
   replica.judge = data_.judge.get();
   replica.backend = backend_.get();
   replica.clock = &SystemClock();
+  replica.scratch = OutputFolder();
+  // Rows that a file of vectors does not have are part of the definition as they were drawn.
+  replica.draw = options_.resume_dir.empty() || !weights_file_.empty();
   replica.threads = ThreadCount(options_.threads, run.count);
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));
@@ -366,8 +420,9 @@ absl::Status Job::MakeReplica() {
 absl::Status Job::Resume() {
   if (options_.resume_dir.empty()) return absl::OkStatus();
   const int64_t begin_ms = SystemClock().MonotonicMillis();
-  BATON_ASSIGN_OR_RETURN(LoadedCheckpoint checkpoint, ReadCheckpoint(options_.resume_dir));
-  const Fit fit = CompareDefinitions(checkpoint.header.definition, replica_->definition());
+  BATON_ASSIGN_OR_RETURN(const CheckpointFile checkpoint,
+                         CheckpointFile::Open(options_.resume_dir));
+  const Fit fit = CompareDefinitions(checkpoint.header().definition, replica_->definition());
   if (!fit.status.ok()) {
     return absl::Status(fit.status.code(),
                         absl::StrCat(options_.resume_dir, ": ", fit.status.message()));
@@ -376,7 +431,7 @@ absl::Status Job::Resume() {
     LogWarning(absl::StrCat("resumed with another ", warning,
                             ": the result is not that of an undisturbed run"));
   }
-  const Identity& before = checkpoint.header.identity;
+  const Identity& before = checkpoint.header().identity;
   if (before.backend != identity_.backend) {
     LogWarning(absl::StrCat("the checkpoint was written with ", before.backend, ", this is ",
                             identity_.backend,
@@ -388,10 +443,9 @@ absl::Status Job::Resume() {
                             ", this is ", identity_.build,
                             ": the last bits may differ from an undisturbed run's"));
   }
-  chain_ = checkpoint.header.chain;
-  best_ = checkpoint.header.best.value_or(Best{});
-  best_weights_ = std::move(checkpoint.best_weights);
-  BATON_RETURN_IF_ERROR(replica_->Restore(std::move(checkpoint)));
+  chain_ = checkpoint.header().chain;
+  best_ = checkpoint.header().best.value_or(Best{});
+  BATON_RETURN_IF_ERROR(replica_->Restore(checkpoint, &best_weights_));
   restore_s_ = static_cast<double>(SystemClock().MonotonicMillis() - begin_ms) / 1000;
   absl::PrintF("resumed from step %d of %d\n", replica_->step(), replica_->steps_total());
   std::fflush(stdout);

@@ -176,7 +176,9 @@ absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   const int64_t step = replica_.step();
   last_loss_ = result.loss;
   if (step % kChainSteps == 0 || step == End()) {
-    chain_.Extend(step, WeightsRoot(replica_.weights()));
+    // From the last step on all is read through: for this, the test and the model.
+    if (step == End()) replica_.Expect(FloatMemory::Access::kInOrder);
+    chain_.Extend(step, replica_.ChainRoot(step == End()));
   }
   metrics_->Progress(step, save_wait_ms_);
   reported_samples_ += result.samples;
@@ -279,16 +281,15 @@ absl::StatusOr<Ending> Loop::Finish() {
 }
 
 absl::Status Loop::WriteModel() {
-  const std::string bytes = EncodeSafetensors(replica_.parameters(), replica_.weights());
   absl::Status status;
   if (!options_.output_dir.empty()) {
     std::error_code error;
     std::filesystem::create_directories(options_.output_dir, error);
-    status =
-        WriteFileAtomically(absl::StrCat(options_.output_dir, "/", contract::kModelFile), bytes);
+    status = WriteSafetensors(absl::StrCat(options_.output_dir, "/", contract::kModelFile),
+                              replica_.parameters(), replica_.weights());
   }
   if (status.ok() && !options_.weights_file.empty()) {
-    status = WriteFileAtomically(options_.weights_file, bytes);
+    status = WriteSafetensors(options_.weights_file, replica_.parameters(), replica_.weights());
   }
   if (losses_ != nullptr) status.Update(losses_->Finish());
   if (status.ok()) return status;
@@ -374,9 +375,19 @@ void Loop::StartSave() {
     snapshot.best = stopping_->best();
     snapshot.best_weights = best_weights_;
   }
-  snapshot.Take(replica_.weights(), replica_.optimizer_state());
+  if (replica_.mapped()) {
+    replica_.Expect(FloatMemory::Access::kInOrder);
+    snapshot.View(replica_.weights(), replica_.optimizer_state());
+  } else {
+    snapshot.Take(replica_.weights(), replica_.optimizer_state());
+  }
   schedule_.Begun(NowMs());
   writer_->Start();
+  // What is being written is the live state: the next step waits.
+  if (replica_.mapped()) {
+    writer_->Wait(kPatience);
+    replica_.Expect(FloatMemory::Access::kHereAndThere);
+  }
 }
 
 absl::Status Loop::SaveNow() {

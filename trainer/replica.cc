@@ -12,7 +12,9 @@
 #include "common/hash.h"
 #include "common/spec/write.h"
 #include "common/status.h"
+#include "trainer/checkpoint/hash_chain.h"
 #include "trainer/checkpoint/weights_in.h"
+#include "trainer/checkpoint/word_vectors.h"
 #include "trainer/data/counter_random.h"
 #include "trainer/layer/head.h"
 #include "trainer/ranking.h"
@@ -93,9 +95,10 @@ absl::Status Replica::Build() {
   }
   batches_.resize(networks_.size());
   failures_.resize(networks_.size());
-  weights_.resize(networks_[0]->parameter_count());
-  BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
-  optimizer_ = Optimizer::Create(spec.optimizer, weights_.size());
+  BATON_RETURN_IF_ERROR(MakeState());
+  if (options_.draw) {
+    BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
+  }
   optimizer_->Restrict(TrainedRanges(networks_[0]->parameters()));
   for (const Parameter& parameter : networks_[0]->parameters()) {
     if (parameter.sparse) tables_.push_back(parameter);
@@ -125,43 +128,93 @@ absl::Status Replica::Build() {
 absl::Status Replica::StartWith(const std::string& path, const std::vector<std::string>& skip,
                                 std::vector<std::string>* unused) {
   BATON_RETURN_IF_ERROR(
-      LoadWeights(path, options_.spec->model, skip, absl::MakeSpan(weights_), unused));
+      LoadWeights(path, options_.spec->model, skip, weights_.span(), unused));
   definition_.start =
       absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
   return absl::OkStatus();
 }
 
-absl::Status Replica::Restore(LoadedCheckpoint checkpoint) {
-  if (checkpoint.weights.size() != weights_.size() ||
-      checkpoint.optimizer.size() != optimizer_->state().size()) {
+absl::StatusOr<int64_t> Replica::StartWithVectors(const std::string& path,
+                                                  const std::vector<std::string>& words) {
+  BATON_ASSIGN_OR_RETURN(const WordVectors vectors, ReadVectors(path));
+  const Parameter& table = word_table();
+  const absl::StatusOr<int64_t> found = FillVectors(
+      vectors, words, static_cast<size_t>(table.shape[1]), weights_.data() + table.offset);
+  if (!found.ok()) {
+    return absl::Status(found.status().code(), absl::StrCat(path, ": ", found.status().message()));
+  }
+  definition_.start =
+      absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
+  return *found;
+}
+
+// Zeros, in memory or in files.
+absl::Status Replica::MakeState() {
+  const size_t count = networks_[0]->parameter_count();
+  Optimizer::Allocate allocate;
+  if (spec::HasMappedTable(options_.spec->model)) {
+    allocate = [this](size_t floats) { return FloatMemory::InFile(options_.scratch, floats); };
+  } else {
+    allocate = [](size_t floats) { return FloatMemory(std::vector<float>(floats)); };
+  }
+  BATON_ASSIGN_OR_RETURN(weights_, allocate(count));
+  BATON_ASSIGN_OR_RETURN(optimizer_, Optimizer::Create(options_.spec->optimizer, count, allocate));
+  return absl::OkStatus();
+}
+
+absl::Status Replica::Restore(const CheckpointFile& checkpoint, std::vector<float>* best) {
+  const Header& header = checkpoint.header();
+  std::vector<Optimizer::StateVector>& state = optimizer_->state();
+  const bool has_best = header.best && header.best->step > 0;
+  if (header.vectors[0].count != weights_.size() ||
+      header.vectors.size() != 1 + state.size() + (has_best ? 1 : 0)) {
     return absl::FailedPreconditionError("the checkpoint's vectors do not fit the spec's model");
   }
-  for (size_t i = 0; i < checkpoint.optimizer.size(); ++i) {
-    const Optimizer::StateVector& mine = optimizer_->state()[i];
-    if (checkpoint.optimizer[i].name != mine.name ||
-        checkpoint.optimizer[i].values.size() != mine.values.size()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "the checkpoint's optimizer state \"", checkpoint.optimizer[i].name, "\" does not fit"));
+  std::vector<absl::Span<float>> into = {weights_.span()};
+  for (size_t i = 0; i < state.size(); ++i) {
+    const Header::Vector& theirs = header.vectors[i + 1];
+    if (theirs.name != state[i].name || theirs.count != state[i].values.size()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the checkpoint's optimizer state \"", theirs.name, "\" does not fit"));
     }
+    into.push_back(state[i].values.span());
   }
-  const int64_t step = checkpoint.header.step;
-  if (step < 0 || step > length_.steps_total) {
+  if (header.step < 0 || header.step > length_.steps_total) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the checkpoint is of step ", step, ", the spec ends at step ",
+        absl::StrCat("the checkpoint is of step ", header.step, ", the spec ends at step ",
                      length_.steps_total, "; give it more epochs"));
   }
-  weights_ = std::move(checkpoint.weights);
-  for (size_t i = 0; i < checkpoint.optimizer.size(); ++i) {
-    optimizer_->state()[i].values = std::move(checkpoint.optimizer[i].values);
+  if (has_best) {
+    if (header.vectors.back().count != weights_.size()) {
+      return absl::FailedPreconditionError("the checkpoint's best weights do not fit the model");
+    }
+    best->resize(weights_.size());
+    into.push_back(absl::MakeSpan(*best));
   }
-  trail_ = TableTrail(checkpoint.header.table_trail);
-  step_ = step;
+  BATON_RETURN_IF_ERROR(checkpoint.Read(into));
+  trail_ = TableTrail(header.table_trail);
+  step_ = header.step;
   return absl::OkStatus();
 }
 
 void Replica::ReadFrom(const Dataset* train, const Dataset* test) {
   train_ = train;
   test_ = test;
+}
+
+void Replica::Expect(FloatMemory::Access access) const {
+  weights_.Expect(access);
+  for (const Optimizer::StateVector& vector : optimizer_->state()) vector.values.Expect(access);
+}
+
+std::string Replica::ChainRoot(bool last) const {
+  if (!mapped() || last) return WeightsRoot(weights());
+  std::vector<std::string> roots = {absl::StrFormat("%016x", trail_.head())};
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.sparse) continue;
+    roots.push_back(WeightsRoot(weights().subspan(parameter.offset, parameter.count)));
+  }
+  return Sha256Hex(absl::StrJoin(roots, " "));
 }
 
 absl::Status Replica::WarmUp() {
@@ -309,7 +362,7 @@ std::vector<Optimizer::Rows> Replica::TrainedRows(const GradientExchange::Sum& s
 // The optimizer's rule for what is trained; running statistics take in those of this step.
 void Replica::Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows,
                      double lr) {
-  optimizer_->Apply(absl::MakeSpan(weights_), sum.gradient, rows, step_ + 1, lr);
+  optimizer_->Apply(weights_.span(), sum.gradient, rows, step_ + 1, lr);
   for (const Optimizer::Rows& table : rows) {
     trail_.Add(*table.gradient, weights_.data() + table.begin, table.width);
   }

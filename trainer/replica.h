@@ -2,6 +2,7 @@
 // every step.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,7 @@
 #include "trainer/optim/schedule.h"
 #include "trainer/parallel/gradient_exchange.h"
 #include "trainer/parallel/shard_pool.h"
+#include "trainer/storage/float_memory.h"
 #include "trainer/table_trail.h"
 
 namespace baton::trainer {
@@ -42,6 +44,8 @@ struct ReplicaOptions {
   Backend* backend = nullptr;
   const Clock* clock = nullptr;
   int threads = 1;
+  std::string scratch;  // the folder for the files of mapped tables
+  bool draw = true;     // the first values; false where a Restore follows, for it takes a while
   // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
   std::chrono::milliseconds silence{5000};
 };
@@ -56,8 +60,15 @@ class Replica {
   absl::Status StartWith(const std::string& path, const std::vector<std::string>& skip,
                          std::vector<std::string>* unused);
 
-  // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit.
-  absl::Status Restore(LoadedCheckpoint checkpoint);
+  // Begins with a text's vectors from a file of them (checkpoint/word_vectors.h) in the rows of
+  // `words`, as drawn in all others; at step 0 only. How many words it had. Codes as ReadVectors
+  // and FillVectors.
+  absl::StatusOr<int64_t> StartWithVectors(const std::string& path,
+                                           const std::vector<std::string>& words);
+
+  // The state of a checkpoint in place of it. FAILED_PRECONDITION when it does not fit; on
+  // DATA_LOSS the replica is of no more use. `best` gets the best weights, where it has such.
+  absl::Status Restore(const CheckpointFile& checkpoint, std::vector<float>* best);
 
   // With a split, and before WarmUp: what the networks read, sample by sample in the place of the
   // options' data. Both must outlive the replica.
@@ -68,7 +79,9 @@ class Replica {
   absl::Status WarmUp();
 
   // Goes on with these weights, as many as there are; step and optimizer stay.
-  void Replace(absl::Span<const float> weights) { weights_.assign(weights.begin(), weights.end()); }
+  void Replace(absl::Span<const float> weights) {
+    std::copy(weights.begin(), weights.end(), weights_.data());
+  }
 
   // Becomes a member; the group must outlive the replica or the next Join.
   absl::Status Join(Group& group);
@@ -106,7 +119,14 @@ class Replica {
   const char* noun() const { return options_.train->noun(); }
   const Definition& definition() const { return definition_; }
   const std::vector<Parameter>& parameters() const { return definition_.parameters; }
-  absl::Span<const float> weights() const { return weights_; }
+  absl::Span<const float> weights() const { return weights_.span(); }
+  // Whether the state lies in files and may be larger than memory.
+  bool mapped() const { return weights_.in_file(); }
+  // Said before and after the whole state is read through.
+  void Expect(FloatMemory::Access access) const;
+  // What the hash chain takes in: a digest of all weights. Tables that are mapped count by their
+  // trail, but for the last time.
+  std::string ChainRoot(bool last) const;
   const std::vector<Optimizer::StateVector>& optimizer_state() const { return optimizer_->state(); }
   uint64_t table_trail() const { return trail_.head(); }
   int64_t step() const { return step_; }  // finished steps
@@ -119,6 +139,7 @@ class Replica {
  private:
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
+  absl::Status MakeState();
   uint64_t WeightsDigest() const;
   std::vector<Optimizer::Rows> TrainedRows(const GradientExchange::Sum& sum) const;
   void Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
@@ -140,7 +161,7 @@ class Replica {
   const Sampler sampler_;
   RunLength length_;
   Definition definition_;
-  std::vector<float> weights_;
+  FloatMemory weights_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<Parameter> tables_;  // the sparse ones
   TableTrail trail_;

@@ -224,6 +224,7 @@ std::string ProgressLine(const v1::Job& job, const std::vector<double>& losses) 
   number("loss", "  loss %.3g");
   number("images_per_s", "  %.6g img/s");
   number("samples_per_s", "  %.6g samples/s");
+  number("pairs_per_s", "  %.6g pairs/s");
   if (job.world_size() > 0) {
     absl::StrAppend(&line, "  ", job.world_size(), job.world_size() == 1 ? " rank" : " ranks");
   }

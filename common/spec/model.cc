@@ -1,5 +1,6 @@
 #include "common/spec/model.h"
 
+#include <algorithm>
 #include <array>
 
 #include "common/spec/optimizer.h"
@@ -37,6 +38,13 @@ struct NameOf {
 };
 
 }  // namespace
+
+bool HasMappedTable(const Model& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) {
+    const auto* embedding = std::get_if<Embedding>(&layer.op);
+    return embedding != nullptr && embedding->mapped;
+  });
+}
 
 const char* KindName(const LayerOp& op) { return std::visit(NameOf{}, op); }
 

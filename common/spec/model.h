@@ -120,6 +120,9 @@ struct Embedding {
   int64_t width = 0;
   // As nn.Embedding(sparse=True): a step changes only the rows that its samples name.
   bool sparse = false;
+  // The table and what the optimizer keeps of it lie in files that the kernel pages (storage:
+  // mmap); the table is then sparse.
+  bool mapped = false;
 };
 
 // Adds a learned vector to each position, (T, C) -> (T, C). Parameter: weight (T, C).
@@ -210,5 +213,8 @@ struct Model {
   std::vector<double> class_weights;  // of kSoftmaxCrossEntropy: factors of a label's loss; or none
   Initialization initialization = Initialization::kDefault;
 };
+
+// Whether the model's tables may be larger than memory.
+bool HasMappedTable(const Model& model);
 
 }  // namespace baton::spec

@@ -145,7 +145,12 @@ LayerOp ReadEmbedding(MapReader& fields) {
   fields.Require("width", "width: 64");
   fields.Int("vocabulary", {1, kVocabularyMax}, &embedding.vocabulary);
   fields.Int("width", {1, kExtentMax}, &embedding.width);
+  fields.Choice<bool>("storage", {{"memory", false}, {"mmap", true}}, &embedding.mapped);
+  embedding.sparse = embedding.mapped;
   fields.Bool("sparse", &embedding.sparse);
+  if (embedding.mapped && !embedding.sparse) {
+    fields.AddMistake("sparse", "what is stored as mmap is too large to be dense; remove it");
+  }
   return embedding;
 }
 

@@ -284,6 +284,11 @@ void ReadEarlyStopping(MapReader& job, NativeSpec* native) {
     job.AddMistake("early_stopping",
                    "is decided by tests, and evaluate_every_epochs is 0; make it at least 1");
   }
+  if (HasMappedTable(native->model)) {
+    job.AddMistake("early_stopping",
+                   "keeps a copy of the best weights in memory, which a table with `storage: mmap` "
+                   "may be too large for; remove one of the two");
+  }
   native->early_stopping = stopping;
 }
 

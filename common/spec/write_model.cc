@@ -58,7 +58,8 @@ struct Fields {
   }
   std::string operator()(const Embedding& embedding) const {
     return absl::StrCat("vocabulary: ", embedding.vocabulary, ", width: ", embedding.width,
-                        embedding.sparse ? ", sparse: true" : "");
+                        embedding.sparse ? ", sparse: true" : "",
+                        embedding.mapped ? ", storage: mmap" : "");
   }
   std::string operator()(const Recurrent& recurrent) const {
     return absl::StrCat("hidden: ", recurrent.hidden);

@@ -15,6 +15,7 @@
 namespace baton::weights {
 namespace {
 
+constexpr size_t kPieceBytes = 8 << 20;
 constexpr uint64_t kHeadBytes = 512;
 constexpr size_t kTarMagicAt = 257;
 
@@ -53,8 +54,24 @@ absl::StatusOr<Listing> List(const FileBytes& file, absl::string_view head) {
 
 absl::Status WeightsFile::Read(const Tensor& tensor, absl::Span<float> out) const {
   BATON_CHECK(CountOf(tensor.shape) == static_cast<int64_t>(out.size()), "a place for each value");
-  BATON_ASSIGN_OR_RETURN(const std::string bytes, Bytes(tensor));
-  CopyValues(tensor, bytes, out);
+  const auto width = static_cast<size_t>(BytesOf(tensor.type));
+  if (!tensor.dataset.empty() || tensor.strides != RowMajor(tensor.shape) ||
+      out.size() * width <= kPieceBytes) {
+    BATON_ASSIGN_OR_RETURN(const std::string bytes, Bytes(tensor));
+    CopyValues(tensor, bytes, out);
+    return absl::OkStatus();
+  }
+  // In pieces: a table may be larger than memory.
+  Tensor piece = tensor;
+  piece.strides = {1};
+  for (size_t at = 0; at < out.size(); at += kPieceBytes / width) {
+    const absl::Span<float> to = out.subspan(at, kPieceBytes / width);
+    piece.shape = {static_cast<int64_t>(to.size())};
+    piece.offset = tensor.offset + at * width;
+    piece.bytes = to.size() * width;
+    BATON_ASSIGN_OR_RETURN(const std::string bytes, Bytes(piece));
+    CopyValues(piece, bytes, to);
+  }
   return absl::OkStatus();
 }
 

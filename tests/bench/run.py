@@ -17,6 +17,7 @@ import recovery
 import scheduler
 import tasks
 import training
+import words
 from measure import Missing, machine
 
 ROWS = {
@@ -30,6 +31,7 @@ ROWS = {
     "determinism": determinism.determinism,
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
+    "words": words.words,
 }
 
 

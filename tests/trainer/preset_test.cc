@@ -1,5 +1,5 @@
-// A short form of each shipped preset on tables and arrays reaches its bar, and one whose rows come
-// from a CSV file has one result for every number of ranks.
+// A short form of each shipped preset on tables, arrays and texts reaches its bar, and one whose
+// rows come from a CSV file has one result for every number of ranks.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -54,6 +54,7 @@ class Preset {
     options.spec = &*reading_.spec.native;
     options.train = data_.train.get();
     options.test = data_.test.get();
+    options.judge = data_.judge.get();
     options.backend = backend_.get();
     options.clock = &SystemClock();
     options.silence = std::chrono::milliseconds(60000);
@@ -124,6 +125,31 @@ TEST(PresetTest, AnomalyIsBadAtFaults) {
   EXPECT_EQ(trained.evaluation.anomalies, 1228);
   EXPECT_GT(*trained.evaluation.auc, 0.88);
   EXPECT_EQ(preset.Train(2).evaluation.auc, trained.evaluation.auc);
+}
+
+TEST(PresetTest, RecommenderIsBetterThanTheMean) {
+  const Trained trained = Preset("recommender", {"epochs=5"}).Train();
+  EXPECT_EQ(trained.evaluation.count, 4000);
+  EXPECT_LT(*trained.evaluation.rmse, 0.85) << "of ratings whose deviation is 1.008";
+}
+
+TEST(PresetTest, Word2vecAgreesWithPeople) {
+  const Trained trained = Preset("word2vec", {"epochs=1", "data.pairs_per_word=2", "batch_size=512",
+                                              "optimizer.lr=0.005", "shards=2", "ranks=1"})
+                              .Train();
+  EXPECT_EQ(trained.evaluation.count, 272);
+  EXPECT_GT(*trained.evaluation.rank_correlation, 0.14) << "by chance: 0 +- 0.06";
+}
+
+TEST(PresetTest, ATextHasOneResultForEveryNumberOfRanks) {
+  Preset preset("word2vec", {"epochs=1", "data.pairs_per_word=1", "data.min_count=400",
+                             "batch_size=4096", "shards=4"});
+  const Trained alone = preset.Train();
+  for (const int ranks : {2, 3}) {
+    const Trained gang = preset.Train(ranks);
+    EXPECT_EQ(gang.weights, alone.weights) << ranks;
+    EXPECT_EQ(gang.evaluation.rank_correlation, alone.evaluation.rank_correlation);
+  }
 }
 
 TEST(PresetTest, ATableHasOneResultForEveryNumberOfRanks) {

@@ -1,4 +1,6 @@
 // Sparse embeddings against dense ones, and at every number of ranks.
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -8,7 +10,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "trainer/backend/cpu/cpu_backend.h"
-#include "trainer/checkpoint/snapshot.h"
+#include "trainer/checkpoint/reader.h"
+#include "trainer/checkpoint/writer.h"
 #include "trainer/comm/local.h"
 #include "trainer/data/table_dataset.h"
 #include "trainer/replica.h"
@@ -56,6 +59,7 @@ std::string SpecText(const std::string& table, const std::string& optimizer, int
 struct Trained {
   std::vector<float> weights;
   std::vector<double> losses;
+  std::vector<std::string> roots;  // for the hash chain: in between, and at the end
 };
 
 class SparseTrainingTest : public testing::Test {
@@ -70,17 +74,29 @@ class SparseTrainingTest : public testing::Test {
       if (!step.ok()) return {};
       trained.losses.push_back(step->loss);
       if (replica->step() != resume_at) continue;
-      // Leave, and go on from what a checkpoint holds.
-      LoadedCheckpoint loaded;
-      loaded.header.step = replica->step();
-      loaded.header.table_trail = replica->table_trail();
-      loaded.weights.assign(replica->weights().begin(), replica->weights().end());
-      loaded.optimizer = replica->optimizer_state();
+      // Leave, and go on from a checkpoint.
+      const std::string folder = absl::StrCat(folder_, "/", group.rank());
+      Snapshot snapshot;
+      snapshot.step = replica->step();
+      snapshot.table_trail = replica->table_trail();
+      if (replica->mapped()) {
+        snapshot.View(replica->weights(), replica->optimizer_state());
+      } else {
+        snapshot.Take(replica->weights(), replica->optimizer_state());
+      }
+      CheckpointOptions options;
+      options.folder = folder;
+      options.definition = replica->definition();
+      EXPECT_TRUE(WriteCheckpoint(options, snapshot).ok());
+      const auto checkpoint = CheckpointFile::Open(folder + "/" + CheckpointName(resume_at));
+      EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
       replica = Create(spec);
-      EXPECT_TRUE(replica->Restore(std::move(loaded)).ok());
+      std::vector<float> best;
+      EXPECT_TRUE(replica->Restore(*checkpoint, &best).ok());
       EXPECT_TRUE(replica->Join(group).ok());
     }
     trained.weights.assign(replica->weights().begin(), replica->weights().end());
+    trained.roots = {replica->ChainRoot(false), replica->ChainRoot(true)};
     return trained;
   }
 
@@ -92,6 +108,7 @@ class SparseTrainingTest : public testing::Test {
     options.backend = backend_.get();
     options.clock = &SystemClock();
     options.threads = 2;
+    options.scratch = folder_;
     options.silence = std::chrono::milliseconds(60000);
     auto replica = Replica::Create(options);
     EXPECT_TRUE(replica.ok()) << replica.status();
@@ -114,6 +131,12 @@ class SparseTrainingTest : public testing::Test {
     return trained;
   }
 
+  SparseTrainingTest() : folder_(testing::TempDir() + "/sparse-XXXXXX") {
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+  }
+  ~SparseTrainingTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string folder_;
   const TableDataset data_ = MakeData();
   const std::unique_ptr<Backend> backend_ = CreateCpuBackend();
 };
@@ -159,6 +182,23 @@ TEST_F(SparseTrainingTest, GoesOnAsIfNothingHadHappened) {
   const std::string text = SpecText(", sparse: true", kAdam, 4);
   const Trained calm = Train(text, 1)[0];
   for (const Trained& trained : Train(text, 3, 7)) EXPECT_EQ(trained.weights, calm.weights);
+}
+
+TEST_F(SparseTrainingTest, WhereTheTableLiesChangesNoBits) {
+  for (const char* optimizer : {kSgd, kAdam}) {
+    const Trained memory = Train(SpecText(", sparse: true", optimizer, 4), 1)[0];
+    const std::string text = SpecText(", storage: mmap", optimizer, 4);
+    const Trained mapped = Train(text, 1)[0];
+    EXPECT_EQ(mapped.weights, memory.weights);
+    EXPECT_EQ(mapped.roots[1], memory.roots[1]);
+    EXPECT_NE(mapped.roots[0], mapped.roots[1]) << "in between only what was touched counts";
+    for (const int ranks : {2, 3}) {
+      for (const Trained& trained : Train(text, ranks, 7)) {
+        EXPECT_EQ(trained.weights, memory.weights);
+        EXPECT_EQ(trained.roots, mapped.roots) << "after a resume too";
+      }
+    }
+  }
 }
 
 TEST_F(SparseTrainingTest, LazyAdamLeavesUntouchedRowsAlone) {

@@ -119,10 +119,11 @@ class TrainingTest : public testing::Test {
     EXPECT_TRUE(replica.ok()) << replica.status();
     HashChain chain = HashChain::Begin("d");
     if (!life.resume.empty()) {
-      auto checkpoint = ReadCheckpoint(life.resume);
+      const auto checkpoint = CheckpointFile::Open(life.resume);
       EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
-      chain = checkpoint->header.chain;
-      EXPECT_TRUE((*replica)->Restore(*std::move(checkpoint)).ok());
+      chain = checkpoint->header().chain;
+      std::vector<float> best;
+      EXPECT_TRUE((*replica)->Restore(*checkpoint, &best).ok());
     }
     EXPECT_TRUE((*replica)->WarmUp().ok());
     EXPECT_TRUE((*replica)->Join(group).ok());

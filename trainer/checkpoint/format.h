@@ -29,7 +29,6 @@
 namespace baton::trainer {
 
 inline constexpr char kStateFile[] = "state.bin";
-inline constexpr char kBestVector[] = "best";
 inline constexpr uint32_t kStateVersion = 1;
 
 struct Header {

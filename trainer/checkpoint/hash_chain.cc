@@ -11,12 +11,14 @@ namespace baton::trainer {
 std::string WeightsRoot(absl::Span<const float> weights) {
   const absl::string_view bytes(reinterpret_cast<const char*>(weights.data()),
                                 weights.size() * sizeof(float));
-  Sha256 root;
+  RootSum root;
   for (size_t start = 0; start < bytes.size(); start += kChainChunkBytes) {
-    root.Update(Sha256Hex(bytes.substr(start, kChainChunkBytes)));
+    root.Add(bytes.substr(start, kChainChunkBytes));
   }
-  return root.FinishHex();
+  return root.Finish();
 }
+
+void RootSum::Add(absl::string_view chunk) { root_.Update(Sha256Hex(chunk)); }
 
 HashChain HashChain::Begin(absl::string_view definition) {
   return Resume(Sha256Hex(definition), 0);

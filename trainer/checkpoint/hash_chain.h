@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "common/hash.h"
 
 namespace baton::trainer {
 
@@ -16,6 +17,17 @@ inline constexpr size_t kChainChunkBytes = 256 << 10;
 // SHA-256 over the hexadecimal SHA-256 of each chunk of the parameter vector, in order. Chunks have
 // fixed places: never those of the ranks' slices, which depend on how many there are.
 std::string WeightsRoot(absl::Span<const float> weights);
+
+// The same of weights that come in order, chunk by chunk.
+class RootSum {
+ public:
+  // kChainChunkBytes each, but for the last.
+  void Add(absl::string_view chunk);
+  std::string Finish() { return root_.FinishHex(); }
+
+ private:
+  Sha256 root_;
+};
 
 class HashChain {
  public:

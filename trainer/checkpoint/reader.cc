@@ -1,9 +1,11 @@
 #include "trainer/checkpoint/reader.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
+#include "common/check.h"
 #include "common/contract.h"
 #include "common/hash.h"
 #include "common/status.h"
@@ -17,36 +19,6 @@ constexpr char kAdvice[] = "use an earlier checkpoint, or start without --resume
 
 absl::Status Named(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message(), "; ", kAdvice));
-}
-
-absl::Status CheckPayload(const Header& header, absl::string_view payload) {
-  if (payload.size() != header.payload_bytes) {
-    return absl::DataLossError(
-        absl::StrCat(payload.size() < header.payload_bytes ? "it is cut short: "
-                                                           : "it has bytes after its end: ",
-                     payload.size(), " bytes of state instead of ", header.payload_bytes));
-  }
-  uint64_t floats = 0;
-  for (const Header::Vector& vector : header.vectors) {
-    if (vector.count > payload.size() / sizeof(float)) {
-      return absl::DataLossError(absl::StrCat("vector ", vector.name, " is longer than the file"));
-    }
-    floats += vector.count;
-  }
-  if (header.vectors.empty() || floats * sizeof(float) != payload.size()) {
-    return absl::DataLossError("its vectors do not add up to its size");
-  }
-  if (Sha256Hex(payload) != header.payload_sha256) {
-    return absl::DataLossError("its state is damaged (SHA-256 differs)");
-  }
-  return absl::OkStatus();
-}
-
-std::vector<float> TakeFloats(uint64_t count, absl::string_view* payload) {
-  std::vector<float> values(count);
-  std::memcpy(values.data(), payload->data(), count * sizeof(float));
-  payload->remove_prefix(count * sizeof(float));
-  return values;
 }
 
 // The small file beside it is for others; but when it disagrees, somebody mixed two checkpoints.
@@ -64,33 +36,76 @@ absl::Status CheckMeta(const std::string& path, int64_t step) {
 
 }  // namespace
 
-absl::StatusOr<LoadedCheckpoint> ReadCheckpoint(const std::string& folder) {
-  const std::string path = absl::StrCat(folder, "/", kStateFile);
-  absl::StatusOr<std::string> bytes = ReadFile(path);
-  if (!bytes.ok()) return Named(path, bytes.status());
-  size_t payload_offset = 0;
-  absl::StatusOr<Header> header = DecodeHeader(*bytes, &payload_offset);
-  if (!header.ok()) return Named(path, header.status());
-  absl::string_view payload = absl::string_view(*bytes).substr(payload_offset);
-  const absl::Status whole = CheckPayload(*header, payload);
-  if (!whole.ok()) return Named(path, whole);
-  BATON_RETURN_IF_ERROR(
-      CheckMeta(absl::StrCat(folder, "/", contract::kCheckpointMeta), header->step));
-  LoadedCheckpoint loaded;
-  loaded.header = *std::move(header);
-  loaded.weights = TakeFloats(loaded.header.vectors[0].count, &payload);
-  for (size_t i = 1; i < loaded.header.vectors.size(); ++i) {
-    const Header::Vector& vector = loaded.header.vectors[i];
-    if (vector.name == kBestVector) {
-      loaded.best_weights = TakeFloats(vector.count, &payload);
-      continue;
+absl::Status CheckpointFile::CheckSizes() const {
+  if (payload_.size() != header_.payload_bytes) {
+    return absl::DataLossError(
+        absl::StrCat(payload_.size() < header_.payload_bytes ? "it is cut short: "
+                                                             : "it has bytes after its end: ",
+                     payload_.size(), " bytes of state instead of ", header_.payload_bytes));
+  }
+  uint64_t floats = 0;
+  for (const Header::Vector& vector : header_.vectors) {
+    if (vector.count > payload_.size() / sizeof(float)) {
+      return absl::DataLossError(absl::StrCat("vector ", vector.name, " is longer than the file"));
     }
-    loaded.optimizer.push_back({vector.name, TakeFloats(vector.count, &payload)});
+    floats += vector.count;
   }
-  const bool best = loaded.header.best && loaded.header.best->step > 0;
-  if (loaded.best_weights.size() != (best ? loaded.weights.size() : 0)) {
-    return Named(path, absl::DataLossError("its best weights are not those of its tests"));
+  if (header_.vectors.empty() || floats * sizeof(float) != payload_.size()) {
+    return absl::DataLossError("its vectors do not add up to its size");
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CheckpointFile> CheckpointFile::Open(const std::string& folder) {
+  const std::string path = absl::StrCat(folder, "/", kStateFile);
+  absl::StatusOr<MappedFile> mapped = MappedFile::Open(path);
+  if (!mapped.ok()) return Named(path, mapped.status());
+  CheckpointFile file(path, *std::move(mapped));
+  size_t payload_offset = 0;
+  absl::StatusOr<Header> header = DecodeHeader(file.file_.bytes(), &payload_offset);
+  if (!header.ok()) return Named(path, header.status());
+  file.header_ = *std::move(header);
+  file.payload_ = file.file_.bytes().substr(payload_offset);
+  const absl::Status fits = file.CheckSizes();
+  if (!fits.ok()) return Named(path, fits);
+  BATON_RETURN_IF_ERROR(
+      CheckMeta(absl::StrCat(folder, "/", contract::kCheckpointMeta), file.header_.step));
+  return file;
+}
+
+absl::Status CheckpointFile::Read(absl::Span<const absl::Span<float>> into) const {
+  BATON_CHECK(into.size() == header_.vectors.size(), "as many vectors as there are");
+  Sha256 digest;
+  absl::string_view left = payload_;
+  for (const absl::Span<float> vector : into) {
+    char* to = reinterpret_cast<char*>(vector.data());
+    absl::string_view bytes = left.substr(0, vector.size() * sizeof(float));
+    left.remove_prefix(bytes.size());
+    // In pieces, so that what is proven is still at hand when it is copied.
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kChainChunkBytes))) {
+      const absl::string_view piece = bytes.substr(0, kChainChunkBytes);
+      digest.Update(piece);
+      std::memcpy(to, piece.data(), piece.size());
+      to += piece.size();
+    }
+  }
+  if (digest.FinishHex() == header_.payload_sha256) return absl::OkStatus();
+  return Named(path_, absl::DataLossError("its state is damaged (SHA-256 differs)"));
+}
+
+absl::StatusOr<LoadedCheckpoint> ReadCheckpoint(const std::string& folder) {
+  BATON_ASSIGN_OR_RETURN(const CheckpointFile file, CheckpointFile::Open(folder));
+  LoadedCheckpoint loaded;
+  loaded.header = file.header();
+  loaded.weights.resize(loaded.header.vectors[0].count);
+  loaded.optimizer.resize(loaded.header.vectors.size() - 1);
+  std::vector<absl::Span<float>> into = {absl::MakeSpan(loaded.weights)};
+  for (size_t i = 0; i < loaded.optimizer.size(); ++i) {
+    const Header::Vector& vector = loaded.header.vectors[i + 1];
+    loaded.optimizer[i] = {vector.name, std::vector<float>(vector.count)};
+    into.push_back(absl::MakeSpan(loaded.optimizer[i].values));
+  }
+  BATON_RETURN_IF_ERROR(file.Read(into));
   return loaded;
 }
 

@@ -2,12 +2,16 @@
 
 #include <cstdint>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/atomic_file.h"
 #include "nlohmann/json.hpp"
 
 namespace baton::trainer {
+namespace {
 
-std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
-                              absl::Span<const float> weights) {
+// The length and the header itself, in front of the tensors.
+std::string EncodeHeader(const std::vector<Parameter>& parameters) {
   nlohmann::ordered_json header;
   header["__metadata__"] = {{"format", "pt"}};
   for (const Parameter& parameter : parameters) {
@@ -22,9 +26,24 @@ std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
   for (int shift = 0; shift < 64; shift += 8) {
     bytes.push_back(static_cast<char>(static_cast<uint64_t>(text.size()) >> shift));
   }
-  bytes += text;
-  bytes.append(reinterpret_cast<const char*>(weights.data()), weights.size() * sizeof(float));
-  return bytes;
+  return bytes + text;
+}
+
+absl::string_view Bytes(absl::Span<const float> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+}  // namespace
+
+std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
+                              absl::Span<const float> weights) {
+  return absl::StrCat(EncodeHeader(parameters), Bytes(weights));
+}
+
+absl::Status WriteSafetensors(const std::string& path, const std::vector<Parameter>& parameters,
+                              absl::Span<const float> weights) {
+  const std::string header = EncodeHeader(parameters);
+  return WriteFileAtomically(path, {header, Bytes(weights)});
 }
 
 }  // namespace baton::trainer

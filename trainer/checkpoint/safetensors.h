@@ -15,4 +15,8 @@ namespace baton::trainer {
 std::string EncodeSafetensors(const std::vector<Parameter>& parameters,
                               absl::Span<const float> weights);
 
+// The same into a file, by rename, without a copy of the weights.
+absl::Status WriteSafetensors(const std::string& path, const std::vector<Parameter>& parameters,
+                              absl::Span<const float> weights);
+
 }  // namespace baton::trainer

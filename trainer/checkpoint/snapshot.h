@@ -23,19 +23,39 @@ struct Best {
   int64_t worse = 0;  // tests in a row since then
 };
 
+inline constexpr char kBestVector[] = "best";
+
 struct Snapshot {
   int64_t step = 0;  // finished steps
   double loss = 0;   // mean over the batch of the last one
   HashChain chain;
   uint64_t table_trail = 0;
+  struct Vector {
+    std::string name;
+    std::vector<float> values;
+  };
   std::vector<float> weights;
-  std::vector<Optimizer::StateVector> optimizer;
+  std::vector<Vector> optimizer;
   std::optional<Best> best;
   std::vector<float> best_weights;  // of best->step
 
   // Copies; reuses the memory of an earlier snapshot.
   void Take(absl::Span<const float> live_weights,
             const std::vector<Optimizer::StateVector>& live_optimizer);
+  // Points at the live state, which is too large for a copy: nothing may change it until it is
+  // written.
+  void View(absl::Span<const float> live_weights,
+            const std::vector<Optimizer::StateVector>& live_optimizer);
+
+  // What there is to write: "weights", then the optimizer's vectors, then the best weights.
+  struct Part {
+    std::string name;
+    absl::Span<const float> values;
+  };
+  std::vector<Part> Parts() const;
+
+ private:
+  std::vector<Part> viewed_;  // empty: the copies count
 };
 
 }  // namespace baton::trainer

@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
+#include "common/check.h"
 #include "common/contract.h"
 #include "common/hash.h"
 #include "common/log.h"
@@ -26,29 +27,51 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::string_view Bytes(const std::vector<float>& values) {
+absl::string_view Bytes(absl::Span<const float> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
 }
 
-// The pieces one after the other, on disk when it returns.
-absl::Status WriteFileSynced(const std::string& path,
-                             const std::vector<absl::string_view>& pieces) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return ErrnoStatus(errno, path);
-  absl::Status status;
-  for (absl::string_view piece : pieces) {
-    while (!piece.empty() && status.ok()) {
-      const ssize_t n = write(fd, piece.data(), piece.size());
+// A new file that is on disk once it is closed without an error.
+class SyncedFile {
+ public:
+  explicit SyncedFile(std::string path) : path_(std::move(path)) {
+    fd_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd_ < 0) status_ = ErrnoStatus(errno, path_);
+  }
+  ~SyncedFile() {
+    if (fd_ >= 0) close(fd_);
+  }
+  SyncedFile(const SyncedFile&) = delete;
+  SyncedFile& operator=(const SyncedFile&) = delete;
+
+  // After an error nothing more is written.
+  void Write(absl::string_view bytes, size_t offset) {
+    while (!bytes.empty() && status_.ok()) {
+      const ssize_t n = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) status = ErrnoStatus(errno, path);
-      if (n > 0) piece.remove_prefix(static_cast<size_t>(n));
+      if (n < 0) status_ = ErrnoStatus(errno, path_);
+      if (n <= 0) continue;
+      bytes.remove_prefix(static_cast<size_t>(n));
+      offset += static_cast<size_t>(n);
     }
   }
-  if (status.ok() && fsync(fd) != 0) status = ErrnoStatus(errno, path);
-  if (close(fd) != 0 && status.ok()) status = ErrnoStatus(errno, path);
-  return status;
-}
+  bool ok() const { return status_.ok(); }
 
+  absl::Status Close() {
+    if (status_.ok() && fsync(fd_) != 0) status_ = ErrnoStatus(errno, path_);
+    if (fd_ >= 0 && close(fd_) != 0 && status_.ok()) status_ = ErrnoStatus(errno, path_);
+    fd_ = -1;
+    return status_;
+  }
+
+ private:
+  const std::string path_;
+  int fd_ = -1;
+  absl::Status status_;
+};
+
+// One pass over the state, which may be larger than memory: the header comes before it in the file,
+// but holds its digests, so it is written last. Their length is known, and with it the header's.
 absl::Status WriteState(const CheckpointOptions& options, const Snapshot& snapshot,
                         const std::string& path) {
   Header header;
@@ -58,27 +81,34 @@ absl::Status WriteState(const CheckpointOptions& options, const Snapshot& snapsh
   header.identity = options.identity;
   header.chain = snapshot.chain;
   header.table_trail = snapshot.table_trail;
-  header.weights_root = WeightsRoot(snapshot.weights);
-  header.vectors.push_back({"weights", snapshot.weights.size()});
-  std::vector<absl::string_view> pieces = {"", Bytes(snapshot.weights)};
-  for (const Optimizer::StateVector& vector : snapshot.optimizer) {
-    header.vectors.push_back({vector.name, vector.values.size()});
-    pieces.push_back(Bytes(vector.values));
+  header.weights_root = header.payload_sha256 = Sha256Hex("");
+  const std::vector<Snapshot::Part> parts = snapshot.Parts();
+  for (const Snapshot::Part& part : parts) {
+    header.vectors.push_back({part.name, part.values.size()});
+    header.payload_bytes += part.values.size() * sizeof(float);
   }
   header.best = snapshot.best;
-  if (snapshot.best && snapshot.best->step > 0) {
-    header.vectors.push_back({kBestVector, snapshot.best_weights.size()});
-    pieces.push_back(Bytes(snapshot.best_weights));
-  }
+  const size_t header_bytes = EncodeHeader(header).size();
+  SyncedFile file(path);
   Sha256 digest;
-  for (const absl::string_view piece : pieces) {
-    digest.Update(piece);
-    header.payload_bytes += piece.size();
+  RootSum root;
+  size_t offset = header_bytes;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const absl::string_view bytes = Bytes(parts[i].values);
+    for (size_t start = 0; start < bytes.size() && file.ok(); start += kChainChunkBytes) {
+      const absl::string_view chunk = bytes.substr(start, kChainChunkBytes);
+      if (i == 0) root.Add(chunk);
+      digest.Update(chunk);
+      file.Write(chunk, offset);
+      offset += chunk.size();
+    }
   }
+  header.weights_root = root.Finish();
   header.payload_sha256 = digest.FinishHex();
   const std::string encoded = EncodeHeader(header);
-  pieces[0] = encoded;
-  return WriteFileSynced(path, pieces);
+  BATON_CHECK(encoded.size() == header_bytes, "a header whose length depends on its digests");
+  file.Write(encoded, 0);
+  return file.Close();
 }
 
 // Gives `from` the name `to`, which may be taken by an older folder: names of steps come again
@@ -143,8 +173,9 @@ absl::Status WriteCheckpoint(const CheckpointOptions& options, const Snapshot& s
   const nlohmann::ordered_json meta = {{"step", snapshot.step},
                                        {"world_size", options.world_size},
                                        {"metrics", {{"loss", snapshot.loss}}}};
-  BATON_RETURN_IF_ERROR(WriteFileSynced(absl::StrCat(unfinished, "/", contract::kCheckpointMeta),
-                                        {meta.dump() + "\n"}));
+  SyncedFile meta_file(absl::StrCat(unfinished, "/", contract::kCheckpointMeta));
+  meta_file.Write(meta.dump() + "\n", 0);
+  BATON_RETURN_IF_ERROR(meta_file.Close());
   BATON_RETURN_IF_ERROR(SyncFolder(unfinished));
   BATON_RETURN_IF_ERROR(Publish(unfinished, path));
   std::move(clean_up).Cancel();

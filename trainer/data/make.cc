@@ -27,6 +27,7 @@ Datasets MakeSkipGram(const spec::SkipGramData& data, const spec::Model& model, 
   datasets.train = std::make_unique<SkipGramDataset>(data, files.text, seed, word_first);
   if (data.pairs) datasets.judge = std::make_unique<WordJudge>(files.pairs, files.text.words);
   datasets.words = std::move(files.text.words);
+  datasets.word_counts = std::move(files.text.counts);
   return datasets;
 }
 

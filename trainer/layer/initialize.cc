@@ -64,9 +64,9 @@ Draw DrawOf(const spec::Parameter& parameter, spec::Initialization initializatio
 
 // Box, Muller, "A note on the generation of random normal deviates", 1958: of two uniform numbers,
 // the first in (0, 1].
-double Normal(RandomStream stream, uint64_t index) {
-  const double radius = 1 - double{RandomStream::ToUnit(stream.Bits(2 * index))};
-  const double turn = 2 * double{RandomStream::ToUnit(stream.Bits(2 * index + 1))};
+double Normal(uint32_t radius_bits, uint32_t turn_bits) {
+  const double radius = 1 - double{RandomStream::ToUnit(radius_bits)};
+  const double turn = 2 * double{RandomStream::ToUnit(turn_bits)};
   const double cosine = turn <= 1 ? CosinePi(turn) : CosinePi(2 - turn);
   return std::sqrt(2 * Logarithm(1 / radius)) * cosine;
 }
@@ -106,17 +106,22 @@ absl::Status InitializeParameters(const spec::Model& model, uint64_t seed, float
     const Draw draw = DrawOf(parameters[i], model.initialization);
     const auto size = static_cast<float>(draw.size);
     const auto count = static_cast<uint64_t>(spec::ElementCount(parameters[i].shape));
+    // A number takes one word of the stream, a normal one two; a block has four.
+    const uint64_t per_block = draw.kind == Draw::Kind::kNormal ? 2 : 4;
+    PhiloxCounter block{};
     for (uint64_t j = 0; j < count; ++j) {
+      const uint64_t at = j % per_block;
+      if (at == 0 && draw.kind != Draw::Kind::kConstant) block = own.Block(j / per_block);
       switch (draw.kind) {
         case Draw::Kind::kConstant:
           *weights++ = size;
           break;
         case Draw::Kind::kUniform:
           // 2 * unit - 1 is exact: a multiple of 2^-23 below 1.
-          *weights++ = (2 * RandomStream::ToUnit(own.Bits(j)) - 1) * size;
+          *weights++ = (2 * RandomStream::ToUnit(block[at]) - 1) * size;
           break;
         case Draw::Kind::kNormal:
-          *weights++ = static_cast<float>(Normal(own, j) * draw.size);
+          *weights++ = static_cast<float>(Normal(block[2 * at], block[2 * at + 1]) * draw.size);
           break;
       }
     }

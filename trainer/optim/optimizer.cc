@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/status.h"
 #include "trainer/optim/adam.h"
 #include "trainer/optim/rmsprop.h"
 #include "trainer/optim/sgd.h"
@@ -38,10 +39,7 @@ class SquareSum {
   std::array<double, 8> sums_ = {};
 };
 
-}  // namespace
-
-std::unique_ptr<Optimizer> Optimizer::Create(const spec::Optimizer& options,
-                                             size_t parameter_count) {
+std::unique_ptr<Optimizer> Make(const spec::Optimizer& options, size_t parameter_count) {
   switch (options.kind) {
     case spec::Optimizer::Kind::kSgd:
       return std::make_unique<Sgd>(options, parameter_count);
@@ -52,6 +50,24 @@ std::unique_ptr<Optimizer> Optimizer::Create(const spec::Optimizer& options,
       return std::make_unique<RmsProp>(options, parameter_count);
   }
   BATON_CHECK(false, "unknown optimizer");
+}
+
+}  // namespace
+
+std::unique_ptr<Optimizer> Optimizer::Create(const spec::Optimizer& options,
+                                             size_t parameter_count) {
+  return *Create(options, parameter_count,
+                 [](size_t floats) { return FloatMemory(std::vector<float>(floats)); });
+}
+
+absl::StatusOr<std::unique_ptr<Optimizer>> Optimizer::Create(const spec::Optimizer& options,
+                                                             size_t parameter_count,
+                                                             const Allocate& allocate) {
+  std::unique_ptr<Optimizer> optimizer = Make(options, parameter_count);
+  for (StateVector& vector : optimizer->state()) {
+    BATON_ASSIGN_OR_RETURN(vector.values, allocate(parameter_count));
+  }
+  return optimizer;
 }
 
 double Optimizer::GradientNorm(absl::Span<const float> gradient,
@@ -68,10 +84,6 @@ double Optimizer::GradientNorm(absl::Span<const float> gradient,
 
 void Optimizer::ApplyToRows(const Rows&, float, float*, int64_t, double) {
   BATON_CHECK(false, "an optimizer that can't train a sparse table");
-}
-
-void Optimizer::AddState(std::string name) {
-  state_.push_back({std::move(name), std::vector<float>(parameter_count_, 0.0f)});
 }
 
 void Optimizer::Apply(absl::Span<float> weights, absl::Span<const float> gradient,

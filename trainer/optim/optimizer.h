@@ -5,14 +5,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/spec/optimizer.h"
 #include "trainer/backend/row_gradient.h"
+#include "trainer/storage/float_memory.h"
 
 namespace baton::trainer {
 
@@ -23,12 +26,17 @@ class Optimizer {
   // number it is all that a checkpoint has to hold: the owner may read and overwrite `values`.
   struct StateVector {
     std::string name;  // "momentum" (only when it is not 0); "adam_m", "adam_v"; "rmsprop_v"
-    std::vector<float> values;
+    FloatMemory values;
   };
 
   // Meanings and defaults as in PyTorch's torch.optim.SGD, Adam, AdamW and RMSprop. With a
   // clip_norm the gradient is first shortened as torch.nn.utils.clip_grad_norm_ does.
   static std::unique_ptr<Optimizer> Create(const spec::Optimizer& options, size_t parameter_count);
+  // With state in memory that `allocate` gives, zeros; fails as that does.
+  using Allocate = std::function<absl::StatusOr<FloatMemory>(size_t floats)>;
+  static absl::StatusOr<std::unique_ptr<Optimizer>> Create(const spec::Optimizer& options,
+                                                           size_t parameter_count,
+                                                           const Allocate& allocate);
 
   // The weights [begin, end) that it changes, and where their gradient begins; at first all of
   // them, with the gradient's first value for the first weight. Rising, without overlaps.
@@ -78,7 +86,7 @@ class Optimizer {
   // The rule for one table; `weights` are all. `scale` shortens the gradient.
   virtual void ApplyToRows(const Rows& rows, float scale, float* weights, int64_t step, double lr);
 
-  void AddState(std::string name);
+  void AddState(std::string name) { state_.push_back({std::move(name), {}}); }
 
   size_t parameter_count_;
   std::vector<StateVector> state_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -133,7 +134,8 @@ OperationShape MakeShape(Random& random, const DropoutOperation&) {
 }
 
 OperationShape MakeShape(Random& random, const EmbeddingOperation&) {
-  return EmbeddingOperation{{random.Between(1, 9)}, random.Between(1, 50), random.Between(1, 40)};
+  return EmbeddingOperation{
+      {random.Between(1, 9)}, random.Between(1, 50), random.Between(1, 40), random.Chance(1, 2)};
 }
 
 OperationShape MakeShape(Random& random, const PositionOperation&) {
@@ -255,6 +257,24 @@ Inputs RandomInputs(Random& random, OperationShape operation, int64_t count) {
   return inputs;
 }
 
+namespace {
+
+// Rows as the dense gradient that they stand for; nothing where they make no sense.
+void Spread(const RowGradient& rows, const EmbeddingOperation& embedding,
+            std::vector<float>* gradient) {
+  const auto width = static_cast<size_t>(embedding.width);
+  const bool rising = std::adjacent_find(rows.ids.begin(), rows.ids.end(),
+                                         std::greater_equal<>()) == rows.ids.end();
+  if (!rising || rows.values.size() != rows.ids.size() * width) return;
+  std::fill(gradient->begin(), gradient->end(), 0.0f);
+  for (size_t i = 0; i < rows.ids.size(); ++i) {
+    std::copy_n(&rows.values[i * width], width,
+                &(*gradient)[static_cast<size_t>(rows.ids[i]) * width]);
+  }
+}
+
+}  // namespace
+
 absl::StatusOr<Results> Compute(Backend& backend, const Inputs& inputs) {
   BATON_ASSIGN_OR_RETURN(const std::unique_ptr<Stream> made, backend.CreateStream());
   Stream& stream = *made;
@@ -285,14 +305,20 @@ absl::StatusOr<Results> Compute(Backend& backend, const Inputs& inputs) {
                                             .x = x,
                                             .y = y.get()}));
   BATON_RETURN_IF_ERROR(stream.Upload(inputs.dy.data(), count, dy.get()));
-  BATON_RETURN_IF_ERROR(operation->Backward({.count = count,
-                                             .weights = inputs.weights.data(),
-                                             .x = x,
-                                             .y = y.get(),
-                                             .dy = dy.get(),
-                                             .dx = dx,
-                                             .weights_gradient = results.weights_gradient.data(),
-                                             .statistics_scale = 0.125f}));
+  const auto* embedding = std::get_if<EmbeddingOperation>(&inputs.operation);
+  const bool sparse = embedding != nullptr && embedding->sparse;
+  RowGradient rows;
+  BATON_RETURN_IF_ERROR(
+      operation->Backward({.count = count,
+                           .weights = inputs.weights.data(),
+                           .x = x,
+                           .y = y.get(),
+                           .dy = dy.get(),
+                           .dx = dx,
+                           .weights_gradient = sparse ? nullptr : results.weights_gradient.data(),
+                           .rows = sparse ? &rows : nullptr,
+                           .statistics_scale = 0.125f}));
+  if (sparse) Spread(rows, *embedding, &results.weights_gradient);
   BATON_RETURN_IF_ERROR(stream.Download(*y, count, results.y.data()));
   for (size_t i = 0; i < dx.size() && has_dx; ++i) {
     results.dx.emplace_back(inputs.x[i].size());

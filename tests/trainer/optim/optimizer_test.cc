@@ -121,7 +121,7 @@ TEST(OptimizerTest, StateIsNamedAndStartsAtZero) {
   const auto sgd = Optimizer::Create(Options(Kind::kSgd, 0.1, 0.9, false, 0), 4);
   ASSERT_EQ(sgd->state().size(), 1u);
   EXPECT_EQ(sgd->state()[0].name, "momentum");
-  EXPECT_EQ(sgd->state()[0].values, std::vector<float>(4, 0));
+  EXPECT_EQ(sgd->state()[0].values.span(), std::vector<float>(4, 0));
   const auto adam = Optimizer::Create(AdamWith(0.9, 0.999, 1e-8, 0), 4);
   ASSERT_EQ(adam->state().size(), 2u);
   EXPECT_EQ(adam->state()[0].name, "adam_m");
@@ -140,7 +140,7 @@ TEST(OptimizerTest, StateAndStepAreAllThatAResumeNeeds) {
       undisturbed->Apply(absl::MakeSpan(whole), gradient, step, 0.1);
       if (step == 5) {
         auto second = Optimizer::Create(options, 5);
-        second->state() = first->state();
+        second->state() = std::move(first->state());
         first = std::move(second);
       }
       first->Apply(absl::MakeSpan(resumed), gradient, step, 0.1);
@@ -174,7 +174,7 @@ TEST(OptimizerDeathTest, RefusesVectorsOfAnotherModel) {
   std::vector<float> weights(4), gradient(3);
   EXPECT_DEATH(sgd->Apply(absl::MakeSpan(weights), gradient, 1, 0.1), "another model");
   gradient.resize(4);
-  sgd->state()[0].values.resize(3);
+  sgd->state()[0].values = std::vector<float>(3);
   EXPECT_DEATH(sgd->Apply(absl::MakeSpan(weights), gradient, 1, 0.1), "another model");
 }
 

@@ -103,7 +103,7 @@ class SparseTest(unittest.TestCase):
                 self.assertLess(worst, 1e-4)
                 self.assertLess(error, 1e-4)
                 start = read_safetensors(self.path("start"))["table.weight"]
-                self.assertGreater((mine - start).abs().max().item(), 0.05, "it trained")
+                self.assertGreater((mine - start).abs().max().item(), 0.02, "it trained")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,23 @@ float Length(const float* a, int64_t width) {
   return std::max(std::sqrt(Product(a, a, width)), kLengthMin);
 }
 
+// db = factor * a - shrink * b
+void SetGradient(const float* b, const float* a, float factor, float shrink, int64_t width,
+                 float* db) {
+  if (shrink == 0) {
+    for (int64_t d = 0; d < width; ++d) db[d] = factor * a[d];
+    return;
+  }
+  for (int64_t d = 0; d < width; ++d) db[d] = factor * a[d] - shrink * b[d];
+}
+
 // da += factor * b - shrink * a
 void AddGradient(const float* a, const float* b, float factor, float shrink, int64_t width,
                  float* da) {
+  if (shrink == 0) {
+    for (int64_t d = 0; d < width; ++d) da[d] += factor * b[d];
+    return;
+  }
   for (int64_t d = 0; d < width; ++d) da[d] += factor * b[d] - shrink * a[d];
 }
 
@@ -59,7 +73,9 @@ class Dot : public Operation {
       const float* b = values_.Read(1, arguments.x[1], arguments.count);
       const float* dy = values_.Read(2, arguments.dy, arguments.count);
       float* da = Zeros(arguments.dx[0], arguments.count, size_of_a_);
-      float* db = Zeros(arguments.dx[1], arguments.count, rows_ * width_);
+      // Each row of b has one product, and of a one or all.
+      float* db =
+          arguments.dx[1] == nullptr ? nullptr : values_.Write(arguments.dx[1], arguments.count);
       for (int64_t n = 0; n < arguments.count; ++n) {
         for (int64_t t = 0; t < rows_; ++t) {
           const int64_t at_a = n * size_of_a_ + t * step_;
@@ -90,7 +106,7 @@ class Dot : public Operation {
       if (length_b > kLengthMin) shrink_b = cosine / (length_b * length_b);
     }
     if (da != nullptr) AddGradient(a, b, factor, shrink_a, width_, da);
-    if (db != nullptr) AddGradient(b, a, factor, shrink_b, width_, db);
+    if (db != nullptr) SetGradient(b, a, factor, shrink_b, width_, db);
   }
 
   int64_t rows_, width_;

@@ -1,5 +1,6 @@
 // Rows of a table: those that ids name, and one for each position.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -53,7 +54,7 @@ class Embedding : public Operation {
     for (size_t t = 0; t < ids_.size(); ++t) {
       order_.push_back(static_cast<uint64_t>(ids_[t]) << 32 | t);
     }
-    std::sort(order_.begin(), order_.end());
+    SortById();
     rows->ids.clear();
     for (const uint64_t key : order_) {
       const auto id = static_cast<int32_t>(key >> 32);
@@ -75,6 +76,21 @@ class Embedding : public Operation {
     }
   }
 
+  // By counting, digit by digit from the lowest: the positions of an id keep their order.
+  void SortById() {
+    constexpr int kDigitBits = 11;
+    constexpr size_t kDigits = size_t{1} << kDigitBits;
+    sorted_.resize(order_.size());
+    for (int shift = 0; (vocabulary_ - 1) >> shift > 0; shift += kDigitBits) {
+      const auto digit = [shift](uint64_t key) { return key >> (32 + shift) & (kDigits - 1); };
+      std::array<size_t, kDigits + 1> begins = {};
+      for (const uint64_t key : order_) ++begins[digit(key) + 1];
+      for (size_t d = 0; d < kDigits; ++d) begins[d + 1] += begins[d];
+      for (const uint64_t key : order_) sorted_[begins[digit(key)]++] = key;
+      order_.swap(sorted_);
+    }
+  }
+
   absl::Status ReadIds(const float* x, int64_t count) {
     ids_.resize(count * positions_);
     for (size_t t = 0; t < ids_.size(); ++t) {
@@ -92,6 +108,7 @@ class Embedding : public Operation {
   bool sparse_;
   std::vector<int64_t> ids_;     // of the last Forward
   std::vector<uint64_t> order_;  // id and position, sorted
+  std::vector<uint64_t> sorted_;
   PlainValues values_;
 };
 
