@@ -12,7 +12,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
 #include "common/clock.h"
 #include "common/contract.h"
@@ -24,21 +23,19 @@
 #include "trainer/backend/plugin.h"
 #include "trainer/bottlenecks.h"
 #include "trainer/checkpoint/reader.h"
-#include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/weights_in.h"
 #include "trainer/checkpoint/word_vectors.h"
 #include "trainer/data/make.h"
 #include "trainer/device.h"
 #include "trainer/isa.h"
 #include "trainer/loop.h"
-#include "trainer/model_card.h"
-#include "trainer/onnx/export.h"
 #include "trainer/out_of_memory.h"
+#include "trainer/outputs.h"
 #include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
 #include "trainer/spec_files.h"
 #include "trainer/threads.h"
-#include "trainer/write_series.h"
+#include "trainer/write_start.h"
 
 namespace baton::trainer {
 namespace {
@@ -58,7 +55,15 @@ class Job {
   absl::StatusOr<Ending> Run() {
     BATON_RETURN_IF_ERROR(ReadSpec());
     BATON_RETURN_IF_ERROR(CheckFlags());
-    if (options_.init_only) return WriteStart();
+    if (options_.init_only) {
+      BATON_RETURN_IF_ERROR(WriteStart({.native = native(),
+                                        .seed = spec_.seed,
+                                        .weights_file = weights_file_,
+                                        .skip = WeightsSkip(),
+                                        .weights_out = options_.weights_out,
+                                        .onnx_out = options_.onnx_out}));
+      return Ending{};
+    }
     BATON_RETURN_IF_ERROR(ReadMembers());
     BATON_RETURN_IF_ERROR(EstimateMemory());
     if (options_.dry_run) return Ending{};
@@ -77,11 +82,9 @@ class Job {
     BATON_RETURN_IF_ERROR(Meet());
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
     if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
-      BATON_RETURN_IF_ERROR(WriteWords());
-      BATON_RETURN_IF_ERROR(WriteOnnx(replica_->weights()));
+      BATON_RETURN_IF_ERROR(WriteOnnx(native().model, replica_->weights(), options_.onnx_out));
       BATON_RETURN_IF_ERROR(
-          WriteSeries(*replica_, *data_.train, data_.test.get(), spec_.name, OutputFolder()));
-      BATON_RETURN_IF_ERROR(WriteCard(ending));
+          WriteOutputs({spec_, data_, identity_, ending}, OutputFolder(), *replica_));
     }
     return ending;
   }
@@ -97,14 +100,9 @@ class Job {
 
   absl::Status ReadSpec();
   absl::Status CheckFlags() const;
-  absl::StatusOr<Ending> WriteStart() const;
-  absl::Status WriteOnnx(absl::Span<const float> weights) const;
   const std::vector<std::string>& WeightsSkip() const;
-  void TellUnused(const std::vector<std::string>& unused) const;
-  absl::Status WriteCard(const Ending& ending) const;
   absl::Status TakeWeights();
   absl::Status TakeVectors();
-  absl::Status WriteWords() const;
   absl::Status ReadMembers();
   absl::Status EstimateMemory();
   std::string OutputFolder() const;
@@ -181,60 +179,8 @@ absl::Status Job::CheckFlags() const {
   return absl::OkStatus();
 }
 
-// The weights that a run would begin with.
-absl::StatusOr<Ending> Job::WriteStart() const {
-  BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> parameters, ModelParameters(native().model));
-  const size_t count = parameters.empty() ? 0 : parameters.back().offset + parameters.back().count;
-  FloatMemory weights(std::vector<float>(spec::HasMappedTable(native().model) ? 0 : count));
-  if (spec::HasMappedTable(native().model)) {
-    const std::string folder = fs::path(options_.weights_out).parent_path();
-    BATON_ASSIGN_OR_RETURN(weights, FloatMemory::InFile(folder.empty() ? "." : folder, count));
-  }
-  BATON_RETURN_IF_ERROR(InitializeParameters(native().model, spec_.seed, weights.data()));
-  if (!weights_file_.empty()) {
-    std::vector<std::string> unused;
-    BATON_RETURN_IF_ERROR(
-        LoadWeights(weights_file_, native().model, WeightsSkip(), weights.span(), &unused));
-    TellUnused(unused);
-  }
-  if (!options_.weights_out.empty()) {
-    BATON_RETURN_IF_ERROR(WriteSafetensors(options_.weights_out, parameters, weights.span()));
-  }
-  BATON_RETURN_IF_ERROR(WriteOnnx(weights.span()));
-  absl::PrintF("wrote %d tensors, %d values\n", parameters.size(), count);
-  return Ending{};
-}
-
-absl::Status Job::WriteOnnx(absl::Span<const float> weights) const {
-  if (options_.onnx_out.empty()) return absl::OkStatus();
-  BATON_ASSIGN_OR_RETURN(const std::string bytes, ExportOnnx(native().model, weights));
-  return WriteFileAtomically(options_.onnx_out, bytes);
-}
-
 const std::vector<std::string>& Job::WeightsSkip() const {
   return native().weights ? native().weights->skip : options_.weights_skip;
-}
-
-void Job::TellUnused(const std::vector<std::string>& unused) const {
-  if (unused.empty()) return;
-  constexpr size_t kShown = 8;
-  const size_t shown = std::min(unused.size(), kShown);
-  LogWarning(absl::StrCat(
-      weights_file_, ": ", unused.size(), " of its tensors are not in the model: ",
-      absl::StrJoin(unused.begin(), unused.begin() + static_cast<ptrdiff_t>(shown), ", "),
-      unused.size() > shown ? ", .." : ""));
-}
-
-absl::Status Job::WriteCard(const Ending& ending) const {
-  return WriteModelCard({.spec = spec_,
-                         .labels = data_.train->labels(),
-                         .table = data_.table,
-                         .data_digest = data_.train->digest(),
-                         .identity = identity_.backend,
-                         .steps = ending.step,
-                         .chain = ending.chain_head,
-                         .test = ending.evaluation},
-                        OutputFolder());
 }
 
 // A checkpoint that is resumed has what these became.
@@ -245,7 +191,7 @@ absl::Status Job::TakeWeights() {
   } else {
     std::vector<std::string> unused;
     BATON_RETURN_IF_ERROR(replica_->StartWith(weights_file_, WeightsSkip(), &unused));
-    TellUnused(unused);
+    if (!unused.empty()) LogWarning(UnusedText(weights_file_, unused));
   }
   chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
   return absl::OkStatus();
@@ -263,27 +209,6 @@ absl::Status Job::TakeVectors() {
   LogInfo(absl::StrCat(options_.weights_in, " has ", found, " of the text's ", data_.words.size(),
                        " words; the others begin as drawn"));
   return absl::OkStatus();
-}
-
-// What others read, beside the model: vectors.bin, vectors.txt, and word2vec.c's vocabulary.
-absl::Status Job::WriteWords() const {
-  if (data_.words.empty()) return absl::OkStatus();
-  const std::string folder = OutputFolder();
-  const Parameter& table = replica_->word_table();
-  const float* rows = replica_->weights().data() + table.offset;
-  const auto width = static_cast<size_t>(table.shape[1]);
-  BATON_RETURN_IF_ERROR(WriteVectors(absl::StrCat(folder, "/vectors.bin"), VectorFormat::kBinary,
-                                     data_.words, rows, width));
-  // As text it would be built in memory.
-  if (!replica_->mapped()) {
-    BATON_RETURN_IF_ERROR(WriteVectors(absl::StrCat(folder, "/vectors.txt"), VectorFormat::kText,
-                                       data_.words, rows, width));
-  }
-  std::string vocabulary;
-  for (size_t i = 0; i < data_.words.size(); ++i) {
-    absl::StrAppend(&vocabulary, data_.words[i], " ", data_.word_counts[i], "\n");
-  }
-  return WriteFileAtomically(absl::StrCat(folder, "/vocabulary.txt"), vocabulary);
 }
 
 absl::Status Job::ReadMembers() {

@@ -47,9 +47,10 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
          "--cpu-isa", options.cpu_isa,
          "the best instruction set that a CPU computes with, in place of the spec's cpu_isa")
       ->check(CLI::IsMember(baton::spec::CpuIsas()));
-  app.add_option("--weights-in", options.weights_in,
-                 "begin with the weights of this file: safetensors, PyTorch's .pth, Keras' .h5; of a "
-                 "text's words also word2vec's .txt, .vec or .bin");
+  app.add_option(
+      "--weights-in", options.weights_in,
+      "begin with the weights of this file: safetensors, PyTorch's .pth, Keras' .h5; of a "
+      "text's words also word2vec's .txt, .vec or .bin");
   app.add_option("--weights-skip", options.weights_skip,
                  "a layer that begins as it is drawn, e.g. fc; again for others")
       ->type_name("LAYER")

@@ -137,6 +137,10 @@ class Replica {
   int64_t longest_step_ms() const { return longest_step_ms_; }
 
  private:
+  // Test samples per forward pass. Fixed, so that the sums do not depend on ranks or threads.
+  static constexpr int64_t kBlockSamples = 64;
+  static std::vector<uint32_t> BlockOf(const Dataset& samples, int64_t block);
+
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
   absl::Status MakeState();
@@ -148,6 +152,8 @@ class Replica {
   const std::vector<uint32_t>& OrderOf(int64_t epoch);
   void ExpectShards(int64_t step, ShardRange run);
   absl::Status ComputeShards(int64_t step, ShardRange run);
+  // Of the pool's threads, in their order.
+  absl::Status FirstFailure();
   absl::Status Score(Network& network, const Batch& batch, double* scores);
   // Scores are wanted where there is room for them.
   absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,

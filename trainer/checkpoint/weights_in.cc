@@ -1,6 +1,11 @@
 #include "trainer/checkpoint/weights_in.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/check.h"
 #include "common/spec/weights_plan.h"
 #include "common/status.h"
@@ -26,6 +31,15 @@ absl::Status LoadWeights(const std::string& path, const spec::Model& model,
   }
   *unused = std::move(plan->unused);
   return absl::OkStatus();
+}
+
+std::string UnusedText(const std::string& path, const std::vector<std::string>& unused) {
+  constexpr size_t kShown = 8;
+  const size_t shown = std::min(unused.size(), kShown);
+  return absl::StrCat(
+      path, ": ", unused.size(), " of its tensors are not in the model: ",
+      absl::StrJoin(unused.begin(), unused.begin() + static_cast<ptrdiff_t>(shown), ", "),
+      unused.size() > shown ? ", .." : "");
 }
 
 }  // namespace baton::trainer

@@ -18,4 +18,7 @@ absl::Status LoadWeights(const std::string& path, const spec::Model& model,
                          const std::vector<std::string>& skip, absl::Span<float> weights,
                          std::vector<std::string>* unused);
 
+// "FILE: 3 of its tensors are not in the model: a, b, c".
+std::string UnusedText(const std::string& path, const std::vector<std::string>& unused);
+
 }  // namespace baton::trainer
