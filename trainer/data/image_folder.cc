@@ -39,21 +39,6 @@ absl::StatusOr<image::Image> ImageFolderDataset::Read(const image::FolderPicture
   return image::Decode(*bytes, options_.frame.channels);
 }
 
-// Interleaved pixels to planes of channels.
-template <class T>
-void ImageFolderDataset::Scale(const T* pixels, float* out) const {
-  const int64_t channels = options_.frame.channels;
-  const int64_t count = options_.frame.height * options_.frame.width;
-  for (int64_t c = 0; c < channels; ++c) {
-    const float mean = options_.scale.mean[static_cast<size_t>(c)];
-    const float std = options_.scale.std[static_cast<size_t>(c)];
-    const T* in = pixels + c;
-    for (int64_t i = 0; i < count; ++i, in += channels) {
-      *out++ = (static_cast<float>(*in) / options_.scale.divide_by - mean) / std;
-    }
-  }
-}
-
 void ImageFolderDataset::FillOne(uint32_t index, const RandomStream* random, float* out) const {
   const image::FolderPicture& picture = options_.folder->pictures[options_.chosen[index]];
   image::Image decoded;
@@ -76,12 +61,13 @@ void ImageFolderDataset::FillOne(uint32_t index, const RandomStream* random, flo
     decoded = image::Fit(*image, options_.frame);
     image = &decoded;
   }
+  const int64_t count = options_.frame.height * options_.frame.width;
   if (augmented) {
     const Pixels pixels =
         Augmented(*image, options_.augment, options_.frame, random->Derive(index));
-    Scale(pixels.values.data(), out);
+    options_.scale.Apply(pixels.values.data(), count, out);
   } else {
-    Scale(image->pixels.data(), out);
+    options_.scale.Apply(image->pixels.data(), count, out);
   }
 }
 

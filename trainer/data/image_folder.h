@@ -10,15 +10,9 @@
 #include "common/image/read_folder.h"
 #include "common/spec/job_spec.h"
 #include "trainer/data/dataset.h"
+#include "trainer/data/picture_scale.h"
 
 namespace baton::trainer {
-
-// How a picture becomes values: (value / divide_by - mean) / std, by channel, in float32.
-struct PictureScale {
-  float divide_by = 1;
-  std::vector<float> mean;  // one for each channel
-  std::vector<float> std;
-};
 
 class ImageFolderDataset : public Dataset {
  public:
@@ -50,8 +44,6 @@ class ImageFolderDataset : public Dataset {
  private:
   absl::StatusOr<image::Image> Read(const image::FolderPicture& picture) const;
   void FillOne(uint32_t index, const RandomStream* random, float* out) const;
-  template <class T>
-  void Scale(const T* pixels, float* out) const;
 
   const Options options_;
   const std::vector<int64_t> sample_sizes_;

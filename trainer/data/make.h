@@ -22,7 +22,7 @@ struct Datasets {
   std::unique_ptr<WordJudge> judge;  // what stands for the test; null: nothing does
   std::vector<std::string> words;    // that the vectors of the model are for, by their rows
   std::optional<TableEncoding> table = std::nullopt;  // of CSV
-  std::vector<int64_t> word_counts;  // how often each occurs
+  std::vector<int64_t> word_counts;                   // how often each occurs
 };
 
 // `files` as spec::CheckData kept them without a mistake; they are used up. A pure function: the

@@ -23,21 +23,10 @@ std::string PreparationText(const spec::FolderData& data) {
   return spec::DataText({bare, 0});
 }
 
-std::vector<float> PerChannel(const std::vector<double>& given, int64_t channels, double fill) {
-  if (given.size() > 1) return {given.begin(), given.end()};
-  const double all = given.empty() ? fill : given[0];
-  return std::vector<float>(static_cast<size_t>(channels), static_cast<float>(all));
-}
-
 class Maker {
  public:
-  Maker(const spec::FolderData& data, const spec::Model& model) : data_(data) {
-    const spec::Shape& input = model.inputs[0].shape;
-    frame_ = {input[0], input[1], input[2], data.resize};
-    scale_.divide_by = static_cast<float>(model.divide_by);
-    scale_.mean = PerChannel(data.mean, input[0], 0);
-    scale_.std = PerChannel(data.std, input[0], 1);
-  }
+  Maker(const spec::FolderData& data, const spec::Model& model)
+      : data_(data), frame_(FrameOf(data, model)), scale_(ScaleOf(data, model)) {}
 
   enum class Use { kTrain, kTest };
   std::unique_ptr<Dataset> Make(std::shared_ptr<const image::Folder> folder,
@@ -58,8 +47,8 @@ class Maker {
 
  private:
   const spec::FolderData& data_;
-  image::Frame frame_;
-  PictureScale scale_;
+  const image::Frame frame_;
+  const PictureScale scale_;
 };
 
 }  // namespace

@@ -64,7 +64,7 @@ absl::StatusOr<FileKind> KindOf(const std::string& path) {
   }
   if (!absl::StrContains(text, '\0')) return FileKind::kTable;
   return absl::InvalidArgumentError(
-      absl::StrCat(path, ": is neither NPY, NPZ, IDX nor CSV; save it with numpy.save"));
+      absl::StrCat(path, ": is neither NPY, NPZ, IDX, CSV, JPEG nor PNG; save it with numpy.save"));
 }
 
 absl::StatusOr<std::vector<InputFile>> InputFiles(const spec::Model& model,
@@ -127,10 +127,7 @@ absl::StatusOr<std::unique_ptr<Input>> OpenInput(const Subject& subject,
   if (arrays) return OpenArrays(model, inputs);
   if (kind == FileKind::kIdx) return OpenIdx(model, inputs[0].path);
   if (kind == FileKind::kTable) return OpenTable(subject, inputs[0].path);
-  return absl::UnimplementedError(
-      absl::StrCat(inputs[0].path,
-                   ": photos are not read by predict; decode them and save their "
-                   "values with numpy.save"));
+  return OpenImages(*subject.card.spec.native, inputs[0].path);
 }
 
 absl::Status CheckIds(const spec::Model& model, const Batch& batch,

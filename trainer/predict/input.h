@@ -50,6 +50,8 @@ absl::StatusOr<std::vector<InputFile>> InputFiles(const spec::Model& model,
 absl::StatusOr<std::unique_ptr<Input>> OpenArrays(const spec::Model& model,
                                                   const std::vector<InputFile>& files);
 absl::StatusOr<std::unique_ptr<Input>> OpenIdx(const spec::Model& model, const std::string& path);
+absl::StatusOr<std::unique_ptr<Input>> OpenImages(const spec::NativeSpec& native,
+                                                  const std::string& path);
 absl::StatusOr<std::unique_ptr<Input>> OpenTable(const Subject& subject, const std::string& path);
 
 // That all values which an embedding takes are ids of it; `names` as Next gave them.

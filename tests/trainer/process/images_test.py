@@ -1,10 +1,12 @@
 """Real trainers on folders of pictures: one result for every number of ranks and every amount of
 memory, damaged files told by name, and bottlenecks that are computed once."""
 
+import csv
 import os
 import shutil
+import subprocess
 
-from trainer_process import RANDOM, SPECS, TrainerTest, main
+from trainer_process import PROGRAM, RANDOM, SPECS, TrainerTest, main
 
 DRAWINGS = os.path.join(SPECS, "quickdraw-small", "drawings")
 HEAD = """
@@ -52,6 +54,47 @@ class ImagesTest(TrainerTest):
         process = self.start(["--spec", self.spec, "--output", self.path(output), *flags], log=log)
         self.assertEqual(self.wait([process]), [code], self.log(log))
         return self.log(log)
+
+    def predict(self, *flags, code=0):
+        done = subprocess.run([PROGRAM, "predict", *flags], cwd=self.folder, capture_output=True,
+                              text=True, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stderr
+
+    def rows(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def test_predicts_what_it_was_tested_on(self):
+        self.write(data="test: tested\n  mean: [0.2]\n  std: [0.4]")
+        with open(self.spec, encoding="utf-8") as file:
+            text = file.read().replace("  test_fraction: 0.2\n", "")
+        with open(self.spec, "w", encoding="utf-8") as file:
+            file.write(text)
+        for kind in sorted(os.listdir(DRAWINGS)):
+            os.makedirs(self.path("tested", kind))
+            for name in sorted(os.listdir(os.path.join(DRAWINGS, kind)))[30:50]:
+                shutil.copy(os.path.join(DRAWINGS, kind, name), self.path("tested", kind))
+        log = self.run_one("run", "--set", "epochs=4")
+        self.predict("--model", "run", "--input", "tested", "--output", "y.csv")
+        rows = self.rows("y.csv")
+        self.assertEqual([row["sample"] for row in rows], sorted(row["sample"] for row in rows))
+        hits = sum(row["sample"].split("/")[0] == row["label"] for row in rows)
+        self.assertEqual(len(rows), 100)
+        self.assertGreater(hits, 40)
+        self.assertIn(f"test accuracy {hits:.2f} % (100 samples)", log)
+        # One of them alone, and one that is none.
+        one = rows[37]["sample"]
+        self.predict("--model", "run", "--input", os.path.join("tested", one), "--output", "1.csv")
+        alone, = self.rows("1.csv")
+        self.assertEqual(alone["label"], rows[37]["label"])
+        # A batch of one sums in another order.
+        self.assertAlmostEqual(float(alone["score"]), float(rows[37]["score"]), delta=1e-5)
+        with open(self.path("tested", "notes.txt"), "w", encoding="utf-8") as file:
+            file.write("not a picture")
+        self.assertIn("tested/notes.txt: is neither JPEG nor PNG",
+                      self.predict("--model", "run", "--input", "tested", "--output", "y.csv",
+                                   code=2))
 
     def test_one_result_for_every_number_of_ranks_threads_and_bytes_of_memory(self):
         augment = ("augment: {flip: horizontal, crop: {scale: [0.5, 1]}, rotate: 10, contrast: 0.2}"
