@@ -1,5 +1,6 @@
 // Resampling in fixed point: weights with 22 bits behind the point, a row of which sums to one.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include "common/check.h"
@@ -23,8 +24,10 @@ std::vector<Taps> TapsOf(int64_t in, int64_t out) {
   std::vector<double> weights;
   for (int64_t i = 0; i < out; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto begin = std::max<int64_t>(static_cast<int64_t>(centre - stretch + 0.5), 0);
-    const auto end = std::min<int64_t>(static_cast<int64_t>(centre + stretch + 0.5), in);
+    const auto begin =
+        std::max<int64_t>(static_cast<int64_t>(std::floor(centre - stretch + 0.5)), 0);
+    const auto end =
+        std::min<int64_t>(static_cast<int64_t>(std::floor(centre + stretch + 0.5)), in);
     weights.clear();
     double sum = 0;
     const double inverse = 1.0 / stretch;
@@ -38,7 +41,7 @@ std::vector<Taps> TapsOf(int64_t in, int64_t out) {
     taps.first = begin;
     for (const double weight : weights) {
       const double share = sum == 0 ? weight : weight / sum;
-      taps.weights.push_back(static_cast<int32_t>(0.5 + share * (1 << kFractionBits)));
+      taps.weights.push_back(static_cast<int32_t>(std::floor(0.5 + share * (1 << kFractionBits))));
     }
   }
   return all;

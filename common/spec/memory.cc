@@ -9,7 +9,6 @@
 #include "absl/strings/str_format.h"
 #include "common/idx/idx.h"
 #include "common/image/folder.h"
-#include "common/image/folder.h"
 #include "common/spec/shapes.h"
 #include "common/status.h"
 #include "common/table/npy.h"

@@ -43,7 +43,8 @@ class Planner {
       : model_(model), parameters_(std::move(parameters)), shapes_(std::move(shapes)) {}
 
   absl::StatusOr<WeightsPlan> Plan(const weights::WeightsFile& file,
-                                   const std::vector<std::string>& skip) {
+                                   const std::vector<std::string>& skip, WeightsUse use) {
+    use_ = use;
     BATON_RETURN_IF_ERROR(NameTensors(file));
     for (size_t i = 0; i < parameters_.size(); ++i) {
       const bool skipped = IsSkipped(model_.layers[parameters_[i].layer].name, skip);
@@ -183,6 +184,7 @@ class Planner {
     if (!missing_.empty() && !plan_.unused.empty()) {
       absl::StrAppend(&text, "; it has instead: ", Listed(plan_.unused));
     }
+    if (use_ == WeightsUse::kWhole) return absl::InvalidArgumentError(text);
     const std::string layer = model_.layers[last_wrong_].name;
     const bool only_last =
         missing_.empty() && wrong_layers_ == std::set<size_t>{parameters_.back().layer};
@@ -195,6 +197,7 @@ class Planner {
     return absl::InvalidArgumentError(text);
   }
 
+  WeightsUse use_ = WeightsUse::kBegin;
   const Model& model_;
   const std::vector<Parameter> parameters_;
   const std::vector<LayerShape> shapes_;
@@ -209,12 +212,12 @@ class Planner {
 }  // namespace
 
 absl::StatusOr<WeightsPlan> PlanWeights(const weights::WeightsFile& file, const Model& model,
-                                        const std::vector<std::string>& skip) {
+                                        const std::vector<std::string>& skip, WeightsUse use) {
   const std::vector<std::string> unknown = UnknownSkips(model, skip);
   if (!unknown.empty()) return absl::InvalidArgumentError(absl::StrJoin(unknown, "; "));
   BATON_ASSIGN_OR_RETURN(std::vector<Parameter> parameters, Parameters(model));
   BATON_ASSIGN_OR_RETURN(std::vector<LayerShape> shapes, InferShapes(model));
-  return Planner(model, std::move(parameters), std::move(shapes)).Plan(file, skip);
+  return Planner(model, std::move(parameters), std::move(shapes)).Plan(file, skip, use);
 }
 
 std::vector<std::string> UnknownSkips(const Model& model, const std::vector<std::string>& skip) {

@@ -20,6 +20,10 @@ struct WeightsPlan {
                                     // batches
 };
 
+// Whether layers may go without: a training can begin with drawn ones, and says how; who predicts
+// needs all.
+enum class WeightsUse { kBegin, kWhole };
+
 // Parameters find their tensors by name; by what timm and Keras call the layers (layer_names.h);
 // a dense layer's weight may be a convolution over all that its input has, and one of Keras whose
 // vector was an image is put into the order of ours. Parameters of the layers in `skip` ("fc", or
@@ -27,7 +31,8 @@ struct WeightsPlan {
 // goes without. INVALID_ARGUMENT, without the file's name: all parameters that have no tensor and
 // all whose shapes differ; names in `skip` that no layer has.
 absl::StatusOr<WeightsPlan> PlanWeights(const weights::WeightsFile& file, const Model& model,
-                                        const std::vector<std::string>& skip);
+                                        const std::vector<std::string>& skip,
+                                        WeightsUse use = WeightsUse::kBegin);
 
 // Those in `skip` that name no layer with parameters, with what they may be a slip of: messages;
 // empty: all are right.

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/check.h"
-#include "common/spec/weights_plan.h"
 #include "common/status.h"
 #include "common/weights/weights_file.h"
 #include "trainer/layer/network.h"
@@ -16,9 +15,9 @@ namespace baton::trainer {
 
 absl::Status LoadWeights(const std::string& path, const spec::Model& model,
                          const std::vector<std::string>& skip, absl::Span<float> weights,
-                         std::vector<std::string>* unused) {
+                         std::vector<std::string>* unused, spec::WeightsUse use) {
   BATON_ASSIGN_OR_RETURN(const auto file, weights::WeightsFile::Open(path));
-  absl::StatusOr<spec::WeightsPlan> plan = spec::PlanWeights(*file, model, skip);
+  absl::StatusOr<spec::WeightsPlan> plan = spec::PlanWeights(*file, model, skip, use);
   if (!plan.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", plan.status().message()));
   }

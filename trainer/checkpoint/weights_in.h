@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "common/spec/model.h"
+#include "common/spec/weights_plan.h"
 
 namespace baton::trainer {
 
@@ -16,7 +17,8 @@ namespace baton::trainer {
 // such file. `weights` is as before after these.
 absl::Status LoadWeights(const std::string& path, const spec::Model& model,
                          const std::vector<std::string>& skip, absl::Span<float> weights,
-                         std::vector<std::string>* unused);
+                         std::vector<std::string>* unused,
+                         spec::WeightsUse use = spec::WeightsUse::kBegin);
 
 // "FILE: 3 of its tensors are not in the model: a, b, c".
 std::string UnusedText(const std::string& path, const std::vector<std::string>& unused);

@@ -1,5 +1,6 @@
 #include "trainer/comm/gloo.h"
 
+#include <gloo/config.h>
 #include <gloo/rendezvous/context.h>
 #include <gloo/rendezvous/store.h>
 #include <gloo/transport/tcp/device.h>
@@ -12,7 +13,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include <gloo/config.h>
 
 namespace baton::trainer {
 namespace {

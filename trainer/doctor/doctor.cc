@@ -19,8 +19,8 @@
 #include "trainer/backend/plugin.h"
 #include "trainer/comm/gloo.h"
 #include "trainer/device.h"
-#include "trainer/isa.h"
 #include "trainer/doctor/speed.h"
+#include "trainer/isa.h"
 #include "trainer/job.h"
 #include "trainer/threads.h"
 

@@ -119,8 +119,8 @@ absl::StatusOr<Subject> LoadSubject(const SubjectOptions& options) {
   subject.weights.resize(parameters.empty() ? 0
                                             : parameters.back().offset + parameters.back().count);
   std::vector<std::string> unused;
-  BATON_RETURN_IF_ERROR(
-      LoadWeights(weights_file, model, {}, absl::MakeSpan(subject.weights), &unused));
+  BATON_RETURN_IF_ERROR(LoadWeights(weights_file, model, {}, absl::MakeSpan(subject.weights),
+                                    &unused, spec::WeightsUse::kWhole));
   for (const std::string& name : unused) {
     LogWarning(absl::StrCat(weights_file, ": '", name, "' is not in the model"));
   }

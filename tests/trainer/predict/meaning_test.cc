@@ -85,11 +85,10 @@ TEST(Meaning, ForecastsComeBackToTheirUnit) {
 }
 
 TEST(Meaning, WhatGivesBackItsInputIsJudgedByItsError) {
-  for (const auto& [loss, error] : {std::pair("mean_squared_error", 2.5),
-                                    std::pair("mean_absolute_error", 1.5)}) {
-    const Subject subject =
-        SubjectOf("format: csv, train: t.csv, reconstruct: true, anomaly: bad",
-                  absl::StrCat("input: [2], layers: [dense: 2], loss: ", loss));
+  for (const auto& [loss, error] :
+       {std::pair("mean_squared_error", 2.5), std::pair("mean_absolute_error", 1.5)}) {
+    const Subject subject = SubjectOf("format: csv, train: t.csv, reconstruct: true, anomaly: bad",
+                                      absl::StrCat("input: [2], layers: [dense: 2], loss: ", loss));
     const Meaning meaning = MeaningOf(subject);
     EXPECT_EQ(meaning.names, std::vector<std::string>{"error"});
     EXPECT_EQ(Scores(meaning, {3, 5}, {2, 7}), std::vector<double>{error});

@@ -285,7 +285,7 @@ class PredictTest(TrainerTest):
         self.write("less.safetensors", weights.replace(b'"dense1.bias"', b'"dense1.bios"'))
         ready = ["--spec", "own.yaml", "--input", "one.npy"]
         told = self.mistake("--weights", "less.safetensors", *ready)
-        self.assertIn("less.safetensors does not fit the model; not in it", told)
+        self.assertIn("less.safetensors: does not fit the model; not in it: dense1.bias; it has instead", told)
         self.assertIn("dense1.bias", told)
         for flags, told in (
                 (["--input", "one.npy"], "no model: give --model"),
