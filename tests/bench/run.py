@@ -28,6 +28,8 @@ ROWS = {
     "decision": scheduler.decision,
     "trainer": training.trainer,
     "models": models.models,
+    "inference": models.inference,
+    "seconds": models.seconds,
     "determinism": determinism.determinism,
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,

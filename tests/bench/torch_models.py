@@ -10,6 +10,7 @@ import argparse
 import time
 
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional
 
@@ -98,16 +99,41 @@ def lstm_training():
             adam(net.parameters()), 16, None)
 
 
-TRAININGS = {"mlp-7": mlp_training, "airline": lstm_training, "gpt": gpt_training}
+def resnet_training():
+    net = torchvision.models.resnet50(num_classes=5)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, foreach=True)
+    return (net, torch.randn(600, 3, 96, 96), torch.randint(5, (600,)), functional.cross_entropy,
+            optimizer, 16, None)
+
+
+def infer_vgg():
+    """Images per second of 224 x 224, in the faster of two batches."""
+    net = torchvision.models.vgg19().eval()
+    rates = []
+    with torch.no_grad():
+        for batch in (1, 8):
+            images = torch.randn(batch, 3, 224, 224)
+            net(images)
+            begin = time.monotonic()
+            net(images)
+            rates.append(batch / (time.monotonic() - begin))
+    print(f"samples_per_s {max(rates):.2f}")
+
+
+TRAININGS = {"mlp-7": mlp_training, "airline": lstm_training, "gpt": gpt_training,
+             "resnet-50": resnet_training}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("model", choices=TRAININGS)
+    parser.add_argument("model", choices=[*TRAININGS, "vgg-19"])
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)
+    if options.model == "vgg-19":
+        infer_vgg()
+        return
     net, values, targets, loss_of, optimizer, batch, clip = TRAININGS[options.model]()
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
     begin, trained, step = None, 0, 0
