@@ -11,13 +11,11 @@
 namespace baton {
 namespace {
 
-// The parts of nvml.h that are asked here; its binary interface does not change.
-struct Memory {
-  unsigned long long total, free, used;
-};
-struct Utilization {
-  unsigned gpu, memory;  // per cent
-};
+// The parts of nvml.h that are asked here; its binary interface does not change. Its structs are as
+// many numbers in a row.
+using Memory = std::array<unsigned long long, 3>;
+constexpr size_t kTotal = 0, kUsed = 2;
+using Utilization = std::array<unsigned, 2>;  // per cent, of the card first
 constexpr unsigned kTemperatureOfGpu = 0;
 constexpr int kUncorrected = 1;   // NVML_MEMORY_ERROR_TYPE_UNCORRECTED
 constexpr int kSinceLoading = 0;  // NVML_VOLATILE_ECC
@@ -48,7 +46,7 @@ struct Nvml::Calls {
   int (*device)(unsigned, void**) = nullptr;
   int (*name)(void*, char*, unsigned) = nullptr;
   int (*uuid)(void*, char*, unsigned) = nullptr;
-  int (*memory)(void*, Memory*) = nullptr;
+  int (*memory)(void*, unsigned long long*) = nullptr;
   int (*capability)(void*, int*, int*) = nullptr;
   int (*generation)(void*, unsigned*) = nullptr;
   int (*generation_max)(void*, unsigned*) = nullptr;
@@ -57,7 +55,7 @@ struct Nvml::Calls {
   int (*power)(void*, unsigned*) = nullptr;        // milliwatts
   int (*power_limit)(void*, unsigned*) = nullptr;  // likewise
   int (*temperature)(void*, unsigned, unsigned*) = nullptr;
-  int (*utilization)(void*, Utilization*) = nullptr;
+  int (*utilization)(void*, unsigned*) = nullptr;
   int (*slowed)(void*, unsigned long long*) = nullptr;
   int (*ecc)(void*, unsigned*, unsigned*) = nullptr;
   int (*ecc_errors)(void*, int, int, unsigned long long*) = nullptr;
@@ -185,12 +183,12 @@ absl::StatusOr<GpuFacts> Nvml::Facts(int index) const {
   int error = calls_->name(device, text.data(), text.size() - 1);
   facts.name = text.data();
   Memory memory{};
-  if (error == 0) error = calls_->memory(device, &memory);
+  if (error == 0) error = calls_->memory(device, memory.data());
   if (error != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("card ", index, " says nothing of itself: ", calls_->ErrorText(error)));
   }
-  facts.memory_bytes = static_cast<int64_t>(memory.total);
+  facts.memory_bytes = static_cast<int64_t>(memory[kTotal]);
   text.fill('\0');
   if (calls_->uuid != nullptr && calls_->uuid(device, text.data(), text.size() - 1) == 0) {
     facts.uuid = text.data();
@@ -220,13 +218,13 @@ absl::StatusOr<GpuUse> Nvml::Use(int index) const {
   BATON_ASSIGN_OR_RETURN(void* device, DeviceOf(index));
   GpuUse use;
   Utilization utilization{};
-  if (calls_->utilization != nullptr && calls_->utilization(device, &utilization) == 0) {
-    use.utilization = utilization.gpu / 100.0;
+  if (calls_->utilization != nullptr && calls_->utilization(device, utilization.data()) == 0) {
+    use.utilization = utilization[0] / 100.0;
   }
   Memory memory{};
-  if (calls_->memory(device, &memory) == 0) {
-    use.memory_used_bytes = static_cast<int64_t>(memory.used);
-    use.memory_bytes = static_cast<int64_t>(memory.total);
+  if (calls_->memory(device, memory.data()) == 0) {
+    use.memory_used_bytes = static_cast<int64_t>(memory[kUsed]);
+    use.memory_bytes = static_cast<int64_t>(memory[kTotal]);
   }
   use.power_watts = As<double>(Ask(calls_->power, device), 1000);
   use.celsius = As<double>(Ask(calls_->temperature, device, kTemperatureOfGpu), 1);
