@@ -64,7 +64,9 @@ void AddPredict(CLI::App& app, Context& context) {
   pass("--spec", "the spec that the weights were trained with");
   pass("--set", "PATH=VALUE: change a field of --spec");
   pass("--data", "where the spec's data are looked up first");
-  pass("--input", "the samples: .npy, .npz, .csv or IDX; NAME=FILE where there are several inputs");
+  pass("--input",
+       "the samples: .npy, .npz, .csv, IDX or pictures (a folder too); NAME=FILE where there are "
+       "several inputs");
   pass("--output", "FILE.npy (the last layer's raw output), .csv or .json (a table on stdout)");
   pass("--top", "so many classes of each sample");
   pass("--device", "what computes: auto, cpu or cuda");

@@ -23,7 +23,8 @@ CLI::App* AddPredict(CLI::App& app, PredictOptions& options) {
                    "where the spec's data files are looked up first, if they must be read again")
       ->envname(contract::kDataDir);
   verb->add_option("--input", options.inputs,
-                   "the samples: .npy, .npz, .csv or IDX, plain or gzip; NAME=FILE for each input "
+                   "the samples: .npy, .npz, .csv, IDX or pictures (a folder too), plain or gzip; "
+                   "NAME=FILE for each input "
                    "of a model that has several")
       ->type_name("FILE")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
