@@ -24,7 +24,7 @@ double Uniform(RandomSequence& random, double low, double high) {
 
 double LogOf(double x) { return x >= 1 ? Logarithm(x) : -Logarithm(1 / x); }
 double ExpOf(double x) { return x <= 0 ? Exponential(x) : 1 / Exponential(-x); }
-int64_t Rounded(double x) { return static_cast<int64_t>(x + 0.5); }
+int64_t Rounded(double x) { return static_cast<int64_t>(std::floor(x + 0.5)); }
 
 float Clamped(float value) { return std::clamp(value, 0.0f, 255.0f); }
 
