@@ -266,7 +266,7 @@ class InputTest(TrainerTest):
         self.spec = os.path.join(SPECS, "regression.yaml")
         flags = ["--set", "epochs=500", "--set", "early_stopping=3",
                  "--set", "optimizer.schedule=constant"]
-        code, log = self.train(*flags, "--set", "checkpoint.every_steps=300")
+        code, log = self.train(*flags, "--set", "checkpoint.every_steps=500")
         self.assertEqual(code, 0, log)
         stopped = re.search(r"stopped at step (\d+): the test loss was best after step (\d+)", log)
         self.assertTrue(stopped, log)
@@ -275,12 +275,16 @@ class InputTest(TrainerTest):
         best = min((float(rmse), int(step)) for step, rmse in tests)
         self.assertEqual(best[1], int(stopped[2]))
         self.assertIn(f"finished  step {stopped[1]}  test rmse {best[0]:g} ", log)
-        first = sorted(os.listdir(self.path("out", "checkpoints")))[0]
-        code, again = self.run_one("--spec", self.spec, *flags, "--output", self.path("again"),
-                                   "--resume", self.path("out", "checkpoints", first))
-        self.assertEqual(code, 0, again)
-        self.assertEqual(again.splitlines()[-1], log.splitlines()[-1], "hash chain")
-        self.assertEqual(self.model("again"), self.model("out"))
+        # From before the best, and from behind it, where only the checkpoint has its weights.
+        saved = sorted(os.listdir(self.path("out", "checkpoints")))
+        self.assertLess(int(saved[0][5:]), best[1])
+        self.assertGreater(int(saved[1][5:]), best[1])
+        for name in saved:
+            code, again = self.run_one("--spec", self.spec, *flags, "--output", self.path(name),
+                                       "--resume", self.path("out", "checkpoints", name))
+            self.assertEqual(code, 0, again)
+            self.assertEqual(again.splitlines()[-1], log.splitlines()[-1], "hash chain")
+            self.assertEqual(self.model(name), self.model("out"))
         code, log = self.run_one("--spec", self.spec, *flags, "--set", "data.test_fraction=0.2",
                                  "--set", "evaluate_every_epochs=0")
         self.assertEqual(code, 2)
