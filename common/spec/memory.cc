@@ -140,6 +140,8 @@ absl::StatusOr<MemoryEstimate> EstimateMemory(const NativeSpec& native, const Ra
   estimate.data = shape.data_bytes;
   // And the model's file at the end.
   estimate.checkpoint = weights * (1 + vectors) + weights;
+  // The best weights so far, and where a checkpoint of them is written.
+  if (native.early_stopping) estimate.checkpoint += 2 * weights;
   estimate.device = kCudaBytes + threads * (2 * kFloat * values * block + 2 * weights);
   return estimate;
 }

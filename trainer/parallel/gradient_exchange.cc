@@ -14,18 +14,6 @@ namespace {
 // A share of a sum that is worth handing to another thread.
 constexpr size_t kChunkFloats = 1 << 15;
 
-std::vector<ShardRange> Leaves(ShardRange node) {
-  std::vector<ShardRange> leaves;
-  for (int shard = node.first; shard < node.end(); ++shard) leaves.push_back({shard, 1});
-  return leaves;
-}
-
-std::vector<ShardRange> AllNodes(const ExchangePlan& plan) {
-  std::vector<ShardRange> all;
-  for (const auto& nodes : plan.nodes) all.insert(all.end(), nodes.begin(), nodes.end());
-  return all;
-}
-
 // The sum over `count` floats, cut among the pool's threads; the cuts do not change bits.
 void AddOnPool(ShardPool& pool, const TreeSum& tree, const float* const* inputs, size_t first,
                size_t count, float* sum) {

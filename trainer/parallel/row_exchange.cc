@@ -10,18 +10,6 @@
 namespace baton::trainer {
 namespace {
 
-std::vector<ShardRange> Leaves(ShardRange node) {
-  std::vector<ShardRange> leaves;
-  for (int shard = node.first; shard < node.end(); ++shard) leaves.push_back({shard, 1});
-  return leaves;
-}
-
-std::vector<ShardRange> AllNodes(const ExchangePlan& plan) {
-  std::vector<ShardRange> all;
-  for (const auto& nodes : plan.nodes) all.insert(all.end(), nodes.begin(), nodes.end());
-  return all;
-}
-
 template <class T>
 void Append(const T* values, size_t count, std::vector<char>* out) {
   const char* bytes = reinterpret_cast<const char*>(values);

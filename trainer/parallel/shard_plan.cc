@@ -65,4 +65,16 @@ ExchangePlan::ExchangePlan(int shard_total, int rank_total, int own_rank, size_t
   }
 }
 
+std::vector<ShardRange> Leaves(ShardRange node) {
+  std::vector<ShardRange> leaves;
+  for (int shard = node.first; shard < node.end(); ++shard) leaves.push_back({shard, 1});
+  return leaves;
+}
+
+std::vector<ShardRange> AllNodes(const ExchangePlan& plan) {
+  std::vector<ShardRange> all;
+  for (const auto& nodes : plan.nodes) all.insert(all.end(), nodes.begin(), nodes.end());
+  return all;
+}
+
 }  // namespace baton::trainer

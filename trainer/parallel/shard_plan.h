@@ -65,4 +65,8 @@ struct ExchangePlan {
   size_t receive_bytes;
 };
 
+// The single shards of a node, and the nodes of all ranks, left to right: what a sum adds up.
+std::vector<ShardRange> Leaves(ShardRange node);
+std::vector<ShardRange> AllNodes(const ExchangePlan& plan);
+
 }  // namespace baton::trainer
