@@ -46,6 +46,7 @@ class TextCheck {
 
   void CheckModel() {
     const Model& model = check_.model();
+    if (model.inputs.empty()) return;  // a mistake of the text, and told
     if (model.inputs.size() != 1 || model.inputs[0].shape.size() != 1) {
       check_.Add("model.input",
                  "a text is read some characters at a time: give the model one input, such as "
@@ -81,7 +82,8 @@ class TextCheck {
 
   void CheckAlphabet(size_t size) {
     const auto characters = static_cast<int64_t>(size);
-    const int64_t ids = check_.VocabularyOf(check_.model().inputs[0].name);
+    const std::vector<ModelInput>& inputs = check_.model().inputs;
+    const int64_t ids = inputs.empty() ? 0 : check_.VocabularyOf(inputs[0].name);
     if (ids > 0 && ids < characters) {
       check_.Add("data.train",
                  absl::StrCat(data_.train.uri, " has ", characters,

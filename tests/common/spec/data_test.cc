@@ -330,6 +330,11 @@ TEST_F(FilesOfData, TextsFitTheModel) {
             "`embedding: {vocabulary: 256, width: 64}`\n"
             "D/s.yaml:5: model.loss: the next character is one of a class: use "
             "softmax_cross_entropy, not mean_squared_error");
+  // A mistake of the text that leaves the model without an input is told alone.
+  EXPECT_EQ(Check("format: text, train: t.txt",
+                  "input: [0], layers: [embedding: {vocabulary: 7, width: 2}, dense: 7]"),
+            "D/s.yaml:5: model.input: must be [channels, height, width], [positions, features] or "
+            "[width], whole numbers from 1 to 1048576, such as [1, 28, 28]");
 }
 
 TEST(DataText, WhatReconstructsHasNoTarget) {
