@@ -27,13 +27,14 @@ struct Computed {
 
 absl::StatusOr<Computed> Compute(Backend& backend, const LossArguments& arguments,
                                  const std::vector<float>& outputs) {
-  BATON_ASSIGN_OR_RETURN(const std::unique_ptr<Stream> stream, backend.CreateStream());
+  BATON_ASSIGN_OR_RETURN(const std::unique_ptr<Stream> stream, backend.CreateStream(Memory::kHost));
   const auto size = static_cast<int64_t>(outputs.size()) / arguments.count;
   const auto x = stream->CreateTensor({size}, arguments.count);
   const auto dx = stream->CreateTensor({size}, arguments.count);
   BATON_RETURN_IF_ERROR(stream->Upload(outputs.data(), arguments.count, x.get()));
   Computed computed{{}, std::vector<float>(outputs.size())};
-  BATON_ASSIGN_OR_RETURN(computed.result, stream->ComputeLoss(arguments, *x, dx.get()));
+  BATON_RETURN_IF_ERROR(stream->ComputeLoss(arguments, *x, dx.get()));
+  BATON_ASSIGN_OR_RETURN(computed.result, stream->ReadLoss());
   BATON_RETURN_IF_ERROR(stream->Download(*dx, arguments.count, computed.gradient.data()));
   return computed;
 }

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "trainer/backend/device_vectors.h"
 #include "trainer/backend/operation.h"
 #include "trainer/backend/row_gradient.h"
 #include "trainer/data/counter_random.h"
@@ -28,8 +29,12 @@ class Tensor {
 
 enum class Pass { kTrain, kEvaluate };
 
-// Pointers to weights and gradients are in memory that the backend can address (host memory for
-// reference and cpu); weights are plain row-major float32 and need no alignment.
+// Where weights and their gradients lie, as a stream's operations get them: in the host's memory,
+// or in the device's own (DeviceVectors), which the reference and the CPU have none of. Gradients
+// of sparse tables are always the host's, and so must be the weights of a model that has such.
+enum class Memory { kHost, kDevice };
+
+// Weights are plain row-major float32 and need no alignment.
 struct ForwardArguments {
   int64_t count;                      // samples, 1 .. batch_max
   Pass pass;                          // kEvaluate: no Backward follows
@@ -103,9 +108,14 @@ class Stream {
   // into += from, for two tensors of one shape.
   virtual absl::Status Accumulate(const Tensor& from, int64_t count, Tensor* into) = 0;
 
+  // Weights' gradients, where they lie, become zero.
+  virtual absl::Status Clear(float* gradient, size_t count) = 0;
+
   // When `doutput` is not null it becomes scale * d (sum of the samples' losses) / d output.
-  virtual absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments,
-                                                 const Tensor& output, Tensor* doutput) = 0;
+  virtual absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                                   Tensor* doutput) = 0;
+  // Of the last ComputeLoss. Waits for all that the stream has to do, so it comes last.
+  virtual absl::StatusOr<LossResult> ReadLoss() = 0;
 };
 
 // Thread-safe.
@@ -118,7 +128,10 @@ class Backend {
   // All that the bits of a result depend on besides the arguments: library and version,
   // instruction set, sizes of caches. Ranks of a gang must agree on it.
   virtual std::string identity() const = 0;
-  virtual absl::StatusOr<std::unique_ptr<Stream>> CreateStream() = 0;
+  // `parameters`: where its operations find weights and leave gradients.
+  virtual absl::StatusOr<std::unique_ptr<Stream>> CreateStream(Memory parameters) = 0;
+  // Null: the device has no memory of its own. They must not outlive the backend.
+  virtual absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors() { return nullptr; }
 };
 
 }  // namespace baton::trainer

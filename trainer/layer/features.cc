@@ -77,7 +77,7 @@ absl::StatusOr<std::unique_ptr<Features>> Features::Create(const spec::Model& mo
                                                            const std::vector<std::string>& names,
                                                            Backend& backend, int64_t batch_max) {
   BATON_ASSIGN_OR_RETURN(Plan plan, PlanOutputs(model, names));
-  BATON_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, backend.CreateStream());
+  BATON_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, backend.CreateStream(Memory::kHost));
   auto features = std::make_unique<GraphFeatures>(std::move(plan), std::move(stream), batch_max);
   BATON_RETURN_IF_ERROR(features->Build());
   return std::unique_ptr<Features>(std::move(features));

@@ -68,8 +68,8 @@ class HeadNetwork : public Network {
 absl::StatusOr<std::unique_ptr<Network>> CreateHead(const spec::Model& whole, const Split& split,
                                                     Backend& backend, int64_t batch_max) {
   BATON_ASSIGN_OR_RETURN(std::vector<Parameter> parameters, ModelParameters(whole));
-  BATON_ASSIGN_OR_RETURN(auto head,
-                         Network::Create(split.head, backend, batch_max, split.head_layers));
+  BATON_ASSIGN_OR_RETURN(
+      auto head, Network::Create(split.head, backend, batch_max, Memory::kHost, split.head_layers));
   return std::unique_ptr<Network>(
       std::make_unique<HeadNetwork>(std::move(parameters), split.body_parameters, std::move(head)));
 }

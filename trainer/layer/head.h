@@ -11,7 +11,8 @@
 namespace baton::trainer {
 
 // Weights, gradients and parameters are those of `whole`, of which `split` is; gradients of the
-// body are zero. Draws what the whole model's network would. Otherwise as Network::Create.
+// body are zero. All in the host's memory. Draws what the whole model's network would. Otherwise as
+// Network::Create.
 absl::StatusOr<std::unique_ptr<Network>> CreateHead(const spec::Model& whole, const Split& split,
                                                     Backend& backend, int64_t batch_max);
 

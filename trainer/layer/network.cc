@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -9,6 +10,7 @@
 #include "common/check.h"
 #include "common/spec/shapes.h"
 #include "common/status.h"
+#include "trainer/layer/placement.h"
 #include "trainer/layer/plan.h"
 
 namespace baton::trainer {
@@ -68,8 +70,10 @@ struct Reads {
 class GraphNetwork : public Network {
  public:
   GraphNetwork(const spec::Model& model, std::vector<Parameter> parameters,
-               std::unique_ptr<Stream> stream, int64_t batch_max, std::vector<size_t> numbers)
-      : numbers_(std::move(numbers)),
+               std::unique_ptr<Stream> stream, int64_t batch_max, std::vector<size_t> numbers,
+               std::optional<Placement> placement)
+      : placement_(std::move(placement)),
+        numbers_(std::move(numbers)),
         parameters_(std::move(parameters)),
         loss_(ToLoss(model.loss)),
         class_weights_(model.class_weights.begin(), model.class_weights.end()),
@@ -101,6 +105,10 @@ class GraphNetwork : public Network {
     for (const PlannedOperation& planned : plan.operations) {
       Stage stage;
       stage.plan = planned;
+      if (placement_) {
+        stage.plan.parameter_offset = placement_->PlaceOf(planned.parameter_offset);
+        stage.plan.gradient_offset = stage.plan.parameter_offset;
+      }
       stage.parameter_count = static_cast<size_t>(ParameterCount(planned.shape));
       BATON_ASSIGN_OR_RETURN(stage.operation, stream_->CreateOperation(planned.shape, batch_max_));
       for (const size_t input : planned.inputs) stage.x.push_back(values_[input].y.get());
@@ -119,15 +127,16 @@ class GraphNetwork : public Network {
     BATON_CHECK(gradient.rows.size() == tables_, "rows for each sparse table");
     BATON_RETURN_IF_ERROR(Check(batch));
     if (batch.count == 0) {
-      std::fill_n(gradient.dense, gradient_count_, 0.0f);
+      BATON_RETURN_IF_ERROR(
+          stream_->Clear(gradient.dense, placement_ ? placement_->count : gradient_count_));
       for (RowGradient& rows : gradient.rows) rows.Clear();
       return BatchResult{};
     }
     BATON_RETURN_IF_ERROR(CheckTargets(batch));
     BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kTrain, stream));
-    BATON_ASSIGN_OR_RETURN(const LossResult loss,
-                           ComputeLoss(batch, loss_scale, values_[output_].dy.get()));
+    BATON_RETURN_IF_ERROR(ComputeLoss(batch, loss_scale, values_[output_].dy.get()));
     BATON_RETURN_IF_ERROR(Backward(weights, batch.count, loss_scale, gradient));
+    BATON_ASSIGN_OR_RETURN(const LossResult loss, stream_->ReadLoss());
     return BatchResult{loss.loss_sum, loss.correct};
   }
 
@@ -137,7 +146,8 @@ class GraphNetwork : public Network {
     BATON_RETURN_IF_ERROR(CheckTargets(batch));
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
     BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kEvaluate, unused));
-    BATON_ASSIGN_OR_RETURN(const LossResult loss, ComputeLoss(batch, 0, nullptr));
+    BATON_RETURN_IF_ERROR(ComputeLoss(batch, 0, nullptr));
+    BATON_ASSIGN_OR_RETURN(const LossResult loss, stream_->ReadLoss());
     return BatchResult{loss.loss_sum, loss.correct};
   }
 
@@ -233,7 +243,7 @@ class GraphNetwork : public Network {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<LossResult> ComputeLoss(const Batch& batch, float scale, Tensor* doutput) {
+  absl::Status ComputeLoss(const Batch& batch, float scale, Tensor* doutput) {
     LossArguments arguments;
     arguments.loss = loss_;
     arguments.count = batch.count;
@@ -257,7 +267,9 @@ class GraphNetwork : public Network {
       const bool is_dense = rows == nullptr && stage.parameter_count > 0;
       float* dense = is_dense ? gradient.dense + stage.plan.gradient_offset : nullptr;
       if (!output.has_dy) {  // frozen, and all that comes before it
-        if (dense != nullptr) std::fill_n(dense, stage.parameter_count, 0.0f);
+        if (dense != nullptr) {
+          BATON_RETURN_IF_ERROR(stream_->Clear(dense, stage.parameter_count));
+        }
         if (rows != nullptr) rows->Clear();
         continue;
       }
@@ -294,7 +306,8 @@ class GraphNetwork : public Network {
   }
 
   std::vector<std::string> layer_names_;
-  std::vector<size_t> numbers_;  // by layer: part of the stream; empty: its place
+  const std::optional<Placement> placement_;  // on a device; none: all lie as in the flat vectors
+  std::vector<size_t> numbers_;               // by layer: part of the stream; empty: its place
   std::vector<Parameter> parameters_;
   size_t parameter_count_ = 0;
   size_t gradient_count_ = 0;
@@ -314,13 +327,18 @@ class GraphNetwork : public Network {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Network>> Network::Create(const spec::Model& model, Backend& backend,
-                                                         int64_t batch_max,
+                                                         int64_t batch_max, Memory memory,
                                                          std::vector<size_t> numbers) {
   BATON_ASSIGN_OR_RETURN(const Plan plan, PlanOperations(model));
   BATON_ASSIGN_OR_RETURN(std::vector<Parameter> parameters, ModelParameters(model));
-  BATON_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, backend.CreateStream());
-  auto network = std::make_unique<GraphNetwork>(model, std::move(parameters), std::move(stream),
-                                                batch_max, std::move(numbers));
+  BATON_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, backend.CreateStream(memory));
+  std::optional<Placement> placement;
+  if (memory == Memory::kDevice) {
+    BATON_ASSIGN_OR_RETURN(placement, PlaceParameters(model));
+  }
+  auto network =
+      std::make_unique<GraphNetwork>(model, std::move(parameters), std::move(stream), batch_max,
+                                     std::move(numbers), std::move(placement));
   BATON_RETURN_IF_ERROR(network->Build(plan));
   return std::unique_ptr<Network>(std::move(network));
 }

@@ -67,9 +67,11 @@ absl::Status InitializeParameters(const spec::Model& model, uint64_t seed, float
 class Network {
  public:
   // Micro-batches have at most batch_max samples. The backend must outlive the network. `numbers`:
-  // which part of Train's stream each layer draws from; none: the one of its own place.
+  // which part of Train's stream each layer draws from; none: the one of its own place. `memory`:
+  // where all weights and gradients lie that it gets; on a device as layer/placement.h says.
   static absl::StatusOr<std::unique_ptr<Network>> Create(const spec::Model& model, Backend& backend,
                                                          int64_t batch_max,
+                                                         Memory memory = Memory::kHost,
                                                          std::vector<size_t> numbers = {});
   virtual ~Network() = default;
 
@@ -88,7 +90,8 @@ class Network {
                                             Gradient gradient) = 0;
 
   // After Train: in which layer a value first was no finite number, in words; empty: nowhere. To be
-  // asked once a training has gone wrong, for it looks at everything.
+  // asked once a training has gone wrong, for it looks at everything. Weights and gradient are the
+  // host's, wherever Train had them.
   virtual absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
                                                      Gradient gradient) = 0;
 

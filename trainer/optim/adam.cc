@@ -17,29 +17,32 @@ Adam::Adam(const spec::Optimizer& options, size_t parameter_count)
   AddState("adam_v");
 }
 
+UpdateRule Adam::RuleOf(int64_t step, double lr) const {
+  AdamRule rule{};
+  rule.beta1 = static_cast<float>(beta1_);
+  rule.rest1 = static_cast<float>(1 - beta1_);
+  rule.beta2 = static_cast<float>(beta2_);
+  rule.rest2 = static_cast<float>(1 - beta2_);
+  // Powers of the step alone, so that a resumed run has no product to store.
+  rule.rate = static_cast<float>(lr / (1 - Power(beta1_, step)));
+  rule.correction = static_cast<float>(std::sqrt(1 - Power(beta2_, step)));
+  rule.epsilon = epsilon_;
+  rule.kept = decoupled_ ? static_cast<float>(1 - lr * double{weight_decay_}) : 1;
+  rule.decay = decoupled_ ? 0 : weight_decay_;
+  return rule;
+}
+
 void Adam::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
                    double lr) {
-  const auto beta1 = static_cast<float>(beta1_), beta2 = static_cast<float>(beta2_);
-  const auto rest1 = static_cast<float>(1 - beta1_), rest2 = static_cast<float>(1 - beta2_);
-  // Powers of the step alone, so that a resumed run has no product to store.
-  const auto rate = static_cast<float>(lr / (1 - Power(beta1_, step)));
-  // IEEE 754 rounds a square root correctly, so it is the same on every CPU.
-  const auto correction = static_cast<float>(std::sqrt(1 - Power(beta2_, step)));
+  const auto rule = std::get<AdamRule>(RuleOf(step, lr));
   float* __restrict w = weights;
   const float* __restrict g = gradient;
   float* __restrict m = state_[0].values.data() + begin;
   float* __restrict v = state_[1].values.data() + begin;
   if (decoupled_) {
-    const auto kept = static_cast<float>(1 - lr * double{weight_decay_});
-    for (size_t i = 0; i < count; ++i) w[i] *= kept;
+    for (size_t i = 0; i < count; ++i) w[i] *= rule.kept;
   }
-  const float decay = decoupled_ ? 0 : weight_decay_;
-  for (size_t i = 0; i < count; ++i) {
-    const float decayed = g[i] + decay * w[i];
-    m[i] = beta1 * m[i] + rest1 * decayed;
-    v[i] = beta2 * v[i] + rest2 * decayed * decayed;
-    w[i] -= rate * (m[i] / (std::sqrt(v[i]) / correction + epsilon_));
-  }
+  for (size_t i = 0; i < count; ++i) rule(g[i], w[i], m[i], v[i]);
 }
 
 // In the order of operations of torch.optim.SparseAdam: unlike Adam's, its epsilon is not divided

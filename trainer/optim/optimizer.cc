@@ -82,6 +82,12 @@ double Optimizer::GradientNorm(absl::Span<const float> gradient,
   return std::sqrt(sum.Total());
 }
 
+float Optimizer::ClipFactor(double norm) const {
+  if (clip_norm_ <= 0) return 1;
+  const double factor = clip_norm_ / (norm + kNormOffset);
+  return factor < 1 ? static_cast<float>(factor) : 1;
+}
+
 void Optimizer::ApplyToRows(const Rows&, float, float*, int64_t, double) {
   BATON_CHECK(false, "an optimizer that can't train a sparse table");
 }
@@ -100,10 +106,9 @@ void Optimizer::Apply(absl::Span<float> weights, absl::Span<const float> gradien
   const float* source = gradient.data();
   float scale = 1;
   if (clip_norm_ > 0) {
-    const double factor = clip_norm_ / (GradientNorm(gradient, tables) + kNormOffset);
-    if (factor < 1) {
+    scale = ClipFactor(GradientNorm(gradient, tables));
+    if (scale < 1) {
       clipped_.resize(gradient.size());
-      scale = static_cast<float>(factor);
       for (size_t i = 0; i < gradient.size(); ++i) clipped_[i] = gradient[i] * scale;
       source = clipped_.data();
     }

@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "common/spec/optimizer.h"
 #include "trainer/backend/row_gradient.h"
+#include "trainer/backend/update_rule.h"
 #include "trainer/storage/float_memory.h"
 
 namespace baton::trainer {
@@ -65,6 +66,12 @@ class Optimizer {
   void Apply(absl::Span<float> weights, absl::Span<const float> gradient, int64_t step, double lr) {
     Apply(weights, gradient, {}, step, lr);
   }
+
+  // The same as numbers for whoever does it elsewhere: the rule of step `step`, where the weights
+  // that it changes lie, and by which factor a gradient of Euclidean length `norm` is shortened.
+  virtual UpdateRule RuleOf(int64_t step, double lr) const = 0;
+  const std::vector<Range>& trained() const { return trained_; }
+  float ClipFactor(double norm) const;
 
   // The Euclidean length of the gradient of what is trained, the same bits everywhere; no finite
   // number when any part of it is none.

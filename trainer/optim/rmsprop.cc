@@ -1,7 +1,5 @@
 #include "trainer/optim/rmsprop.h"
 
-#include <cmath>
-
 namespace baton::trainer {
 
 RmsProp::RmsProp(const spec::Optimizer& options, size_t parameter_count)
@@ -15,24 +13,23 @@ RmsProp::RmsProp(const spec::Optimizer& options, size_t parameter_count)
   if (momentum_ != 0) AddState("momentum");
 }
 
+UpdateRule RmsProp::RuleOf(int64_t /*step*/, double lr) const {
+  return RmsPropRule{static_cast<float>(lr), alpha_,    rest_,
+                     epsilon_,               momentum_, weight_decay_};
+}
+
 void RmsProp::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient,
-                      int64_t /*step*/, double lr) {
-  const auto rate = static_cast<float>(lr);
+                      int64_t step, double lr) {
+  const auto rule = std::get<RmsPropRule>(RuleOf(step, lr));
   float* __restrict w = weights;
   const float* __restrict g = gradient;
   float* __restrict v = state_[0].values.data() + begin;
-  float* __restrict m = momentum_ != 0 ? state_[1].values.data() + begin : nullptr;
-  for (size_t i = 0; i < count; ++i) {
-    const float decayed = g[i] + weight_decay_ * w[i];
-    v[i] = alpha_ * v[i] + rest_ * decayed * decayed;
-    const float direction = decayed / (std::sqrt(v[i]) + epsilon_);
-    if (m == nullptr) {
-      w[i] -= rate * direction;
-      continue;
-    }
-    m[i] = momentum_ * m[i] + direction;
-    w[i] -= rate * m[i];
+  if (momentum_ == 0) {
+    for (size_t i = 0; i < count; ++i) rule.Plain(g[i], w[i], v[i]);
+    return;
   }
+  float* __restrict m = state_[1].values.data() + begin;
+  for (size_t i = 0; i < count; ++i) rule.Momentum(g[i], w[i], v[i], m[i]);
 }
 
 }  // namespace baton::trainer

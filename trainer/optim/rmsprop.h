@@ -14,6 +14,8 @@ class RmsProp : public Optimizer {
  public:
   RmsProp(const spec::Optimizer& options, size_t parameter_count);
 
+  UpdateRule RuleOf(int64_t step, double lr) const override;
+
  private:
   void ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
                double lr) override;

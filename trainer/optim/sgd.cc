@@ -11,27 +11,24 @@ Sgd::Sgd(const spec::Optimizer& options, size_t parameter_count)
   if (momentum_ != 0) AddState("momentum");
 }
 
-void Sgd::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient,
-                  int64_t /*step*/, double lr) {
-  const auto rate = static_cast<float>(lr);
+UpdateRule Sgd::RuleOf(int64_t /*step*/, double lr) const {
+  return SgdRule{static_cast<float>(lr), momentum_, weight_decay_, nesterov_};
+}
+
+void Sgd::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
+                  double lr) {
+  const auto rule = std::get<SgdRule>(RuleOf(step, lr));
   float* __restrict w = weights;
   const float* __restrict g = gradient;
   if (momentum_ == 0) {
-    for (size_t i = 0; i < count; ++i) w[i] -= rate * (g[i] + weight_decay_ * w[i]);
+    for (size_t i = 0; i < count; ++i) rule.Plain(g[i], w[i]);
     return;
   }
   float* __restrict v = state_[0].values.data() + begin;
   if (nesterov_) {
-    for (size_t i = 0; i < count; ++i) {
-      const float decayed = g[i] + weight_decay_ * w[i];
-      v[i] = momentum_ * v[i] + decayed;
-      w[i] -= rate * (decayed + momentum_ * v[i]);
-    }
-    return;
-  }
-  for (size_t i = 0; i < count; ++i) {
-    v[i] = momentum_ * v[i] + (g[i] + weight_decay_ * w[i]);
-    w[i] -= rate * v[i];
+    for (size_t i = 0; i < count; ++i) rule.Nesterov(g[i], w[i], v[i]);
+  } else {
+    for (size_t i = 0; i < count; ++i) rule.Momentum(g[i], w[i], v[i]);
   }
 }
 

@@ -13,6 +13,8 @@ class Sgd : public Optimizer {
  public:
   Sgd(const spec::Optimizer& options, size_t parameter_count);
 
+  UpdateRule RuleOf(int64_t step, double lr) const override;
+
  private:
   void ApplyTo(size_t begin, size_t count, float* weights, const float* gradient, int64_t step,
                double lr) override;

@@ -19,7 +19,7 @@ TEST(PluginTest, TheCpuBackendComputes) {
   const auto loaded = LoadBackend(*path, 0);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->backend->name(), "cpu");
-  const auto stream = loaded->backend->CreateStream();
+  const auto stream = loaded->backend->CreateStream(Memory::kHost);
   ASSERT_TRUE(stream.ok()) << stream.status();
   const auto tensor = (*stream)->CreateTensor({2}, 1);
   const float values[] = {3, 5};

@@ -276,7 +276,7 @@ void Spread(const RowGradient& rows, const EmbeddingOperation& embedding,
 }  // namespace
 
 absl::StatusOr<Results> Compute(Backend& backend, const Inputs& inputs) {
-  BATON_ASSIGN_OR_RETURN(const std::unique_ptr<Stream> made, backend.CreateStream());
+  BATON_ASSIGN_OR_RETURN(const std::unique_ptr<Stream> made, backend.CreateStream(Memory::kHost));
   Stream& stream = *made;
   const int64_t count = inputs.count;
   BATON_ASSIGN_OR_RETURN(const auto operation, stream.CreateOperation(inputs.operation, count));

@@ -20,13 +20,16 @@ Computed Compute(Backend& backend, const std::vector<float>& logits,
                  const std::vector<int32_t>& labels, float scale) {
   const auto count = static_cast<int64_t>(labels.size());
   const auto classes = static_cast<int64_t>(logits.size()) / count;
-  auto stream = backend.CreateStream();
+  auto stream = backend.CreateStream(Memory::kHost);
   EXPECT_TRUE(stream.ok());
   const auto x = (*stream)->CreateTensor({classes}, count);
   const auto dx = (*stream)->CreateTensor({classes}, count);
   EXPECT_TRUE((*stream)->Upload(logits.data(), count, x.get()).ok());
-  auto result = (*stream)->ComputeLoss({.count = count, .labels = labels.data(), .scale = scale},
-                                       *x, dx.get());
+  EXPECT_TRUE((*stream)
+                  ->ComputeLoss({.count = count, .labels = labels.data(), .scale = scale}, *x,
+                                dx.get())
+                  .ok());
+  auto result = (*stream)->ReadLoss();
   EXPECT_TRUE(result.ok()) << result.status();
   Computed loss{*result, std::vector<float>(logits.size())};
   EXPECT_TRUE((*stream)->Download(*dx, count, loss.gradient.data()).ok());

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -56,10 +57,14 @@ class CpuStream : public Stream {
     });
   }
 
-  absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments, const Tensor& output,
-                                         Tensor* doutput) override {
-    LossResult result;
-    BATON_RETURN_IF_ERROR(Guarded("loss", [&] {
+  absl::Status Clear(float* gradient, size_t count) override {
+    std::fill_n(gradient, count, 0.0f);
+    return absl::OkStatus();
+  }
+
+  absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                           Tensor* doutput) override {
+    return Guarded("loss", [&] {
       const CpuTensor& x = Cpu(&output);
       const dnnl::memory::desc plain = x.PlainDesc(arguments.count);
       const dnnl::memory from = output_.Bring(context_, x.memory(), plain);
@@ -68,13 +73,15 @@ class CpuStream : public Stream {
         const dnnl::memory& to = Cpu(doutput).Write(plain, context_.engine);
         gradient = static_cast<float*>(to.get_data_handle());
       }
-      result = cpu::ComputeLoss(arguments, static_cast<const float*>(from.get_data_handle()),
-                                ElementCount(x.shape()), gradient);
-    }));
-    return result;
+      loss_ = cpu::ComputeLoss(arguments, static_cast<const float*>(from.get_data_handle()),
+                               ElementCount(x.shape()), gradient);
+    });
   }
 
+  absl::StatusOr<LossResult> ReadLoss() override { return loss_; }
+
  private:
+  LossResult loss_;
   Context context_;
   Staging download_, output_, sum_;
 };
@@ -95,7 +102,7 @@ class CpuBackend : public Backend {
  public:
   std::string name() const override { return "cpu"; }
   std::string identity() const override { return Identity(); }
-  absl::StatusOr<std::unique_ptr<Stream>> CreateStream() override {
+  absl::StatusOr<std::unique_ptr<Stream>> CreateStream(Memory /*parameters*/) override {
     std::unique_ptr<Stream> stream;
     BATON_RETURN_IF_ERROR(Guarded("set-up", [&] { stream = std::make_unique<CpuStream>(); }));
     return stream;

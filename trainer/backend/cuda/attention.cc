@@ -24,7 +24,7 @@ class Attention : public Operation {
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
     const int64_t count = arguments.count, rows = count * positions_;
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     float* joint = joint_.ReserveFloats(context_, 3 * rows * width_);
     float* qkv = qkv_.ReserveFloats(context_, 3 * rows * width_);
     float* shares = shares_.ReserveFloats(context_, rows * heads_ * positions_);
@@ -50,7 +50,7 @@ class Attention : public Operation {
   absl::Status Backward(const BackwardArguments& arguments) override {
     context_.Begin();
     const int64_t count = arguments.count, rows = count * positions_;
-    float* gradient = weights_.Gradient(context_);
+    float* gradient = weights_.Gradient(context_, arguments.weights_gradient);
     float* dmixed = dmixed_.ReserveFloats(context_, 2 * rows * width_);
     float* dqkv = dqkv_.ReserveFloats(context_, 3 * rows * width_);
     float* dshares = dshares_.ReserveFloats(context_, rows * heads_ * positions_);
@@ -70,7 +70,7 @@ class Attention : public Operation {
     MultiplyRowsWeights(context_, in_rows, joint, Values(arguments.x[0]), gradient);
     kernels::SumRows(joint, rows, 3 * width_, gradient + in_bias(), context_.stream());
     if (float* dx = Values(arguments.dx[0])) MultiplyRowsInput(context_, in_rows, joint, w, dx);
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("attention, backward");
   }
 

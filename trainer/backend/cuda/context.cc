@@ -34,8 +34,8 @@ float* Buffer::ReserveFloats(Context& context, int64_t count) {
   return static_cast<float*>(Reserve(context, static_cast<size_t>(count) * sizeof(float)));
 }
 
-absl::StatusOr<std::unique_ptr<Context>> Context::Create(int card) {
-  auto context = std::unique_ptr<Context>(new Context(card));
+absl::StatusOr<std::unique_ptr<Context>> Context::Create(int card, Memory parameters) {
+  auto context = std::unique_ptr<Context>(new Context(card, parameters));
   BATON_RETURN_IF_ERROR(context->Start());
   return context;
 }
@@ -107,6 +107,10 @@ void Context::Upload(const void* from, size_t bytes, void* to) {
 
 void Context::Download(const void* from, size_t bytes, void* to) {
   if (ok()) Check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_));
+  Wait();
+}
+
+void Context::Wait() {
   if (ok()) Check(cudaStreamSynchronize(stream_));
 }
 

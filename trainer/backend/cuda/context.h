@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer/backend/backend.h"
 
 namespace baton::trainer::cuda {
 
@@ -40,8 +41,10 @@ class Buffer {
 
 class Context {
  public:
-  // FAILED_PRECONDITION when the card or a library does not start.
-  static absl::StatusOr<std::unique_ptr<Context>> Create(int card);
+  // FAILED_PRECONDITION when the card or a library does not start. `parameters`: where operations
+  // find weights and leave gradients.
+  static absl::StatusOr<std::unique_ptr<Context>> Create(int card,
+                                                         Memory parameters = Memory::kHost);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -59,6 +62,7 @@ class Context {
   // Whether nothing failed since Begin: asked where a call would follow a null pointer.
   bool ok() const { return failure_.ok(); }
 
+  Memory parameters() const { return parameters_; }
   cudaStream_t stream() const { return stream_; }
   cudnnHandle_t dnn() const { return dnn_; }
   cublasHandle_t blas() const { return blas_; }
@@ -71,12 +75,15 @@ class Context {
   void Download(const void* from, size_t bytes, void* to);
   void Copy(const float* from, int64_t count, float* to);
   void Zero(float* values, int64_t count);
+  // Until all that the stream has to do is done.
+  void Wait();
 
  private:
-  explicit Context(int card) : card_(card) {}
+  Context(int card, Memory parameters) : card_(card), parameters_(parameters) {}
   absl::Status Start();
 
   int card_;
+  Memory parameters_;
   cudaStream_t stream_ = nullptr;
   cudnnHandle_t dnn_ = nullptr;
   cublasHandle_t blas_ = nullptr;

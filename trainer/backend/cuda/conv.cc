@@ -63,7 +63,7 @@ class Conv : public Operation {
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
     Plan& plan = PlanFor(arguments.count);
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     float* y = Values(arguments.y);
     void* workspace = context_.Workspace(plan.forward.workspace);
     if (!context_.ok()) return context_.End("convolution");
@@ -85,7 +85,7 @@ class Conv : public Operation {
     context_.Begin();
     Plan& plan = PlanFor(arguments.count);
     float* dy = Values(arguments.dy);
-    float* dw = weights_.Gradient(context_);
+    float* dw = weights_.Gradient(context_, arguments.weights_gradient);
     void* workspace = context_.Workspace(std::max(plan.input.workspace, plan.weights.workspace));
     if (!context_.ok()) return context_.End("convolution, backward");
     if (shape_.activation == Activation::kRelu) {
@@ -105,7 +105,7 @@ class Conv : public Operation {
           context_.dnn(), &kOne, plan.w.get(), weights_.values(), plan.y.get(), dy, plan.conv.get(),
           plan.input.algorithm, workspace, plan.input.workspace, &kZero, plan.x.get(), dx));
     }
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("convolution, backward");
   }
 

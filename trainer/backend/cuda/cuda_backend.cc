@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/cuda_backend.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "trainer/backend/cuda/kernels.h"
 #include "trainer/backend/cuda/operations.h"
 #include "trainer/backend/cuda/tensor.h"
+#include "trainer/backend/cuda/vectors.h"
 
 namespace baton::trainer {
 
@@ -53,12 +55,28 @@ class CudaStream : public Stream {
     return context_->End("sum");
   }
 
-  absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments, const Tensor& output,
-                                         Tensor* doutput) override {
+  absl::Status Clear(float* gradient, size_t count) override {
+    if (context_->parameters() == Memory::kHost) {
+      std::fill_n(gradient, count, 0.0f);
+      return absl::OkStatus();
+    }
     context_->Begin();
-    const LossResult result = loss_.Compute(*context_, arguments, Card(&output),
-                                            doutput == nullptr ? nullptr : &Card(doutput));
-    BATON_RETURN_IF_ERROR(context_->End("loss"));
+    context_->Zero(gradient, static_cast<int64_t>(count));
+    return context_->End("clearing a gradient");
+  }
+
+  absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                           Tensor* doutput) override {
+    context_->Begin();
+    loss_.Compute(*context_, arguments, Card(&output),
+                  doutput == nullptr ? nullptr : &Card(doutput));
+    return context_->End("loss");
+  }
+
+  absl::StatusOr<LossResult> ReadLoss() override {
+    context_->Begin();
+    const LossResult result = loss_.Read(*context_);
+    BATON_RETURN_IF_ERROR(context_->End("a pass"));
     return result;
   }
 
@@ -77,9 +95,12 @@ class CudaBackend : public Backend {
 
   std::string name() const override { return "cuda"; }
   std::string identity() const override { return identity_; }
-  absl::StatusOr<std::unique_ptr<Stream>> CreateStream() override {
-    BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(card_));
+  absl::StatusOr<std::unique_ptr<Stream>> CreateStream(Memory parameters) override {
+    BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(card_, parameters));
     return std::make_unique<CudaStream>(std::move(context));
+  }
+  absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors() override {
+    return cuda::CreateVectors(card_);
   }
 
  private:

@@ -18,7 +18,7 @@ class Dense : public Operation {
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     float* y = Values(arguments.y);
     const Rows rows{arguments.count * rows_, in_, out_};
     MultiplyRows(context_, rows, Values(arguments.x[0]), w, y);
@@ -34,7 +34,7 @@ class Dense : public Operation {
     context_.Begin();
     const Rows rows{arguments.count * rows_, in_, out_};
     float* dy = Values(arguments.dy);
-    float* dw = weights_.Gradient(context_);
+    float* dw = weights_.Gradient(context_, arguments.weights_gradient);
     if (!context_.ok()) return context_.End("dense");
     if (clip_) {
       kernels::ClipGradient(Values(arguments.y), dy, rows.rows * out_, context_.stream());
@@ -44,7 +44,7 @@ class Dense : public Operation {
     if (float* dx = Values(arguments.dx[0])) {
       MultiplyRowsInput(context_, rows, dy, weights_.values(), dx);
     }
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("dense, backward");
   }
 

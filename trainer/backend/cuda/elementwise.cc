@@ -87,7 +87,7 @@ class Position : public Operation {
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     if (context_.ok()) {
       kernels::AddRows(Values(arguments.x[0]), w, size_, false, Values(arguments.y),
                        arguments.count * size_, context_.stream());
@@ -98,11 +98,11 @@ class Position : public Operation {
   absl::Status Backward(const BackwardArguments& arguments) override {
     context_.Begin();
     const float* dy = Values(arguments.dy);
-    float* gradient = weights_.Gradient(context_);
+    float* gradient = weights_.Gradient(context_, arguments.weights_gradient);
     if (!context_.ok()) return context_.End("position, backward");
     kernels::SumRows(dy, arguments.count, size_, gradient, context_.stream());
     if (float* dx = Values(arguments.dx[0])) context_.Copy(dy, arguments.count * size_, dx);
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("position, backward");
   }
 

@@ -25,7 +25,7 @@ class Embedding : public Operation {
     if (!context_.ok()) return context_.End("embedding");
     BATON_RETURN_IF_ERROR(TakeIds());
     if (shape_.sparse) return BringRows(arguments);
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     const int32_t* ids = Bring(ids_, ids_on_card_);
     if (context_.ok()) {
       kernels::Gather(w, ids, static_cast<int64_t>(ids_.size()), shape_.width, Values(arguments.y),
@@ -38,7 +38,7 @@ class Embedding : public Operation {
     context_.Begin();
     MakeGroups();
     if (shape_.sparse) return SumRows(arguments);
-    float* gradient = weights_.Gradient(context_);
+    float* gradient = weights_.Gradient(context_, arguments.weights_gradient);
     const int32_t* ids = Bring(group_ids_, group_ids_on_card_);
     const int32_t* firsts = Bring(firsts_, firsts_on_card_);
     const int32_t* order = Bring(order_, order_on_card_);
@@ -47,7 +47,7 @@ class Embedding : public Operation {
     kernels::SumGroups(Values(arguments.dy), ids, firsts, order,
                        static_cast<int64_t>(group_ids_.size()), shape_.width, gradient,
                        context_.stream());
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("embedding, backward");
   }
 

@@ -27,8 +27,8 @@ kernels::TermLoss TermLossOf(Loss loss) {
 
 }  // namespace
 
-LossResult LossFunction::Compute(Context& context, const LossArguments& arguments,
-                                 const CudaTensor& output, CudaTensor* doutput) {
+void LossFunction::Compute(Context& context, const LossArguments& arguments,
+                           const CudaTensor& output, CudaTensor* doutput) {
   const int64_t values = arguments.count * output.sample_size();
   const bool by_label = arguments.loss == Loss::kSoftmaxCrossEntropy;
   const int64_t entries = by_label
@@ -48,18 +48,21 @@ LossResult LossFunction::Compute(Context& context, const LossArguments& argument
       rows.class_weights = Bring(context, arguments.class_weights, rows.classes, class_weights_);
     }
     rows.scale = arguments.scale;
-    if (!context.ok()) return {};
+    if (!context.ok()) return;
     kernels::CrossEntropy(rows, output.values(), losses, hits, dx, context.stream());
   } else {
     const float* targets = Bring(context, arguments.targets, values, targets_);
-    if (!context.ok()) return {};
+    if (!context.ok()) return;
     kernels::SumTerms(
         {arguments.count, output.sample_size(), TermLossOf(arguments.loss), arguments.scale},
         output.values(), targets, losses, hits, dx, context.stream());
   }
   kernels::SumEntries(losses, hits, entries, result, context.stream());
+}
+
+LossResult LossFunction::Read(Context& context) {
   std::array<double, 2> sums{};
-  context.Download(result, sizeof(sums), sums.data());
+  context.Download(result_.data(), sizeof(sums), sums.data());
   return {sums[0], static_cast<int64_t>(sums[1])};
 }
 

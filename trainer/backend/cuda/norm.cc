@@ -21,7 +21,7 @@ class BatchNorm : public Operation {
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     float* statistics = statistics_.ReserveFloats(context_, 4 * channels_);
     if (!context_.ok()) return context_.End("batch normalisation");
     const float* x = Values(arguments.x[0]);
@@ -51,7 +51,7 @@ class BatchNorm : public Operation {
     const int64_t values = arguments.count * channels_ * area_;
     const float* w = weights_.values();
     const auto* statistics = static_cast<const float*>(statistics_.data());
-    float* gradient = weights_.Gradient(context_);
+    float* gradient = weights_.Gradient(context_, arguments.weights_gradient);
     float* dx = Values(arguments.dx[0]);
     if (dx == nullptr && own_) dx = unwanted_.ReserveFloats(context_, values);
     if (!context_.ok()) return context_.End("batch normalisation, backward");
@@ -74,7 +74,7 @@ class BatchNorm : public Operation {
       kernels::NormalizeByRunningGradient(Shape(arguments.count), x, w, dy, dx, gradient,
                                           context_.stream());
     }
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("batch normalisation, backward");
   }
 
@@ -103,7 +103,7 @@ class LayerNorm : public Operation {
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
     const int64_t rows = arguments.count * rows_;
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     float* moments = moments_.ReserveFloats(context_, 2 * rows);
     if (!context_.ok()) return context_.End("layer normalisation");
     kernels::LayerNorm(Values(arguments.x[0]), w, rows, width_, epsilon_, moments,
@@ -115,7 +115,7 @@ class LayerNorm : public Operation {
     context_.Begin();
     const int64_t rows = arguments.count * rows_;
     const auto* moments = static_cast<const float*>(moments_.data());
-    float* gradient = weights_.Gradient(context_);
+    float* gradient = weights_.Gradient(context_, arguments.weights_gradient);
     if (!context_.ok()) return context_.End("layer normalisation, backward");
     const float* x = Values(arguments.x[0]);
     const float* dy = Values(arguments.dy);
@@ -124,7 +124,7 @@ class LayerNorm : public Operation {
                               context_.stream());
     }
     kernels::LayerNormWeights(x, moments, dy, rows, width_, gradient, context_.stream());
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("layer normalisation, backward");
   }
 

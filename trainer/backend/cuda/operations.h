@@ -32,9 +32,10 @@ std::unique_ptr<Operation> Make(const DotOperation& shape, Context& context);
 // One stream's loss, with the buffers it needs.
 class LossFunction {
  public:
-  // Between the context's Begin and End. Waits for the result.
-  LossResult Compute(Context& context, const LossArguments& arguments, const CudaTensor& output,
-                     CudaTensor* doutput);
+  // Both between the context's Begin and End. Read waits for what Compute has queued.
+  void Compute(Context& context, const LossArguments& arguments, const CudaTensor& output,
+               CudaTensor* doutput);
+  LossResult Read(Context& context);
 
  private:
   Buffer labels_, class_weights_, targets_, losses_, hits_, result_;

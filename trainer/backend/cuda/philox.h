@@ -4,11 +4,7 @@
 
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define BATON_HOST_DEVICE __host__ __device__
-#else
-#define BATON_HOST_DEVICE
-#endif
+#include "trainer/backend/host_device.h"
 
 namespace baton::trainer::cuda {
 

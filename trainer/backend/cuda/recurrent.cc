@@ -54,7 +54,7 @@ class Recurrent : public Operation {
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
     Plan& plan = PlanFor(arguments.count);
-    const float* w = weights_.Upload(context_, arguments.weights);
+    const float* w = weights_.Take(context_, arguments.weights);
     Pack(w);
     void* workspace = context_.Workspace(plan.workspace);
     void* reserve = reserve_.Reserve(context_, plan.reserve);
@@ -72,7 +72,7 @@ class Recurrent : public Operation {
   absl::Status Backward(const BackwardArguments& arguments) override {
     context_.Begin();
     Plan& plan = PlanFor(arguments.count);
-    float* gradient = weights_.Gradient(context_);
+    float* gradient = weights_.Gradient(context_, arguments.weights_gradient);
     float* dx = Values(arguments.dx[0]);
     // cuDNN always computes it.
     if (dx == nullptr) {
@@ -93,7 +93,7 @@ class Recurrent : public Operation {
         Values(arguments.x[0]), plan.state.get(), nullptr, plan.y.get(), Values(arguments.y),
         space_, packed_gradient_.data(), plan.workspace, workspace, plan.reserve, reserve_.data()));
     Unpack(gradient);
-    weights_.Download(context_, arguments.weights_gradient);
+    weights_.Store(context_, arguments.weights_gradient);
     return context_.End("recurrent layer, backward");
   }
 

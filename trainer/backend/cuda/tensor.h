@@ -33,31 +33,35 @@ inline const float* Values(const Tensor* tensor) { return Card(tensor).values();
 // Null for a gradient that is not wanted.
 inline float* Values(Tensor* tensor) { return tensor == nullptr ? nullptr : Card(tensor).values(); }
 
-// An operation's weights and their gradient on the card. The port has both in host memory, so they
-// travel with every pass: a known cost, until the optimizer and the exchange (NCCL) run on the
-// card.
+// An operation's weights and their gradient on the card: where the port has them, or, of a stream
+// whose parameters are the host's, in a copy that travels with every pass.
 class Weights {
  public:
   explicit Weights(int64_t count) : count_(count) {}
 
   // To be called in Forward. Backward finds the same weights still there.
-  const float* Upload(Context& context, const float* host) {
-    float* values = values_.ReserveFloats(context, count_);
-    context.Upload(host, bytes(), values);
-    return values;
+  const float* Take(Context& context, const float* given) {
+    if (context.parameters() == Memory::kDevice) return taken_ = given;
+    float* copy = values_.ReserveFloats(context, count_);
+    context.Upload(given, bytes(), copy);
+    return taken_ = copy;
   }
-  const float* values() const { return static_cast<const float*>(values_.data()); }
+  const float* values() const { return taken_; }
 
-  // What Backward writes the gradient into, and then stores with Download.
-  float* Gradient(Context& context) { return gradient_.ReserveFloats(context, count_); }
-  void Download(Context& context, float* host) {
-    context.Download(gradient_.data(), bytes(), host);
+  // What Backward writes the gradient into, and then stores.
+  float* Gradient(Context& context, float* given) {
+    if (context.parameters() == Memory::kDevice) return given;
+    return gradient_.ReserveFloats(context, count_);
+  }
+  void Store(Context& context, float* given) {
+    if (context.parameters() == Memory::kHost) context.Download(gradient_.data(), bytes(), given);
   }
 
  private:
   size_t bytes() const { return static_cast<size_t>(count_) * sizeof(float); }
 
   int64_t count_;
+  const float* taken_ = nullptr;
   Buffer values_, gradient_;
 };
 

@@ -45,18 +45,29 @@ class ReferenceStream : public Stream {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<LossResult> ComputeLoss(const LossArguments& arguments, const Tensor& output,
-                                         Tensor* doutput) override {
-    return reference::ComputeLoss(arguments, Host(&output),
-                                  doutput == nullptr ? nullptr : &Host(doutput));
+  absl::Status Clear(float* gradient, size_t count) override {
+    std::fill_n(gradient, count, 0.0f);
+    return absl::OkStatus();
   }
+
+  absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
+                           Tensor* doutput) override {
+    loss_ = reference::ComputeLoss(arguments, Host(&output),
+                                   doutput == nullptr ? nullptr : &Host(doutput));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<LossResult> ReadLoss() override { return loss_; }
+
+ private:
+  LossResult loss_;
 };
 
 class ReferenceBackend : public Backend {
  public:
   std::string name() const override { return "reference"; }
   std::string identity() const override { return "reference"; }
-  absl::StatusOr<std::unique_ptr<Stream>> CreateStream() override {
+  absl::StatusOr<std::unique_ptr<Stream>> CreateStream(Memory /*parameters*/) override {
     return std::make_unique<ReferenceStream>();
   }
 };
