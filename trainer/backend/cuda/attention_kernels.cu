@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -73,22 +74,22 @@ __global__ void SoftmaxGradientKernel(const float* shares, int64_t rows, int64_t
 
 void SplitHeads(const Heads& shape, const float* joint, float* split, cudaStream_t stream) {
   const int64_t count = ValueCount(shape);
-  SplitKernel<<<Blocks(count), kThreads, 0, stream>>>(shape, count, joint, split);
+  Launch(SplitKernel, Blocks(count), kThreads, stream, shape, count, joint, split);
 }
 
 void JoinHeads(const Heads& shape, const float* split, float* joint, cudaStream_t stream) {
   const int64_t count = ValueCount(shape);
-  JoinKernel<<<Blocks(count), kThreads, 0, stream>>>(shape, count, split, joint);
+  Launch(JoinKernel, Blocks(count), kThreads, stream, shape, count, split, joint);
 }
 
 void Softmax(float* scores, int64_t rows, int64_t positions, bool causal, cudaStream_t stream) {
-  SoftmaxKernel<<<Blocks(rows, 1), kRowThreads, 0, stream>>>(scores, rows, positions, causal);
+  Launch(SoftmaxKernel, Blocks(rows, 1), kRowThreads, stream, scores, rows, positions, causal);
 }
 
 void SoftmaxGradient(const float* shares, int64_t rows, int64_t positions, float scale,
                      float* dshares, cudaStream_t stream) {
-  SoftmaxGradientKernel<<<Blocks(rows, 1), kRowThreads, 0, stream>>>(shares, rows, positions, scale,
-                                                                     dshares);
+  Launch(SoftmaxGradientKernel, Blocks(rows, 1), kRowThreads, stream, shares, rows, positions,
+         scale, dshares);
 }
 
 }  // namespace baton::trainer::cuda::kernels

@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -67,23 +68,23 @@ __global__ void StoreStatisticsKernel(const float* mean, const float* variance, 
 void NormalizeByRunning(const Channels& shape, const float* x, const float* weights, float* y,
                         cudaStream_t stream) {
   const int64_t values = shape.count * shape.channels * shape.area;
-  NormalizeKernel<<<Blocks(values), kThreads, 0, stream>>>(shape, x, weights, y);
+  Launch(NormalizeKernel, Blocks(values), kThreads, stream, shape, x, weights, y);
 }
 
 void NormalizeByRunningGradient(const Channels& shape, const float* x, const float* weights,
                                 const float* dy, float* dx, float* gradient, cudaStream_t stream) {
   const int64_t values = shape.count * shape.channels * shape.area;
   if (dx != nullptr) {
-    NormalizeInputKernel<<<Blocks(values), kThreads, 0, stream>>>(shape, weights, dy, dx);
+    Launch(NormalizeInputKernel, Blocks(values), kThreads, stream, shape, weights, dy, dx);
   }
-  NormalizeWeightsKernel<<<Blocks(shape.channels, 1), kThreads, 0, stream>>>(shape, x, weights, dy,
-                                                                             gradient);
+  Launch(NormalizeWeightsKernel, Blocks(shape.channels, 1), kThreads, stream, shape, x, weights, dy,
+         gradient);
 }
 
 void StoreStatistics(const float* mean, const float* variance, bool one_value, float share,
                      int64_t channels, float* gradient, cudaStream_t stream) {
-  StoreStatisticsKernel<<<Blocks(channels), kThreads, 0, stream>>>(mean, variance, one_value, share,
-                                                                   channels, gradient);
+  Launch(StoreStatisticsKernel, Blocks(channels), kThreads, stream, mean, variance, one_value,
+         share, channels, gradient);
 }
 
 }  // namespace baton::trainer::cuda::kernels

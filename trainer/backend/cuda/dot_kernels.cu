@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -86,18 +87,18 @@ __global__ void LeftKernel(Dots shape, const float* a, const float* b, const flo
 }  // namespace
 
 void Dot(const Dots& shape, const float* a, const float* b, float* y, cudaStream_t stream) {
-  DotKernel<<<Blocks(shape.count * shape.rows, 1), kRowThreads, 0, stream>>>(shape, a, b, y);
+  Launch(DotKernel, Blocks(shape.count * shape.rows, 1), kRowThreads, stream, shape, a, b, y);
 }
 
 void DotGradient(const Dots& shape, const float* a, const float* b, const float* dy, float* factors,
                  float* da, float* db, cudaStream_t stream) {
   const int64_t rows = shape.count * shape.rows;
-  FactorsKernel<<<Blocks(rows, 1), kRowThreads, 0, stream>>>(shape, a, b, dy, factors);
+  Launch(FactorsKernel, Blocks(rows, 1), kRowThreads, stream, shape, a, b, dy, factors);
   if (da != nullptr) {
-    LeftKernel<<<Blocks(rows * shape.width), kThreads, 0, stream>>>(shape, a, b, factors, da);
+    Launch(LeftKernel, Blocks(rows * shape.width), kThreads, stream, shape, a, b, factors, da);
   }
   if (db != nullptr) {
-    RightKernel<<<Blocks(rows * shape.width), kThreads, 0, stream>>>(shape, a, b, factors, db);
+    Launch(RightKernel, Blocks(rows * shape.width), kThreads, stream, shape, a, b, factors, db);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 #include "trainer/backend/cuda/philox.h"
 
 namespace baton::trainer::cuda::kernels {
@@ -126,46 +127,46 @@ void WithFunction(Function function, const Visit& visit) {
 }  // namespace
 
 void Clip(float* y, int64_t count, cudaStream_t stream) {
-  ClipKernel<<<Blocks(count), kThreads, 0, stream>>>(y, count);
+  Launch(ClipKernel, Blocks(count), kThreads, stream, y, count);
 }
 
 void ClipGradient(const float* y, float* dy, int64_t count, cudaStream_t stream) {
-  ClipGradientKernel<<<Blocks(count), kThreads, 0, stream>>>(y, dy, count);
+  Launch(ClipGradientKernel, Blocks(count), kThreads, stream, y, dy, count);
 }
 
 void AddTo(const float* from, float* into, int64_t count, cudaStream_t stream) {
-  AddToKernel<<<Blocks(count), kThreads, 0, stream>>>(from, into, count);
+  Launch(AddToKernel, Blocks(count), kThreads, stream, from, into, count);
 }
 
 void MultiplyBy(const float* by, float* values, int64_t count, cudaStream_t stream) {
-  MultiplyByKernel<<<Blocks(count), kThreads, 0, stream>>>(by, values, count);
+  Launch(MultiplyByKernel, Blocks(count), kThreads, stream, by, values, count);
 }
 
 void Activate(const ActivationOperation& shape, const float* x, float* y, int64_t count,
               cudaStream_t stream) {
   WithFunction(shape.function, [&](auto function) {
-    ActivateKernel<decltype(function)::value>
-        <<<Blocks(count), kThreads, 0, stream>>>(shape.slope, x, y, count);
+    Launch(ActivateKernel<decltype(function)::value>, Blocks(count), kThreads, stream, shape.slope,
+           x, y, count);
   });
 }
 
 void ActivateGradient(const ActivationOperation& shape, const float* x, const float* dy, float* dx,
                       int64_t count, cudaStream_t stream) {
   WithFunction(shape.function, [&](auto function) {
-    ActivateGradientKernel<decltype(function)::value>
-        <<<Blocks(count), kThreads, 0, stream>>>(shape.slope, x, dy, dx, count);
+    Launch(ActivateGradientKernel<decltype(function)::value>, Blocks(count), kThreads, stream,
+           shape.slope, x, dy, dx, count);
   });
 }
 
 void AddRows(const float* x, const float* w, int64_t period, bool clip, float* y, int64_t count,
              cudaStream_t stream) {
-  AddRowsKernel<<<Blocks(count), kThreads, 0, stream>>>(x, w, period, clip, y, count);
+  Launch(AddRowsKernel, Blocks(count), kThreads, stream, x, w, period, clip, y, count);
 }
 
 void Dropout(uint64_t key, float rate, const float* x, float* y, int64_t count,
              cudaStream_t stream) {
   const auto factor = static_cast<float>(1.0 / (1.0 - static_cast<double>(rate)));
-  DropoutKernel<<<Blocks(count), kThreads, 0, stream>>>(key, rate, factor, x, y, count);
+  Launch(DropoutKernel, Blocks(count), kThreads, stream, key, rate, factor, x, y, count);
 }
 
 }  // namespace baton::trainer::cuda::kernels

@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -29,14 +30,14 @@ __global__ void SumGroupsKernel(const float* dy, const int32_t* ids, const int32
 
 void Gather(const float* weights, const int32_t* ids, int64_t ids_count, int64_t width, float* y,
             cudaStream_t stream) {
-  GatherKernel<<<Blocks(ids_count * width), kThreads, 0, stream>>>(weights, ids, ids_count, width,
-                                                                   y);
+  Launch(GatherKernel, Blocks(ids_count * width), kThreads, stream, weights, ids, ids_count, width,
+         y);
 }
 
 void SumGroups(const float* dy, const int32_t* ids, const int32_t* firsts, const int32_t* order,
                int64_t groups, int64_t width, float* gradient, cudaStream_t stream) {
-  SumGroupsKernel<<<Blocks(groups * width), kThreads, 0, stream>>>(dy, ids, firsts, order, groups,
-                                                                   width, gradient);
+  Launch(SumGroupsKernel, Blocks(groups * width), kThreads, stream, dy, ids, firsts, order, groups,
+         width, gradient);
 }
 
 }  // namespace baton::trainer::cuda::kernels

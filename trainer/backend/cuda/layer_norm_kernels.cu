@@ -1,6 +1,7 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/columns.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -69,21 +70,21 @@ __global__ void LayerNormWeightsKernel(const float* x, const float* moments, con
 
 void LayerNorm(const float* x, const float* weights, int64_t rows, int64_t width, float epsilon,
                float* moments, float* y, cudaStream_t stream) {
-  LayerNormKernel<<<Blocks(rows, 1), kRowThreads, 0, stream>>>(x, weights, rows, width, epsilon,
-                                                               moments, y);
+  Launch(LayerNormKernel, Blocks(rows, 1), kRowThreads, stream, x, weights, rows, width, epsilon,
+         moments, y);
 }
 
 void LayerNormInput(const float* x, const float* weights, const float* moments, const float* dy,
                     int64_t rows, int64_t width, float* dx, cudaStream_t stream) {
-  LayerNormInputKernel<<<Blocks(rows, 1), kRowThreads, 0, stream>>>(x, weights, moments, dy, rows,
-                                                                    width, dx);
+  Launch(LayerNormInputKernel, Blocks(rows, 1), kRowThreads, stream, x, weights, moments, dy, rows,
+         width, dx);
 }
 
 void LayerNormWeights(const float* x, const float* moments, const float* dy, int64_t rows,
                       int64_t width, float* gradient, cudaStream_t stream) {
   const dim3 block(kColumns, kLanes);
   const auto blocks = static_cast<unsigned>((width + kColumns - 1) / kColumns);
-  LayerNormWeightsKernel<<<blocks, block, 0, stream>>>(x, moments, dy, rows, width, gradient);
+  Launch(LayerNormWeightsKernel, blocks, block, stream, x, moments, dy, rows, width, gradient);
   SumRows(dy, rows, width, gradient + width, stream);
 }
 

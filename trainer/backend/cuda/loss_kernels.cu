@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -102,7 +103,7 @@ __global__ void SumEntriesKernel(const double* losses, const int32_t* hits, int6
 
 void CrossEntropy(const CrossEntropyRows& shape, const float* x, double* losses, int32_t* hits,
                   float* dx, cudaStream_t stream) {
-  CrossEntropyKernel<<<Blocks(shape.rows, 1), kThreads, 0, stream>>>(shape, x, losses, hits, dx);
+  Launch(CrossEntropyKernel, Blocks(shape.rows, 1), kThreads, stream, shape, x, losses, hits, dx);
 }
 
 void SumTerms(const Terms& shape, const float* x, const float* targets, double* losses,
@@ -110,23 +111,23 @@ void SumTerms(const Terms& shape, const float* x, const float* targets, double* 
   const unsigned blocks = Blocks(shape.count * shape.outputs, kTermsPerEntry);
   switch (shape.loss) {
     case TermLoss::kBinaryCrossEntropy:
-      TermsKernel<TermLoss::kBinaryCrossEntropy>
-          <<<blocks, kThreads, 0, stream>>>(shape, x, targets, losses, hits, dx);
+      Launch(TermsKernel<TermLoss::kBinaryCrossEntropy>, blocks, kThreads, stream, shape, x,
+             targets, losses, hits, dx);
       break;
     case TermLoss::kSquaredError:
-      TermsKernel<TermLoss::kSquaredError>
-          <<<blocks, kThreads, 0, stream>>>(shape, x, targets, losses, hits, dx);
+      Launch(TermsKernel<TermLoss::kSquaredError>, blocks, kThreads, stream, shape, x, targets,
+             losses, hits, dx);
       break;
     case TermLoss::kAbsoluteError:
-      TermsKernel<TermLoss::kAbsoluteError>
-          <<<blocks, kThreads, 0, stream>>>(shape, x, targets, losses, hits, dx);
+      Launch(TermsKernel<TermLoss::kAbsoluteError>, blocks, kThreads, stream, shape, x, targets,
+             losses, hits, dx);
       break;
   }
 }
 
 void SumEntries(const double* losses, const int32_t* hits, int64_t count, double* result,
                 cudaStream_t stream) {
-  SumEntriesKernel<<<1, kThreads, 0, stream>>>(losses, hits, count, result);
+  Launch(SumEntriesKernel, 1, kThreads, stream, losses, hits, count, result);
 }
 
 }  // namespace baton::trainer::cuda::kernels

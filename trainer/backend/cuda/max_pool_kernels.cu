@@ -1,6 +1,7 @@
 // Own and not cuDNN's: that leaves open which of equal cells gets the gradient.
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -80,14 +81,14 @@ void MaxPool(const MaxPoolOperation& shape, const float* x, int64_t count, int32
              float* y, cudaStream_t stream) {
   const Windows windows = WindowsOf(shape, count);
   const int64_t outputs = windows.planes * windows.out_height * windows.out_width;
-  MaxPoolKernel<<<Blocks(outputs), kThreads, 0, stream>>>(windows, x, places, y);
+  Launch(MaxPoolKernel, Blocks(outputs), kThreads, stream, windows, x, places, y);
 }
 
 void MaxPoolGradient(const MaxPoolOperation& shape, const int32_t* places, const float* dy,
                      int64_t count, float* dx, cudaStream_t stream) {
   const Windows windows = WindowsOf(shape, count);
   const int64_t inputs = windows.planes * windows.in_height * windows.in_width;
-  MaxPoolGradientKernel<<<Blocks(inputs), kThreads, 0, stream>>>(windows, places, dy, dx);
+  Launch(MaxPoolGradientKernel, Blocks(inputs), kThreads, stream, windows, places, dy, dx);
 }
 
 }  // namespace baton::trainer::cuda::kernels

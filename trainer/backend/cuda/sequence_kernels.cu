@@ -1,5 +1,6 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -51,14 +52,14 @@ __global__ void PoolGradientKernel(Sequences shape, const float* x, const float*
 void SequencePool(const SequencePoolOperation& shape, const float* x, int64_t count, float* y,
                   cudaStream_t stream) {
   const Sequences sequences = SequencesOf(shape, count);
-  PoolKernel<<<Blocks(count * sequences.width), kThreads, 0, stream>>>(sequences, x, y);
+  Launch(PoolKernel, Blocks(count * sequences.width), kThreads, stream, sequences, x, y);
 }
 
 void SequencePoolGradient(const SequencePoolOperation& shape, const float* x, const float* dy,
                           int64_t count, float* dx, cudaStream_t stream) {
   const Sequences sequences = SequencesOf(shape, count);
-  PoolGradientKernel<<<Blocks(count * sequences.width), kThreads, 0, stream>>>(sequences, x, dy,
-                                                                               dx);
+  Launch(PoolGradientKernel, Blocks(count * sequences.width), kThreads, stream, sequences, x, dy,
+         dx);
 }
 
 }  // namespace baton::trainer::cuda::kernels

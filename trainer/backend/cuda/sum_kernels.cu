@@ -1,6 +1,7 @@
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/columns.cuh"
 #include "trainer/backend/cuda/kernels.h"
+#include "trainer/backend/cuda/launch.h"
 
 namespace baton::trainer::cuda::kernels {
 namespace {
@@ -16,7 +17,7 @@ __global__ void SumRowsKernel(const float* x, int64_t rows, int64_t columns, flo
 void SumRows(const float* x, int64_t rows, int64_t columns, float* sums, cudaStream_t stream) {
   const dim3 block(kColumns, kLanes);
   const auto blocks = static_cast<unsigned>((columns + kColumns - 1) / kColumns);
-  SumRowsKernel<<<blocks, block, 0, stream>>>(x, rows, columns, sums);
+  Launch(SumRowsKernel, blocks, block, stream, x, rows, columns, sums);
 }
 
 }  // namespace baton::trainer::cuda::kernels
