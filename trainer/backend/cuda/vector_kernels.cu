@@ -1,4 +1,5 @@
 #include "trainer/backend/cuda/block.cuh"
+#include "trainer/backend/cuda/launch.h"
 #include "trainer/backend/cuda/vector_kernels.h"
 
 namespace baton::trainer::cuda::kernels {
@@ -111,40 +112,40 @@ __global__ void SumDigestKernel(const uint64_t* parts, uint64_t* digest) {
 
 void AddInOrder(const PostfixSum& sum, int64_t first, int64_t count, float* to,
                 cudaStream_t stream) {
-  AddInOrderKernel<<<Blocks(count), kThreads, 0, stream>>>(sum, first, count, to);
+  Launch(AddInOrderKernel, Blocks(count), kThreads, stream, sum, first, count, to);
 }
 
 void SquareSums(const float* values, int64_t count, double* parts, cudaStream_t stream) {
-  SquareSumsKernel<<<kParts, kThreads, 0, stream>>>(values, count, parts);
+  Launch(SquareSumsKernel, kParts, kThreads, stream, values, count, parts);
 }
 
 void SumParts(const double* parts, int64_t count, double* sum, cudaStream_t stream) {
-  SumPartsKernel<<<1, kThreads, 0, stream>>>(parts, count, sum);
+  Launch(SumPartsKernel, 1, kThreads, stream, parts, count, sum);
 }
 
 void Apply(const SgdRule& rule, const UpdateVectors& vectors, cudaStream_t stream) {
-  SgdKernel<<<Blocks(vectors.count), kThreads, 0, stream>>>(rule, vectors);
+  Launch(SgdKernel, Blocks(vectors.count), kThreads, stream, rule, vectors);
 }
 
 void Apply(const AdamRule& rule, const UpdateVectors& vectors, cudaStream_t stream) {
-  AdamKernel<<<Blocks(vectors.count), kThreads, 0, stream>>>(rule, vectors);
+  Launch(AdamKernel, Blocks(vectors.count), kThreads, stream, rule, vectors);
 }
 
 void Apply(const RmsPropRule& rule, const UpdateVectors& vectors, cudaStream_t stream) {
-  RmsPropKernel<<<Blocks(vectors.count), kThreads, 0, stream>>>(rule, vectors);
+  Launch(RmsPropKernel, Blocks(vectors.count), kThreads, stream, rule, vectors);
 }
 
 void TakeInAll(float momentum, const float* measured, int64_t count, float* running,
                cudaStream_t stream) {
-  TakeInKernel<<<Blocks(count), kThreads, 0, stream>>>(momentum, measured, count, running);
+  Launch(TakeInKernel, Blocks(count), kThreads, stream, momentum, measured, count, running);
 }
 
 void DigestParts(const float* values, int64_t count, uint64_t* parts, cudaStream_t stream) {
-  DigestPartsKernel<<<kParts, kThreads, 0, stream>>>(values, count, parts);
+  Launch(DigestPartsKernel, kParts, kThreads, stream, values, count, parts);
 }
 
 void SumDigest(const uint64_t* parts, uint64_t* digest, cudaStream_t stream) {
-  SumDigestKernel<<<1, kThreads, 0, stream>>>(parts, digest);
+  Launch(SumDigestKernel, 1, kThreads, stream, parts, digest);
 }
 
 }  // namespace baton::trainer::cuda::kernels
