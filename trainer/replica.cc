@@ -301,9 +301,11 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     const int shard = run.first + i;
     const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
     train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
+    const auto ready = [&](size_t from) { exchange_->Ready(i, from); };
+    Gradient gradient(exchange_->shard_gradient(i), exchange_->shard_rows(i));
+    gradient.ready = ready;
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
-                                      StreamOf(RandomPurpose::kTrain, step, shard),
-                                      {exchange_->shard_gradient(i), exchange_->shard_rows(i)});
+                                      StreamOf(RandomPurpose::kTrain, step, shard), gradient);
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
     } else {

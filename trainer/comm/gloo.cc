@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -82,38 +83,74 @@ class MeshStore : public gloo::rendezvous::Store {
   bool all_met_ = false;
 };
 
-// One buffer for all peers: a wait on it ends as soon as any of them fails.
+// One buffer for all peers: a wait on it ends as soon as one of them fails from whom something is
+// still to come. A transfer under way may be destroyed: Gloo's operations hold its buffers weakly.
 class GlooTransfer : public Transfer {
  public:
   GlooTransfer(gloo::Context& context, uint64_t id, const TransferPlan& plan)
       : context_(context),
         plan_(plan),
-        next_slot_(id << 40),
+        watch_slot_(id << 40),
+        next_slot_(watch_slot_ + 1),
         send_(context.createUnboundBuffer(const_cast<void*>(plan.send), plan.send_bytes)),
         receive_(context.createUnboundBuffer(plan.receive, plan.receive_bytes)) {}
 
-  absl::Status Run(std::chrono::milliseconds timeout) override {
-    const uint64_t slot = next_slot_++;
+  void Start() override {
+    started_ = Guarded([&] {
+      if (!watching_) Watch();
+      Post();
+    });
+  }
+
+  absl::Status Finish(std::chrono::milliseconds timeout) override {
+    absl::Status status = std::exchange(started_, absl::OkStatus());
     const auto deadline = SteadyClock::now() + timeout;
+    if (status.ok()) {
+      status = Guarded([&] {
+        for (size_t i = 0; i < plan_.receives.size(); ++i) receive_->waitRecv(Left(deadline));
+        for (size_t i = 0; i < plan_.sends.size(); ++i) send_->waitSend(Left(deadline));
+      });
+    }
+    const std::string gone = absl::IsUnavailable(status) ? PeersGone() : "";
+    if (gone.empty()) return status;
+    return absl::UnavailableError(absl::StrCat(gone, " went away (", status.message(), ")"));
+  }
+
+  // Without a watch, which outlives the transfer in Gloo's lists: there are many that run once.
+  absl::Status Run(std::chrono::milliseconds timeout) override {
+    started_ = Guarded([&] { Post(); });
+    return Finish(timeout);
+  }
+
+ private:
+  // Gloo's exceptions as a status.
+  static absl::Status Guarded(absl::FunctionRef<void()> call) {
     try {
-      for (const Message& m : plan_.receives) {
-        receive_->recv(m.peer, slot, m.offset_bytes, m.size_bytes);
-      }
-      for (const Message& m : plan_.sends) {
-        send_->send(m.peer, slot, m.offset_bytes, m.size_bytes);
-      }
-      for (size_t i = 0; i < plan_.receives.size(); ++i) receive_->waitRecv(Left(deadline));
-      for (size_t i = 0; i < plan_.sends.size(); ++i) send_->waitSend(Left(deadline));
+      call();
     } catch (const std::exception& error) {
-      const absl::Status status = FromException(error, "exchange with the other ranks");
-      const std::string gone = absl::IsUnavailable(status) ? PeersGone() : "";
-      if (gone.empty()) return status;
-      return absl::UnavailableError(absl::StrCat(gone, " went away (", status.message(), ")"));
+      return FromException(error, "exchange with the other ranks");
     }
     return absl::OkStatus();
   }
 
- private:
+  // A receive that nobody ever sends to, from each peer: with several transfers under way, one
+  // peer's part of this one may have come while it is another's that is waited for, and the first
+  // peer's death would not end that wait.
+  void Watch() {
+    for (const Message& m : plan_.receives) receive_->recv(m.peer, watch_slot_, 0, 1);
+    watching_ = true;
+  }
+
+  void Post() {
+    const uint64_t slot = next_slot_++;
+    for (const Message& m : plan_.receives) {
+      receive_->recv(m.peer, slot, m.offset_bytes, m.size_bytes);
+    }
+    for (const Message& m : plan_.sends) {
+      send_->send(m.peer, slot, m.offset_bytes, m.size_bytes);
+    }
+  }
+
   // "rank 1, rank 2". Gloo does not say whose connection broke, but refuses a receive on one that
   // did.
   std::string PeersGone() {
@@ -140,6 +177,9 @@ class GlooTransfer : public Transfer {
   const TransferPlan plan_;
   char probe_byte_ = 0;
   std::vector<std::unique_ptr<gloo::transport::UnboundBuffer>> probes_;
+  absl::Status started_;
+  bool watching_ = false;
+  const uint64_t watch_slot_;
   uint64_t next_slot_;  // one per run: a late message of an earlier run never matches
   const std::unique_ptr<gloo::transport::UnboundBuffer> send_;
   const std::unique_ptr<gloo::transport::UnboundBuffer> receive_;

@@ -31,19 +31,31 @@ struct TransferPlan {
   std::vector<Message> receives;
 };
 
-// One pattern, run many times. Thread-compatible; at most one transfer of a group runs at a time.
+// One pattern, run many times: started, finished, started again. Several transfers of a group may
+// be under way at once, and every rank may start and finish them in an order of its own.
 class Transfer {
  public:
+  // Also while it is under way, as after an error: its buffers are then no longer touched.
   virtual ~Transfer() = default;
+
+  // Begins to send and to receive, and returns without waiting for a peer. From any thread, at the
+  // same time as calls of the group's other transfers. What goes wrong is told by Finish.
+  virtual void Start() = 0;
 
   // Returns when everything has arrived and the sent bytes may be overwritten. UNAVAILABLE when a
   // peer went away, DEADLINE_EXCEEDED when one was silent for `timeout`, both as well as they can
   // be told apart; the received bytes are then garbage and the group is of no more use.
-  virtual absl::Status Run(std::chrono::milliseconds timeout) = 0;
+  virtual absl::Status Finish(std::chrono::milliseconds timeout) = 0;
+
+  // Both, where nothing else is to be done meanwhile.
+  virtual absl::Status Run(std::chrono::milliseconds timeout) {
+    Start();
+    return Finish(timeout);
+  }
 };
 
 // The members of one generation. Destroying it, which a dying process does too, makes the others'
-// transfers fail. All calls from one thread.
+// transfers fail. All calls from one thread, but for Transfer::Start.
 class Group {
  public:
   virtual ~Group() = default;

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
+#include <thread>
+#include <tuple>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
@@ -12,34 +16,58 @@ namespace baton::trainer {
 namespace {
 
 using Bytes = std::vector<char>;
+using SteadyClock = std::chrono::steady_clock;
+
+// The messages of one transfer from one rank to another keep their order.
+struct Channel {
+  int from;
+  int to;
+  uint64_t transfer;
+
+  friend bool operator<(const Channel& a, const Channel& b) {
+    return std::tie(a.from, a.to, a.transfer) < std::tie(b.from, b.to, b.transfer);
+  }
+};
 
 // What all members share.
 class Hub {
  public:
-  explicit Hub(int size) : size_(size), queues_(static_cast<size_t>(size) * size), left_(size) {}
+  Hub(int size, const LocalLink& link)
+      : size_(size), link_(link), line_free_(static_cast<size_t>(size)), left_(size) {}
 
   int size() const { return size_; }
 
-  void Send(int from, int to, Bytes bytes) {
+  void Send(const Channel& channel, Bytes bytes) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      Queue(from, to).push_back(std::move(bytes));
+      SteadyClock::time_point& line_free = line_free_[static_cast<size_t>(channel.from)];
+      line_free = std::max(line_free, SteadyClock::now());
+      if (link_.bytes_per_s > 0) {
+        line_free += std::chrono::nanoseconds(
+            static_cast<int64_t>(1e9 * static_cast<double>(bytes.size()) / link_.bytes_per_s));
+      }
+      queues_[channel].push_back({line_free + link_.latency, std::move(bytes)});
     }
     changed_.notify_all();
   }
 
-  absl::Status Receive(int from, int to, std::chrono::steady_clock::time_point deadline,
-                       Bytes* bytes) {
+  absl::Status Receive(const Channel& channel, SteadyClock::time_point deadline, Bytes* bytes) {
     std::unique_lock<std::mutex> lock(mutex_);
-    std::deque<Bytes>& queue = Queue(from, to);
+    std::deque<Sent>& queue = queues_[channel];
     const bool in_time = changed_.wait_until(
-        lock, deadline, [&] { return !queue.empty() || left_[static_cast<size_t>(from)]; });
-    if (!in_time) {
-      return absl::DeadlineExceededError(absl::StrCat("rank ", from, " is silent"));
+        lock, deadline, [&] { return !queue.empty() || left_[static_cast<size_t>(channel.from)]; });
+    if (!in_time || (!queue.empty() && queue.front().arrives > deadline)) {
+      return absl::DeadlineExceededError(absl::StrCat("rank ", channel.from, " is silent"));
     }
-    if (queue.empty()) return absl::UnavailableError(absl::StrCat("rank ", from, " has left"));
-    *bytes = std::move(queue.front());
+    if (queue.empty()) {
+      return absl::UnavailableError(absl::StrCat("rank ", channel.from, " has left"));
+    }
+    Sent sent = std::move(queue.front());
     queue.pop_front();
+    if (queue.empty()) queues_.erase(channel);
+    lock.unlock();
+    std::this_thread::sleep_until(sent.arrives);
+    *bytes = std::move(sent.bytes);
     return absl::OkStatus();
   }
 
@@ -52,33 +80,37 @@ class Hub {
   }
 
  private:
-  // Messages of an ordered pair keep their order, so they need no name.
-  std::deque<Bytes>& Queue(int from, int to) {
-    return queues_[static_cast<size_t>(from) * static_cast<size_t>(size_) +
-                   static_cast<size_t>(to)];
-  }
+  struct Sent {
+    SteadyClock::time_point arrives;
+    Bytes bytes;
+  };
 
   const int size_;
+  const LocalLink link_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::deque<Bytes>> queues_;  // under mutex_
-  std::vector<bool> left_;                 // under mutex_
+  std::map<Channel, std::deque<Sent>> queues_;      // under mutex_
+  std::vector<SteadyClock::time_point> line_free_;  // of each sender; under mutex_
+  std::vector<bool> left_;                          // under mutex_
 };
 
 class LocalTransfer : public Transfer {
  public:
-  LocalTransfer(std::shared_ptr<Hub> hub, int rank, const TransferPlan& plan)
-      : hub_(std::move(hub)), rank_(rank), plan_(plan) {}
+  LocalTransfer(std::shared_ptr<Hub> hub, int rank, uint64_t id, const TransferPlan& plan)
+      : hub_(std::move(hub)), rank_(rank), id_(id), plan_(plan) {}
 
-  absl::Status Run(std::chrono::milliseconds timeout) override {
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
+  void Start() override {
     for (const Message& message : plan_.sends) {
       const char* begin = static_cast<const char*>(plan_.send) + message.offset_bytes;
-      hub_->Send(rank_, message.peer, Bytes(begin, begin + message.size_bytes));
+      hub_->Send({rank_, message.peer, id_}, Bytes(begin, begin + message.size_bytes));
     }
+  }
+
+  absl::Status Finish(std::chrono::milliseconds timeout) override {
+    const auto deadline = SteadyClock::now() + timeout;
     for (const Message& message : plan_.receives) {
       Bytes bytes;
-      absl::Status status = hub_->Receive(message.peer, rank_, deadline, &bytes);
+      absl::Status status = hub_->Receive({message.peer, rank_, id_}, deadline, &bytes);
       if (!status.ok()) return status;
       BATON_CHECK(bytes.size() == message.size_bytes, "ranks disagree on the size of a message");
       std::copy(bytes.begin(), bytes.end(),
@@ -90,6 +122,7 @@ class LocalTransfer : public Transfer {
  private:
   const std::shared_ptr<Hub> hub_;
   const int rank_;
+  const uint64_t id_;
   const TransferPlan plan_;
 };
 
@@ -102,23 +135,28 @@ class LocalGroup : public Group {
   int size() const override { return hub_->size(); }
 
   absl::StatusOr<std::unique_ptr<Transfer>> Prepare(const TransferPlan& plan) override {
-    return std::make_unique<LocalTransfer>(hub_, rank_, plan);
+    return std::make_unique<LocalTransfer>(hub_, rank_, next_transfer_++, plan);
   }
 
  private:
   const std::shared_ptr<Hub> hub_;
   const int rank_;
+  uint64_t next_transfer_ = 0;  // the same on all ranks, since they prepare in the same order
 };
 
 }  // namespace
 
-std::vector<std::unique_ptr<Group>> MakeLocalGroup(int size) {
-  const auto hub = std::make_shared<Hub>(size);
+std::vector<std::unique_ptr<Group>> MakeLocalGroupOver(const LocalLink& link, int size) {
+  const auto hub = std::make_shared<Hub>(size, link);
   std::vector<std::unique_ptr<Group>> members;
   for (int rank = 0; rank < size; ++rank) {
     members.push_back(std::make_unique<LocalGroup>(hub, rank));
   }
   return members;
+}
+
+std::vector<std::unique_ptr<Group>> MakeLocalGroup(int size) {
+  return MakeLocalGroupOver({}, size);
 }
 
 }  // namespace baton::trainer

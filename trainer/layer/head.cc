@@ -34,7 +34,10 @@ class HeadNetwork : public Network {
                                     RandomStream stream, Gradient gradient) override {
     std::fill_n(gradient.dense, body_gradient_, 0.0f);
     for (RowGradient& rows : gradient.rows.first(body_tables_)) rows.Clear();
-    return head_->Train(weights + body_, batch, loss_scale, stream, OfHead(gradient));
+    Gradient of_head = OfHead(gradient);
+    const auto ready = [&](size_t from) { (*gradient.ready)(body_gradient_ + from); };
+    if (gradient.ready) of_head.ready = ready;
+    return head_->Train(weights + body_, batch, loss_scale, stream, of_head);
   }
 
   absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,

@@ -39,6 +39,7 @@ bool AllFinite(const float* values, size_t count) {
 struct Stage {
   PlannedOperation plan;
   size_t parameter_count = 0;
+  size_t ready_from = 0;  // of the dense gradient, once backward has done this stage
   std::unique_ptr<Operation> operation;
   std::vector<const Tensor*> x;
 };
@@ -102,6 +103,7 @@ class GraphNetwork : public Network {
       values_.push_back(std::move(value));
       if (i < plan.inputs) input_sizes_.push_back(ElementCount(planned.shape));
     }
+    size_t dense_end = 0;  // of the stages so far
     for (const PlannedOperation& planned : plan.operations) {
       Stage stage;
       stage.plan = planned;
@@ -110,6 +112,10 @@ class GraphNetwork : public Network {
         stage.plan.gradient_offset = stage.plan.parameter_offset;
       }
       stage.parameter_count = static_cast<size_t>(ParameterCount(planned.shape));
+      stage.ready_from = dense_end;
+      if (!planned.table && stage.parameter_count > 0) {
+        dense_end = std::max(dense_end, planned.gradient_offset + stage.parameter_count);
+      }
       BATON_ASSIGN_OR_RETURN(stage.operation, stream_->CreateOperation(planned.shape, batch_max_));
       for (const size_t input : planned.inputs) stage.x.push_back(values_[input].y.get());
       stages_.push_back(std::move(stage));
@@ -260,7 +266,12 @@ class GraphNetwork : public Network {
   absl::Status Backward(const float* weights, int64_t count, float scale, Gradient gradient) {
     for (Value& value : values_) value.has_dy = false;
     values_[output_].has_dy = true;
+    size_t ready_from = gradient_count_;
     for (size_t i = stages_.size(); i-- > 0;) {
+      if (i + 1 < stages_.size() && gradient.ready && stages_[i + 1].ready_from < ready_from) {
+        ready_from = stages_[i + 1].ready_from;
+        (*gradient.ready)(ready_from);
+      }
       Stage& stage = stages_[i];
       Value& output = values_[stage.plan.output];
       RowGradient* rows = stage.plan.table ? &gradient.rows[*stage.plan.table] : nullptr;

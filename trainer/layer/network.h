@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/spec/model.h"
@@ -45,6 +47,9 @@ struct Gradient {
   Gradient(float* all, absl::Span<RowGradient> tables = {}) : dense(all), rows(tables) {}
   float* dense;                  // gradient_count() floats
   absl::Span<RowGradient> rows;  // one per sparse parameter, in order
+  // Hears during Train, on its thread, that dense floats [from, end) are final; `from` falls from
+  // call to call. All are when Train has returned, also those that it was not told of.
+  std::optional<absl::FunctionRef<void(size_t from)>> ready;
 };
 
 // Over the samples of one micro-batch.

@@ -1,6 +1,7 @@
 #include "trainer/parallel/shard_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 
@@ -15,12 +16,16 @@ size_t RoundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * u
 // The part [part * whole / parts, (part + 1) * whole / parts), without overflow for real sizes.
 int64_t Cut(int64_t whole, int parts, int part) { return whole * part / parts; }
 
+size_t HeaderBytes(int results) {
+  return RoundUp(sizeof(StepHeader) + static_cast<size_t>(results) * sizeof(ShardResult),
+                 kLineBytes);
+}
+
 // Appends a message to a buffer that is `*buffer_bytes` long.
-MessageLayout Append(int results, size_t nodes, size_t slice_floats, size_t* buffer_bytes) {
+MessageLayout Append(size_t header_bytes, size_t nodes, size_t slice_floats, size_t* buffer_bytes) {
   MessageLayout message;
   message.offset_bytes = *buffer_bytes;
-  message.floats_bytes =
-      RoundUp(sizeof(StepHeader) + static_cast<size_t>(results) * sizeof(ShardResult), kLineBytes);
+  message.floats_bytes = header_bytes;
   message.size_bytes = message.floats_bytes + nodes * slice_floats * sizeof(float);
   *buffer_bytes = RoundUp(message.offset_bytes + message.size_bytes, kLineBytes);
   return message;
@@ -43,7 +48,8 @@ Slice SliceOf(size_t parameters, int ranks, int rank) {
   return {first, end - first};
 }
 
-ExchangePlan::ExchangePlan(int shard_total, int rank_total, int own_rank, size_t parameters)
+ExchangePlan::ExchangePlan(int shard_total, int rank_total, int own_rank, size_t parameters,
+                           size_t bucket_bytes)
     : shards(shard_total),
       ranks(rank_total),
       rank(own_rank),
@@ -52,16 +58,28 @@ ExchangePlan::ExchangePlan(int shard_total, int rank_total, int own_rank, size_t
       receive_bytes(0) {
   for (int peer = 0; peer < ranks; ++peer) {
     nodes.push_back(OwnedNodes(shards, RunOf(shards, ranks, peer)));
-    slices.push_back(SliceOf(parameters, ranks, peer));
   }
   const size_t own = static_cast<size_t>(rank);
-  for (int peer = 0; peer < ranks; ++peer) {
-    const size_t p = static_cast<size_t>(peer);
-    sends.push_back(Append(run.count, nodes[own].size(), slices[p].count, &send_bytes));
-    const int results = RunOf(shards, ranks, peer).count;
-    receives.push_back(peer == rank
-                           ? MessageLayout{}
-                           : Append(results, nodes[p].size(), slices[own].count, &receive_bytes));
+  const int count =
+      static_cast<int>(std::max<size_t>(1, parameters * sizeof(float) / bucket_bytes));
+  for (int place = count; place-- > 0;) {
+    BucketPlan bucket;
+    bucket.range = SliceOf(parameters, count, place);
+    for (int peer = 0; peer < ranks; ++peer) {
+      const Slice slice = SliceOf(bucket.range.count, ranks, peer);
+      bucket.slices.push_back({bucket.range.first + slice.first, slice.count});
+    }
+    const bool last = place == 0;
+    for (int peer = 0; peer < ranks; ++peer) {
+      const size_t p = static_cast<size_t>(peer);
+      bucket.sends.push_back(Append(last ? HeaderBytes(run.count) : 0, nodes[own].size(),
+                                    bucket.slices[p].count, &send_bytes));
+      const size_t header_bytes = last ? HeaderBytes(RunOf(shards, ranks, peer).count) : 0;
+      bucket.receives.push_back(peer == rank ? MessageLayout{}
+                                             : Append(header_bytes, nodes[p].size(),
+                                                      bucket.slices[own].count, &receive_bytes));
+    }
+    buckets.push_back(std::move(bucket));
   }
 }
 

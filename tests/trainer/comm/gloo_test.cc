@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "tests/trainer/comm/group_contract.h"
@@ -68,6 +69,38 @@ TEST(GlooTest, AnAbortedGenerationStopsForming) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
   peer.join();
   std::filesystem::remove_all(folder);
+}
+
+// Rank 1 dies when its part of the transfer has come, while rank 2 keeps the others waiting.
+TEST(GlooTest, AWaitEndsWhenAnyPeerDies) {
+  auto members = MakeGlooGroup(3);
+  std::promise<void> over;
+  OnEachRank(members, [&](std::unique_ptr<Group>& member) {
+    char bytes[3] = {};
+    TransferPlan plan{bytes, 3, {}, bytes, 3, {}};
+    if (member->rank() > 0) plan.sends.push_back({0, static_cast<size_t>(member->rank()), 1});
+    if (member->rank() == 0) plan.receives = {{1, 1, 1}, {2, 2, 1}};
+    auto transfer = member->Prepare(plan);
+    ASSERT_TRUE(transfer.ok()) << transfer.status();
+    if (member->rank() == 2) {
+      over.get_future().wait();
+      return;
+    }
+    (*transfer)->Start();
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::Status status = (*transfer)->Finish(std::chrono::milliseconds(30000));
+    if (member->rank() == 1) {
+      EXPECT_TRUE(status.ok()) << status;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      transfer->reset();
+      member.reset();
+      return;
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_NE(status.message().find("rank 1"), absl::string_view::npos) << status;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(5000));
+    over.set_value();
+  });
 }
 
 }  // namespace

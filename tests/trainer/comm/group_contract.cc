@@ -69,6 +69,80 @@ TEST_P(GroupContract, RepeatsAnUnevenPattern) {
   });
 }
 
+// As many as there are, started by different threads in different orders, finished in a third one.
+TEST_P(GroupContract, SeveralTransfersMayBeUnderWay) {
+  constexpr int kSize = 3;
+  constexpr int kTransfers = 8;
+  constexpr size_t kInts = 30000;
+  auto members = GetParam().make(kSize);
+  OnEachRank(members, [&](std::unique_ptr<Group>& member) {
+    const int rank = member->rank();
+    std::vector<std::vector<int32_t>> all(kTransfers, std::vector<int32_t>(kSize * kInts));
+    std::vector<std::unique_ptr<Transfer>> transfers;
+    for (std::vector<int32_t>& values : all) {
+      TransferPlan plan{values.data(), values.size() * 4, {}, values.data(), values.size() * 4, {}};
+      for (int peer = 0; peer < kSize; ++peer) {
+        if (peer == rank) continue;
+        plan.sends.push_back({peer, rank * kInts * 4, kInts * 4});
+        plan.receives.push_back({peer, peer * kInts * 4, kInts * 4});
+      }
+      auto transfer = member->Prepare(plan);
+      ASSERT_TRUE(transfer.ok()) << transfer.status();
+      transfers.push_back(*std::move(transfer));
+    }
+    for (int32_t run = 0; run < 10; ++run) {
+      const auto start = [&](int first) {
+        for (int k = first; k < kTransfers; k += 2) {
+          const int t = (k + rank * 3) % kTransfers;
+          std::fill_n(all[t].begin() + rank * kInts, kInts, run * 1000 + t * 10 + rank);
+          transfers[t]->Start();
+        }
+      };
+      std::thread other(start, 1);
+      start(0);
+      other.join();
+      for (int t = kTransfers; t-- > 0;) {
+        const absl::Status status = transfers[t]->Finish(milliseconds(10000));
+        ASSERT_TRUE(status.ok()) << status;
+        for (int peer = 0; peer < kSize; ++peer) {
+          EXPECT_EQ(all[t][peer * kInts], run * 1000 + t * 10 + peer);
+          EXPECT_EQ(all[t][(peer + 1) * kInts - 1], run * 1000 + t * 10 + peer);
+        }
+      }
+    }
+  });
+}
+
+// A peer goes away when the transfer is under way; then the waiting rank lets go of the memory.
+TEST_P(GroupContract, ATransferUnderWayMayBeDestroyed) {
+  constexpr size_t kBytes = size_t{16} << 20;
+  for (int round = 0; round < 5; ++round) {
+    auto members = GetParam().make(2);
+    OnEachRank(members, [&](std::unique_ptr<Group>& member) {
+      const int peer = 1 - member->rank();
+      std::vector<char> send(kBytes), receive(kBytes);
+      const TransferPlan plan{send.data(),    kBytes, {{peer, 0, kBytes}},
+                              receive.data(), kBytes, {{peer, 0, kBytes}}};
+      auto first = member->Prepare(plan);
+      auto second = member->Prepare(plan);
+      ASSERT_TRUE(first.ok() && second.ok());
+      (*first)->Start();
+      if (member->rank() == 0) {
+        std::this_thread::sleep_for(milliseconds(round));
+        first->reset();
+        second->reset();
+        std::vector<char>().swap(send);
+        std::vector<char>().swap(receive);
+        member.reset();
+        return;
+      }
+      (*second)->Start();
+      const absl::Status status = (*second)->Finish(milliseconds(10000));
+      EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    });
+  }
+}
+
 TEST_P(GroupContract, ARankThatLeavesFailsTheOthersAtOnce) {
   auto members = GetParam().make(3);
   OnEachRank(members, [](std::unique_ptr<Group>& member) {

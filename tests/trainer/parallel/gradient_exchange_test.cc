@@ -36,20 +36,38 @@ struct Script {
   int steps = 2;
   int drifting_rank = -1;  // its weights differ from step 1 on
   int leaving_rank = -1;   // raises the flag at step 1
+  size_t bucket_bytes = kBucketBytes;
+  bool early = false;   // says what is ready while it computes
+  int slow_rank = -1;   // takes its time for it
+  int dying_rank = -1;  // is gone at step 1, when half of the gradient is ready
 };
+
+// As a backward pass does it: from behind, in pieces of which some end within a bucket.
+void Compute(const Script& script, Group& group, int64_t step, GradientExchange& exchange, int i) {
+  const int shard = exchange.run().first + i;
+  float* gradient = exchange.shard_gradient(i);
+  Random random(static_cast<uint64_t>(shard) + static_cast<uint64_t>(step) * 100);
+  const bool dies = step == 1 && group.rank() == script.dying_rank;
+  size_t from = script.parameters;
+  while (from > (dies ? script.parameters / 2 : 0)) {
+    const size_t end = from;
+    from -= std::min<size_t>(from, 1 + random.Below(script.parameters / 3));
+    for (size_t j = from; j < end; ++j) gradient[j] = ShardValue(shard, step, j);
+    if (group.rank() == script.slow_rank) std::this_thread::sleep_for(milliseconds(10));
+    if (script.early) exchange.Ready(i, from);
+  }
+  exchange.shard_result(i) = {shard + 0.5, shard};
+}
 
 void RunRank(const Script& script, Group& group, Rank* seen) {
   ShardPool pool(2);
-  auto exchange = GradientExchange::Create(group, pool, script.shards, script.parameters);
+  auto exchange = GradientExchange::Create(group, pool, script.shards, script.parameters, {},
+                                           script.bucket_bytes);
   ASSERT_TRUE(exchange.ok()) << exchange.status();
   for (int64_t step = 0; step < script.steps; ++step) {
-    for (int i = 0; i < (*exchange)->run().count; ++i) {
-      const int shard = (*exchange)->run().first + i;
-      for (size_t j = 0; j < script.parameters; ++j) {
-        (*exchange)->shard_gradient(i)[j] = ShardValue(shard, step, j);
-      }
-      (*exchange)->shard_result(i) = {shard + 0.5, shard};
-    }
+    pool.ForEach((*exchange)->run().count,
+                 [&](int i, int) { Compute(script, group, step, **exchange, i); });
+    if (step == 1 && group.rank() == script.dying_rank) return;
     GradientExchange::Step now;
     now.step = step;
     now.weights_digest = step > 0 && group.rank() == script.drifting_rank ? 2 : 1;
@@ -95,6 +113,61 @@ TEST(GradientExchangeTest, EveryWorldSizeGivesEveryRankTheSameBits) {
           }
         }
       }
+    }
+  }
+}
+
+// What leaves early leaves in buckets of any size; the sum is the same.
+TEST(GradientExchangeTest, EarlyBucketsGiveTheSameBits) {
+  for (const int shards : {2, 5, 6, 11}) {
+    for (const size_t parameters : {size_t{7}, size_t{500}}) {
+      const Rank alone = RunAll({shards, 1, parameters})[0];
+      for (int ranks = 2; ranks <= std::min(shards, 5); ++ranks) {
+        for (const size_t bucket_bytes : {size_t{64}, size_t{300}, kBucketBytes}) {
+          Script script{shards, ranks, parameters, 3};
+          script.bucket_bytes = bucket_bytes;
+          script.early = true;
+          for (const Rank& rank : RunAll(script)) {
+            ASSERT_TRUE(rank.status.ok()) << rank.status;
+            EXPECT_EQ(rank.losses.size(), static_cast<size_t>(shards));
+            for (size_t step = 0; step < alone.gradients.size(); ++step) {
+              EXPECT_EQ(std::memcmp(rank.gradients[step].data(), alone.gradients[step].data(),
+                                    parameters * sizeof(float)),
+                        0)
+                  << "V=" << shards << " P=" << ranks << " bucket " << bucket_bytes;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(GradientExchangeTest, AWaitForASlowPeerChangesNothing) {
+  const Rank alone = RunAll({5, 1, 500})[0];
+  for (const int slow : {0, 2}) {
+    Script script{5, 3, 500};
+    script.bucket_bytes = 128;
+    script.early = true;
+    script.slow_rank = slow;
+    for (const Rank& rank : RunAll(script)) {
+      ASSERT_TRUE(rank.status.ok()) << rank.status;
+      EXPECT_EQ(rank.gradients, alone.gradients);
+    }
+  }
+}
+
+TEST(GradientExchangeTest, APeerThatDiesAmidItsBucketsFailsTheStep) {
+  for (const int dying : {0, 1, 2}) {
+    Script script{6, 3, 500};
+    script.bucket_bytes = 64;
+    script.early = true;
+    script.dying_rank = dying;
+    const std::vector<Rank> seen = RunAll(script);
+    for (int rank = 0; rank < 3; ++rank) {
+      EXPECT_EQ(seen[rank].gradients.size(), 1u);
+      if (rank == dying) continue;
+      EXPECT_EQ(seen[rank].status.code(), absl::StatusCode::kUnavailable) << seen[rank].status;
     }
   }
 }
