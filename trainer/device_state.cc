@@ -15,8 +15,8 @@ constexpr size_t kStateVectorsMax = std::size(DeviceVectors::Update{}.state);
 absl::StatusOr<std::unique_ptr<DeviceState>> DeviceState::Create(
     DeviceVectors& vectors, Placement placement, const std::vector<Parameter>& parameters,
     const Optimizer& optimizer) {
-  auto state = std::unique_ptr<DeviceState>(
-      new DeviceState(vectors, std::move(placement), optimizer));
+  auto state =
+      std::unique_ptr<DeviceState>(new DeviceState(vectors, std::move(placement), optimizer));
   BATON_RETURN_IF_ERROR(state->Allocate(parameters));
   return state;
 }
@@ -45,8 +45,7 @@ absl::Status DeviceState::Allocate(const std::vector<Parameter>& parameters) {
 
 absl::Status DeviceState::PushVector(absl::Span<const float> flat, float* to) {
   for (const Placement::Piece& piece : placement_.pieces) {
-    BATON_RETURN_IF_ERROR(
-        vectors_.Upload(flat.subspan(piece.flat, piece.count), to + piece.place));
+    BATON_RETURN_IF_ERROR(vectors_.Upload(flat.subspan(piece.flat, piece.count), to + piece.place));
   }
   return absl::OkStatus();
 }
@@ -106,8 +105,8 @@ absl::Status DeviceState::Update(const float* gradient, double norm, int64_t ste
   }
   for (const Statistics& statistics : statistics_) {
     const auto [begin, count] = statistics.range;
-    BATON_RETURN_IF_ERROR(vectors_.TakeInAll(statistics.momentum, gradient + begin, count,
-                                             weights_->data() + begin));
+    BATON_RETURN_IF_ERROR(
+        vectors_.TakeInAll(statistics.momentum, gradient + begin, count, weights_->data() + begin));
   }
   return vectors_.Finish();
 }

@@ -98,8 +98,8 @@ class Loop {
 
   DrainPlan Drain();
   bool NoticeSeen();
-  void SaveWhenDue();
-  void StartSave();
+  absl::Status SaveWhenDue();
+  absl::Status StartSave();
   absl::Status SaveNow();
   Ending EndingOf(Ending::Kind kind) const {
     return {kind, replica_.step(), chain_.head(), evaluation_};
@@ -167,7 +167,7 @@ absl::StatusOr<Ending> Loop::Steps() {
     if (replica_.step() == End()) break;
     if (leave) return Leave();
     if (EpochEnds()) BATON_RETURN_IF_ERROR(EndEpoch());
-    SaveWhenDue();
+    BATON_RETURN_IF_ERROR(SaveWhenDue());
   }
   return Finish();
 }
@@ -178,6 +178,7 @@ absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   if (step % kChainSteps == 0 || step == End()) {
     // From the last step on all is read through: for this, the test and the model.
     if (step == End()) replica_.Expect(FloatMemory::Access::kInOrder);
+    BATON_RETURN_IF_ERROR(replica_.Fetch());
     chain_.Extend(step, replica_.ChainRoot(step == End()));
   }
   metrics_->Progress(step, save_wait_ms_);
@@ -239,6 +240,7 @@ absl::Status Loop::Test() {
   BATON_ASSIGN_OR_RETURN(evaluation_, replica_.Evaluate());
   metrics_->Tested(replica_.step(), EpochOf(replica_.step()), *evaluation_);
   if (stopping_ && stopping_->Judge(replica_.step(), evaluation_->loss)) {
+    BATON_RETURN_IF_ERROR(replica_.Fetch());
     best_weights_.assign(replica_.weights().begin(), replica_.weights().end());
   }
   return absl::OkStatus();
@@ -252,7 +254,7 @@ absl::Status Loop::TakeBest() {
     absl::PrintF("%s at step %d: the test loss was best after step %d, which is kept\n",
                  stopped() ? "stopped" : "ended", replica_.step(), best.step);
   }
-  replica_.Replace(best_weights_);
+  BATON_RETURN_IF_ERROR(replica_.Replace(best_weights_));
   // As if it were the step after the last.
   chain_.Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
   return Test();
@@ -281,8 +283,8 @@ absl::StatusOr<Ending> Loop::Finish() {
 }
 
 absl::Status Loop::WriteModel() {
-  absl::Status status;
-  if (!options_.output_dir.empty()) {
+  absl::Status status = replica_.Fetch();
+  if (status.ok() && !options_.output_dir.empty()) {
     std::error_code error;
     std::filesystem::create_directories(options_.output_dir, error);
     status = WriteSafetensors(absl::StrCat(options_.output_dir, "/", contract::kModelFile),
@@ -349,23 +351,25 @@ DrainPlan Loop::Drain() {
   return DecideDrain(view);
 }
 
-void Loop::SaveWhenDue() {
-  if (writer_ == nullptr) return;
+absl::Status Loop::SaveWhenDue() {
+  if (writer_ == nullptr) return absl::OkStatus();
   const CheckpointWriter::Result result = writer_->result();
   if (result.attempts != writes_seen_) {
     writes_seen_ = result.attempts;
     schedule_.Ended(result.write_s);
   }
   const int64_t now = NowMs();
-  if (!schedule_.Due(replica_.step(), now)) return;
-  if (!writer_->idle() && !schedule_.exact()) return;
+  if (!schedule_.Due(replica_.step(), now)) return absl::OkStatus();
+  if (!writer_->idle() && !schedule_.exact()) return absl::OkStatus();
   writer_->Wait(kPatience);
-  StartSave();
+  BATON_RETURN_IF_ERROR(StartSave());
   save_wait_ms_ += NowMs() - now;
+  return absl::OkStatus();
 }
 
 // Only while the writer is idle.
-void Loop::StartSave() {
+absl::Status Loop::StartSave() {
+  BATON_RETURN_IF_ERROR(replica_.Fetch());
   Snapshot& snapshot = writer_->snapshot();
   snapshot.step = replica_.step();
   snapshot.loss = last_loss_;
@@ -388,13 +392,14 @@ void Loop::StartSave() {
     writer_->Wait(kPatience);
     replica_.Expect(FloatMemory::Access::kHereAndThere);
   }
+  return absl::OkStatus();
 }
 
 absl::Status Loop::SaveNow() {
   const int64_t begin = NowMs();
   writer_->Wait(kPatience);
   if (writer_->result().step != replica_.step()) {
-    StartSave();
+    BATON_RETURN_IF_ERROR(StartSave());
     writer_->Wait(kPatience);
   }
   const CheckpointWriter::Result result = writer_->result();

@@ -23,6 +23,8 @@ namespace {
 
 // A peer that takes this many times as long as this rank's own longest work is not merely slower.
 constexpr int64_t kSilenceFactor = 10;
+// Devices take seconds to find each other.
+constexpr std::chrono::minutes kMeeting{2};
 
 // What the optimizer changes; neighbours are joined.
 std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
@@ -67,10 +69,18 @@ Replica::Replica(const ReplicaOptions& options, const Sampler& sampler)
 absl::Status Replica::Build() {
   const spec::NativeSpec& spec = *options_.spec;
   const int64_t batch_max = std::max(sampler_.micro_batch_max(), kBlockSamples);
+  // A head's body and sparse tables have no business on a card: most of them no step touches.
+  BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> described, ModelParameters(spec.model));
+  const bool sparse = std::any_of(described.begin(), described.end(),
+                                  [](const Parameter& parameter) { return parameter.sparse; });
+  if (options_.split == nullptr && !sparse) {
+    BATON_ASSIGN_OR_RETURN(vectors_, options_.backend->CreateVectors());
+  }
+  const Memory memory = vectors_ != nullptr ? Memory::kDevice : Memory::kHost;
   for (int i = 0; i < pool_.threads(); ++i) {
     absl::StatusOr<std::unique_ptr<Network>> network =
         options_.split == nullptr
-            ? Network::Create(spec.model, *options_.backend, batch_max)
+            ? Network::Create(spec.model, *options_.backend, batch_max, memory)
             : CreateHead(spec.model, *options_.split, *options_.backend, batch_max);
     BATON_RETURN_IF_ERROR(network.status());
     networks_.push_back(*std::move(network));
@@ -82,6 +92,12 @@ absl::Status Replica::Build() {
     BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
   }
   optimizer_->Restrict(TrainedRanges(networks_[0]->parameters()));
+  if (vectors_ != nullptr) {
+    BATON_ASSIGN_OR_RETURN(Placement placement, PlaceParameters(spec.model));
+    BATON_ASSIGN_OR_RETURN(device_, DeviceState::Create(*vectors_, std::move(placement),
+                                                        networks_[0]->parameters(), *optimizer_));
+    BATON_RETURN_IF_ERROR(Push());
+  }
   for (const Parameter& parameter : networks_[0]->parameters()) {
     if (parameter.sparse) tables_.push_back(parameter);
   }
@@ -112,7 +128,7 @@ absl::Status Replica::StartWith(const std::string& path, const std::vector<std::
   BATON_RETURN_IF_ERROR(LoadWeights(path, options_.spec->model, skip, weights_.span(), unused));
   definition_.start =
       absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
-  return absl::OkStatus();
+  return Push();
 }
 
 absl::StatusOr<int64_t> Replica::StartWithVectors(const std::string& path,
@@ -126,6 +142,7 @@ absl::StatusOr<int64_t> Replica::StartWithVectors(const std::string& path,
   }
   definition_.start =
       absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
+  BATON_RETURN_IF_ERROR(Push());
   return *found;
 }
 
@@ -175,7 +192,37 @@ absl::Status Replica::Restore(const CheckpointFile& checkpoint, std::vector<floa
   BATON_RETURN_IF_ERROR(checkpoint.Read(into));
   trail_ = TableTrail(header.table_trail);
   step_ = header.step;
+  return Push();
+}
+
+// The host's vectors are the state from now on.
+absl::Status Replica::Push() {
+  current_ = true;
+  if (device_ == nullptr) return absl::OkStatus();
+  return device_->Push(weights_.span(), optimizer_->state());
+}
+
+absl::Status Replica::Fetch() {
+  if (current_) return absl::OkStatus();
+  BATON_RETURN_IF_ERROR(device_->Fetch(weights_.span(), optimizer_->state()));
+  current_ = true;
   return absl::OkStatus();
+}
+
+absl::Status Replica::Replace(absl::Span<const float> weights) {
+  BATON_RETURN_IF_ERROR(Fetch());
+  std::copy(weights.begin(), weights.end(), weights_.data());
+  return Push();
+}
+
+// Where the networks read them.
+const float* Replica::LiveWeights() const {
+  return device_ != nullptr ? device_->weights() : weights_.data();
+}
+
+std::string Replica::exchange_way() const {
+  const auto* on_device = dynamic_cast<const DeviceExchange*>(exchange_.get());
+  return on_device != nullptr ? on_device->way() : "";
 }
 
 void Replica::ReadFrom(const Dataset* train, const Dataset* test) {
@@ -202,8 +249,15 @@ absl::Status Replica::WarmUp() {
   std::vector<uint32_t> indices(
       static_cast<size_t>(std::min(options_.train->count(), sampler_.micro_batch_max())));
   std::iota(indices.begin(), indices.end(), 0u);
-  std::vector<std::vector<float>> gradients(networks_.size(),
-                                            std::vector<float>(networks_[0]->gradient_count()));
+  std::vector<std::vector<float>> gradients(networks_.size());
+  std::vector<std::unique_ptr<DeviceFloats>> on_device(networks_.size());
+  for (size_t i = 0; i < networks_.size(); ++i) {
+    if (device_ == nullptr) {
+      gradients[i].resize(networks_[i]->gradient_count());
+    } else {
+      BATON_ASSIGN_OR_RETURN(on_device[i], vectors_->Allocate(device_->placement().count));
+    }
+  }
   std::vector<std::vector<RowGradient>> rows(networks_.size(),
                                              std::vector<RowGradient>(tables_.size()));
   // One task per thread is what the pool gives only by chance, so each task takes its network.
@@ -211,9 +265,10 @@ absl::Status Replica::WarmUp() {
     const size_t i = static_cast<size_t>(task);
     train_->Fill(indices, nullptr, &batches_[i]);
     failures_[i] = networks_[i]
-                       ->Train(weights_.data(), batches_[i], 1.0f,
+                       ->Train(LiveWeights(), batches_[i], 1.0f,
                                RandomStream::Make(options_.seed, RandomPurpose::kTrain),
-                               {gradients[i].data(), absl::MakeSpan(rows[i])})
+                               {device_ == nullptr ? gradients[i].data() : on_device[i]->data(),
+                                absl::MakeSpan(rows[i])})
                        .status();
   });
   return FirstFailure();
@@ -222,13 +277,23 @@ absl::Status Replica::WarmUp() {
 absl::Status Replica::Join(Group& group) {
   exchange_.reset();
   group_ = &group;
+  const auto shards = static_cast<int>(options_.spec->shards);
+  if (device_ != nullptr) {
+    DeviceExchangeOptions exchange;
+    exchange.shards = shards;
+    exchange.parameters = device_->placement().count;
+    exchange.direct = options_.direct;
+    exchange.timeout = kMeeting;
+    BATON_ASSIGN_OR_RETURN(exchange_, DeviceExchange::Create(group, pool_, *vectors_, exchange));
+    return absl::OkStatus();
+  }
   std::vector<RowTable> tables;
   for (const Parameter& table : tables_) {
     tables.push_back({table.shape[0], static_cast<size_t>(table.shape[1])});
   }
   BATON_ASSIGN_OR_RETURN(
-      exchange_, GradientExchange::Create(group, pool_, static_cast<int>(options_.spec->shards),
-                                          networks_[0]->gradient_count(), std::move(tables)));
+      exchange_, GradientExchange::Create(group, pool_, shards, networks_[0]->gradient_count(),
+                                          std::move(tables)));
   return absl::OkStatus();
 }
 
@@ -252,6 +317,7 @@ absl::Status Replica::Diverged(double loss) {
   std::vector<float> dense(networks_[0]->gradient_count());
   std::vector<RowGradient> rows(tables_.size());
   const Gradient gradient(dense.data(), absl::MakeSpan(rows));
+  BATON_RETURN_IF_ERROR(Fetch());
   const int64_t in_epoch = step_ % length_.steps_per_epoch;
   const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
   const ShardRange run = exchange_->run();
@@ -260,10 +326,15 @@ absl::Status Replica::Diverged(double loss) {
     train_->Fill(sampler_.MicroBatch(OrderOf(step_ / length_.steps_per_epoch), in_epoch, shard),
                  &samples, &batches_[0]);
     if (batches_[0].count == 0) continue;
+    float* live = device_ == nullptr ? dense.data() : exchange_->shard_gradient(0);
     BATON_RETURN_IF_ERROR(networks_[0]
-                              ->Train(weights_.data(), batches_[0], scale,
-                                      StreamOf(RandomPurpose::kTrain, step_, shard), gradient)
+                              ->Train(LiveWeights(), batches_[0], scale,
+                                      StreamOf(RandomPurpose::kTrain, step_, shard),
+                                      {live, absl::MakeSpan(rows)})
                               .status());
+    if (device_ != nullptr) {
+      BATON_RETURN_IF_ERROR(device_->FetchGradient(live, absl::MakeSpan(dense)));
+    }
     BATON_ASSIGN_OR_RETURN(where,
                            networks_[0]->WhereNotFinite(weights_.data(), batches_[0], gradient));
   }
@@ -303,8 +374,9 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
     const auto ready = [&](size_t from) { exchange_->Ready(i, from); };
     Gradient gradient(exchange_->shard_gradient(i), exchange_->shard_rows(i));
-    gradient.ready = ready;
-    auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
+    gradient.ready.emplace(ready);
+    gradient.vectors = vectors_.get();
+    auto result = networks_[w]->Train(LiveWeights(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard), gradient);
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
@@ -317,7 +389,8 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
 }
 
 // Of what every rank must have alike. A sparse table counts by its trail, not by all its rows.
-uint64_t Replica::WeightsDigest() const {
+absl::StatusOr<uint64_t> Replica::WeightsDigest() const {
+  if (device_ != nullptr) return device_->Digest();
   if (tables_.empty()) return Xxh3(weights_.data(), weights_.size() * sizeof(float));
   uint64_t digest = trail_.head();
   for (const Parameter& parameter : parameters()) {
@@ -327,7 +400,7 @@ uint64_t Replica::WeightsDigest() const {
   return digest;
 }
 
-std::vector<Optimizer::Rows> Replica::TrainedRows(const GradientExchange::Sum& sum) const {
+std::vector<Optimizer::Rows> Replica::TrainedRows(const Exchange::Sum& sum) const {
   std::vector<Optimizer::Rows> rows;
   for (size_t i = 0; i < tables_.size(); ++i) {
     if (tables_[i].kind != Parameter::Kind::kTrained) continue;
@@ -336,20 +409,24 @@ std::vector<Optimizer::Rows> Replica::TrainedRows(const GradientExchange::Sum& s
   return rows;
 }
 
+absl::StatusOr<double> Replica::GradientNorm(const Exchange::Sum& sum,
+                                             absl::Span<const Optimizer::Rows> rows) {
+  if (device_ != nullptr) return device_->GradientNorm(sum.gradient.data());
+  return optimizer_->GradientNorm(sum.gradient, rows);
+}
+
 // The optimizer's rule for what is trained; running statistics take in those of this step.
-void Replica::Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows,
-                     double lr) {
+void Replica::Update(const Exchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr) {
   optimizer_->Apply(weights_.span(), sum.gradient, rows, step_ + 1, lr);
   for (const Optimizer::Rows& table : rows) {
     trail_.Add(*table.gradient, weights_.data() + table.begin, table.width);
   }
   for (const Parameter& parameter : parameters()) {
     if (parameter.kind != Parameter::Kind::kStatistics) continue;
-    const float kept = 1 - parameter.momentum;
     const float* measured = sum.gradient.data() + parameter.gradient_offset;
     for (size_t i = 0; i < parameter.count; ++i) {
       float& running = weights_[parameter.offset + i];
-      running = kept * running + parameter.momentum * measured[i];
+      running = TakeIn(running, parameter.momentum, measured[i]);
     }
   }
 }
@@ -357,13 +434,15 @@ void Replica::Update(const GradientExchange::Sum& sum, absl::Span<const Optimize
 absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   const int64_t begin_ms = options_.clock->MonotonicMillis();
   const double lr = learning_rate();
-  GradientExchange::Step step;
+  Exchange::Step step;
   step.step = step_;
   step.flags = flags;
-  if (group_->size() > 1) step.weights_digest = WeightsDigest();
+  if (group_->size() > 1) {
+    BATON_ASSIGN_OR_RETURN(step.weights_digest, WeightsDigest());
+  }
   BATON_RETURN_IF_ERROR(ComputeShards(step_, exchange_->run()));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
-  BATON_ASSIGN_OR_RETURN(const GradientExchange::Sum sum, exchange_->Run(step, Timeout()));
+  BATON_ASSIGN_OR_RETURN(const Exchange::Sum sum, exchange_->Run(step, Timeout()));
   StepResult result;
   result.samples = sampler_.batch_count(step_ % length_.steps_per_epoch);
   int64_t correct = 0;
@@ -374,11 +453,15 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   result.loss /= static_cast<double>(result.samples);
   result.accuracy = Accuracy(correct, result.samples);
   const std::vector<Optimizer::Rows> rows = TrainedRows(sum);
-  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient, rows))) {
-    return Diverged(result.loss);
-  }
+  BATON_ASSIGN_OR_RETURN(const double norm, GradientNorm(sum, rows));
+  if (!std::isfinite(result.loss) || !std::isfinite(norm)) return Diverged(result.loss);
   // Only now, with everything received and everything sent, does the state change.
-  Update(sum, rows, lr);
+  if (device_ != nullptr) {
+    current_ = false;
+    BATON_RETURN_IF_ERROR(device_->Update(sum.gradient.data(), norm, step_ + 1, lr));
+  } else {
+    Update(sum, rows, lr);
+  }
   result.flags = sum.flags;
   ++step_;
   return result;

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/check.h"
 #include "common/clock.h"
 #include "common/spec/job_spec.h"
 #include "trainer/backend/backend.h"
@@ -21,11 +22,13 @@
 #include "trainer/data/dataset.h"
 #include "trainer/data/sampler.h"
 #include "trainer/data/word_judge.h"
+#include "trainer/device_state.h"
 #include "trainer/layer/network.h"
 #include "trainer/layer/split.h"
 #include "trainer/metrics.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/parallel/device_exchange.h"
 #include "trainer/parallel/gradient_exchange.h"
 #include "trainer/parallel/shard_pool.h"
 #include "trainer/storage/float_memory.h"
@@ -46,6 +49,7 @@ struct ReplicaOptions {
   int threads = 1;
   std::string scratch;  // the folder for the files of mapped tables
   bool draw = true;     // the first values; false where a Restore follows, for it takes a while
+  bool direct = true;   // gradients between devices, where they can
   // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
   std::chrono::milliseconds silence{5000};
 };
@@ -79,9 +83,11 @@ class Replica {
   absl::Status WarmUp();
 
   // Goes on with these weights, as many as there are; step and optimizer stay.
-  void Replace(absl::Span<const float> weights) {
-    std::copy(weights.begin(), weights.end(), weights_.data());
-  }
+  absl::Status Replace(absl::Span<const float> weights);
+
+  // Where the state lives on a device: makes weights() and optimizer_state() current. To be called
+  // after a step, before they are read.
+  absl::Status Fetch();
 
   // Becomes a member; the group must outlive the replica or the next Join.
   absl::Status Join(Group& group);
@@ -119,7 +125,10 @@ class Replica {
   const char* noun() const { return options_.train->noun(); }
   const Definition& definition() const { return definition_; }
   const std::vector<Parameter>& parameters() const { return definition_.parameters; }
-  absl::Span<const float> weights() const { return weights_.span(); }
+  absl::Span<const float> weights() const {
+    BATON_CHECK(current_, "weights of a device that were not fetched");
+    return weights_.span();
+  }
   // Whether the state lies in files and may be larger than memory.
   bool mapped() const { return weights_.in_file(); }
   // Said before and after the whole state is read through.
@@ -128,6 +137,8 @@ class Replica {
   // trail, but for the last time.
   std::string ChainRoot(bool last) const;
   const std::vector<Optimizer::StateVector>& optimizer_state() const { return optimizer_->state(); }
+  // How gradients travel, in words; empty: in host memory, as ever.
+  std::string exchange_way() const;
   uint64_t table_trail() const { return trail_.head(); }
   int64_t step() const { return step_; }  // finished steps
   int64_t steps_total() const { return length_.steps_total; }
@@ -144,9 +155,13 @@ class Replica {
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
   absl::Status MakeState();
-  uint64_t WeightsDigest() const;
-  std::vector<Optimizer::Rows> TrainedRows(const GradientExchange::Sum& sum) const;
-  void Update(const GradientExchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
+  absl::Status Push();
+  const float* LiveWeights() const;
+  absl::StatusOr<uint64_t> WeightsDigest() const;
+  absl::StatusOr<double> GradientNorm(const Exchange::Sum& sum,
+                                      absl::Span<const Optimizer::Rows> rows);
+  std::vector<Optimizer::Rows> TrainedRows(const Exchange::Sum& sum) const;
+  void Update(const Exchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
   absl::Status Diverged(double loss);
   RandomStream StreamOf(RandomPurpose purpose, int64_t step, int shard) const;
   const std::vector<uint32_t>& OrderOf(int64_t epoch);
@@ -169,6 +184,10 @@ class Replica {
   Definition definition_;
   FloatMemory weights_;
   std::unique_ptr<Optimizer> optimizer_;
+  // Null: the state is the host's. Else the host's vectors are a copy, current or not.
+  std::unique_ptr<DeviceVectors> vectors_;
+  std::unique_ptr<DeviceState> device_;
+  bool current_ = true;
   std::vector<Parameter> tables_;  // the sparse ones
   TableTrail trail_;
   int64_t step_ = 0;
@@ -185,7 +204,7 @@ class Replica {
   };
   EpochOrder orders_[2];
   Group* group_ = nullptr;
-  std::unique_ptr<GradientExchange> exchange_;
+  std::unique_ptr<Exchange> exchange_;
 };
 
 }  // namespace baton::trainer

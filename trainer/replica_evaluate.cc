@@ -27,7 +27,7 @@ std::optional<double> Replica::Accuracy(int64_t correct, int64_t samples) const 
 // The mean error of each of the batch's samples, by the model's loss.
 absl::Status Replica::Score(Network& network, const Batch& batch, double* scores) {
   std::vector<float> outputs;
-  BATON_RETURN_IF_ERROR(network.Predict(weights_.data(), batch, &outputs));
+  BATON_RETURN_IF_ERROR(network.Predict(LiveWeights(), batch, &outputs));
   const bool squared = options_.spec->model.loss == spec::Loss::kMeanSquaredError;
   const size_t size = outputs.size() / static_cast<size_t>(batch.count);
   for (size_t i = 0; i < static_cast<size_t>(batch.count); ++i) {
@@ -52,7 +52,7 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<Sha
     const size_t w = static_cast<size_t>(worker);
     if (first + i + ahead < end) test.Expect(BlockOf(test, first + i + ahead), nullptr);
     test.Fill(BlockOf(test, first + i), nullptr, &batches_[w]);
-    auto result = networks_[w]->Evaluate(weights_.data(), batches_[w]);
+    auto result = networks_[w]->Evaluate(LiveWeights(), batches_[w]);
     if (result.ok()) {
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
       if (scores.empty()) return;
@@ -80,6 +80,7 @@ const Parameter& Replica::word_table() const {
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
 absl::StatusOr<Evaluation> Replica::Evaluate() {
   if (options_.judge != nullptr) {
+    BATON_RETURN_IF_ERROR(Fetch());
     const Parameter& table = word_table();
     Evaluation judged;
     judged.count = options_.judge->count();
@@ -130,7 +131,7 @@ absl::StatusOr<Replica::Outputs> Replica::Predict(const Dataset& samples) {
   Batch& batch = batches_[0];
   for (int64_t block = 0; block * kBlockSamples < samples.count(); ++block) {
     samples.Fill(BlockOf(samples, block), nullptr, &batch);
-    BATON_RETURN_IF_ERROR(networks_[0]->Predict(weights_.data(), batch, &outputs));
+    BATON_RETURN_IF_ERROR(networks_[0]->Predict(LiveWeights(), batch, &outputs));
     all.values.insert(all.values.end(), outputs.begin(), outputs.end());
     all.targets.insert(all.targets.end(), batch.targets.begin(), batch.targets.end());
   }

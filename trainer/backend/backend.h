@@ -114,6 +114,11 @@ class Stream {
   // When `doutput` is not null it becomes scale * d (sum of the samples' losses) / d output.
   virtual absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
                                    Tensor* doutput) = 0;
+  // What `vectors` queue from now on waits for what this stream has queued so far. From the
+  // stream's thread, whatever the vectors' own does. Nothing to do where there is no device's
+  // queue.
+  virtual absl::Status Precede(DeviceVectors& /*vectors*/) { return absl::OkStatus(); }
+
   // Of the last ComputeLoss. Waits for all that the stream has to do, so it comes last.
   virtual absl::StatusOr<LossResult> ReadLoss() = 0;
 };

@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "trainer/backend/device_group.h"
 #include "trainer/backend/update_rule.h"
 
 namespace baton::trainer {
@@ -32,7 +34,8 @@ class DeviceSum {
   virtual ~DeviceSum() = default;
 };
 
-// One thread. The bits of a result depend on the values, their number and the device's kind alone.
+// One thread, but for Stream::Precede. The bits of a result depend on the values, their number and
+// the device's kind alone.
 class DeviceVectors {
  public:
   virtual ~DeviceVectors() = default;
@@ -75,6 +78,12 @@ class DeviceVectors {
 
   // Waits for all that is queued.
   virtual absl::Status Finish() = 0;
+
+  // Of this device, for a DeviceGroup; and the id of a new one, for one rank to hand out.
+  virtual DeviceAddress address() const { return {}; }
+  virtual absl::StatusOr<std::string> NewGroupId();
+  // Returns when all ranks came together. The vectors must outlive the group.
+  virtual absl::StatusOr<std::unique_ptr<DeviceGroup>> JoinGroup(const DeviceGroupOptions& options);
 };
 
 }  // namespace baton::trainer

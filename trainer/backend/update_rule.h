@@ -53,7 +53,9 @@ struct RmsPropRule {
   float momentum;  // 0: there is no vector of it
   float weight_decay;
 
-  BATON_HOST_DEVICE void Plain(float g, float& w, float& v) const { w -= rate * Direction(g, w, v); }
+  BATON_HOST_DEVICE void Plain(float g, float& w, float& v) const {
+    w -= rate * Direction(g, w, v);
+  }
   BATON_HOST_DEVICE void Momentum(float g, float& w, float& v, float& m) const {
     m = momentum * m + Direction(g, w, v);
     w -= rate * m;

@@ -7,7 +7,9 @@
 #include <gloo/transport/unbound_buffer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -185,6 +187,41 @@ class GlooTransfer : public Transfer {
   const std::unique_ptr<gloo::transport::UnboundBuffer> receive_;
 };
 
+// A receive from each peer of what nobody ever sends: only a peer's end ends the wait for it.
+class GlooWatch : public PeerWatch {
+ public:
+  GlooWatch(gloo::Context& context, uint64_t id)
+      : buffer_(context.createUnboundBuffer(&byte_, sizeof(byte_))) {
+    for (int peer = 0; peer < context.size; ++peer) {
+      if (peer != context.rank) buffer_->recv(peer, id << 40);
+    }
+    thread_ = std::thread([this] { Wait(); });
+  }
+  ~GlooWatch() override {
+    buffer_->abortWaitRecv();
+    thread_.join();
+  }
+
+  absl::Status status() const override {
+    if (!lost_) return absl::OkStatus();
+    return absl::UnavailableError("another rank went away");
+  }
+
+ private:
+  void Wait() {
+    try {
+      buffer_->waitRecv(std::chrono::hours(24 * 365));
+    } catch (const std::exception&) {
+      lost_ = true;
+    }
+  }
+
+  char byte_ = 0;
+  std::atomic<bool> lost_{false};
+  const std::unique_ptr<gloo::transport::UnboundBuffer> buffer_;
+  std::thread thread_;
+};
+
 class GlooGroup : public Group {
  public:
   explicit GlooGroup(std::shared_ptr<gloo::rendezvous::Context> context)
@@ -201,6 +238,14 @@ class GlooGroup : public Group {
       return std::make_unique<GlooTransfer>(*context_, next_transfer_++, useful);
     } catch (const std::exception& error) {
       return FromException(error, "preparing an exchange");
+    }
+  }
+
+  absl::StatusOr<std::unique_ptr<PeerWatch>> WatchPeers() override {
+    try {
+      return std::make_unique<GlooWatch>(*context_, next_transfer_++);
+    } catch (const std::exception& error) {
+      return FromException(error, "watching the other ranks");
     }
   }
 

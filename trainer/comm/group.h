@@ -54,6 +54,14 @@ class Transfer {
   }
 };
 
+// Hears of a peer's end while nothing is exchanged with it. Not later than the group's end.
+class PeerWatch {
+ public:
+  virtual ~PeerWatch() = default;
+  // UNAVAILABLE once a peer went away. From any thread; does not wait.
+  virtual absl::Status status() const = 0;
+};
+
 // The members of one generation. Destroying it, which a dying process does too, makes the others'
 // transfers fail. All calls from one thread, but for Transfer::Start.
 class Group {
@@ -66,6 +74,9 @@ class Group {
   // Every rank prepares its transfers in the same order. The plan's buffers must outlive the
   // transfer, and the transfers must not outlive the group.
   virtual absl::StatusOr<std::unique_ptr<Transfer>> Prepare(const TransferPlan& plan) = 0;
+
+  // Every rank calls it at the same place among its Prepares.
+  virtual absl::StatusOr<std::unique_ptr<PeerWatch>> WatchPeers() = 0;
 };
 
 // `all` holds size() pieces of `piece_bytes`; this rank's own piece is filled in, and all others

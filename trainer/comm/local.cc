@@ -71,6 +71,16 @@ class Hub {
     return absl::OkStatus();
   }
 
+  // Of the ranks other than `rank`.
+  absl::Status WhoLeft(int rank) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (int peer = 0; peer < size_; ++peer) {
+      if (peer == rank || !left_[static_cast<size_t>(peer)]) continue;
+      return absl::UnavailableError(absl::StrCat("rank ", peer, " has left"));
+    }
+    return absl::OkStatus();
+  }
+
   void Leave(int rank) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -92,6 +102,16 @@ class Hub {
   std::map<Channel, std::deque<Sent>> queues_;      // under mutex_
   std::vector<SteadyClock::time_point> line_free_;  // of each sender; under mutex_
   std::vector<bool> left_;                          // under mutex_
+};
+
+class LocalWatch : public PeerWatch {
+ public:
+  LocalWatch(std::shared_ptr<Hub> hub, int rank) : hub_(std::move(hub)), rank_(rank) {}
+  absl::Status status() const override { return hub_->WhoLeft(rank_); }
+
+ private:
+  const std::shared_ptr<Hub> hub_;
+  const int rank_;
 };
 
 class LocalTransfer : public Transfer {
@@ -136,6 +156,10 @@ class LocalGroup : public Group {
 
   absl::StatusOr<std::unique_ptr<Transfer>> Prepare(const TransferPlan& plan) override {
     return std::make_unique<LocalTransfer>(hub_, rank_, next_transfer_++, plan);
+  }
+
+  absl::StatusOr<std::unique_ptr<PeerWatch>> WatchPeers() override {
+    return std::make_unique<LocalWatch>(hub_, rank_);
   }
 
  private:

@@ -114,7 +114,7 @@ class GraphNetwork : public Network {
       stage.parameter_count = static_cast<size_t>(ParameterCount(planned.shape));
       stage.ready_from = dense_end;
       if (!planned.table && stage.parameter_count > 0) {
-        dense_end = std::max(dense_end, planned.gradient_offset + stage.parameter_count);
+        dense_end = std::max(dense_end, stage.plan.gradient_offset + stage.parameter_count);
       }
       BATON_ASSIGN_OR_RETURN(stage.operation, stream_->CreateOperation(planned.shape, batch_max_));
       for (const size_t input : planned.inputs) stage.x.push_back(values_[input].y.get());
@@ -266,10 +266,13 @@ class GraphNetwork : public Network {
   absl::Status Backward(const float* weights, int64_t count, float scale, Gradient gradient) {
     for (Value& value : values_) value.has_dy = false;
     values_[output_].has_dy = true;
-    size_t ready_from = gradient_count_;
+    size_t ready_from = placement_ ? placement_->count : gradient_count_;
     for (size_t i = stages_.size(); i-- > 0;) {
       if (i + 1 < stages_.size() && gradient.ready && stages_[i + 1].ready_from < ready_from) {
         ready_from = stages_[i + 1].ready_from;
+        if (gradient.vectors != nullptr) {
+          BATON_RETURN_IF_ERROR(stream_->Precede(*gradient.vectors));
+        }
         (*gradient.ready)(ready_from);
       }
       Stage& stage = stages_[i];

@@ -1,11 +1,8 @@
 #include "trainer/parallel/gradient_exchange.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "common/status.h"
 
 namespace baton::trainer {
@@ -52,13 +49,11 @@ GradientExchange::GradientExchange(Group& group, ShardPool& pool, int shards, si
       plan_(shards, group.size(), group.rank(), parameters, bucket_bytes),
       gradients_(static_cast<size_t>(plan_.run.count), std::vector<float>(parameters)),
       own_results_(static_cast<size_t>(plan_.run.count)),
-      results_(static_cast<size_t>(shards)),
       sum_(parameters),
       all_({0, shards}, AllNodes(plan_)),
       reached_(static_cast<size_t>(plan_.run.count)),
       has_tables_(!tables.empty()),
       rows_(group, pool, plan_, std::move(tables)),
-      row_bytes_(static_cast<size_t>(plan_.ranks)),
       buckets_(plan_.buckets.size()) {
   if (plan_.ranks > 1) {
     send_.resize(plan_.send_bytes);
@@ -68,6 +63,7 @@ GradientExchange::GradientExchange(Group& group, ShardPool& pool, int shards, si
     own_sums_.emplace_back(node, Leaves(node));
   }
   for (const std::vector<float>& gradient : gradients_) leaves_.push_back(gradient.data());
+  heard_.row_bytes.resize(static_cast<size_t>(plan_.ranks));
   Renew();
 }
 
@@ -139,21 +135,21 @@ absl::StatusOr<GradientExchange::Sum> GradientExchange::Run(const Step& step,
                                                             std::chrono::milliseconds timeout) {
   const size_t row_bytes = has_tables_ ? rows_.Reduce() : 0;
   if (plan_.ranks == 1) {
-    results_ = own_results_;
+    heard_.results = own_results_;
     const float* gradient = gradients_[0].data();
     if (plan_.shards > 1) {
       AddOnPool(&pool_, own_sums_[0], leaves_.data(), 0, sum_.size(), sum_.data());
       gradient = sum_.data();
     }
-    if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(row_bytes_, timeout));
-    return Sum{{gradient, sum_.size()}, rows_.sums(), results_, step.flags};
+    if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(heard_.row_bytes, timeout));
+    return Sum{{gradient, sum_.size()}, rows_.sums(), heard_.results, step.flags};
   }
   StartRest(step, row_bytes);
   BATON_RETURN_IF_ERROR(SumBuckets(step, timeout));
-  if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(row_bytes_, timeout));
+  if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(heard_.row_bytes, timeout));
   for (Bucket& bucket : buckets_) BATON_RETURN_IF_ERROR(bucket.gather->Finish(timeout));
   Renew();
-  return Sum{sum_, rows_.sums(), results_, flags_};
+  return Sum{sum_, rows_.sums(), heard_.results, heard_.flags};
 }
 
 // Writes a bucket's messages to all ranks, the own one too: it holds this rank's part of its own
@@ -174,13 +170,8 @@ void GradientExchange::ReduceOwn(size_t bucket, ShardPool* pool) {
 
 // Sends what Ready did not, and with the last bucket the headers.
 void GradientExchange::StartRest(const Step& step, size_t row_bytes) {
-  const StepHeader header{step.weights_digest, step.step, step.flags,
-                          static_cast<uint32_t>(plan_.run.count), row_bytes};
   for (const MessageLayout& layout : plan_.buckets.back().sends) {
-    char* message = send_.data() + layout.offset_bytes;
-    std::memcpy(message, &header, sizeof(header));
-    std::memcpy(message + sizeof(header), own_results_.data(),
-                own_results_.size() * sizeof(ShardResult));
+    WriteHeader(step, own_results_, row_bytes, send_.data() + layout.offset_bytes);
   }
   for (size_t b = 0; b < buckets_.size(); ++b) {
     if (buckets_[b].shards_left == 0) continue;
@@ -194,40 +185,14 @@ absl::Status GradientExchange::SumBuckets(const Step& step, std::chrono::millise
   for (size_t b = 0; b < buckets_.size(); ++b) {
     Bucket& bucket = buckets_[b];
     BATON_RETURN_IF_ERROR(bucket.exchange->Finish(timeout));
-    if (b + 1 == buckets_.size()) BATON_RETURN_IF_ERROR(ReadPeers(step));
+    if (b + 1 == buckets_.size()) {
+      const BucketPlan& last = plan_.buckets.back();
+      BATON_RETURN_IF_ERROR(ReadHeaders(
+          plan_, step.step, [&](int rank) { return MessageOf(last, rank); }, &heard_));
+    }
     const Slice slice = plan_.buckets[b].slices[static_cast<size_t>(plan_.rank)];
     AddOnPool(&pool_, all_, bucket.parts.data(), 0, slice.count, sum_.data() + slice.first);
     bucket.gather->Start();
-  }
-  return absl::OkStatus();
-}
-
-absl::Status GradientExchange::ReadPeers(const Step& step) {
-  const BucketPlan& last = plan_.buckets.back();
-  StepHeader first{};
-  std::memcpy(&first, MessageOf(last, 0), sizeof(first));
-  flags_ = 0;
-  size_t next_result = 0;
-  for (int rank = 0; rank < plan_.ranks; ++rank) {
-    StepHeader header{};
-    const char* message = MessageOf(last, rank);
-    std::memcpy(&header, message, sizeof(header));
-    if (header.step != step.step) {
-      return absl::InternalError(absl::StrCat("rank ", rank, " is at step ", header.step,
-                                              ", this one at step ", step.step));
-    }
-    if (header.weights_digest != first.weights_digest) {
-      return absl::DataLossError(absl::StrFormat(
-          "before step %d the weights of rank %d differ from those of rank 0 (XXH3 %016x, %016x): "
-          "another build, CPU or bad memory on one of them. Nothing of this step was kept; resume "
-          "from the last checkpoint, without the node at fault",
-          step.step + 1, rank, header.weights_digest, first.weights_digest));
-    }
-    flags_ |= header.flags;
-    row_bytes_[static_cast<size_t>(rank)] = header.row_bytes;
-    const size_t count = RunOf(plan_.shards, plan_.ranks, rank).count;
-    std::memcpy(&results_[next_result], message + sizeof(header), count * sizeof(ShardResult));
-    next_result += count;
   }
   return absl::OkStatus();
 }

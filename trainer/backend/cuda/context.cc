@@ -43,6 +43,7 @@ absl::StatusOr<std::unique_ptr<Context>> Context::Create(int card, Memory parame
 absl::Status Context::Start() {
   Begin();
   Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  if (ok()) Check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming));
   if (ok()) Check(cudnnCreate(&dnn_));
   if (ok()) Check(cudnnSetStream(dnn_, stream_));
   if (ok()) Check(cublasCreate(&blas_));
@@ -62,6 +63,7 @@ Context::~Context() {
   if (stream_ != nullptr) cudaStreamSynchronize(stream_);
   if (blas_ != nullptr) cublasDestroy(blas_);
   if (dnn_ != nullptr) cudnnDestroy(dnn_);
+  if (done_ != nullptr) cudaEventDestroy(done_);
   if (stream_ != nullptr) cudaStreamDestroy(stream_);
 }
 

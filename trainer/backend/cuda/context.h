@@ -64,6 +64,8 @@ class Context {
 
   Memory parameters() const { return parameters_; }
   cudaStream_t stream() const { return stream_; }
+  // An event of the stream's own, to be recorded again and again.
+  cudaEvent_t done() const { return done_; }
   cudnnHandle_t dnn() const { return dnn_; }
   cublasHandle_t blas() const { return blas_; }
   // For the call that comes next; all calls of a stream run one after the other.
@@ -85,6 +87,7 @@ class Context {
   int card_;
   Memory parameters_;
   cudaStream_t stream_ = nullptr;
+  cudaEvent_t done_ = nullptr;
   cudnnHandle_t dnn_ = nullptr;
   cublasHandle_t blas_ = nullptr;
   Buffer blas_workspace_, workspace_;

@@ -73,6 +73,13 @@ class CudaStream : public Stream {
     return context_->End("loss");
   }
 
+  absl::Status Precede(DeviceVectors& vectors) override {
+    context_->Begin();
+    context_->Check(cudaEventRecord(context_->done(), context_->stream()));
+    context_->Check(WaitFor(vectors, context_->done()));
+    return context_->End("an event");
+  }
+
   absl::StatusOr<LossResult> ReadLoss() override {
     context_->Begin();
     const LossResult result = loss_.Read(*context_);

@@ -5,6 +5,7 @@
 
 #include "common/status.h"
 #include "trainer/backend/cuda/context.h"
+#include "trainer/backend/cuda/nccl.h"
 #include "trainer/backend/cuda/vector_kernels.h"
 
 namespace baton::trainer::cuda {
@@ -30,7 +31,8 @@ class CardSum : public DeviceSum {
 
 class CardVectors : public DeviceVectors {
  public:
-  explicit CardVectors(std::unique_ptr<Context> context) : context_(std::move(context)) {}
+  CardVectors(int card, std::unique_ptr<Context> context)
+      : card_(card), context_(std::move(context)) {}
 
   absl::StatusOr<std::unique_ptr<DeviceFloats>> Allocate(size_t count) override {
     context_->Begin();
@@ -138,16 +140,30 @@ class CardVectors : public DeviceVectors {
     return context_->End("a step");
   }
 
+  DeviceAddress address() const override { return NcclAddress(card_); }
+  absl::StatusOr<std::string> NewGroupId() override { return NewNcclId(); }
+  absl::StatusOr<std::unique_ptr<DeviceGroup>> JoinGroup(
+      const DeviceGroupOptions& options) override {
+    return JoinNccl(card_, context_->stream(), options);
+  }
+
+  cudaStream_t stream() const { return context_->stream(); }
+
  private:
+  const int card_;
   const std::unique_ptr<Context> context_;
   Buffer parts_, digest_;
 };
 
 }  // namespace
 
+cudaError_t WaitFor(DeviceVectors& vectors, cudaEvent_t event) {
+  return cudaStreamWaitEvent(static_cast<CardVectors&>(vectors).stream(), event);
+}
+
 absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors(int card) {
   BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(card));
-  return std::make_unique<CardVectors>(std::move(context));
+  return std::make_unique<CardVectors>(card, std::move(context));
 }
 
 }  // namespace baton::trainer::cuda

@@ -1,6 +1,8 @@
 // The card's part of DeviceVectors.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -9,5 +11,8 @@
 namespace baton::trainer::cuda {
 
 absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors(int card);
+
+// What `vectors` of this backend queue from now on waits for the event. From any thread.
+cudaError_t WaitFor(DeviceVectors& vectors, cudaEvent_t event);
 
 }  // namespace baton::trainer::cuda
