@@ -35,7 +35,7 @@ constexpr size_t kAlignment = 256;  // cudaMalloc's
 constexpr size_t kEdgeBytes = 512;
 constexpr unsigned char kEdge = 0xFD, kFresh = 0xFF;  // kFresh: a NaN of every type
 // Larger pieces are filled at the front alone: handles' workspaces are not worth the time.
-constexpr size_t kFillMax = size_t{4} << 20;
+constexpr size_t kFillMax = size_t{1} << 20;
 
 struct Piece {
   size_t bytes = 0;
@@ -48,7 +48,7 @@ struct Heap {
   size_t used = 0;  // of the arena, ever
   int visitors = 0;
   std::map<uintptr_t, Piece> pieces;
-  std::multimap<size_t, uintptr_t> gaps;  // by whole size
+  std::map<uintptr_t, size_t> gaps;  // never two side by side
   std::map<uintptr_t, size_t> pinned;
   std::vector<size_t> taken;
 };
@@ -111,11 +111,11 @@ void Protect(Heap& heap, int protection) {
 
 // Takes a gap or new addresses.
 uintptr_t Place_(Heap& heap, size_t whole) {
-  const auto gap = heap.gaps.lower_bound(whole);
-  if (gap != heap.gaps.end() && gap->first <= 2 * whole) {
-    const auto [size, at] = *gap;
+  for (auto gap = heap.gaps.begin(); gap != heap.gaps.end(); ++gap) {
+    const auto [at, size] = *gap;
+    if (size < whole) continue;
     heap.gaps.erase(gap);
-    if (size > whole) heap.gaps.emplace(size - whole, at + whole);
+    if (size > whole) heap.gaps[at + whole] = size - whole;
     return at;
   }
   constexpr size_t kPage = 4096;
@@ -124,8 +124,24 @@ uintptr_t Place_(Heap& heap, size_t whole) {
   if (heap.used + more > kArena) Violation("the cards' addresses are used up");
   mprotect(heap.begin + heap.used, more, PROT_READ | PROT_WRITE);
   heap.used += more;
-  if (more > whole) heap.gaps.emplace(more - whole, at + whole);
+  if (more > whole) heap.gaps[at + whole] = more - whole;
   return at;
+}
+
+void GiveBack(Heap& heap, uintptr_t at, size_t size) {
+  auto after = heap.gaps.lower_bound(at);
+  if (after != heap.gaps.end() && at + size == after->first) {
+    size += after->second;
+    after = heap.gaps.erase(after);
+  }
+  if (after != heap.gaps.begin()) {
+    const auto before = std::prev(after);
+    if (before->first + before->second == at) {
+      before->second += size;
+      return;
+    }
+  }
+  heap.gaps[at] = size;
 }
 
 void CheckEdge(uintptr_t at, const Piece& piece) {
@@ -202,7 +218,7 @@ bool Release(void* memory) {
   const size_t whole = WholeSize(piece.bytes);
   ASAN_POISON_MEMORY_REGION(memory, whole);
   heap.taken[static_cast<size_t>(piece.device)] -= whole;
-  heap.gaps.emplace(whole, found->first);
+  GiveBack(heap, found->first, whole);
   heap.pieces.erase(found);
   return true;
 }
@@ -216,9 +232,9 @@ bool ReleasePinned(void* memory) {
 }
 
 void FreeMemory(int device, size_t* free, size_t* total) {
-  const Access access;
   Heap& heap = TheHeap();
   const std::lock_guard lock(heap.mutex);
+  Start(heap);
   *total = TheSettings().memory;
   *free = *total - heap.taken[static_cast<size_t>(device)];
 }
@@ -271,7 +287,6 @@ void RequireHost(const void* memory, size_t bytes, const std::string& what) {
 }
 
 void CheckEdges() {
-  const Access access;
   Heap& heap = TheHeap();
   const std::lock_guard lock(heap.mutex);
   for (const auto& [at, piece] : heap.pieces) CheckEdge(at, piece);

@@ -49,7 +49,7 @@ enum class Reach { kCardOnly, kMapped };
 void RequireCard(const void* memory, size_t bytes, int device, const std::string& what,
                  Reach reach = Reach::kCardOnly);
 void RequireHost(const void* memory, size_t bytes, const std::string& what);
-// No piece of card memory was written beyond its end.
+// No piece of card memory was written beyond its end. Needs an Access.
 void CheckEdges();
 
 // While one lives, code on this machine may touch the cards' memory.

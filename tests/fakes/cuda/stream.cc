@@ -133,8 +133,9 @@ cudaError_t Give(const std::shared_ptr<Queue>& queue, std::function<void()> run)
 }
 
 void Finish(const Point& point) {
+  if (IsDone(point)) return;
+  const Access access;
   {
-    const Access access;
     State& state = TheState();
     Lock lock(state.mutex);
     FinishLocked(state, lock, point);
