@@ -9,6 +9,8 @@ namespace {
 
 using RnnDescriptor =
     Descriptor<cudnnRNNDescriptor_t, cudnnCreateRNNDescriptor, cudnnDestroyRNNDescriptor>;
+using DropoutDescriptor = Descriptor<cudnnDropoutDescriptor_t, cudnnCreateDropoutDescriptor,
+                                     cudnnDestroyDropoutDescriptor>;
 using SequenceDescriptor = Descriptor<cudnnRNNDataDescriptor_t, cudnnCreateRNNDataDescriptor,
                                       cudnnDestroyRNNDataDescriptor>;
 
@@ -33,15 +35,18 @@ class Recurrent : public Operation {
         hidden_(shape.hidden),
         gates_(lstm_ ? 4 : 3),
         weights_(gates_ * hidden_ * (in_ + hidden_ + 2)),
+        dropout_(context),
         rnn_(context),
         matrix_(context),
         bias_(context) {
+    // cuDNN wants one also where nothing is dropped; a rate of zero needs no memory.
+    context_.Check(cudnnSetDropoutDescriptor(dropout_.get(), context_.dnn(), 0, nullptr, 0, 0));
     // The standard algorithm: the persistent ones keep to other orders of sums from card to card.
     context_.Check(cudnnSetRNNDescriptor_v8(
         rnn_.get(), CUDNN_RNN_ALGO_STANDARD, lstm_ ? CUDNN_LSTM : CUDNN_GRU, CUDNN_RNN_DOUBLE_BIAS,
         CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT, CUDNN_DATA_FLOAT, CUDNN_DATA_FLOAT,
         CUDNN_FMA_MATH, static_cast<int32_t>(in_), static_cast<int32_t>(hidden_),
-        static_cast<int32_t>(hidden_), 1, nullptr, CUDNN_RNN_PADDED_IO_ENABLED));
+        static_cast<int32_t>(hidden_), 1, dropout_.get(), CUDNN_RNN_PADDED_IO_ENABLED));
     if (context_.ok()) {
       context_.Check(cudnnGetRNNWeightSpaceSize(context_.dnn(), rnn_.get(), &space_));
     }
@@ -162,6 +167,7 @@ class Recurrent : public Operation {
   bool lstm_;
   int64_t positions_, in_, hidden_, gates_;
   Weights weights_;
+  DropoutDescriptor dropout_;
   RnnDescriptor rnn_;
   TensorDescriptor matrix_, bias_;   // what cuDNN says of a part; nobody asks
   size_t space_ = 0;                 // bytes of the packed parameters
