@@ -372,7 +372,7 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   result.loss /= static_cast<double>(result.samples);
   result.accuracy = Accuracy(correct, result.samples);
   const std::vector<Optimizer::Rows> rows = TrainedRows(sum);
-  if (!std::isfinite(result.loss) || !std::isfinite(optimizer_->GradientNorm(sum.gradient, rows))) {
+  if (!std::isfinite(result.loss) || !optimizer_->GradientIsFinite(sum.gradient, rows)) {
     return Diverged(result.loss);
   }
   // Only now, with everything received and everything sent, does the state change.

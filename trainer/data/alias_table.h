@@ -25,8 +25,8 @@ class AliasTable {
 
  private:
   struct Column {
-    uint64_t share;  // of 2^32: the column's own
-    uint32_t other;  // what the rest of it stands for
+    uint32_t share;  // of 2^32: the column's own, where it is not all of it
+    uint32_t other;  // what the rest of it stands for; itself where there is none
   };
   std::vector<Column> columns_;
 };

@@ -11,6 +11,13 @@ constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
 uint32_t Low(uint64_t value) { return static_cast<uint32_t>(value); }
 uint32_t High(uint64_t value) { return static_cast<uint32_t>(value >> 32); }
 
+inline PhiloxCounter Round(const PhiloxCounter& counter, const PhiloxKey& key) {
+  const uint64_t product0 = uint64_t{kMultiplier0} * counter[0];
+  const uint64_t product1 = uint64_t{kMultiplier1} * counter[2];
+  return {High(product1) ^ counter[1] ^ key[0], Low(product1), High(product0) ^ counter[3] ^ key[1],
+          Low(product0)};
+}
+
 // One more name into a key: Philox itself as the mixing function.
 uint64_t Mix(uint64_t key, uint64_t name, uint32_t domain) {
   PhiloxCounter mixed =
@@ -22,12 +29,8 @@ uint64_t Mix(uint64_t key, uint64_t name, uint32_t domain) {
 
 PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key) {
   for (int round = 0; round < kRounds; ++round) {
-    uint64_t product0 = uint64_t{kMultiplier0} * counter[0];
-    uint64_t product1 = uint64_t{kMultiplier1} * counter[2];
-    counter = {High(product1) ^ counter[1] ^ key[0], Low(product1),
-               High(product0) ^ counter[3] ^ key[1], Low(product0)};
-    key[0] += kWeyl0;
-    key[1] += kWeyl1;
+    counter = Round(counter, key);
+    key = {key[0] + kWeyl0, key[1] + kWeyl1};
   }
   return counter;
 }
@@ -45,18 +48,23 @@ PhiloxCounter RandomStream::Block(uint64_t block) const {
   return Philox4x32({Low(block), High(block), 0, 0}, {Low(key_), High(key_)});
 }
 
-uint32_t RandomSequence::Next() {
-  if (next_ % 4 == 0) block_ = stream_.Block(next_ / 4);
-  return block_[next_++ % 4];
+std::array<uint32_t, 4 * kPhiloxBlocks> RandomStream::Blocks(uint64_t block) const {
+  std::array<PhiloxCounter, kPhiloxBlocks> counters;
+  for (size_t i = 0; i < kPhiloxBlocks; ++i) counters[i] = {Low(block + i), High(block + i), 0, 0};
+  PhiloxKey key = {Low(key_), High(key_)};
+  for (int round = 0; round < kRounds; ++round) {
+    for (PhiloxCounter& counter : counters) counter = Round(counter, key);
+    key = {key[0] + kWeyl0, key[1] + kWeyl1};
+  }
+  std::array<uint32_t, 4 * kPhiloxBlocks> numbers;
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = counters[i / 4][i % 4];
+  return numbers;
 }
 
-uint32_t RandomSequence::Below(uint32_t bound) {
-  uint64_t product = uint64_t{Next()} * bound;
-  if (Low(product) < bound) {
-    uint32_t threshold = -bound % bound;
-    while (Low(product) < threshold) product = uint64_t{Next()} * bound;
-  }
-  return High(product);
+void RandomSequence::Refill() {
+  numbers_ = stream_.Blocks(next_block_);
+  next_block_ += kPhiloxBlocks;
+  next_ = 0;
 }
 
 }  // namespace baton::trainer

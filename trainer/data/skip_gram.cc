@@ -1,6 +1,7 @@
 #include "trainer/data/skip_gram.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -13,6 +14,9 @@ namespace {
 
 // Numbers of the batch's stream that a sample may use, more than any does.
 constexpr uint64_t kBlocksPerSample = uint64_t{1} << 20;
+
+// Samples whose places are looked up together.
+constexpr size_t kPlacesAhead = 32;
 
 // count^(3/4) by square roots, which IEEE 754 rounds correctly: the same bits on every CPU.
 std::vector<double> FarOdds(const std::vector<int64_t>& counts) {
@@ -40,6 +44,10 @@ SkipGramDataset::SkipGramDataset(const spec::SkipGramData& data, const text::Tex
       sample_sizes_(word_first ? std::vector<int64_t>{1, 1 + data.negatives}
                                : std::vector<int64_t>{1 + data.negatives, 1}),
       far_(FarOdds(text.counts)) {
+  for (int64_t distance = 1; distance <= window_; ++distance) {
+    distances_.insert(distances_.end(), static_cast<size_t>(window_ + 1 - distance),
+                      static_cast<uint16_t>(distance));
+  }
   Thin(text, data.subsample, seed);
   KeepNeighbours();
   // Hardly any text is thinned to nothing; one that is stays whole.
@@ -96,14 +104,11 @@ int32_t SkipGramDataset::DrawNear(size_t place, RandomSequence& random) const {
   while (left < window_ && tokens_[place - left - 1] != text::kSentenceEnd) ++left;
   while (right < window_ && tokens_[place + right + 1] != text::kSentenceEnd) ++right;
   const int64_t left_odds = OddsOfSide(left, window_);
-  int64_t draw = random.Below(static_cast<uint32_t>(left_odds + OddsOfSide(right, window_)));
+  const int64_t draw = random.Below(static_cast<uint32_t>(left_odds + OddsOfSide(right, window_)));
+  // Without a branch, which would be taken by chance.
   const bool to_left = draw < left_odds;
-  if (!to_left) draw -= left_odds;
-  size_t distance = 1;
-  for (; draw >= window_ + 1 - static_cast<int64_t>(distance); ++distance) {
-    draw -= window_ + 1 - static_cast<int64_t>(distance);
-  }
-  return tokens_[to_left ? place - distance : place + distance];
+  const int64_t distance = distances_[static_cast<size_t>(draw - (to_left ? 0 : left_odds))];
+  return tokens_[place + static_cast<size_t>(to_left ? -distance : distance)];
 }
 
 int32_t SkipGramDataset::DrawFar(int32_t near, RandomSequence& random) const {
@@ -111,6 +116,16 @@ int32_t SkipGramDataset::DrawFar(int32_t near, RandomSequence& random) const {
     const auto far = static_cast<int32_t>(far_.Draw(random));
     if (far != near) return far;
   }
+}
+
+// The samples lie anywhere in the text: what is read of it is fetched for many at once, so that
+// none waits for its own.
+void SkipGramDataset::FindPlaces(absl::Span<const uint32_t> indices, size_t* places) const {
+  for (size_t i = 0; i < indices.size(); ++i) {
+    BATON_CHECK(indices[i] < this->count(), "sample index beyond the data set");
+    places[i] = places_[indices[i] / static_cast<uint32_t>(pairs_per_word_)];
+  }
+  for (size_t i = 0; i < indices.size(); ++i) __builtin_prefetch(&tokens_[places[i]]);
 }
 
 void SkipGramDataset::Fill(absl::Span<const uint32_t> indices, const RandomStream* random,
@@ -124,10 +139,13 @@ void SkipGramDataset::Fill(absl::Span<const uint32_t> indices, const RandomStrea
   batch->targets.assign(count * contexts, 0.0f);
   float* word = batch->values.data() + (word_first_ ? 0 : count * contexts);
   float* context = batch->values.data() + (word_first_ ? count : 0);
+  std::array<size_t, kPlacesAhead> places;
   for (size_t i = 0; i < count; ++i) {
-    BATON_CHECK(indices[i] < this->count(), "sample index beyond the data set");
+    if (i % kPlacesAhead == 0) {
+      FindPlaces(indices.subspan(i, std::min(kPlacesAhead, count - i)), places.data());
+    }
     RandomSequence draws(random == nullptr ? fixed : *random, i * kBlocksPerSample);
-    const size_t place = places_[indices[i] / static_cast<uint32_t>(pairs_per_word_)];
+    const size_t place = places[i % kPlacesAhead];
     const int32_t near = DrawNear(place, draws);
     *word++ = static_cast<float>(tokens_[place]);
     *context++ = static_cast<float>(near);

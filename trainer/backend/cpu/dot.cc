@@ -46,74 +46,87 @@ class Dot : public Operation {
   Dot(const DotOperation& shape, Context& context)
       : rows_(shape.b.size() == 2 ? shape.b[0] : 1),
         width_(shape.b.back()),
-        step_(ElementCount(shape.a) == width_ ? 0 : width_),
-        size_of_a_(ElementCount(shape.a)),
+        one_a_(ElementCount(shape.a) == width_),
         cosine_(shape.cosine),
         values_(context) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded("dot", [&] {
-      const float* a = values_.Read(0, arguments.x[0], arguments.count);
-      const float* b = values_.Read(1, arguments.x[1], arguments.count);
+      Read(arguments.x, arguments.count);
       float* y = values_.Write(arguments.y, arguments.count);
-      for (int64_t n = 0; n < arguments.count; ++n, a += size_of_a_) {
-        for (int64_t t = 0; t < rows_; ++t, b += width_) {
-          const float* row = a + t * step_;
-          *y = Product(row, b, width_);
-          if (cosine_) *y /= Length(row, width_) * Length(b, width_);
-          ++y;
-        }
+      for (int64_t n = 0; n < arguments.count * rows_; ++n) {
+        const float *a = a_[RowOfA(n)], *b = b_[n];
+        y[n] = Product(a, b, width_);
+        if (cosine_) y[n] /= Length(a, width_) * Length(b, width_);
       }
     });
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
     return Guarded("dot", [&] {
-      const float* a = values_.Read(0, arguments.x[0], arguments.count);
-      const float* b = values_.Read(1, arguments.x[1], arguments.count);
+      Read(arguments.x, arguments.count);
       const float* dy = values_.Read(2, arguments.dy, arguments.count);
-      float* da = Zeros(arguments.dx[0], arguments.count, size_of_a_);
-      // Each row of b has one product, and of a one or all.
-      float* db =
-          arguments.dx[1] == nullptr ? nullptr : values_.Write(arguments.dx[1], arguments.count);
-      for (int64_t n = 0; n < arguments.count; ++n) {
-        for (int64_t t = 0; t < rows_; ++t) {
-          const int64_t at_a = n * size_of_a_ + t * step_;
-          const int64_t at_b = (n * rows_ + t) * width_;
-          Row(a + at_a, b + at_b, *dy++, da == nullptr ? nullptr : da + at_a,
-              db == nullptr ? nullptr : db + at_b);
-        }
+      if (arguments.dx[0] != nullptr) {
+        AddRowsOfA(dy, arguments.count, values_.Write(arguments.dx[0], arguments.count));
+      }
+      if (arguments.dx[1] == nullptr) return;
+      if (!cosine_) return NameRowsOfB(dy, values_.WriteRows(arguments.dx[1], arguments.count));
+      float* db = values_.Write(arguments.dx[1], arguments.count);
+      for (int64_t n = 0; n < arguments.count * rows_; ++n, db += width_) {
+        const Slope slope = SlopeOf(n, dy[n]);
+        SetGradient(b_[n], a_[RowOfA(n)], slope.factor, slope.shrink_b, width_, db);
       }
     });
   }
 
  private:
-  float* Zeros(Tensor* dx, int64_t count, int64_t size) {
-    if (dx == nullptr) return nullptr;
-    float* values = values_.Write(dx, count);
-    std::fill_n(values, count * size, 0.0f);
-    return values;
+  struct Slope {
+    float factor, shrink_a = 0, shrink_b = 0;
+  };
+
+  void Read(absl::Span<const Tensor* const> x, int64_t count) {
+    a_ = values_.ReadPlainRows(0, x[0], count);
+    b_ = values_.ReadPlainRows(1, x[1], count);
   }
 
-  void Row(const float* a, const float* b, float dy, float* da, float* db) const {
-    float factor = dy, shrink_a = 0, shrink_b = 0;
-    if (cosine_) {
-      const float length_a = Length(a, width_), length_b = Length(b, width_);
-      factor = dy / (length_a * length_b);
-      const float cosine = Product(a, b, width_) * factor;
-      // Too short a vector's length is held, and does not move with it.
-      if (length_a > kLengthMin) shrink_a = cosine / (length_a * length_a);
-      if (length_b > kLengthMin) shrink_b = cosine / (length_b * length_b);
+  int64_t RowOfA(int64_t n) const { return one_a_ ? n / rows_ : n; }
+
+  Slope SlopeOf(int64_t n, float dy) const {
+    if (!cosine_) return {dy};
+    const float *a = a_[RowOfA(n)], *b = b_[n];
+    const float length_a = Length(a, width_), length_b = Length(b, width_);
+    Slope slope{dy / (length_a * length_b)};
+    const float cosine = Product(a, b, width_) * slope.factor;
+    // Too short a vector's length is held, and does not move with it.
+    if (length_a > kLengthMin) slope.shrink_a = cosine / (length_a * length_a);
+    if (length_b > kLengthMin) slope.shrink_b = cosine / (length_b * length_b);
+    return slope;
+  }
+
+  // A row of a has one product, or all of its sample.
+  void AddRowsOfA(const float* dy, int64_t count, float* da) const {
+    const int64_t products = one_a_ ? rows_ : 1;
+    for (int64_t n = 0; n < count * rows_; n += products, da += width_) {
+      std::fill_n(da, width_, 0.0f);
+      for (int64_t t = n; t < n + products; ++t) {
+        const Slope slope = SlopeOf(t, dy[t]);
+        AddGradient(a_[RowOfA(t)], b_[t], slope.factor, slope.shrink_a, width_, da);
+      }
     }
-    if (da != nullptr) AddGradient(a, b, factor, shrink_a, width_, da);
-    if (db != nullptr) SetGradient(b, a, factor, shrink_b, width_, db);
+  }
+
+  // Each row of b has one product, whose gradient is a row of a times a factor.
+  void NameRowsOfB(const float* dy, Rows& db) const {
+    db.factors.assign(dy, dy + db.at.size());
+    for (size_t n = 0; n < db.at.size(); ++n) db.at[n] = a_[RowOfA(static_cast<int64_t>(n))];
   }
 
   int64_t rows_, width_;
-  int64_t step_;  // from row to row of a: 0 where it has one
-  int64_t size_of_a_;
+  bool one_a_;  // a has one row
   bool cosine_;
   PlainValues values_;
+  const float* const* a_ = nullptr;  // the rows of the call at hand
+  const float* const* b_ = nullptr;
 };
 
 }  // namespace

@@ -14,6 +14,17 @@ namespace baton::trainer::cpu {
 
 namespace {
 
+// sum += row t of the rows.
+void AddScaled(const PlainValues::RowsRead& rows, size_t t, int64_t width, float* __restrict sum) {
+  const float* __restrict row = rows.at[t];
+  if (rows.factors == nullptr) {
+    for (int64_t c = 0; c < width; ++c) sum[c] += row[c];
+    return;
+  }
+  const float factor = rows.factors[t];
+  for (int64_t c = 0; c < width; ++c) sum[c] += factor * row[c];
+}
+
 class Embedding : public Operation {
  public:
   Embedding(const EmbeddingOperation& shape, Context& context)
@@ -28,20 +39,19 @@ class Embedding : public Operation {
     absl::Status ran = Guarded("embedding", [&] {
       fits = ReadIds(values_.Read(0, arguments.x[0], arguments.count), arguments.count);
       if (!fits.ok()) return;
-      float* y = values_.Write(arguments.y, arguments.count);
-      for (const int64_t id : ids_) y = std::copy_n(arguments.weights + id * width_, width_, y);
+      const float** row = values_.WriteRows(arguments.y, arguments.count).at.data();
+      for (const int64_t id : ids_) *row++ = arguments.weights + id * width_;
     });
     return fits.ok() ? ran : fits;
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
     return Guarded("embedding", [&] {
-      const float* dy = values_.Read(1, arguments.dy, arguments.count);
+      const auto dy = values_.ReadRows(1, arguments.dy, arguments.count);
       if (sparse_) return SumRows(dy, arguments.rows);
       std::fill_n(arguments.weights_gradient, vocabulary_ * width_, 0.0f);
-      for (const int64_t id : ids_) {
-        AddRow(dy, 1, width_, arguments.weights_gradient + id * width_);
-        dy += width_;
+      for (size_t t = 0; t < ids_.size(); ++t) {
+        AddScaled(dy, t, width_, arguments.weights_gradient + ids_[t] * width_);
       }
     });
   }
@@ -49,7 +59,7 @@ class Embedding : public Operation {
  private:
   // Adds what each id gets in the order of its positions and from zero on: the bits of the rows
   // that a dense gradient would have.
-  void SumRows(const float* dy, RowGradient* rows) {
+  void SumRows(const PlainValues::RowsRead& dy, RowGradient* rows) {
     order_.clear();
     for (size_t t = 0; t < ids_.size(); ++t) {
       order_.push_back(static_cast<uint64_t>(ids_[t]) << 32 | t);
@@ -65,13 +75,11 @@ class Embedding : public Operation {
     int64_t last = -1;
     for (const uint64_t key : order_) {
       const auto id = static_cast<int64_t>(key >> 32);
-      const float* from = dy + static_cast<int64_t>(key & 0xffffffff) * width_;
       if (id != last) {
         row += width_;
-        for (int64_t c = 0; c < width_; ++c) row[c] = 0.0f + from[c];
-      } else {
-        AddRow(from, 1, width_, row);
+        std::fill_n(row, width_, 0.0f);
       }
+      AddScaled(dy, key & 0xffffffff, width_, row);
       last = id;
     }
   }
