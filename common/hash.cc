@@ -2,6 +2,10 @@
 
 #include <openssl/evp.h>
 #include <xxhash.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+// The same digests by the widest vectors that the CPU has.
+#include <xxh_x86dispatch.h>
+#endif
 
 #include "absl/strings/escaping.h"
 #include "common/check.h"

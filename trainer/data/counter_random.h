@@ -70,6 +70,12 @@ class RandomSequence {
     if (next_ == numbers_.size()) Refill();
     return numbers_[next_++];
   }
+  // What the call of Next after `ahead` others will give; 0 where that is not known yet. For who
+  // wants to fetch what it will lead to.
+  uint32_t Peek(size_t ahead) {
+    if (next_ == numbers_.size()) Refill();
+    return next_ + ahead < numbers_.size() ? numbers_[next_ + ahead] : 0;
+  }
   // Uniform in [0, bound), without bias; bound > 0. Lemire, "Fast random integer generation in an
   // interval", ACM TOMACS 29(1), 2019.
   uint32_t Below(uint32_t bound) {

@@ -1,7 +1,6 @@
 #include "trainer/data/skip_gram.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -15,8 +14,7 @@ namespace {
 // Numbers of the batch's stream that a sample may use, more than any does.
 constexpr uint64_t kBlocksPerSample = uint64_t{1} << 20;
 
-// Samples whose places are looked up together.
-constexpr size_t kPlacesAhead = 32;
+constexpr size_t kSamplesAtOnce = 32;
 
 // count^(3/4) by square roots, which IEEE 754 rounds correctly: the same bits on every CPU.
 std::vector<double> FarOdds(const std::vector<int64_t>& counts) {
@@ -118,42 +116,54 @@ int32_t SkipGramDataset::DrawFar(int32_t near, RandomSequence& random) const {
   }
 }
 
-// The samples lie anywhere in the text: what is read of it is fetched for many at once, so that
-// none waits for its own.
-void SkipGramDataset::FindPlaces(absl::Span<const uint32_t> indices, size_t* places) const {
+// Samples lie anywhere in the text, and draws anywhere in their table: what some samples will read
+// is fetched for all of them at once, so that none waits for its own.
+void SkipGramDataset::Begin(absl::Span<const uint32_t> indices, RandomStream random, size_t first,
+                            std::vector<Beginning>* samples) const {
+  samples->clear();
   for (size_t i = 0; i < indices.size(); ++i) {
-    BATON_CHECK(indices[i] < this->count(), "sample index beyond the data set");
-    places[i] = places_[indices[i] / static_cast<uint32_t>(pairs_per_word_)];
+    BATON_CHECK(indices[i] < count(), "sample index beyond the data set");
+    samples->push_back({places_[indices[i] / static_cast<uint32_t>(pairs_per_word_)],
+                        RandomSequence(random, (first + i) * kBlocksPerSample)});
   }
-  for (size_t i = 0; i < indices.size(); ++i) __builtin_prefetch(&tokens_[places[i]]);
+  constexpr size_t kReach = 4;  // one more cache line holds most windows
+  for (Beginning& sample : *samples) {
+    __builtin_prefetch(&tokens_[sample.place - std::min(sample.place, kReach)]);
+    __builtin_prefetch(&tokens_[std::min(sample.place + kReach, tokens_.size() - 1)]);
+    // One number for the near word, two for each of the others, but for rare repetitions.
+    for (int64_t k = 0; k < negatives_; ++k) {
+      far_.Fetch(sample.draws.Peek(static_cast<size_t>(1 + 2 * k)));
+    }
+  }
 }
 
 void SkipGramDataset::Fill(absl::Span<const uint32_t> indices, const RandomStream* random,
                            Batch* batch) const {
   const auto count = indices.size();
   const auto contexts = static_cast<size_t>(1 + negatives_);
-  const RandomStream fixed = RandomStream::Make(0, RandomPurpose::kSamples);
+  const RandomStream stream =
+      random != nullptr ? *random : RandomStream::Make(0, RandomPurpose::kSamples);
   batch->count = static_cast<int64_t>(count);
   batch->values.resize(count * (1 + contexts));
   batch->labels.clear();
   batch->targets.assign(count * contexts, 0.0f);
   float* word = batch->values.data() + (word_first_ ? 0 : count * contexts);
   float* context = batch->values.data() + (word_first_ ? count : 0);
-  std::array<size_t, kPlacesAhead> places;
-  for (size_t i = 0; i < count; ++i) {
-    if (i % kPlacesAhead == 0) {
-      FindPlaces(indices.subspan(i, std::min(kPlacesAhead, count - i)), places.data());
-    }
-    RandomSequence draws(random == nullptr ? fixed : *random, i * kBlocksPerSample);
-    const size_t place = places[i % kPlacesAhead];
-    const int32_t near = DrawNear(place, draws);
-    *word++ = static_cast<float>(tokens_[place]);
-    *context++ = static_cast<float>(near);
-    batch->targets[i * contexts] = 1;
-    for (int64_t k = 0; k < negatives_; ++k) {
-      *context++ = static_cast<float>(DrawFar(near, draws));
+  std::vector<Beginning> samples;
+  samples.reserve(kSamplesAtOnce);
+  for (size_t first = 0; first < count; first += kSamplesAtOnce) {
+    const size_t some = std::min(kSamplesAtOnce, count - first);
+    Begin(indices.subspan(first, some), stream, first, &samples);
+    for (Beginning& sample : samples) {
+      const int32_t near = DrawNear(sample.place, sample.draws);
+      *word++ = static_cast<float>(tokens_[sample.place]);
+      *context++ = static_cast<float>(near);
+      for (int64_t k = 0; k < negatives_; ++k) {
+        *context++ = static_cast<float>(DrawFar(near, sample.draws));
+      }
     }
   }
+  for (size_t i = 0; i < count; ++i) batch->targets[i * contexts] = 1;
 }
 
 }  // namespace baton::trainer

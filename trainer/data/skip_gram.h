@@ -43,7 +43,13 @@ class SkipGramDataset : public Dataset {
  private:
   void Thin(const text::Text& text, double subsample, uint64_t seed);
   void KeepNeighbours();
-  void FindPlaces(absl::Span<const uint32_t> indices, size_t* places) const;
+  // A sample before its draws.
+  struct Beginning {
+    size_t place = 0;
+    RandomSequence draws;
+  };
+  void Begin(absl::Span<const uint32_t> indices, RandomStream random, size_t first,
+             std::vector<Beginning>* samples) const;
   int32_t DrawNear(size_t place, RandomSequence& random) const;
   int32_t DrawFar(int32_t near, RandomSequence& random) const;
 

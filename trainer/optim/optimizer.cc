@@ -8,6 +8,7 @@
 
 #include "common/check.h"
 #include "common/status.h"
+#include "trainer/numeric/wide.h"
 #include "trainer/optim/adam.h"
 #include "trainer/optim/rmsprop.h"
 #include "trainer/optim/sgd.h"
@@ -42,7 +43,7 @@ class SquareSum {
 };
 
 // Infinities and what is no number have all bits of the exponent: one more carries into the sign.
-bool AllFinite(const float* values, size_t count) {
+BATON_WIDE bool AllFinite(const float* values, size_t count) {
   uint32_t carried = 0;
   for (size_t i = 0; i < count; ++i) {
     const auto exponent = std::bit_cast<uint32_t>(values[i]) & 0x7f800000u;

@@ -6,11 +6,13 @@
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/backend/cpu/plain.h"
 #include "trainer/backend/cpu/sums.h"
+#include "trainer/numeric/wide.h"
 
 namespace baton::trainer::cpu {
 
 namespace {
 
+constexpr int64_t kAhead = 8;  // rows that are fetched before they are read
 constexpr float kLengthMin = 1e-8f;
 
 float Product(const float* a, const float* b, int64_t width) {
@@ -41,6 +43,39 @@ void AddGradient(const float* a, const float* b, float factor, float shrink, int
   for (int64_t d = 0; d < width; ++d) da[d] += factor * b[d] - shrink * a[d];
 }
 
+// y[n] = a[n / products] . b[n]
+BATON_WIDE void Products(const float* const* a, int64_t products, const float* const* b,
+                         int64_t count, int64_t width, float* y) {
+  for (int64_t n = 0; n < count; ++n) {
+    Fetch(b[std::min(n + kAhead, count - 1)], width);
+    y[n] = Product(a[n / products], b[n], width);
+  }
+}
+
+// Each row of sums = sum of dy[t] * b[t] over its products, in their order from zero.
+BATON_WIDE void AddScaled(const float* const* b, const float* dy, int64_t rows, int64_t products,
+                          int64_t width, float* __restrict sums) {
+  constexpr int64_t kBlock = 32;  // floats of a sum that stay in registers
+  for (int64_t r = 0; r < rows; ++r, b += products, dy += products, sums += width) {
+    for (int64_t t = 0; t < products; ++t) {
+      Fetch(b[std::min(products + t, (rows - r) * products - 1)], width);
+    }
+    int64_t c = 0;
+    for (; c + kBlock <= width; c += kBlock) {
+      float block[kBlock] = {};
+      for (int64_t t = 0; t < products; ++t) {
+        for (int64_t k = 0; k < kBlock; ++k) block[k] += dy[t] * b[t][c + k];
+      }
+      std::copy_n(block, kBlock, sums + c);
+    }
+    std::fill_n(sums + c, width - c, 0.0f);
+    for (int64_t t = 0; t < products; ++t) {
+      const float* row = b[t];
+      for (int64_t k = c; k < width; ++k) sums[k] += dy[t] * row[k];
+    }
+  }
+}
+
 class Dot : public Operation {
  public:
   Dot(const DotOperation& shape, Context& context)
@@ -54,10 +89,10 @@ class Dot : public Operation {
     return Guarded("dot", [&] {
       Read(arguments.x, arguments.count);
       float* y = values_.Write(arguments.y, arguments.count);
-      for (int64_t n = 0; n < arguments.count * rows_; ++n) {
-        const float *a = a_[RowOfA(n)], *b = b_[n];
-        y[n] = Product(a, b, width_);
-        if (cosine_) y[n] /= Length(a, width_) * Length(b, width_);
+      const int64_t count = arguments.count * rows_;
+      Products(a_, ProductsOfA(), b_, count, width_, y);
+      for (int64_t n = 0; cosine_ && n < count; ++n) {
+        y[n] /= Length(a_[RowOfA(n)], width_) * Length(b_[n], width_);
       }
     });
   }
@@ -89,7 +124,9 @@ class Dot : public Operation {
     b_ = values_.ReadPlainRows(1, x[1], count);
   }
 
-  int64_t RowOfA(int64_t n) const { return one_a_ ? n / rows_ : n; }
+  // A row of a has one product, or all of its sample.
+  int64_t ProductsOfA() const { return one_a_ ? rows_ : 1; }
+  int64_t RowOfA(int64_t n) const { return n / ProductsOfA(); }
 
   Slope SlopeOf(int64_t n, float dy) const {
     if (!cosine_) return {dy};
@@ -103,9 +140,9 @@ class Dot : public Operation {
     return slope;
   }
 
-  // A row of a has one product, or all of its sample.
   void AddRowsOfA(const float* dy, int64_t count, float* da) const {
-    const int64_t products = one_a_ ? rows_ : 1;
+    const int64_t products = ProductsOfA();
+    if (!cosine_) return AddScaled(b_, dy, count * rows_ / products, products, width_, da);
     for (int64_t n = 0; n < count * rows_; n += products, da += width_) {
       std::fill_n(da, width_, 0.0f);
       for (int64_t t = n; t < n + products; ++t) {

@@ -9,13 +9,15 @@
 #include "trainer/backend/cpu/matrix.h"
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/backend/cpu/plain.h"
+#include "trainer/numeric/wide.h"
 
 namespace baton::trainer::cpu {
 
 namespace {
 
 // sum += row t of the rows.
-void AddScaled(const PlainValues::RowsRead& rows, size_t t, int64_t width, float* __restrict sum) {
+inline void AddScaled(const PlainValues::RowsRead& rows, size_t t, int64_t width,
+                      float* __restrict sum) {
   const float* __restrict row = rows.at[t];
   if (rows.factors == nullptr) {
     for (int64_t c = 0; c < width; ++c) sum[c] += row[c];
@@ -23,6 +25,24 @@ void AddScaled(const PlainValues::RowsRead& rows, size_t t, int64_t width, float
   }
   const float factor = rows.factors[t];
   for (int64_t c = 0; c < width; ++c) sum[c] += factor * row[c];
+}
+
+// Of places (id << 32 | t) that are sorted: a row of `sums` for each id, which gets the rows t in
+// their order and from zero on.
+BATON_WIDE void SumById(const PlainValues::RowsRead& rows, const std::vector<uint64_t>& places,
+                        int64_t width, float* sums) {
+  constexpr size_t kAhead = 4;
+  uint64_t last = ~uint64_t{0};
+  float* sum = sums - width;
+  for (size_t i = 0; i < places.size(); ++i) {
+    Fetch(rows.at[places[std::min(i + kAhead, places.size() - 1)] & 0xffffffff], width);
+    if (places[i] >> 32 != last) {
+      sum += width;
+      std::fill_n(sum, width, 0.0f);
+      last = places[i] >> 32;
+    }
+    AddScaled(rows, places[i] & 0xffffffff, width, sum);
+  }
 }
 
 class Embedding : public Operation {
@@ -71,17 +91,7 @@ class Embedding : public Operation {
       if (rows->ids.empty() || rows->ids.back() != id) rows->ids.push_back(id);
     }
     rows->values.resize(rows->ids.size() * static_cast<size_t>(width_));
-    float* row = rows->values.data() - width_;
-    int64_t last = -1;
-    for (const uint64_t key : order_) {
-      const auto id = static_cast<int64_t>(key >> 32);
-      if (id != last) {
-        row += width_;
-        std::fill_n(row, width_, 0.0f);
-      }
-      AddScaled(dy, key & 0xffffffff, width_, row);
-      last = id;
-    }
+    SumById(dy, order_, width_, rows->values.data());
   }
 
   // By counting, digit by digit from the lowest: the positions of an id keep their order.

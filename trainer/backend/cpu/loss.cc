@@ -4,6 +4,7 @@
 
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/numeric/portable_math.h"
+#include "trainer/numeric/wide.h"
 
 namespace baton::trainer::cpu {
 
@@ -64,6 +65,23 @@ inline Term TermOf(double x, double target) {
   }
 }
 
+// The losses of `size` outputs, times `share`, and their derivatives times `scale`, too.
+template <Loss loss>
+inline void Terms(const float* x, const float* target, int64_t size, double share, double scale,
+                  double* losses, float* slopes) {
+  for (int64_t i = 0; i < size; ++i) {
+    const Term term = TermOf<loss>(double{x[i]}, double{target[i]});
+    losses[i] = term.loss * share;
+    slopes[i] = static_cast<float>(scale * term.slope * share);
+  }
+}
+
+// The one with much to compute (templates have no wide form).
+BATON_WIDE void BinaryTerms(const float* x, const float* target, int64_t size, double share,
+                            double scale, double* losses, float* slopes) {
+  Terms<Loss::kBinaryCrossEntropy>(x, target, size, share, scale, losses, slopes);
+}
+
 // Of outputs that each have a target. By blocks: what is made of each output becomes vectors, and
 // the sum keeps its order.
 template <Loss loss>
@@ -79,10 +97,10 @@ void Elementwise(const LossArguments& arguments, const float* output, int64_t ou
     const int64_t size = std::min(kBlock, count - begin);
     const float* x = output + begin;
     const float* target = arguments.targets + begin;
-    for (int64_t i = 0; i < size; ++i) {
-      const Term term = TermOf<loss>(double{x[i]}, double{target[i]});
-      losses[i] = term.loss * share;
-      slopes[i] = static_cast<float>(scale * term.slope * share);
+    if constexpr (loss == Loss::kBinaryCrossEntropy) {
+      BinaryTerms(x, target, size, share, scale, losses, slopes);
+    } else {
+      Terms<loss>(x, target, size, share, scale, losses, slopes);
     }
     for (int64_t i = 0; i < size; ++i) result->loss_sum += losses[i];
     if (loss == Loss::kBinaryCrossEntropy) {

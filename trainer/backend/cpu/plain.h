@@ -12,6 +12,12 @@
 
 namespace baton::trainer::cpu {
 
+// Fetches a row that will soon be read, which lies anywhere in a table.
+inline void Fetch(const float* row, int64_t width) {
+  constexpr int64_t kLine = 16;  // floats
+  for (int64_t c = 0; c < width; c += kLine) __builtin_prefetch(row + c);
+}
+
 // Brings what an operation reads into row-major order. One per operation: it holds the copies.
 class PlainValues {
  public:
