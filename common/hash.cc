@@ -2,6 +2,10 @@
 
 #include <openssl/evp.h>
 #include <xxhash.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+// The same digests by the widest vectors that the CPU has.
+#include <xxh_x86dispatch.h>
+#endif
 
 #include "absl/strings/escaping.h"
 #include "common/check.h"
@@ -39,5 +43,22 @@ std::string Sha256Hex(absl::string_view bytes) {
 uint64_t Xxh3(const void* bytes, size_t size, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes, size, seed);
 }
+
+struct Xxh3Stream::State {
+  XXH3_state_t* xxh3 = XXH3_createState();
+  ~State() { XXH3_freeState(xxh3); }
+};
+
+Xxh3Stream::Xxh3Stream(uint64_t seed) : state_(std::make_unique<State>()) {
+  BATON_CHECK(XXH3_64bits_reset_withSeed(state_->xxh3, seed) == XXH_OK, "XXH3");
+}
+
+Xxh3Stream::~Xxh3Stream() = default;
+
+void Xxh3Stream::Update(const void* bytes, size_t size) {
+  BATON_CHECK(XXH3_64bits_update(state_->xxh3, bytes, size) == XXH_OK, "XXH3");
+}
+
+uint64_t Xxh3Stream::Digest() const { return XXH3_64bits_digest(state_->xxh3); }
 
 }  // namespace baton

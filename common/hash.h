@@ -32,4 +32,20 @@ class Sha256 {
 
 uint64_t Xxh3(const void* bytes, size_t size, uint64_t seed = 0);
 
+// Xxh3 of bytes that arrive in pieces.
+class Xxh3Stream {
+ public:
+  explicit Xxh3Stream(uint64_t seed = 0);
+  ~Xxh3Stream();
+  Xxh3Stream(const Xxh3Stream&) = delete;
+  Xxh3Stream& operator=(const Xxh3Stream&) = delete;
+
+  void Update(const void* bytes, size_t size);
+  uint64_t Digest() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace baton

@@ -409,12 +409,6 @@ std::vector<Optimizer::Rows> Replica::TrainedRows(const Exchange::Sum& sum) cons
   return rows;
 }
 
-absl::StatusOr<double> Replica::GradientNorm(const Exchange::Sum& sum,
-                                             absl::Span<const Optimizer::Rows> rows) {
-  if (device_ != nullptr) return device_->GradientNorm(sum.gradient.data());
-  return optimizer_->GradientNorm(sum.gradient, rows);
-}
-
 // The optimizer's rule for what is trained; running statistics take in those of this step.
 void Replica::Update(const Exchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr) {
   optimizer_->Apply(weights_.span(), sum.gradient, rows, step_ + 1, lr);
@@ -453,8 +447,15 @@ absl::StatusOr<Replica::StepResult> Replica::Step(uint32_t flags) {
   result.loss /= static_cast<double>(result.samples);
   result.accuracy = Accuracy(correct, result.samples);
   const std::vector<Optimizer::Rows> rows = TrainedRows(sum);
-  BATON_ASSIGN_OR_RETURN(const double norm, GradientNorm(sum, rows));
-  if (!std::isfinite(result.loss) || !std::isfinite(norm)) return Diverged(result.loss);
+  double norm = 0;  // of a device's gradient
+  bool finite = std::isfinite(result.loss);
+  if (device_ != nullptr) {
+    BATON_ASSIGN_OR_RETURN(norm, device_->GradientNorm(sum.gradient.data()));
+    finite = finite && std::isfinite(norm);
+  } else {
+    finite = finite && optimizer_->GradientIsFinite(sum.gradient, rows);
+  }
+  if (!finite) return Diverged(result.loss);
   // Only now, with everything received and everything sent, does the state change.
   if (device_ != nullptr) {
     current_ = false;

@@ -158,8 +158,6 @@ class Replica {
   absl::Status Push();
   const float* LiveWeights() const;
   absl::StatusOr<uint64_t> WeightsDigest() const;
-  absl::StatusOr<double> GradientNorm(const Exchange::Sum& sum,
-                                      absl::Span<const Optimizer::Rows> rows);
   std::vector<Optimizer::Rows> TrainedRows(const Exchange::Sum& sum) const;
   void Update(const Exchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
   absl::Status Diverged(double loss);

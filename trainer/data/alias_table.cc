@@ -17,12 +17,12 @@ AliasTable::AliasTable(absl::Span<const double> odds) {
   for (size_t i = 0; i < odds.size(); ++i) {
     left.push_back(odds[i] / sum * static_cast<double>(odds.size()));
     (left[i] < 1 ? low : high).push_back(static_cast<uint32_t>(i));
-    columns_.push_back({uint64_t{1} << 32, static_cast<uint32_t>(i)});
+    columns_.push_back({0, static_cast<uint32_t>(i)});
   }
   while (!low.empty() && !high.empty()) {
     const uint32_t small = low.back(), large = high.back();
     low.pop_back();
-    columns_[small] = {static_cast<uint64_t>(std::max(left[small], 0.0) * kWhole), large};
+    columns_[small] = {static_cast<uint32_t>(std::max(left[small], 0.0) * kWhole), large};
     left[large] -= 1 - left[small];
     if (left[large] >= 1) continue;
     high.pop_back();

@@ -23,10 +23,15 @@ class AliasTable {
     return random.Next() < chosen.share ? column : chosen.other;
   }
 
+  // Fetches what a draw that begins with this number will read.
+  void Fetch(uint32_t number) const {
+    __builtin_prefetch(&columns_[uint64_t{number} * columns_.size() >> 32]);
+  }
+
  private:
   struct Column {
-    uint64_t share;  // of 2^32: the column's own
-    uint32_t other;  // what the rest of it stands for
+    uint32_t share;  // of 2^32: the column's own, where it is not all of it
+    uint32_t other;  // what the rest of it stands for; itself where there is none
   };
   std::vector<Column> columns_;
 };

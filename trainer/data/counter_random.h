@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace baton::trainer {
@@ -14,6 +15,10 @@ using PhiloxCounter = std::array<uint32_t, 4>;
 using PhiloxKey = std::array<uint32_t, 2>;
 
 PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key);
+
+// Blocks that are worth making at once: a round waits for the one before, but not for other
+// blocks'.
+inline constexpr size_t kPhiloxBlocks = 4;
 
 // What a stream is for: streams of different purposes never share a number.
 enum class RandomPurpose : uint32_t {
@@ -38,6 +43,8 @@ class RandomStream {
 
   // The numbers 4 * block .. 4 * block + 3 of the stream.
   PhiloxCounter Block(uint64_t block) const;
+  // Those of `block` and the blocks behind it, kPhiloxBlocks in all.
+  std::array<uint32_t, 4 * kPhiloxBlocks> Blocks(uint64_t block) const;
 
   bool operator==(const RandomStream&) const = default;  // the same numbers
 
@@ -57,17 +64,36 @@ class RandomSequence {
  public:
   // Begins with the stream's block `first_block`.
   explicit RandomSequence(RandomStream stream, uint64_t first_block = 0)
-      : stream_(stream), next_(4 * first_block) {}
+      : stream_(stream), next_block_(first_block) {}
 
-  uint32_t Next();
+  uint32_t Next() {
+    if (next_ == numbers_.size()) Refill();
+    return numbers_[next_++];
+  }
+  // What the call of Next after `ahead` others will give; 0 where that is not known yet. For who
+  // wants to fetch what it will lead to.
+  uint32_t Peek(size_t ahead) {
+    if (next_ == numbers_.size()) Refill();
+    return next_ + ahead < numbers_.size() ? numbers_[next_ + ahead] : 0;
+  }
   // Uniform in [0, bound), without bias; bound > 0. Lemire, "Fast random integer generation in an
   // interval", ACM TOMACS 29(1), 2019.
-  uint32_t Below(uint32_t bound);
+  uint32_t Below(uint32_t bound) {
+    uint64_t product = uint64_t{Next()} * bound;
+    if (static_cast<uint32_t>(product) < bound) {
+      const uint32_t threshold = -bound % bound;
+      while (static_cast<uint32_t>(product) < threshold) product = uint64_t{Next()} * bound;
+    }
+    return static_cast<uint32_t>(product >> 32);
+  }
 
  private:
+  void Refill();
+
   RandomStream stream_;
-  uint64_t next_;
-  PhiloxCounter block_{};
+  uint64_t next_block_;
+  std::array<uint32_t, 4 * kPhiloxBlocks> numbers_;  // of the blocks before next_block_
+  size_t next_ = 4 * kPhiloxBlocks;
 };
 
 }  // namespace baton::trainer

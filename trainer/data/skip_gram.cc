@@ -14,6 +14,8 @@ namespace {
 // Numbers of the batch's stream that a sample may use, more than any does.
 constexpr uint64_t kBlocksPerSample = uint64_t{1} << 20;
 
+constexpr size_t kSamplesAtOnce = 32;
+
 // count^(3/4) by square roots, which IEEE 754 rounds correctly: the same bits on every CPU.
 std::vector<double> FarOdds(const std::vector<int64_t>& counts) {
   std::vector<double> odds;
@@ -40,6 +42,10 @@ SkipGramDataset::SkipGramDataset(const spec::SkipGramData& data, const text::Tex
       sample_sizes_(word_first ? std::vector<int64_t>{1, 1 + data.negatives}
                                : std::vector<int64_t>{1 + data.negatives, 1}),
       far_(FarOdds(text.counts)) {
+  for (int64_t distance = 1; distance <= window_; ++distance) {
+    distances_.insert(distances_.end(), static_cast<size_t>(window_ + 1 - distance),
+                      static_cast<uint16_t>(distance));
+  }
   Thin(text, data.subsample, seed);
   KeepNeighbours();
   // Hardly any text is thinned to nothing; one that is stays whole.
@@ -96,14 +102,11 @@ int32_t SkipGramDataset::DrawNear(size_t place, RandomSequence& random) const {
   while (left < window_ && tokens_[place - left - 1] != text::kSentenceEnd) ++left;
   while (right < window_ && tokens_[place + right + 1] != text::kSentenceEnd) ++right;
   const int64_t left_odds = OddsOfSide(left, window_);
-  int64_t draw = random.Below(static_cast<uint32_t>(left_odds + OddsOfSide(right, window_)));
+  const int64_t draw = random.Below(static_cast<uint32_t>(left_odds + OddsOfSide(right, window_)));
+  // Without a branch, which would be taken by chance.
   const bool to_left = draw < left_odds;
-  if (!to_left) draw -= left_odds;
-  size_t distance = 1;
-  for (; draw >= window_ + 1 - static_cast<int64_t>(distance); ++distance) {
-    draw -= window_ + 1 - static_cast<int64_t>(distance);
-  }
-  return tokens_[to_left ? place - distance : place + distance];
+  const int64_t distance = distances_[static_cast<size_t>(draw - (to_left ? 0 : left_odds))];
+  return tokens_[place + static_cast<size_t>(to_left ? -distance : distance)];
 }
 
 int32_t SkipGramDataset::DrawFar(int32_t near, RandomSequence& random) const {
@@ -113,29 +116,54 @@ int32_t SkipGramDataset::DrawFar(int32_t near, RandomSequence& random) const {
   }
 }
 
+// Samples lie anywhere in the text, and draws anywhere in their table: what some samples will read
+// is fetched for all of them at once, so that none waits for its own.
+void SkipGramDataset::Begin(absl::Span<const uint32_t> indices, RandomStream random, size_t first,
+                            std::vector<Beginning>* samples) const {
+  samples->clear();
+  for (size_t i = 0; i < indices.size(); ++i) {
+    BATON_CHECK(indices[i] < count(), "sample index beyond the data set");
+    samples->push_back({places_[indices[i] / static_cast<uint32_t>(pairs_per_word_)],
+                        RandomSequence(random, (first + i) * kBlocksPerSample)});
+  }
+  constexpr size_t kReach = 4;  // one more cache line holds most windows
+  for (Beginning& sample : *samples) {
+    __builtin_prefetch(&tokens_[sample.place - std::min(sample.place, kReach)]);
+    __builtin_prefetch(&tokens_[std::min(sample.place + kReach, tokens_.size() - 1)]);
+    // One number for the near word, two for each of the others, but for rare repetitions.
+    for (int64_t k = 0; k < negatives_; ++k) {
+      far_.Fetch(sample.draws.Peek(static_cast<size_t>(1 + 2 * k)));
+    }
+  }
+}
+
 void SkipGramDataset::Fill(absl::Span<const uint32_t> indices, const RandomStream* random,
                            Batch* batch) const {
   const auto count = indices.size();
   const auto contexts = static_cast<size_t>(1 + negatives_);
-  const RandomStream fixed = RandomStream::Make(0, RandomPurpose::kSamples);
+  const RandomStream stream =
+      random != nullptr ? *random : RandomStream::Make(0, RandomPurpose::kSamples);
   batch->count = static_cast<int64_t>(count);
   batch->values.resize(count * (1 + contexts));
   batch->labels.clear();
   batch->targets.assign(count * contexts, 0.0f);
   float* word = batch->values.data() + (word_first_ ? 0 : count * contexts);
   float* context = batch->values.data() + (word_first_ ? count : 0);
-  for (size_t i = 0; i < count; ++i) {
-    BATON_CHECK(indices[i] < this->count(), "sample index beyond the data set");
-    RandomSequence draws(random == nullptr ? fixed : *random, i * kBlocksPerSample);
-    const size_t place = places_[indices[i] / static_cast<uint32_t>(pairs_per_word_)];
-    const int32_t near = DrawNear(place, draws);
-    *word++ = static_cast<float>(tokens_[place]);
-    *context++ = static_cast<float>(near);
-    batch->targets[i * contexts] = 1;
-    for (int64_t k = 0; k < negatives_; ++k) {
-      *context++ = static_cast<float>(DrawFar(near, draws));
+  std::vector<Beginning> samples;
+  samples.reserve(kSamplesAtOnce);
+  for (size_t first = 0; first < count; first += kSamplesAtOnce) {
+    const size_t some = std::min(kSamplesAtOnce, count - first);
+    Begin(indices.subspan(first, some), stream, first, &samples);
+    for (Beginning& sample : samples) {
+      const int32_t near = DrawNear(sample.place, sample.draws);
+      *word++ = static_cast<float>(tokens_[sample.place]);
+      *context++ = static_cast<float>(near);
+      for (int64_t k = 0; k < negatives_; ++k) {
+        *context++ = static_cast<float>(DrawFar(near, sample.draws));
+      }
     }
   }
+  for (size_t i = 0; i < count; ++i) batch->targets[i * contexts] = 1;
 }
 
 }  // namespace baton::trainer

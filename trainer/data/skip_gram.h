@@ -43,6 +43,13 @@ class SkipGramDataset : public Dataset {
  private:
   void Thin(const text::Text& text, double subsample, uint64_t seed);
   void KeepNeighbours();
+  // A sample before its draws.
+  struct Beginning {
+    size_t place = 0;
+    RandomSequence draws;
+  };
+  void Begin(absl::Span<const uint32_t> indices, RandomStream random, size_t first,
+             std::vector<Beginning>* samples) const;
   int32_t DrawNear(size_t place, RandomSequence& random) const;
   int32_t DrawFar(int32_t near, RandomSequence& random) const;
 
@@ -52,6 +59,7 @@ class SkipGramDataset : public Dataset {
   std::vector<int32_t> tokens_;   // after subsampling, a kSentenceEnd at both ends of a sentence
   std::vector<uint32_t> places_;  // of the words in it
   AliasTable far_;
+  std::vector<uint16_t> distances_;  // by a draw from the odds of one side: each as often as it has
   std::string digest_;
 };
 

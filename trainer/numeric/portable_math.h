@@ -40,8 +40,35 @@ inline double Exponential(double x) {
   return x < -700 ? 0 : value;
 }
 
-// Natural logarithm of x in [1, 2^53], within 4e-16 absolute plus relative.
-double Logarithm(double x);
+// Natural logarithm of x in [1, 2^53], within 4e-16 absolute plus relative. Becomes vectors, as
+// Exponential does.
+inline double Logarithm(double x) {
+  // x = m * 2^k with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m - 1) / (m + 1).
+  const auto bits = std::bit_cast<uint64_t>(x);
+  // An exponent in the last bits of 2^52: the way to a double for which every CPU has vectors.
+  constexpr double kWhole = 0x1p52;
+  const double exponent = std::bit_cast<double>((bits >> 52) | std::bit_cast<uint64_t>(kWhole));
+  const double mantissa = std::bit_cast<double>((bits & 0xfffffffffffffu) | (uint64_t{1023} << 52));
+  const bool high = mantissa > 1.4142135623730951;
+  const double m = high ? mantissa * 0.5 : mantissa;
+  const double k = (exponent - kWhole) - (high ? 1022.0 : 1023.0);
+  const double s = (m - 1) / (m + 1);
+  const double square = s * s;
+  double sum = 1.0 / 23;
+  sum = 1.0 / 21 + sum * square;
+  sum = 1.0 / 19 + sum * square;
+  sum = 1.0 / 17 + sum * square;
+  sum = 1.0 / 15 + sum * square;
+  sum = 1.0 / 13 + sum * square;
+  sum = 1.0 / 11 + sum * square;
+  sum = 1.0 / 9 + sum * square;
+  sum = 1.0 / 7 + sum * square;
+  sum = 1.0 / 5 + sum * square;
+  sum = 1.0 / 3 + sum * square;
+  sum = 1 + sum * square;
+  const double value = k * kLog2High + (k * kLog2Low + 2 * s * sum);
+  return x <= 0x1p53 ? value : x;  // not a number, of a run that diverged, stays visible
+}
 
 // cos(pi * x) for x in [0, 1], within 2e-15.
 double CosinePi(double x);

@@ -1,11 +1,14 @@
 #include "trainer/optim/optimizer.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 
 #include "common/check.h"
 #include "common/status.h"
+#include "trainer/numeric/wide.h"
 #include "trainer/optim/adam.h"
 #include "trainer/optim/rmsprop.h"
 #include "trainer/optim/sgd.h"
@@ -38,6 +41,16 @@ class SquareSum {
  private:
   std::array<double, 8> sums_ = {};
 };
+
+// Infinities and what is no number have all bits of the exponent: one more carries into the sign.
+BATON_WIDE bool AllFinite(const float* values, size_t count) {
+  uint32_t carried = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const auto exponent = std::bit_cast<uint32_t>(values[i]) & 0x7f800000u;
+    carried |= exponent + 0x00800000u;
+  }
+  return (carried & 0x80000000u) == 0;
+}
 
 std::unique_ptr<Optimizer> Make(const spec::Optimizer& options, size_t parameter_count) {
   switch (options.kind) {
@@ -86,6 +99,18 @@ float Optimizer::ClipFactor(double norm) const {
   if (clip_norm_ <= 0) return 1;
   const double factor = clip_norm_ / (norm + kNormOffset);
   return factor < 1 ? static_cast<float>(factor) : 1;
+}
+
+bool Optimizer::GradientIsFinite(absl::Span<const float> gradient,
+                                 absl::Span<const Rows> tables) const {
+  for (const Range& range : trained_) {
+    if (!AllFinite(gradient.data() + range.gradient_begin, range.end - range.begin)) return false;
+  }
+  for (const Rows& rows : tables) {
+    const std::vector<float>& values = rows.gradient->values;
+    if (!AllFinite(values.data(), values.size())) return false;
+  }
+  return true;
 }
 
 void Optimizer::ApplyToRows(const Rows&, float, float*, int64_t, double) {

@@ -76,6 +76,8 @@ class Optimizer {
   // The Euclidean length of the gradient of what is trained, the same bits everywhere; no finite
   // number when any part of it is none.
   double GradientNorm(absl::Span<const float> gradient, absl::Span<const Rows> tables = {}) const;
+  // Whether all of that gradient is finite numbers, in a fraction of the time.
+  bool GradientIsFinite(absl::Span<const float> gradient, absl::Span<const Rows> tables = {}) const;
 
   std::vector<StateVector>& state() { return state_; }
   const std::vector<StateVector>& state() const { return state_; }

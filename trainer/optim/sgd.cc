@@ -1,6 +1,20 @@
 #include "trainer/optim/sgd.h"
 
+#include "trainer/numeric/wide.h"
+
 namespace baton::trainer {
+namespace {
+
+BATON_WIDE void UpdateRows(const Optimizer::Rows& rows, float rate, float scale, float* table) {
+  const float* __restrict g = rows.gradient->values.data();
+  for (const int32_t id : rows.gradient->ids) {
+    float* __restrict w = table + static_cast<size_t>(id) * rows.width;
+    for (size_t c = 0; c < rows.width; ++c) w[c] -= rate * (g[c] * scale);
+    g += rows.width;
+  }
+}
+
+}  // namespace
 
 Sgd::Sgd(const spec::Optimizer& options, size_t parameter_count)
     : Optimizer(options, parameter_count),
@@ -33,13 +47,7 @@ void Sgd::ApplyTo(size_t begin, size_t count, float* weights, const float* gradi
 }
 
 void Sgd::ApplyToRows(const Rows& rows, float scale, float* weights, int64_t /*step*/, double lr) {
-  const auto rate = static_cast<float>(lr);
-  const float* __restrict g = rows.gradient->values.data();
-  for (const int32_t id : rows.gradient->ids) {
-    float* __restrict w = weights + rows.begin + static_cast<size_t>(id) * rows.width;
-    for (size_t c = 0; c < rows.width; ++c) w[c] -= rate * (g[c] * scale);
-    g += rows.width;
-  }
+  UpdateRows(rows, static_cast<float>(lr), scale, weights + rows.begin);
 }
 
 }  // namespace baton::trainer

@@ -6,11 +6,13 @@
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/backend/cpu/plain.h"
 #include "trainer/backend/cpu/sums.h"
+#include "trainer/numeric/wide.h"
 
 namespace baton::trainer::cpu {
 
 namespace {
 
+constexpr int64_t kAhead = 8;  // rows that are fetched before they are read
 constexpr float kLengthMin = 1e-8f;
 
 float Product(const float* a, const float* b, int64_t width) {
@@ -41,79 +43,127 @@ void AddGradient(const float* a, const float* b, float factor, float shrink, int
   for (int64_t d = 0; d < width; ++d) da[d] += factor * b[d] - shrink * a[d];
 }
 
+// y[n] = a[n / products] . b[n]
+BATON_WIDE void Products(const float* const* a, int64_t products, const float* const* b,
+                         int64_t count, int64_t width, float* y) {
+  for (int64_t n = 0; n < count; ++n) {
+    Fetch(b[std::min(n + kAhead, count - 1)], width);
+    y[n] = Product(a[n / products], b[n], width);
+  }
+}
+
+// Each row of sums = sum of dy[t] * b[t] over its products, in their order from zero.
+BATON_WIDE void AddScaled(const float* const* b, const float* dy, int64_t rows, int64_t products,
+                          int64_t width, float* __restrict sums) {
+  constexpr int64_t kBlock = 32;  // floats of a sum that stay in registers
+  for (int64_t r = 0; r < rows; ++r, b += products, dy += products, sums += width) {
+    for (int64_t t = 0; t < products; ++t) {
+      Fetch(b[std::min(products + t, (rows - r) * products - 1)], width);
+    }
+    int64_t c = 0;
+    for (; c + kBlock <= width; c += kBlock) {
+      float block[kBlock] = {};
+      for (int64_t t = 0; t < products; ++t) {
+        for (int64_t k = 0; k < kBlock; ++k) block[k] += dy[t] * b[t][c + k];
+      }
+      std::copy_n(block, kBlock, sums + c);
+    }
+    std::fill_n(sums + c, width - c, 0.0f);
+    for (int64_t t = 0; t < products; ++t) {
+      const float* row = b[t];
+      for (int64_t k = c; k < width; ++k) sums[k] += dy[t] * row[k];
+    }
+  }
+}
+
 class Dot : public Operation {
  public:
   Dot(const DotOperation& shape, Context& context)
       : rows_(shape.b.size() == 2 ? shape.b[0] : 1),
         width_(shape.b.back()),
-        step_(ElementCount(shape.a) == width_ ? 0 : width_),
-        size_of_a_(ElementCount(shape.a)),
+        one_a_(ElementCount(shape.a) == width_),
         cosine_(shape.cosine),
         values_(context) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded("dot", [&] {
-      const float* a = values_.Read(0, arguments.x[0], arguments.count);
-      const float* b = values_.Read(1, arguments.x[1], arguments.count);
+      Read(arguments.x, arguments.count);
       float* y = values_.Write(arguments.y, arguments.count);
-      for (int64_t n = 0; n < arguments.count; ++n, a += size_of_a_) {
-        for (int64_t t = 0; t < rows_; ++t, b += width_) {
-          const float* row = a + t * step_;
-          *y = Product(row, b, width_);
-          if (cosine_) *y /= Length(row, width_) * Length(b, width_);
-          ++y;
-        }
+      const int64_t count = arguments.count * rows_;
+      Products(a_, ProductsOfA(), b_, count, width_, y);
+      for (int64_t n = 0; cosine_ && n < count; ++n) {
+        y[n] /= Length(a_[RowOfA(n)], width_) * Length(b_[n], width_);
       }
     });
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
     return Guarded("dot", [&] {
-      const float* a = values_.Read(0, arguments.x[0], arguments.count);
-      const float* b = values_.Read(1, arguments.x[1], arguments.count);
+      Read(arguments.x, arguments.count);
       const float* dy = values_.Read(2, arguments.dy, arguments.count);
-      float* da = Zeros(arguments.dx[0], arguments.count, size_of_a_);
-      // Each row of b has one product, and of a one or all.
-      float* db =
-          arguments.dx[1] == nullptr ? nullptr : values_.Write(arguments.dx[1], arguments.count);
-      for (int64_t n = 0; n < arguments.count; ++n) {
-        for (int64_t t = 0; t < rows_; ++t) {
-          const int64_t at_a = n * size_of_a_ + t * step_;
-          const int64_t at_b = (n * rows_ + t) * width_;
-          Row(a + at_a, b + at_b, *dy++, da == nullptr ? nullptr : da + at_a,
-              db == nullptr ? nullptr : db + at_b);
-        }
+      if (arguments.dx[0] != nullptr) {
+        AddRowsOfA(dy, arguments.count, values_.Write(arguments.dx[0], arguments.count));
+      }
+      if (arguments.dx[1] == nullptr) return;
+      if (!cosine_) return NameRowsOfB(dy, values_.WriteRows(arguments.dx[1], arguments.count));
+      float* db = values_.Write(arguments.dx[1], arguments.count);
+      for (int64_t n = 0; n < arguments.count * rows_; ++n, db += width_) {
+        const Slope slope = SlopeOf(n, dy[n]);
+        SetGradient(b_[n], a_[RowOfA(n)], slope.factor, slope.shrink_b, width_, db);
       }
     });
   }
 
  private:
-  float* Zeros(Tensor* dx, int64_t count, int64_t size) {
-    if (dx == nullptr) return nullptr;
-    float* values = values_.Write(dx, count);
-    std::fill_n(values, count * size, 0.0f);
-    return values;
+  struct Slope {
+    float factor, shrink_a = 0, shrink_b = 0;
+  };
+
+  void Read(absl::Span<const Tensor* const> x, int64_t count) {
+    a_ = values_.ReadPlainRows(0, x[0], count);
+    b_ = values_.ReadPlainRows(1, x[1], count);
   }
 
-  void Row(const float* a, const float* b, float dy, float* da, float* db) const {
-    float factor = dy, shrink_a = 0, shrink_b = 0;
-    if (cosine_) {
-      const float length_a = Length(a, width_), length_b = Length(b, width_);
-      factor = dy / (length_a * length_b);
-      const float cosine = Product(a, b, width_) * factor;
-      // Too short a vector's length is held, and does not move with it.
-      if (length_a > kLengthMin) shrink_a = cosine / (length_a * length_a);
-      if (length_b > kLengthMin) shrink_b = cosine / (length_b * length_b);
+  // A row of a has one product, or all of its sample.
+  int64_t ProductsOfA() const { return one_a_ ? rows_ : 1; }
+  int64_t RowOfA(int64_t n) const { return n / ProductsOfA(); }
+
+  Slope SlopeOf(int64_t n, float dy) const {
+    if (!cosine_) return {dy};
+    const float *a = a_[RowOfA(n)], *b = b_[n];
+    const float length_a = Length(a, width_), length_b = Length(b, width_);
+    Slope slope{dy / (length_a * length_b)};
+    const float cosine = Product(a, b, width_) * slope.factor;
+    // Too short a vector's length is held, and does not move with it.
+    if (length_a > kLengthMin) slope.shrink_a = cosine / (length_a * length_a);
+    if (length_b > kLengthMin) slope.shrink_b = cosine / (length_b * length_b);
+    return slope;
+  }
+
+  void AddRowsOfA(const float* dy, int64_t count, float* da) const {
+    const int64_t products = ProductsOfA();
+    if (!cosine_) return AddScaled(b_, dy, count * rows_ / products, products, width_, da);
+    for (int64_t n = 0; n < count * rows_; n += products, da += width_) {
+      std::fill_n(da, width_, 0.0f);
+      for (int64_t t = n; t < n + products; ++t) {
+        const Slope slope = SlopeOf(t, dy[t]);
+        AddGradient(a_[RowOfA(t)], b_[t], slope.factor, slope.shrink_a, width_, da);
+      }
     }
-    if (da != nullptr) AddGradient(a, b, factor, shrink_a, width_, da);
-    if (db != nullptr) SetGradient(b, a, factor, shrink_b, width_, db);
+  }
+
+  // Each row of b has one product, whose gradient is a row of a times a factor.
+  void NameRowsOfB(const float* dy, Rows& db) const {
+    db.factors.assign(dy, dy + db.at.size());
+    for (size_t n = 0; n < db.at.size(); ++n) db.at[n] = a_[RowOfA(static_cast<int64_t>(n))];
   }
 
   int64_t rows_, width_;
-  int64_t step_;  // from row to row of a: 0 where it has one
-  int64_t size_of_a_;
+  bool one_a_;  // a has one row
   bool cosine_;
   PlainValues values_;
+  const float* const* a_ = nullptr;  // the rows of the call at hand
+  const float* const* b_ = nullptr;
 };
 
 }  // namespace

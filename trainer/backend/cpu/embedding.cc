@@ -9,10 +9,41 @@
 #include "trainer/backend/cpu/matrix.h"
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/backend/cpu/plain.h"
+#include "trainer/numeric/wide.h"
 
 namespace baton::trainer::cpu {
 
 namespace {
+
+// sum += row t of the rows.
+inline void AddScaled(const PlainValues::RowsRead& rows, size_t t, int64_t width,
+                      float* __restrict sum) {
+  const float* __restrict row = rows.at[t];
+  if (rows.factors == nullptr) {
+    for (int64_t c = 0; c < width; ++c) sum[c] += row[c];
+    return;
+  }
+  const float factor = rows.factors[t];
+  for (int64_t c = 0; c < width; ++c) sum[c] += factor * row[c];
+}
+
+// Of places (id << 32 | t) that are sorted: a row of `sums` for each id, which gets the rows t in
+// their order and from zero on.
+BATON_WIDE void SumById(const PlainValues::RowsRead& rows, const std::vector<uint64_t>& places,
+                        int64_t width, float* sums) {
+  constexpr size_t kAhead = 4;
+  uint64_t last = ~uint64_t{0};
+  float* sum = sums - width;
+  for (size_t i = 0; i < places.size(); ++i) {
+    Fetch(rows.at[places[std::min(i + kAhead, places.size() - 1)] & 0xffffffff], width);
+    if (places[i] >> 32 != last) {
+      sum += width;
+      std::fill_n(sum, width, 0.0f);
+      last = places[i] >> 32;
+    }
+    AddScaled(rows, places[i] & 0xffffffff, width, sum);
+  }
+}
 
 class Embedding : public Operation {
  public:
@@ -28,20 +59,19 @@ class Embedding : public Operation {
     absl::Status ran = Guarded("embedding", [&] {
       fits = ReadIds(values_.Read(0, arguments.x[0], arguments.count), arguments.count);
       if (!fits.ok()) return;
-      float* y = values_.Write(arguments.y, arguments.count);
-      for (const int64_t id : ids_) y = std::copy_n(arguments.weights + id * width_, width_, y);
+      const float** row = values_.WriteRows(arguments.y, arguments.count).at.data();
+      for (const int64_t id : ids_) *row++ = arguments.weights + id * width_;
     });
     return fits.ok() ? ran : fits;
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
     return Guarded("embedding", [&] {
-      const float* dy = values_.Read(1, arguments.dy, arguments.count);
+      const auto dy = values_.ReadRows(1, arguments.dy, arguments.count);
       if (sparse_) return SumRows(dy, arguments.rows);
       std::fill_n(arguments.weights_gradient, vocabulary_ * width_, 0.0f);
-      for (const int64_t id : ids_) {
-        AddRow(dy, 1, width_, arguments.weights_gradient + id * width_);
-        dy += width_;
+      for (size_t t = 0; t < ids_.size(); ++t) {
+        AddScaled(dy, t, width_, arguments.weights_gradient + ids_[t] * width_);
       }
     });
   }
@@ -49,7 +79,7 @@ class Embedding : public Operation {
  private:
   // Adds what each id gets in the order of its positions and from zero on: the bits of the rows
   // that a dense gradient would have.
-  void SumRows(const float* dy, RowGradient* rows) {
+  void SumRows(const PlainValues::RowsRead& dy, RowGradient* rows) {
     order_.clear();
     for (size_t t = 0; t < ids_.size(); ++t) {
       order_.push_back(static_cast<uint64_t>(ids_[t]) << 32 | t);
@@ -61,19 +91,7 @@ class Embedding : public Operation {
       if (rows->ids.empty() || rows->ids.back() != id) rows->ids.push_back(id);
     }
     rows->values.resize(rows->ids.size() * static_cast<size_t>(width_));
-    float* row = rows->values.data() - width_;
-    int64_t last = -1;
-    for (const uint64_t key : order_) {
-      const auto id = static_cast<int64_t>(key >> 32);
-      const float* from = dy + static_cast<int64_t>(key & 0xffffffff) * width_;
-      if (id != last) {
-        row += width_;
-        for (int64_t c = 0; c < width_; ++c) row[c] = 0.0f + from[c];
-      } else {
-        AddRow(from, 1, width_, row);
-      }
-      last = id;
-    }
+    SumById(dy, order_, width_, rows->values.data());
   }
 
   // By counting, digit by digit from the lowest: the positions of an id keep their order.

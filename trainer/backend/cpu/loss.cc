@@ -4,6 +4,7 @@
 
 #include "trainer/backend/cpu/operations.h"
 #include "trainer/numeric/portable_math.h"
+#include "trainer/numeric/wide.h"
 
 namespace baton::trainer::cpu {
 
@@ -49,22 +50,64 @@ struct Term {
   double slope = 0;
 };
 
-Term TermOf(Loss loss, double x, double target) {
+template <Loss loss>
+inline Term TermOf(double x, double target) {
   const double difference = x - target;
-  switch (loss) {
-    case Loss::kBinaryCrossEntropy: {
-      const double power = Exponential(-std::abs(x));
-      const double sigmoid = x >= 0 ? 1 / (1 + power) : power / (1 + power);
-      return {std::max(x, 0.0) - x * target + Logarithm(1 + power), sigmoid - target};
-    }
-    case Loss::kSquaredError:
-      return {difference * difference, 2 * difference};
-    case Loss::kAbsoluteError:
-      return {std::abs(difference), difference > 0 ? 1.0 : difference < 0 ? -1.0 : 0.0};
-    case Loss::kSoftmaxCrossEntropy:
-      break;
+  if constexpr (loss == Loss::kBinaryCrossEntropy) {
+    const double power = Exponential(-std::abs(x));
+    const double sigmoid = (x >= 0 ? 1 : power) / (1 + power);
+    return {std::max(x, 0.0) - x * target + Logarithm(1 + power), sigmoid - target};
+  } else if constexpr (loss == Loss::kSquaredError) {
+    return {difference * difference, 2 * difference};
+  } else {
+    static_assert(loss == Loss::kAbsoluteError);
+    return {std::abs(difference), difference > 0 ? 1.0 : difference < 0 ? -1.0 : 0.0};
   }
-  return {};
+}
+
+// The losses of `size` outputs, times `share`, and their derivatives times `scale`, too.
+template <Loss loss>
+inline void Terms(const float* x, const float* target, int64_t size, double share, double scale,
+                  double* losses, float* slopes) {
+  for (int64_t i = 0; i < size; ++i) {
+    const Term term = TermOf<loss>(double{x[i]}, double{target[i]});
+    losses[i] = term.loss * share;
+    slopes[i] = static_cast<float>(scale * term.slope * share);
+  }
+}
+
+// The one with much to compute (templates have no wide form).
+BATON_WIDE void BinaryTerms(const float* x, const float* target, int64_t size, double share,
+                            double scale, double* losses, float* slopes) {
+  Terms<Loss::kBinaryCrossEntropy>(x, target, size, share, scale, losses, slopes);
+}
+
+// Of outputs that each have a target. By blocks: what is made of each output becomes vectors, and
+// the sum keeps its order.
+template <Loss loss>
+void Elementwise(const LossArguments& arguments, const float* output, int64_t outputs,
+                 float* doutput, LossResult* result) {
+  constexpr int64_t kBlock = 64;
+  const double share = 1 / static_cast<double>(outputs);
+  const double scale{arguments.scale};
+  const int64_t count = arguments.count * outputs;
+  double losses[kBlock];
+  float slopes[kBlock];
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const int64_t size = std::min(kBlock, count - begin);
+    const float* x = output + begin;
+    const float* target = arguments.targets + begin;
+    if constexpr (loss == Loss::kBinaryCrossEntropy) {
+      BinaryTerms(x, target, size, share, scale, losses, slopes);
+    } else {
+      Terms<loss>(x, target, size, share, scale, losses, slopes);
+    }
+    for (int64_t i = 0; i < size; ++i) result->loss_sum += losses[i];
+    if (loss == Loss::kBinaryCrossEntropy) {
+      for (int64_t i = 0; i < size; ++i) result->correct += (x[i] > 0) == (target[i] > 0.5f);
+    }
+    if (doutput != nullptr) std::copy_n(slopes, size, doutput + begin);
+  }
 }
 
 }  // namespace
@@ -72,18 +115,19 @@ Term TermOf(Loss loss, double x, double target) {
 LossResult ComputeLoss(const LossArguments& arguments, const float* output, int64_t outputs,
                        float* doutput) {
   LossResult result;
-  if (arguments.loss == Loss::kSoftmaxCrossEntropy) {
-    CrossEntropy(arguments, output, outputs / arguments.rows, doutput, &result);
-    return result;
-  }
-  const double share = 1 / static_cast<double>(outputs);
-  for (int64_t at = 0; at < arguments.count * outputs; ++at) {
-    const Term term = TermOf(arguments.loss, output[at], arguments.targets[at]);
-    result.loss_sum += term.loss * share;
-    result.correct += arguments.loss == Loss::kBinaryCrossEntropy &&
-                      (output[at] > 0) == (arguments.targets[at] > 0.5f);
-    if (doutput == nullptr) continue;
-    doutput[at] = static_cast<float>(double{arguments.scale} * term.slope * share);
+  switch (arguments.loss) {
+    case Loss::kSoftmaxCrossEntropy:
+      CrossEntropy(arguments, output, outputs / arguments.rows, doutput, &result);
+      break;
+    case Loss::kBinaryCrossEntropy:
+      Elementwise<Loss::kBinaryCrossEntropy>(arguments, output, outputs, doutput, &result);
+      break;
+    case Loss::kSquaredError:
+      Elementwise<Loss::kSquaredError>(arguments, output, outputs, doutput, &result);
+      break;
+    case Loss::kAbsoluteError:
+      Elementwise<Loss::kAbsoluteError>(arguments, output, outputs, doutput, &result);
+      break;
   }
   return result;
 }

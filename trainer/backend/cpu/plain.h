@@ -12,6 +12,12 @@
 
 namespace baton::trainer::cpu {
 
+// Fetches a row that will soon be read, which lies anywhere in a table.
+inline void Fetch(const float* row, int64_t width) {
+  constexpr int64_t kLine = 16;  // floats
+  for (int64_t c = 0; c < width; c += kLine) __builtin_prefetch(row + c);
+}
+
 // Brings what an operation reads into row-major order. One per operation: it holds the copies.
 class PlainValues {
  public:
@@ -26,6 +32,39 @@ class PlainValues {
     return static_cast<const float*>(plain.get_data_handle());
   }
 
+  // Where its rows lie, and by what each is to be multiplied (null: by 1); valid until the next
+  // call with this slot and until the tensor is written.
+  struct RowsRead {
+    const float* const* at;
+    const float* factors;
+  };
+  RowsRead ReadRows(size_t slot, const Tensor* tensor, int64_t count) {
+    if (const Rows* rows = Cpu(tensor).rows()) {
+      return {rows->at.data(), rows->factors.empty() ? nullptr : rows->factors.data()};
+    }
+    const float* values = Read(slot, tensor, count);
+    const SampleShape& shape = Cpu(tensor).shape();
+    if (slot >= rows_.size()) rows_.resize(slot + 1);
+    rows_[slot].resize(static_cast<size_t>(count * ElementCount(shape) / shape.back()));
+    for (const float*& row : rows_[slot]) {
+      row = values;
+      values += shape.back();
+    }
+    return {rows_[slot].data(), nullptr};
+  }
+
+  // As ReadRows, where all factors are to be 1.
+  const float* const* ReadPlainRows(size_t slot, const Tensor* tensor, int64_t count) {
+    const Rows* rows = Cpu(tensor).rows();
+    if (rows != nullptr && !rows->factors.empty()) Cpu(tensor).memory();  // multiplies them
+    return ReadRows(slot, tensor, count).at;
+  }
+
+  // Makes `tensor` hold rows, all of which the caller names.
+  Rows& WriteRows(Tensor* tensor, int64_t count) {
+    return Cpu(tensor).WriteRows(count, context_.engine);
+  }
+
   // Makes `tensor` hold row-major values, all of which the caller writes.
   float* Write(Tensor* tensor, int64_t count) {
     CpuTensor& cpu = Cpu(tensor);
@@ -36,6 +75,7 @@ class PlainValues {
  private:
   Context& context_;
   std::vector<std::unique_ptr<Staging>> staging_;
+  std::vector<std::vector<const float*>> rows_;  // by slot
 };
 
 }  // namespace baton::trainer::cpu

@@ -1,5 +1,6 @@
 #include "trainer/backend/cpu/tensor.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -29,6 +30,37 @@ dnnl::memory::dims CpuTensor::Dims(int64_t count) const {
 dnnl::memory::desc CpuTensor::PlainDesc(int64_t count) const { return cpu::PlainDesc(Dims(count)); }
 
 const dnnl::memory& CpuTensor::Write(const dnnl::memory::desc& desc, const dnnl::engine& engine) {
+  rows_are_elsewhere_ = false;
+  return Hold(desc, engine);
+}
+
+Rows& CpuTensor::WriteRows(int64_t count, const dnnl::engine& engine) {
+  rows_are_elsewhere_ = true;
+  rows_count_ = count;
+  rows_engine_ = engine;
+  const auto rows = static_cast<size_t>(count * ElementCount(shape_) / shape_.back());
+  rows_.at.resize(rows);
+  rows_.factors.clear();
+  return rows_;
+}
+
+void CpuTensor::CopyRows() const {
+  float* to = Values(Hold(PlainDesc(rows_count_), rows_engine_));
+  rows_are_elsewhere_ = false;
+  const int64_t width = shape_.back();
+  for (size_t row = 0; row < rows_.at.size(); ++row, to += width) {
+    const float* from = rows_.at[row];
+    if (rows_.factors.empty()) {
+      std::copy_n(from, width, to);
+      continue;
+    }
+    const float factor = rows_.factors[row];
+    for (int64_t c = 0; c < width; ++c) to[c] = factor * from[c];
+  }
+}
+
+const dnnl::memory& CpuTensor::Hold(const dnnl::memory::desc& desc,
+                                    const dnnl::engine& engine) const {
   if (!memory_ || memory_.get_desc() != desc) {
     memory_ = dnnl::memory(desc, engine, buffer_.Reserve(desc.get_size()));
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "oneapi/dnnl/dnnl.hpp"
 #include "trainer/backend/backend.h"
@@ -26,6 +27,13 @@ class Buffer {
   size_t bytes_ = 0;
 };
 
+// Values as rows that lie elsewhere: those of a table that ids name, or one row again and again
+// times other factors. Who adds rows up reads each where it lies, and nothing is copied.
+struct Rows {
+  std::vector<const float*> at;  // as long as the last extent each
+  std::vector<float> factors;    // by row; empty: all are 1
+};
+
 class CpuTensor : public Tensor {
  public:
   explicit CpuTensor(SampleShape shape) : shape_(std::move(shape)) {}
@@ -37,16 +45,33 @@ class CpuTensor : public Tensor {
   // Row-major float32.
   dnnl::memory::desc PlainDesc(int64_t count) const;
 
-  // What the tensor holds now; only after a Write.
-  const dnnl::memory& memory() const { return memory_; }
+  // What the tensor holds now; only after a Write. Rows are copied here when this is first asked.
+  const dnnl::memory& memory() const {
+    if (rows_are_elsewhere_) CopyRows();
+    return memory_;
+  }
 
   // Makes it hold `desc`, for an operation that is about to write all of it.
   const dnnl::memory& Write(const dnnl::memory::desc& desc, const dnnl::engine& engine);
 
+  // Makes it hold `count` samples of rows, which the caller names and which stay as they are until
+  // the next Forward.
+  Rows& WriteRows(int64_t count, const dnnl::engine& engine);
+  // Null when the tensor holds no rows that lie elsewhere, or they have been copied.
+  const Rows* rows() const { return rows_are_elsewhere_ ? &rows_ : nullptr; }
+
  private:
+  void CopyRows() const;
+  const dnnl::memory& Hold(const dnnl::memory::desc& desc, const dnnl::engine& engine) const;
+
   SampleShape shape_;
-  Buffer buffer_;
-  dnnl::memory memory_;
+  Rows rows_;
+  int64_t rows_count_ = 0;    // samples of them
+  dnnl::engine rows_engine_;  // for the copy
+  // A copy changes where the values lie, not what they are.
+  mutable bool rows_are_elsewhere_ = false;
+  mutable Buffer buffer_;
+  mutable dnnl::memory memory_;
 };
 
 // The tensors of a stream are always of its own backend.
