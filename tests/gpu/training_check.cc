@@ -70,6 +70,7 @@ absl::StatusOr<Course> TrainRank(Backend& backend, const Dataset& data, Group& g
     BATON_ASSIGN_OR_RETURN(const Replica::StepResult result, replica->Step(0));
     course.losses.push_back(result.loss);
   }
+  BATON_RETURN_IF_ERROR(replica->Fetch());
   course.weights.assign(replica->weights().begin(), replica->weights().end());
   return course;
 }
