@@ -303,7 +303,7 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
     const auto ready = [&](size_t from) { exchange_->Ready(i, from); };
     Gradient gradient(exchange_->shard_gradient(i), exchange_->shard_rows(i));
-    gradient.ready = ready;
+    gradient.ready.emplace(ready);
     auto result = networks_[w]->Train(weights_.data(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard), gradient);
     if (result.ok()) {

@@ -36,7 +36,7 @@ class HeadNetwork : public Network {
     for (RowGradient& rows : gradient.rows.first(body_tables_)) rows.Clear();
     Gradient of_head = OfHead(gradient);
     const auto ready = [&](size_t from) { (*gradient.ready)(body_gradient_ + from); };
-    if (gradient.ready) of_head.ready = ready;
+    if (gradient.ready) of_head.ready.emplace(ready);
     return head_->Train(weights + body_, batch, loss_scale, stream, of_head);
   }
 
