@@ -31,6 +31,7 @@ ROWS = {
     "inference": models.inference,
     "seconds": models.seconds,
     "determinism": determinism.determinism,
+    "overlap": determinism.overlap,
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
     "words": words.words,
