@@ -1,16 +1,24 @@
 #!/usr/bin/env bash
-# Installs the PyPI packages of tests/requirements.txt into a Python of their own, build/peers.
-#   deploy/install_peers.sh
+# Installs pinned PyPI packages into a Python of their own: of tests/requirements.txt into
+# build/peers, or of tests/bench/requirements.txt, which are large, into build/peers-bench.
+#   deploy/install_peers.sh [bench]
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-wanted=$root/tests/requirements.txt
-peers=$root/build/peers
+case ${1:-} in
+  "") wanted=$root/tests/requirements.txt name=peers ;;
+  bench) wanted=$root/tests/bench/requirements.txt name=peers-bench ;;
+  *)
+    echo "usage: deploy/install_peers.sh [bench]" >&2
+    exit 2
+    ;;
+esac
+peers=$root/build/$name
 if cmp -s "$wanted" "$peers/installed.txt"; then
-  echo "peers: all there"
+  echo "$name: all there"
   exit 0
 fi
-echo "peers: installing into build/peers"
+echo "$name: installing into build/$name"
 rm -rf "$peers"
 /usr/bin/python3 -m venv "$peers"
 "$peers/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: -r "$wanted"

@@ -19,6 +19,16 @@ SPECS = os.path.join(ROOT, "trainer", "specs")
 LENET = os.path.join(SPECS, "lenet.yaml")
 # Debian's python3-torch belongs to Debian's interpreter, which need not be the first in PATH.
 DEBIAN_PYTHON = "/usr/bin/python3"
+NEWEST_PYTHON = os.path.join(ROOT, "build", "peers-bench", "bin", "python3")
+# Prints the version and the BLAS of PyTorch's build.
+TELL_TORCH = """import re, numpy, torch
+print(torch.__version__, re.search("BLAS_INFO=([a-z]+)", torch.__config__.show())[1])"""
+# Runs a program and prints its peak of memory in KiB; of a process that a large one starts the
+# kernel would tell the large one's.
+TELL_PEAK = """import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss if status == 0 else -1)"""
 
 
 class Missing(Exception):
@@ -93,15 +103,37 @@ def sync_rate(path, seconds=1.0):
     return count / passed
 
 
+@dataclasses.dataclass
+class Torch:
+    python: str  # the interpreter that has it
+    name: str    # "PyTorch 2.15.0+cu132 (MKL)"
+
+
 def torch_or_missing():
-    """The interpreter that has PyTorch, with the BLAS that makes the comparison fair."""
-    look = subprocess.run([DEBIAN_PYTHON, "-c", "import torch, numpy"], capture_output=True,
-                          check=False)
+    """The newest PyTorch (deploy/install_peers.sh bench), else Debian's with the BLAS that makes the
+    comparison fair."""
+    newest = os.path.exists(NEWEST_PYTHON)
+    python = NEWEST_PYTHON if newest else DEBIAN_PYTHON
+    look = subprocess.run([python, "-c", TELL_TORCH], capture_output=True, text=True, check=False)
     blas = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}",
                            "libopenblas0-pthread"], capture_output=True, text=True, check=False)
-    if look.returncode != 0 or blas.stdout != "installed":
-        raise Missing("PyTorch or its BLAS is missing: deploy/install_packages.sh test")
-    return DEBIAN_PYTHON
+    if look.returncode != 0 or (not newest and blas.stdout != "installed"):
+        raise Missing("PyTorch or its BLAS is missing: deploy/install_peers.sh bench, or "
+                      "deploy/install_packages.sh test for Debian's")
+    version, library = look.stdout.split()
+    # Debian's is built against any BLAS, and takes the one that is installed.
+    library = {"mkl": "MKL", "generic": "OpenBLAS"}.get(library, library)
+    return Torch(python, f"{'' if newest else 'Debian '}PyTorch {version} ({library})")
+
+
+def peak_mib(command):
+    """The peak of a program's resident memory."""
+    done = subprocess.run([sys.executable, "-c", TELL_PEAK, *command], env=one_thread(),
+                          capture_output=True, text=True, check=True)
+    kib = int(done.stdout)
+    if kib < 0:
+        sys.exit(f"{' '.join(command)} failed")
+    return kib / 1024
 
 
 def lenet_variant(path, **fields):

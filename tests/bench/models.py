@@ -6,6 +6,8 @@ import random
 import statistics
 import struct
 import subprocess
+import sys
+import tempfile
 import time
 
 from measure import PROGRAMS, SPECS, Figure, build, folder, number, one_thread, say, spread, \
@@ -33,19 +35,30 @@ def samples_of(first, last, samples, batch):
     return until(last) - until(first)
 
 
-def train(work, preset, samples, batch, steps):
-    """One run on one thread, from the end of its first step to the end of its last."""
+def command(work, preset, samples, batch, steps, ranks=1):
+    """What trains on one thread a rank, each with one shard; metrics go to `work`."""
+    epochs = -(-steps * batch // samples) + 1
+    return [PROGRAMS + "/baton-trainer", "--spec", f"{SPECS}/{preset}.yaml", "--output",
+            work + "/out", "--metrics", work + "/metrics.jsonl", "--threads", "1", "--steps",
+            str(steps), "--device", "cpu", "--set", f"epochs={epochs}", "--set",
+            "evaluate_every_epochs=0", "--set", f"shards={ranks}", "--set", f"ranks={ranks}",
+            *(word for change in SETS.get(preset, []) for word in ("--set", change))]
+
+
+def train(work, preset, samples, batch, steps, ranks=1):
+    """Samples per second of one run, from the end of its first step to the end of its last."""
     metrics = os.path.join(work, "metrics.jsonl")
     if os.path.exists(metrics):
         os.unlink(metrics)
-    epochs = -(-steps * batch // samples) + 1
-    subprocess.run([PROGRAMS + "/baton-trainer", "--spec", f"{SPECS}/{preset}.yaml", "--output",
-                    work + "/out", "--metrics", metrics, "--threads", "1", "--steps", str(steps),
-                    "--set", f"epochs={epochs}", "--set", "evaluate_every_epochs=0",
-                    "--set", "shards=1", "--set", "ranks=1",
-                    *(word for change in SETS.get(preset, []) for word in ("--set", change))],
-                   env=one_thread(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   check=True)
+    words = command(work, preset, samples, batch, steps, ranks)
+    with tempfile.TemporaryDirectory(dir=work) as meeting:
+        gang = [] if ranks == 1 else ["--world-size", str(ranks), "--rendezvous", f"dir:{meeting}",
+                                      "--address", "127.0.0.1"]
+        processes = [subprocess.Popen([*words, *gang, *(["--rank", str(rank)] if gang else [])],
+                                      env=one_thread(), stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL) for rank in range(ranks)]
+        if any([process.wait() for process in processes]):
+            sys.exit(f"{' '.join(words)} failed")
     with open(metrics, encoding="utf-8") as file:
         lines = [line for line in map(json.loads, file) if "lr" in line]
     first, last = lines[0], lines[-1]
@@ -53,27 +66,27 @@ def train(work, preset, samples, batch, steps):
             (last["time"] - first["time"]))
 
 
-def train_torch(python, preset, steps):
-    done = subprocess.run([python, HERE + "/torch_models.py", preset, "--steps", str(steps)],
+def train_torch(torch, preset, steps):
+    done = subprocess.run([torch.python, HERE + "/torch_models.py", preset, "--steps", str(steps)],
                           env=one_thread(), capture_output=True, text=True, check=True)
     return float(done.stdout.split()[1])
 
 
 def models():
     """Interleaved rounds, each from a cold start of both programs."""
-    python = torch_or_missing()
+    torch = torch_or_missing()
     build("baton-trainer")
     for preset, what, samples, batch, steps, factor in MODELS:
         own, peer = [], []
         with folder("models") as work:
             for _ in range(ROUNDS):
                 own.append(train(work, preset, samples, batch, steps))
-                peer.append(train_torch(python, preset, steps))
-                say(f"{preset}: {number(own[-1])} samples/s, PyTorch {number(peer[-1])}")
+                peer.append(train_torch(torch, preset, steps))
+                say(f"{preset}: {number(own[-1])} samples/s, {torch.name} {number(peer[-1])}")
         ratio = statistics.median(a / b for a, b in zip(own, peer))
         yield Figure(f"trainer: {what} ({preset}), batch {batch}, 1 thread",
                      f"{spread(own)} samples/s = {ratio:.2f} x PyTorch",
-                     f"PyTorch {spread(peer)} samples/s", f"{factor} x PyTorch", ratio >= factor)
+                     f"{torch.name} {spread(peer)} samples/s", f"{factor} x PyTorch", ratio >= factor)
 
 
 def write_images(path, count, side):
@@ -96,7 +109,7 @@ def predict(*flags):
 
 def inference():
     """VGG-19 as published, 224 x 224: images a second, without the first."""
-    python = torch_or_missing()
+    torch = torch_or_missing()
     build("baton-trainer")
     own, peer = [], []
     with folder("inference") as work:
@@ -108,12 +121,12 @@ def inference():
         for _ in range(3):
             told = predict(*spec, "--weights", weights, "--input", x, "--output", work + "/y.npy")
             own.append(1 / told["sample_s"])
-            peer.append(train_torch(python, "vgg-19", 0))
+            peer.append(train_torch(torch, "vgg-19", 0))
             say(f"VGG-19: {number(own[-1])} images/s, PyTorch {number(peer[-1])}")
     ratio = statistics.median(a / b for a, b in zip(own, peer))
     yield Figure("predict: VGG-19, 224 x 224, 1 thread",
                  f"{spread(own)} images/s = {ratio:.2f} x PyTorch",
-                 f"PyTorch {spread(peer)} images/s", "1.0 x PyTorch", ratio >= 1)
+                 f"{torch.name} {spread(peer)} images/s", "1.0 x PyTorch", ratio >= 1)
 
 
 def seconds():

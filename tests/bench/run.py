@@ -14,6 +14,7 @@ import time
 import determinism
 import models
 import recovery
+import scaling
 import scheduler
 import tasks
 import training
@@ -30,7 +31,10 @@ ROWS = {
     "models": models.models,
     "inference": models.inference,
     "seconds": models.seconds,
+    "memory": scaling.memory,
+    "scaling": scaling.scaling,
     "determinism": determinism.determinism,
+    "overlap": determinism.overlap,
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
     "words": words.words,

@@ -1,18 +1,24 @@
 """The peer: models of trainer/specs/ as their users write them in PyTorch, on one thread.
 
     /usr/bin/python3 tests/bench/torch_models.py mlp-7 --steps 300
+    torchrun --nproc_per_node=2 tests/bench/torch_models.py mlp-7 --steps 300
 
-Prints samples per second, from the end of the first step to the end of the last, with the making of
+Under torchrun it is DistributedDataParallel over Gloo, each process with its share of the batch. The
+first process prints samples per second, all processes' together, from the end of the first step to the end of the last, with the making of
 the batches (from samples that lie in memory) and the optimizer. The samples are drawn: what a step
 costs does not depend on them.
 """
 import argparse
+import os
 import time
 
 import torch
+import torch.distributed
 import torchvision
 from torch import nn
 from torch.nn import functional
+
+from torch_lenet import lenet
 
 
 def mlp():
@@ -80,6 +86,14 @@ def adam(parameters, **settings):
     return torch.optim.Adam(parameters, lr=1e-3, foreach=True, **settings)
 
 
+def lenet_training():
+    net = lenet()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=0.0005,
+                                foreach=True)
+    return (net, torch.randn(10_000, 1, 28, 28), torch.randint(10, (10_000,)),
+            functional.cross_entropy, optimizer, 64, None)
+
+
 def gpt_training():
     text = torch.randint(65, (1024, 65))
     net = Gpt()
@@ -120,7 +134,7 @@ def infer_vgg():
     print(f"samples_per_s {max(rates):.2f}")
 
 
-TRAININGS = {"mlp-7": mlp_training, "airline": lstm_training, "gpt": gpt_training,
+TRAININGS = {"lenet": lenet_training, "mlp-7": mlp_training, "airline": lstm_training, "gpt": gpt_training,
              "resnet-50": resnet_training}
 
 
@@ -135,12 +149,17 @@ def main():
         infer_vgg()
         return
     net, values, targets, loss_of, optimizer, batch, clip = TRAININGS[options.model]()
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if world > 1:
+        torch.distributed.init_process_group("gloo")
+        net = nn.parallel.DistributedDataParallel(net)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
     begin, trained, step = None, 0, 0
     while step < options.steps:
         for indices in torch.randperm(len(values)).split(batch):
             optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(net(values[indices]), targets[indices])
+            own = indices[rank::world]
+            loss = loss_of(net(values[own]), targets[own])
             loss.backward()
             if clip is not None:
                 nn.utils.clip_grad_norm_(net.parameters(), clip)
@@ -153,7 +172,8 @@ def main():
                 trained += len(indices)
             if step == options.steps:
                 break
-    print(f"samples_per_s {trained / (time.monotonic() - begin):.1f} loss {loss.item():.4f}")
+    if rank == 0:
+        print(f"samples_per_s {trained / (time.monotonic() - begin):.1f} loss {loss.item():.4f}")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def train(work, spec):
     return images / (lines[-1]["time"] - lines[0]["time"]), save_wait_ms, steps
 
 
-def train_torch(python, *words):
-    done = subprocess.run([python, HERE + "/torch_lenet.py", SPECS + "/mnist-small", "--epochs",
+def train_torch(torch, *words):
+    done = subprocess.run([torch.python, HERE + "/torch_lenet.py", SPECS + "/mnist-small", "--epochs",
                            str(EPOCHS), *words], env=one_thread(), capture_output=True, text=True,
                           check=True)
     return float(done.stdout.split()[1])
@@ -43,7 +43,7 @@ def train_torch(python, *words):
 
 def trainer():
     """LeNet, batch 64, one thread: interleaved rounds, the peer in its better memory layout."""
-    python = torch_or_missing()
+    torch = torch_or_missing()
     build("baton-trainer")
     rates = {"V=1": [], "V=4": [], "torch": []}
     with folder("trainer") as work:
@@ -53,13 +53,13 @@ def trainer():
         for _ in range(ROUNDS):
             for name, spec in specs.items():
                 rates[name].append(train(work, spec)[0])
-            rates["torch"].append(max(train_torch(python), train_torch(python, "--channels-last")))
+            rates["torch"].append(max(train_torch(torch), train_torch(torch, "--channels-last")))
             say("images/s " + ", ".join(f"{name} {number(r[-1])}" for name, r in rates.items()))
     for name, factor in (("V=1", 1.3), ("V=4", 1.0)):
         ratio = statistics.median(a / b for a, b in zip(rates[name], rates["torch"]))
         yield Figure(f"trainer: LeNet, batch 64, 1 thread, {name}",
                      f"{spread(rates[name])} images/s = {ratio:.2f} x PyTorch",
-                     f"PyTorch {spread(rates['torch'])} images/s",
+                     f"{torch.name} {spread(rates['torch'])} images/s",
                      f"{factor} x PyTorch", ratio >= factor)
 
 

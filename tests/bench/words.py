@@ -29,8 +29,8 @@ def train(work, optimizer, batch):
     return (lines[-1]["step"] - lines[0]["step"]) * batch / (lines[-1]["time"] - lines[0]["time"])
 
 
-def train_torch(python, optimizer, batch):
-    done = subprocess.run([python, HERE + "/torch_words.py", "--optimizer", optimizer, "--batch",
+def train_torch(torch, optimizer, batch):
+    done = subprocess.run([torch.python, HERE + "/torch_words.py", "--optimizer", optimizer, "--batch",
                            str(batch)], env=one_thread(), capture_output=True, text=True,
                           check=True)
     return float(done.stdout.split()[1])
@@ -38,7 +38,7 @@ def train_torch(python, optimizer, batch):
 
 def words():
     """trainer/specs/word2vec.yaml, one thread: interleaved rounds, with the preset's Adam and SGD."""
-    python = torch_or_missing()
+    torch = torch_or_missing()
     build("baton-trainer")
     settings = [(optimizer, batch) for optimizer in ("adam", "sgd") for batch in BATCHES]
     own, peer = {s: [] for s in settings}, {s: [] for s in settings}
@@ -46,11 +46,11 @@ def words():
         for _ in range(ROUNDS):
             for setting in settings:
                 own[setting].append(train(work, *setting))
-                peer[setting].append(train_torch(python, *setting))
+                peer[setting].append(train_torch(torch, *setting))
                 say(f"{setting}: {number(own[setting][-1])} pairs/s, PyTorch "
                     f"{number(peer[setting][-1])}")
     for setting in settings:
         ratio = statistics.median(a / b for a, b in zip(own[setting], peer[setting]))
         yield Figure(f"word2vec: {setting[0]}, batch {setting[1]}, 1 thread, 1 shard",
                      f"{spread(own[setting])} pairs/s = {ratio:.2f} x PyTorch",
-                     f"PyTorch {spread(peer[setting])} pairs/s", "2 x PyTorch", ratio >= 2)
+                     f"{torch.name} {spread(peer[setting])} pairs/s", "2 x PyTorch", ratio >= 2)

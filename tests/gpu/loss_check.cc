@@ -33,6 +33,7 @@ absl::StatusOr<Computed> Compute(Backend& backend, const LossArguments& argument
   const auto dx = stream->CreateTensor({size}, arguments.count);
   BATON_RETURN_IF_ERROR(stream->Upload(outputs.data(), arguments.count, x.get()));
   Computed computed{{}, std::vector<float>(outputs.size())};
+  BATON_RETURN_IF_ERROR(stream->PrepareLoss(arguments, *x));
   BATON_RETURN_IF_ERROR(stream->ComputeLoss(arguments, *x, dx.get()));
   BATON_ASSIGN_OR_RETURN(computed.result, stream->ReadLoss());
   BATON_RETURN_IF_ERROR(stream->Download(*dx, arguments.count, computed.gradient.data()));

@@ -6,10 +6,12 @@
 // earlier calls or on addresses. Weight gradients are those of the micro-batch alone.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -61,6 +63,9 @@ struct BackwardArguments {
 class Operation {
  public:
   virtual ~Operation() = default;
+  // Before each Forward, with its arguments, when x is there: what the host has a part in. Forward
+  // and Backward only queue work of a device.
+  virtual absl::Status Prepare(const ForwardArguments& /*arguments*/) { return absl::OkStatus(); }
   virtual absl::Status Forward(const ForwardArguments& arguments) = 0;
   virtual absl::Status Backward(const BackwardArguments& arguments) = 0;
 };
@@ -91,6 +96,17 @@ struct LossResult {
   int64_t correct = 0;
 };
 
+// What a network's pass over a batch depends on besides the values in its memory.
+struct RecordedPass {
+  Pass pass = Pass::kEvaluate;
+  bool loss = false;  // ends with it
+  int64_t count = 0;
+  const float* weights = nullptr;
+  float* gradient = nullptr;
+  float scale = 0;
+  auto operator<=>(const RecordedPass&) const = default;
+};
+
 // One shard's queue of work, with the buffers it needs. Thread-compatible. The destructor of the
 // stream comes after those of its tensors and operations.
 class Stream {
@@ -108,9 +124,20 @@ class Stream {
   // into += from, for two tensors of one shape.
   virtual absl::Status Accumulate(const Tensor& from, int64_t count, Tensor* into) = 0;
 
+  // Runs `work`, or does once more what it did when it ran with the same pass. It calls Forward,
+  // Backward, Accumulate, Clear and ComputeLoss alone, and without a difference for the same pass
+  // but what Upload, Prepare and PrepareLoss brought before.
+  virtual absl::Status Run(const RecordedPass& /*pass*/, absl::FunctionRef<absl::Status()> work) {
+    return work();
+  }
+
   // Weights' gradients, where they lie, become zero.
   virtual absl::Status Clear(float* gradient, size_t count) = 0;
 
+  // Before each ComputeLoss, with its arguments: brings labels, targets and class weights.
+  virtual absl::Status PrepareLoss(const LossArguments& /*arguments*/, const Tensor& /*output*/) {
+    return absl::OkStatus();
+  }
   // When `doutput` is not null it becomes scale * d (sum of the samples' losses) / d output.
   virtual absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
                                    Tensor* doutput) = 0;

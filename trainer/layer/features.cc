@@ -45,13 +45,15 @@ class GraphFeatures : public Features {
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
     for (Stage& stage : stages_) {
       const bool has_parameters = ParameterCount(stage.plan.shape) > 0;
-      BATON_RETURN_IF_ERROR(stage.operation->Forward(
-          {.count = batch.count,
-           .pass = Pass::kEvaluate,
-           .weights = has_parameters ? weights + stage.plan.parameter_offset : nullptr,
-           .stream = unused,
-           .x = stage.x,
-           .y = values_[stage.plan.output].get()}));
+      const ForwardArguments arguments{
+          .count = batch.count,
+          .pass = Pass::kEvaluate,
+          .weights = has_parameters ? weights + stage.plan.parameter_offset : nullptr,
+          .stream = unused,
+          .x = stage.x,
+          .y = values_[stage.plan.output].get()};
+      BATON_RETURN_IF_ERROR(stage.operation->Prepare(arguments));
+      BATON_RETURN_IF_ERROR(stage.operation->Forward(arguments));
     }
     outputs->resize(plan_.outputs.size());
     for (size_t i = 0; i < plan_.outputs.size(); ++i) {

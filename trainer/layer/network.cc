@@ -139,11 +139,22 @@ class GraphNetwork : public Network {
       return BatchResult{};
     }
     BATON_RETURN_IF_ERROR(CheckTargets(batch));
-    BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kTrain, stream));
-    BATON_RETURN_IF_ERROR(ComputeLoss(batch, loss_scale, values_[output_].dy.get()));
-    BATON_RETURN_IF_ERROR(Backward(weights, batch.count, loss_scale, gradient));
-    BATON_ASSIGN_OR_RETURN(const LossResult loss, stream_->ReadLoss());
-    return BatchResult{loss.loss_sum, loss.correct};
+    BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kTrain, stream));
+    const LossArguments loss = LossOf(batch, loss_scale);
+    BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_].y));
+    const auto work = [&]() -> absl::Status {
+      BATON_RETURN_IF_ERROR(Forward(weights, batch.count, Pass::kTrain, stream));
+      BATON_RETURN_IF_ERROR(
+          stream_->ComputeLoss(loss, *values_[output_].y, values_[output_].dy.get()));
+      return Backward(weights, batch.count, loss_scale, gradient);
+    };
+    // Who listens to a pass, or gets rows, has a part in it that no recording has.
+    const bool plain = !gradient.ready && tables_ == 0;
+    BATON_RETURN_IF_ERROR(
+        plain ? stream_->Run({Pass::kTrain, true, batch.count, weights, gradient.dense, loss_scale},
+                             work)
+              : work());
+    return Read();
   }
 
   absl::StatusOr<BatchResult> Evaluate(const float* weights, const Batch& batch) override {
@@ -151,10 +162,16 @@ class GraphNetwork : public Network {
     if (batch.count == 0) return BatchResult{};
     BATON_RETURN_IF_ERROR(CheckTargets(batch));
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
-    BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kEvaluate, unused));
-    BATON_RETURN_IF_ERROR(ComputeLoss(batch, 0, nullptr));
-    BATON_ASSIGN_OR_RETURN(const LossResult loss, stream_->ReadLoss());
-    return BatchResult{loss.loss_sum, loss.correct};
+    BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kEvaluate, unused));
+    const LossArguments loss = LossOf(batch, 0);
+    BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_].y));
+    const auto work = [&]() -> absl::Status {
+      BATON_RETURN_IF_ERROR(Forward(weights, batch.count, Pass::kEvaluate, unused));
+      return stream_->ComputeLoss(loss, *values_[output_].y, nullptr);
+    };
+    BATON_RETURN_IF_ERROR(
+        stream_->Run({Pass::kEvaluate, true, batch.count, weights, nullptr, 0}, work));
+    return Read();
   }
 
   absl::Status Predict(const float* weights, const Batch& batch,
@@ -163,7 +180,10 @@ class GraphNetwork : public Network {
     outputs->resize(static_cast<size_t>(batch.count * layout_.rows * layout_.width));
     if (batch.count == 0) return absl::OkStatus();
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
-    BATON_RETURN_IF_ERROR(Forward(weights, batch, Pass::kEvaluate, unused));
+    BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kEvaluate, unused));
+    BATON_RETURN_IF_ERROR(
+        stream_->Run({Pass::kEvaluate, false, batch.count, weights, nullptr, 0},
+                     [&] { return Forward(weights, batch.count, Pass::kEvaluate, unused); }));
     return stream_->Download(*values_[output_].y, batch.count, outputs->data());
   }
 
@@ -230,26 +250,40 @@ class GraphNetwork : public Network {
     return absl::OkStatus();
   }
 
-  absl::Status Forward(const float* weights, const Batch& batch, Pass pass, RandomStream stream) {
+  ForwardArguments ArgumentsOf(const Stage& stage, const float* weights, int64_t count, Pass pass,
+                               RandomStream stream) const {
+    const size_t layer = stage.plan.layer;
+    return {.count = count,
+            .pass = pass,
+            .weights = stage.parameter_count > 0 ? weights + stage.plan.parameter_offset : nullptr,
+            .stream = stream.Derive(numbers_.empty() ? layer : numbers_[layer]),
+            .x = stage.x,
+            .y = values_[stage.plan.output].y.get()};
+  }
+
+  // All that comes from the host before a pass.
+  absl::Status Bring(const float* weights, const Batch& batch, Pass pass, RandomStream stream) {
     const float* block = batch.values.data();
     for (size_t i = 0; i < input_sizes_.size(); ++i) {
       BATON_RETURN_IF_ERROR(stream_->Upload(block, batch.count, values_[i].y.get()));
       block += batch.count * input_sizes_[i];
     }
-    for (Stage& stage : stages_) {
-      BATON_RETURN_IF_ERROR(stage.operation->Forward(
-          {.count = batch.count,
-           .pass = pass,
-           .weights = stage.parameter_count > 0 ? weights + stage.plan.parameter_offset : nullptr,
-           .stream =
-               stream.Derive(numbers_.empty() ? stage.plan.layer : numbers_[stage.plan.layer]),
-           .x = stage.x,
-           .y = values_[stage.plan.output].y.get()}));
+    for (const Stage& stage : stages_) {
+      BATON_RETURN_IF_ERROR(
+          stage.operation->Prepare(ArgumentsOf(stage, weights, batch.count, pass, stream)));
     }
     return absl::OkStatus();
   }
 
-  absl::Status ComputeLoss(const Batch& batch, float scale, Tensor* doutput) {
+  absl::Status Forward(const float* weights, int64_t count, Pass pass, RandomStream stream) {
+    for (const Stage& stage : stages_) {
+      BATON_RETURN_IF_ERROR(
+          stage.operation->Forward(ArgumentsOf(stage, weights, count, pass, stream)));
+    }
+    return absl::OkStatus();
+  }
+
+  LossArguments LossOf(const Batch& batch, float scale) const {
     LossArguments arguments;
     arguments.loss = loss_;
     arguments.count = batch.count;
@@ -258,7 +292,12 @@ class GraphNetwork : public Network {
     arguments.class_weights = class_weights_.empty() ? nullptr : class_weights_.data();
     arguments.targets = batch.targets.data();
     arguments.scale = scale;
-    return stream_->ComputeLoss(arguments, *values_[output_].y, doutput);
+    return arguments;
+  }
+
+  absl::StatusOr<BatchResult> Read() {
+    BATON_ASSIGN_OR_RETURN(const LossResult loss, stream_->ReadLoss());
+    return BatchResult{loss.loss_sum, loss.correct};
   }
 
   // From the output backwards; what several layers read gets the sum of their shares, in the order

@@ -42,6 +42,8 @@ class DeviceExchange : public Exchange {
   float* shard_gradient(int i) override { return gradients_[static_cast<size_t>(i)]->data(); }
   absl::Span<RowGradient> shard_rows(int) override { return {}; }
   ShardResult& shard_result(int i) override { return own_results_[static_cast<size_t>(i)]; }
+  // Not where there is little to gain: a pass that nobody listens to can be recorded.
+  bool starts_early() const override { return devices_ != nullptr && buckets_.size() > 1; }
   void Ready(int i, size_t from) override;
   absl::StatusOr<Sum> Run(const Step& step, std::chrono::milliseconds timeout) override;
 

@@ -28,6 +28,8 @@ class Exchange {
   virtual absl::Span<RowGradient> shard_rows(int i) = 0;
   virtual ShardResult& shard_result(int i) = 0;
 
+  // Whether it begins before all gradients are there, when told by Ready.
+  virtual bool starts_early() const = 0;
   // Says that the gradient of the i-th of them is final from float `from` on; smaller each time.
   // May be left out. The call that is the last of all shards for a bucket adds this rank's part up
   // and starts to send it. From the thread that computes the shard: shards may come here at once.

@@ -34,6 +34,7 @@ class GradientExchange : public Exchange {
   float* shard_gradient(int i) override { return gradients_[static_cast<size_t>(i)].data(); }
   absl::Span<RowGradient> shard_rows(int i) override { return rows_.shard_rows(i); }
   ShardResult& shard_result(int i) override { return own_results_[static_cast<size_t>(i)]; }
+  bool starts_early() const override { return plan_.ranks > 1; }
   void Ready(int i, size_t from) override;
   absl::StatusOr<Sum> Run(const Step& step, std::chrono::milliseconds timeout) override;
 

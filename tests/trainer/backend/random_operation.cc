@@ -298,12 +298,14 @@ absl::StatusOr<Results> Compute(Backend& backend, const Inputs& inputs) {
   results.y.resize(inputs.dy.size());
   results.weights_gradient.assign(inputs.weights.size(), NAN);
 
-  BATON_RETURN_IF_ERROR(operation->Forward({.count = count,
-                                            .pass = Pass::kTrain,
-                                            .weights = inputs.weights.data(),
-                                            .stream = RandomStream::Make(5, RandomPurpose::kTrain),
-                                            .x = x,
-                                            .y = y.get()}));
+  const ForwardArguments forward{.count = count,
+                                 .pass = Pass::kTrain,
+                                 .weights = inputs.weights.data(),
+                                 .stream = RandomStream::Make(5, RandomPurpose::kTrain),
+                                 .x = x,
+                                 .y = y.get()};
+  BATON_RETURN_IF_ERROR(operation->Prepare(forward));
+  BATON_RETURN_IF_ERROR(operation->Forward(forward));
   BATON_RETURN_IF_ERROR(stream.Upload(inputs.dy.data(), count, dy.get()));
   const auto* embedding = std::get_if<EmbeddingOperation>(&inputs.operation);
   const bool sparse = embedding != nullptr && embedding->sparse;

@@ -25,10 +25,10 @@ Computed Compute(Backend& backend, const std::vector<float>& logits,
   const auto x = (*stream)->CreateTensor({classes}, count);
   const auto dx = (*stream)->CreateTensor({classes}, count);
   EXPECT_TRUE((*stream)->Upload(logits.data(), count, x.get()).ok());
-  EXPECT_TRUE((*stream)
-                  ->ComputeLoss({.count = count, .labels = labels.data(), .scale = scale}, *x,
-                                dx.get())
-                  .ok());
+  EXPECT_TRUE(
+      (*stream)
+          ->ComputeLoss({.count = count, .labels = labels.data(), .scale = scale}, *x, dx.get())
+          .ok());
   auto result = (*stream)->ReadLoss();
   EXPECT_TRUE(result.ok()) << result.status();
   Computed loss{*result, std::vector<float>(logits.size())};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <set>
 #include <string>
@@ -76,7 +77,7 @@ struct Subject {
     for (float& weight : weights) weight = Rounded(weight);
   }
 
-  double Loss(float* gradient) {
+  double Loss(Gradient gradient) {
     const RandomStream stream = RandomStream::Make(13, RandomPurpose::kTrain);
     const auto result = network->Train(weights.data(), batch, kScale, stream, gradient);
     EXPECT_TRUE(result.ok()) << result.status();
@@ -154,6 +155,26 @@ TEST_P(GradientTest, OfTheCpuIsThatOfTheReference) {
       ASSERT_NEAR(got[i], want[i], 2e-5 * double{largest}) << "at " << i << " of " << count;
     }
   }
+}
+
+// What Train says is ready is the gradient's final part, before the rest is.
+TEST_P(GradientTest, IsReadyFromBehind) {
+  const auto backend = CreateCpuBackend();
+  Subject subject(GetParam().model, *backend, kSamples);
+  std::vector<float> wanted(subject.network->gradient_count(), NAN), got(wanted);
+  subject.Loss(wanted.data());
+  size_t last = got.size(), calls = 0;
+  Gradient gradient(got.data());
+  const auto ready = [&](size_t from) {
+    ASSERT_LT(from, last);
+    EXPECT_EQ(std::memcmp(&got[from], &wanted[from], (got.size() - from) * sizeof(float)), 0);
+    last = from;
+    ++calls;
+  };
+  gradient.ready.emplace(ready);
+  subject.Loss(gradient);
+  EXPECT_EQ(std::memcmp(got.data(), wanted.data(), got.size() * sizeof(float)), 0);
+  EXPECT_GE(calls, 1u);  // each of the models learns in at least two places
 }
 
 INSTANTIATE_TEST_SUITE_P(Layers, GradientTest, ::testing::ValuesIn(EveryLayer()),

@@ -134,7 +134,16 @@ void ExpectSameTraining(const spec::Model& model, Backend& backend, float within
   const RandomStream stream = RandomStream::Make(9, RandomPurpose::kTrain);
   std::vector<float> wanted(weights.size(), 7), gradient(weights.size(), 8);
   const auto trained = *whole->Train(weights.data(), batch, 0.2f, stream, wanted.data());
-  const auto of_head = *head->Train(weights.data(), cut, 0.2f, stream, gradient.data());
+  Gradient told(gradient.data());
+  size_t last = gradient.size();
+  const auto ready = [&](size_t from) {
+    ExpectEqual({gradient.begin() + static_cast<ptrdiff_t>(from), gradient.end()},
+                {wanted.begin() + static_cast<ptrdiff_t>(from), wanted.end()}, within);
+    last = from;
+  };
+  told.ready.emplace(ready);
+  const auto of_head = *head->Train(weights.data(), cut, 0.2f, stream, told);
+  EXPECT_LT(last, gradient.size());
   EXPECT_NEAR(of_head.loss_sum, trained.loss_sum, double{within});
   EXPECT_EQ(of_head.correct, trained.correct);
   ExpectEqual(gradient, wanted, within);

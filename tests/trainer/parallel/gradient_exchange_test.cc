@@ -1,6 +1,8 @@
 #include "trainer/parallel/gradient_exchange.h"
 
+#include <algorithm>
 #include <cstring>
+#include <latch>
 #include <thread>
 
 #include "common/random.h"
@@ -37,8 +39,9 @@ struct Script {
   int drifting_rank = -1;  // its weights differ from step 1 on
   int leaving_rank = -1;   // raises the flag at step 1
   size_t bucket_bytes = kBucketBytes;
-  bool early = false;   // says what is ready while it computes
-  int slow_rank = -1;   // takes its time for it
+  bool early = false;  // says what is ready while it computes
+  int slow_rank = -1;  // stops in the midst of step 1 until the others have nothing left to do
+  std::latch* others_wait = nullptr;
   int dying_rank = -1;  // is gone at step 1, when half of the gradient is ready
 };
 
@@ -53,7 +56,7 @@ void Compute(const Script& script, Group& group, int64_t step, GradientExchange&
     const size_t end = from;
     from -= std::min<size_t>(from, 1 + random.Below(script.parameters / 3));
     for (size_t j = from; j < end; ++j) gradient[j] = ShardValue(shard, step, j);
-    if (group.rank() == script.slow_rank) std::this_thread::sleep_for(milliseconds(10));
+    if (group.rank() == script.slow_rank && step == 1) script.others_wait->wait();
     if (script.early) exchange.Ready(i, from);
   }
   exchange.shard_result(i) = {shard + 0.5, shard};
@@ -68,6 +71,9 @@ void RunRank(const Script& script, Group& group, Rank* seen) {
     pool.ForEach((*exchange)->run().count,
                  [&](int i, int) { Compute(script, group, step, **exchange, i); });
     if (step == 1 && group.rank() == script.dying_rank) return;
+    if (step == 1 && script.others_wait != nullptr && group.rank() != script.slow_rank) {
+      script.others_wait->count_down();
+    }
     GradientExchange::Step now;
     now.step = step;
     now.weights_digest = step > 0 && group.rank() == script.drifting_rank ? 2 : 1;
@@ -150,6 +156,8 @@ TEST(GradientExchangeTest, AWaitForASlowPeerChangesNothing) {
     script.bucket_bytes = 128;
     script.early = true;
     script.slow_rank = slow;
+    std::latch others_wait(2);
+    script.others_wait = &others_wait;
     for (const Rank& rank : RunAll(script)) {
       ASSERT_TRUE(rank.status.ok()) << rank.status;
       EXPECT_EQ(rank.gradients, alone.gradients);

@@ -16,6 +16,7 @@ Buffer::~Buffer() { cudaFree(data_); }
 
 void* Buffer::Reserve(Context& context, size_t bytes) {
   if (bytes <= bytes_) return data_;
+  context.NoteMove();
   // cudaFree waits for the work that may still use it.
   cudaFree(data_);
   data_ = nullptr;

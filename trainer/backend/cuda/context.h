@@ -68,6 +68,10 @@ class Context {
   cudaEvent_t done() const { return done_; }
   cudnnHandle_t dnn() const { return dnn_; }
   cublasHandle_t blas() const { return blas_; }
+  // How often a buffer was given another place so far: what holds addresses of an earlier time is
+  // of no more use.
+  uint64_t moves() const { return moves_; }
+  void NoteMove() { ++moves_; }
   // For the call that comes next; all calls of a stream run one after the other.
   void* Workspace(size_t bytes) { return workspace_.Reserve(*this, bytes); }
 
@@ -86,6 +90,7 @@ class Context {
 
   int card_;
   Memory parameters_;
+  uint64_t moves_ = 0;
   cudaStream_t stream_ = nullptr;
   cudaEvent_t done_ = nullptr;
   cudnnHandle_t dnn_ = nullptr;

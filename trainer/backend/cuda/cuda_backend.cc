@@ -9,6 +9,7 @@
 #include "trainer/backend/cuda/context.h"
 #include "trainer/backend/cuda/kernels.h"
 #include "trainer/backend/cuda/operations.h"
+#include "trainer/backend/cuda/recorder.h"
 #include "trainer/backend/cuda/tensor.h"
 #include "trainer/backend/cuda/vectors.h"
 
@@ -19,7 +20,8 @@ namespace {
 
 class CudaStream : public Stream {
  public:
-  explicit CudaStream(std::unique_ptr<Context> context) : context_(std::move(context)) {}
+  explicit CudaStream(std::unique_ptr<Context> context)
+      : context_(std::move(context)), recorder_(*context_) {}
 
   std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t batch_max) override {
     // Without room the context says so at the next call that has a status.
@@ -55,6 +57,10 @@ class CudaStream : public Stream {
     return context_->End("sum");
   }
 
+  absl::Status Run(const RecordedPass& pass, absl::FunctionRef<absl::Status()> work) override {
+    return recorder_.Run(pass, work);
+  }
+
   absl::Status Clear(float* gradient, size_t count) override {
     if (context_->parameters() == Memory::kHost) {
       std::fill_n(gradient, count, 0.0f);
@@ -63,6 +69,12 @@ class CudaStream : public Stream {
     context_->Begin();
     context_->Zero(gradient, static_cast<int64_t>(count));
     return context_->End("clearing a gradient");
+  }
+
+  absl::Status PrepareLoss(const LossArguments& arguments, const Tensor& output) override {
+    context_->Begin();
+    loss_.Prepare(*context_, arguments, Card(&output));
+    return context_->End("labels");
   }
 
   absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
@@ -92,8 +104,9 @@ class CudaStream : public Stream {
     return static_cast<size_t>(count * tensor.sample_size()) * sizeof(float);
   }
 
-  std::unique_ptr<Context> context_;
+  const std::unique_ptr<Context> context_;
   LossFunction loss_;
+  Recorder recorder_;
 };
 
 class CudaBackend : public Backend {

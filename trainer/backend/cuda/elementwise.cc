@@ -47,9 +47,16 @@ class Dropout : public Operation {
   Dropout(const DropoutOperation& shape, Context& context)
       : context_(context), rate_(shape.rate), size_(ElementCount(shape.shape)) {}
 
+  absl::Status Prepare(const ForwardArguments& arguments) override {
+    if (arguments.pass != Pass::kTrain) return absl::OkStatus();
+    context_.Begin();
+    const uint64_t key = KeyOf(arguments.stream);
+    context_.Upload(&key, sizeof(key), key_.Reserve(context_, sizeof(key)));
+    return context_.End("dropout");
+  }
+
   absl::Status Forward(const ForwardArguments& arguments) override {
     context_.Begin();
-    key_ = KeyOf(arguments.stream);
     drops_ = arguments.pass == Pass::kTrain;
     Apply(Values(arguments.x[0]), arguments.count, Values(arguments.y));
     return context_.End("dropout");
@@ -67,7 +74,8 @@ class Dropout : public Operation {
  private:
   void Apply(const float* from, int64_t count, float* to) {
     if (drops_) {
-      kernels::Dropout(key_, rate_, from, to, count * size_, context_.stream());
+      kernels::Dropout(static_cast<const uint64_t*>(key_.data()), rate_, from, to, count * size_,
+                       context_.stream());
     } else {
       context_.Copy(from, count * size_, to);
     }
@@ -76,8 +84,8 @@ class Dropout : public Operation {
   Context& context_;
   float rate_;
   int64_t size_;
-  uint64_t key_ = 0;    // of the last Forward
-  bool drops_ = false;  // likewise
+  Buffer key_;          // on the card, since each pass has another
+  bool drops_ = false;  // the last Forward did
 };
 
 class Position : public Operation {

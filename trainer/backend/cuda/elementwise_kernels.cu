@@ -92,10 +92,10 @@ __global__ void AddRowsKernel(const float* x, const float* w, int64_t period, bo
   }
 }
 
-__global__ void DropoutKernel(uint64_t key, float rate, float factor, const float* x, float* y,
-                              int64_t count) {
+__global__ void DropoutKernel(const uint64_t* key, float rate, float factor, const float* x,
+                              float* y, int64_t count) {
   BATON_FOR_EACH(i, count) {
-    y[i] = RandomUnit(key, static_cast<uint64_t>(i)) >= rate ? x[i] * factor : 0;
+    y[i] = RandomUnit(*key, static_cast<uint64_t>(i)) >= rate ? x[i] * factor : 0;
   }
 }
 
@@ -163,7 +163,7 @@ void AddRows(const float* x, const float* w, int64_t period, bool clip, float* y
   Launch(AddRowsKernel, Blocks(count), kThreads, stream, x, w, period, clip, y, count);
 }
 
-void Dropout(uint64_t key, float rate, const float* x, float* y, int64_t count,
+void Dropout(const uint64_t* key, float rate, const float* x, float* y, int64_t count,
              cudaStream_t stream) {
   const auto factor = static_cast<float>(1.0 / (1.0 - static_cast<double>(rate)));
   Launch(DropoutKernel, Blocks(count), kThreads, stream, key, rate, factor, x, y, count);

@@ -10,43 +10,43 @@
 namespace baton::trainer::cuda {
 namespace {
 
-// The ids come back to the host in each pass: they are checked there, and put in the order in which
-// the gradient is summed. The whole table's gradient goes to the host: both known costs. Of a
-// sparse table only the rows at hand travel.
+// The ids come back to the host before each pass: they are checked there, and put in the order in
+// which the gradient is summed: a known cost. Of a sparse table only the rows at hand travel, and
+// its passes are never recorded.
 class Embedding : public Operation {
  public:
   Embedding(const EmbeddingOperation& shape, Context& context)
       : context_(context), shape_(shape), weights_(shape.vocabulary * shape.width) {}
 
-  absl::Status Forward(const ForwardArguments& arguments) override {
+  absl::Status Prepare(const ForwardArguments& arguments) override {
     context_.Begin();
     values_.resize(static_cast<size_t>(arguments.count * shape_.in[0]));
     context_.Download(Values(arguments.x[0]), values_.size() * sizeof(float), values_.data());
     if (!context_.ok()) return context_.End("embedding");
     BATON_RETURN_IF_ERROR(TakeIds());
+    if (!shape_.sparse) Bring(ids_, ids_on_card_);
+    if (arguments.pass == Pass::kTrain) BringGroups();
+    return context_.End("embedding");
+  }
+
+  absl::Status Forward(const ForwardArguments& arguments) override {
+    context_.Begin();
     if (shape_.sparse) return BringRows(arguments);
     const float* w = weights_.Take(context_, arguments.weights);
-    const int32_t* ids = Bring(ids_, ids_on_card_);
     if (context_.ok()) {
-      kernels::Gather(w, ids, static_cast<int64_t>(ids_.size()), shape_.width, Values(arguments.y),
-                      context_.stream());
+      kernels::Gather(w, Ids(ids_on_card_), arguments.count * shape_.in[0], shape_.width,
+                      Values(arguments.y), context_.stream());
     }
     return context_.End("embedding");
   }
 
   absl::Status Backward(const BackwardArguments& arguments) override {
     context_.Begin();
-    MakeGroups();
-    if (shape_.sparse) return SumRows(arguments);
+    if (shape_.sparse) return TakeRows(arguments);
     float* gradient = weights_.Gradient(context_, arguments.weights_gradient);
-    const int32_t* ids = Bring(group_ids_, group_ids_on_card_);
-    const int32_t* firsts = Bring(firsts_, firsts_on_card_);
-    const int32_t* order = Bring(order_, order_on_card_);
     if (!context_.ok()) return context_.End("embedding, backward");
     context_.Zero(gradient, shape_.vocabulary * shape_.width);
-    kernels::SumGroups(Values(arguments.dy), ids, firsts, order,
-                       static_cast<int64_t>(group_ids_.size()), shape_.width, gradient,
-                       context_.stream());
+    SumRows(arguments, Ids(group_ids_on_card_), gradient);
     weights_.Store(context_, arguments.weights_gradient);
     return context_.End("embedding, backward");
   }
@@ -81,22 +81,32 @@ class Embedding : public Operation {
   }
 
   // As the dense gradient, with the groups' numbers in the place of their ids.
-  absl::Status SumRows(const BackwardArguments& arguments) {
+  absl::Status TakeRows(const BackwardArguments& arguments) {
     std::vector<int32_t> numbers(group_ids_.size());
     std::iota(numbers.begin(), numbers.end(), 0);
     const size_t count = group_ids_.size() * static_cast<size_t>(shape_.width);
     float* sums = row_sums_on_card_.ReserveFloats(context_, static_cast<int64_t>(count));
-    const int32_t* rows = Bring(numbers, group_ids_on_card_);
-    const int32_t* firsts = Bring(firsts_, firsts_on_card_);
-    const int32_t* order = Bring(order_, order_on_card_);
+    Bring(numbers, group_ids_on_card_);
     if (!context_.ok()) return context_.End("embedding, backward");
-    kernels::SumGroups(Values(arguments.dy), rows, firsts, order,
-                       static_cast<int64_t>(group_ids_.size()), shape_.width, sums,
-                       context_.stream());
+    SumRows(arguments, Ids(group_ids_on_card_), sums);
     arguments.rows->ids = group_ids_;
     arguments.rows->values.resize(count);
     context_.Download(sums, count * sizeof(float), arguments.rows->values.data());
     return context_.End("embedding, backward");
+  }
+
+  void SumRows(const BackwardArguments& arguments, const int32_t* rows, float* sums) {
+    kernels::SumGroups(Values(arguments.dy), rows, Ids(firsts_on_card_), Ids(order_on_card_),
+                       Ids(groups_on_card_), arguments.count * shape_.in[0], shape_.width, sums,
+                       context_.stream());
+  }
+
+  void BringGroups() {
+    MakeGroups();
+    Bring(group_ids_, group_ids_on_card_);
+    Bring(firsts_, firsts_on_card_);
+    Bring(order_, order_on_card_);
+    Bring({static_cast<int32_t>(group_ids_.size())}, groups_on_card_);
   }
 
   // The positions of each id that occurs, in their order.
@@ -117,21 +127,24 @@ class Embedding : public Operation {
     firsts_.push_back(static_cast<int32_t>(order_.size()));
   }
 
-  const int32_t* Bring(const std::vector<int32_t>& values, Buffer& buffer) {
+  void Bring(const std::vector<int32_t>& values, Buffer& buffer) {
     const size_t bytes = values.size() * sizeof(int32_t);
-    void* on_card = buffer.Reserve(context_, bytes);
+    // Room for all ids that a batch of this size may have, or buffers would move from pass to pass.
+    void* on_card = buffer.Reserve(context_, (ids_.size() + 1) * sizeof(int32_t));
     context_.Upload(values.data(), bytes, on_card);
-    return static_cast<const int32_t*>(on_card);
+  }
+  static const int32_t* Ids(const Buffer& buffer) {
+    return static_cast<const int32_t*>(buffer.data());
   }
 
   Context& context_;
   EmbeddingOperation shape_;
   Weights weights_;
   std::vector<float> values_;
-  std::vector<int32_t> ids_;  // of the last Forward
+  std::vector<int32_t> ids_;  // of the last Prepare
   std::vector<int32_t> order_, group_ids_, firsts_;
   Buffer ids_on_card_, order_on_card_, group_ids_on_card_, firsts_on_card_;
-  Buffer row_sums_on_card_;
+  Buffer groups_on_card_, row_sums_on_card_;
 };
 
 }  // namespace

@@ -14,9 +14,9 @@ __global__ void GatherKernel(const float* weights, const int32_t* ids, int64_t c
 
 // One thread per value of a row; it adds in the order of the positions.
 __global__ void SumGroupsKernel(const float* dy, const int32_t* ids, const int32_t* firsts,
-                                const int32_t* order, int64_t groups, int64_t width,
+                                const int32_t* order, const int32_t* groups, int64_t width,
                                 float* gradient) {
-  BATON_FOR_EACH(i, groups * width) {
+  BATON_FOR_EACH(i, *groups * width) {
     const int64_t group = i / width, c = i % width;
     double sum = 0;
     for (int32_t k = firsts[group]; k < firsts[group + 1]; ++k) {
@@ -35,9 +35,10 @@ void Gather(const float* weights, const int32_t* ids, int64_t ids_count, int64_t
 }
 
 void SumGroups(const float* dy, const int32_t* ids, const int32_t* firsts, const int32_t* order,
-               int64_t groups, int64_t width, float* gradient, cudaStream_t stream) {
-  Launch(SumGroupsKernel, Blocks(groups * width), kThreads, stream, dy, ids, firsts, order, groups,
-         width, gradient);
+               const int32_t* groups, int64_t groups_max, int64_t width, float* gradient,
+               cudaStream_t stream) {
+  Launch(SumGroupsKernel, Blocks(groups_max * width), kThreads, stream, dy, ids, firsts, order,
+         groups, width, gradient);
 }
 
 }  // namespace baton::trainer::cuda::kernels

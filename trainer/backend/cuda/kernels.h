@@ -24,8 +24,9 @@ void ActivateGradient(const ActivationOperation& shape, const float* x, const fl
 // y[i] = x[i] + w[i % period], clipped at zero when `clip`; x may be y.
 void AddRows(const float* x, const float* w, int64_t period, bool clip, float* y, int64_t count,
              cudaStream_t stream);
-// y[i] = keep(i) ? x[i] / (1 - rate) : 0, as DropoutOperation has it; `key` is the stream's.
-void Dropout(uint64_t key, float rate, const float* x, float* y, int64_t count,
+// y[i] = keep(i) ? x[i] / (1 - rate) : 0, as DropoutOperation has it; `key`, on the card, is the
+// stream's.
+void Dropout(const uint64_t* key, float rate, const float* x, float* y, int64_t count,
              cudaStream_t stream);
 
 // sum_kernels.cu
@@ -90,9 +91,11 @@ void SoftmaxGradient(const float* shares, int64_t rows, int64_t positions, float
 void Gather(const float* weights, const int32_t* ids, int64_t ids_count, int64_t width, float* y,
             cudaStream_t stream);
 // gradient[id] = sum of dy[order[k]] over firsts[g] <= k < firsts[g + 1], for each group g with
-// its id ids[g]. The rows of other ids are left alone.
+// its id ids[g]. The rows of other ids are left alone. The number of groups is on the card; it is
+// at most groups_max.
 void SumGroups(const float* dy, const int32_t* ids, const int32_t* firsts, const int32_t* order,
-               int64_t groups, int64_t width, float* gradient, cudaStream_t stream);
+               const int32_t* groups, int64_t groups_max, int64_t width, float* gradient,
+               cudaStream_t stream);
 
 // dot_kernels.cu
 struct Dots {

@@ -7,11 +7,9 @@ namespace baton::trainer::cuda {
 namespace {
 
 template <class T>
-const T* Bring(Context& context, const T* host, int64_t count, Buffer& buffer) {
+void Bring(Context& context, const T* host, int64_t count, Buffer& buffer) {
   const size_t bytes = static_cast<size_t>(count) * sizeof(T);
-  void* on_card = buffer.Reserve(context, bytes);
-  context.Upload(host, bytes, on_card);
-  return static_cast<const T*>(on_card);
+  context.Upload(host, bytes, buffer.Reserve(context, bytes));
 }
 
 template <class T>
@@ -26,6 +24,17 @@ kernels::TermLoss TermLossOf(Loss loss) {
 }
 
 }  // namespace
+
+void LossFunction::Prepare(Context& context, const LossArguments& arguments,
+                           const CudaTensor& output) {
+  if (arguments.loss != Loss::kSoftmaxCrossEntropy) {
+    Bring(context, arguments.targets, arguments.count * output.sample_size(), targets_);
+    return;
+  }
+  Bring(context, arguments.labels, arguments.count * arguments.rows, labels_);
+  if (arguments.class_weights == nullptr) return;
+  Bring(context, arguments.class_weights, output.sample_size() / arguments.rows, class_weights_);
+}
 
 void LossFunction::Compute(Context& context, const LossArguments& arguments,
                            const CudaTensor& output, CudaTensor* doutput) {
@@ -43,15 +52,15 @@ void LossFunction::Compute(Context& context, const LossArguments& arguments,
     rows.rows = entries;
     rows.classes = output.sample_size() / arguments.rows;
     rows.rows_per_sample = arguments.rows;
-    rows.labels = Bring(context, arguments.labels, entries, labels_);
+    rows.labels = static_cast<const int32_t*>(labels_.data());
     if (arguments.class_weights != nullptr) {
-      rows.class_weights = Bring(context, arguments.class_weights, rows.classes, class_weights_);
+      rows.class_weights = static_cast<const float*>(class_weights_.data());
     }
     rows.scale = arguments.scale;
     if (!context.ok()) return;
     kernels::CrossEntropy(rows, output.values(), losses, hits, dx, context.stream());
   } else {
-    const float* targets = Bring(context, arguments.targets, values, targets_);
+    const auto* targets = static_cast<const float*>(targets_.data());
     if (!context.ok()) return;
     kernels::SumTerms(
         {arguments.count, output.sample_size(), TermLossOf(arguments.loss), arguments.scale},

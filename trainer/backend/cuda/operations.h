@@ -29,12 +29,14 @@ std::unique_ptr<Operation> Make(const AddOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const MultiplyOperation& shape, Context& context);
 std::unique_ptr<Operation> Make(const DotOperation& shape, Context& context);
 
-// One stream's loss, with the buffers it needs.
+// One stream's loss, with the buffers it needs. All calls between the context's Begin and End.
 class LossFunction {
  public:
-  // Both between the context's Begin and End. Read waits for what Compute has queued.
+  // Brings what Compute holds the output against.
+  void Prepare(Context& context, const LossArguments& arguments, const CudaTensor& output);
   void Compute(Context& context, const LossArguments& arguments, const CudaTensor& output,
                CudaTensor* doutput);
+  // Waits for what Compute has queued.
   LossResult Read(Context& context);
 
  private:
