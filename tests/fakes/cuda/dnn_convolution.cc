@@ -140,10 +140,6 @@ Shapes ShapesOf(const cudnnTensorStruct& x, const cudnnFilterStruct& w, const cu
 }
 
 }  // namespace
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are cuDNN's
-
 extern "C" {
 cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t* filter) {
   *filter = new cudnnFilterStruct;
@@ -364,3 +360,5 @@ cudnnStatus_t cudnnConvolutionBackwardBias(cudnnHandle_t handle, const void* alp
   });
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda
