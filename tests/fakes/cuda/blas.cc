@@ -143,10 +143,6 @@ bool Known(cudaDataType a, cudaDataType b, cudaDataType c, cublasComputeType_t c
 }
 
 }  // namespace
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are cuBLAS's
-
 extern "C" {
 cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
   *handle = new cublasContext{CurrentDevice()};
@@ -247,3 +243,5 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                   alpha, beta);
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

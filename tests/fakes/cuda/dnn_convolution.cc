@@ -1,7 +1,8 @@
 // cuDNN's convolutions, and what it says of its algorithms.
+#include <atomic>
 #include <cstring>
-#include <random>
 
+#include "common/random.h"
 #include "tests/fakes/cuda/card.h"
 #include "tests/fakes/cuda/dnn.h"
 
@@ -38,34 +39,36 @@ struct Shapes {
   cudnnConvolutionStruct conv;
 };
 
-// visit(place in x, place in w, place in y) for each product.
+// visit(place in x, place in w, place in y) for each product of one output value.
+template <class Visit>
+void ForEachTerm(const Shapes& s, int n, int k, int i, int j, size_t at_y, const Visit& visit) {
+  const int first = k / (s.w[0] / s.conv.groups) * s.w[1];
+  const bool flips = s.conv.mode == CUDNN_CONVOLUTION;
+  for (int c = 0; c < s.w[1]; ++c) {
+    for (int p = 0; p < s.w[2]; ++p) {
+      const int row = i * s.conv.stride[0] - s.conv.padding[0] + p * s.conv.dilation[0];
+      if (row < 0 || row >= s.x[2]) continue;
+      const int at_p = flips ? s.w[2] - 1 - p : p;
+      const int x_row = ((n * s.x[1] + first + c) * s.x[2] + row) * s.x[3];
+      const int w_row = ((k * s.w[1] + c) * s.w[2] + at_p) * s.w[3];
+      int column = j * s.conv.stride[1] - s.conv.padding[1];
+      for (int q = 0; q < s.w[3]; ++q, column += s.conv.dilation[1]) {
+        if (column < 0 || column >= s.x[3]) continue;
+        visit(static_cast<size_t>(x_row + column),
+              static_cast<size_t>(w_row + (flips ? s.w[3] - 1 - q : q)), at_y);
+      }
+    }
+  }
+}
+
+// The same for all of them.
 template <class Visit>
 void ForEachProduct(const Shapes& s, const Visit& visit) {
-  const int outputs = s.w[0] / s.conv.groups;
-  const bool flips = s.conv.mode == CUDNN_CONVOLUTION;
   size_t at_y = 0;
   for (int n = 0; n < s.y[0]; ++n) {
     for (int k = 0; k < s.y[1]; ++k) {
-      const int first = k / outputs * s.w[1];
       for (int i = 0; i < s.y[2]; ++i) {
-        for (int j = 0; j < s.y[3]; ++j, ++at_y) {
-          for (int c = 0; c < s.w[1]; ++c) {
-            for (int p = 0; p < s.w[2]; ++p) {
-              const int row = i * s.conv.stride[0] - s.conv.padding[0] + p * s.conv.dilation[0];
-              if (row < 0 || row >= s.x[2]) continue;
-              for (int q = 0; q < s.w[3]; ++q) {
-                const int column =
-                    j * s.conv.stride[1] - s.conv.padding[1] + q * s.conv.dilation[1];
-                if (column < 0 || column >= s.x[3]) continue;
-                const int at_p = flips ? s.w[2] - 1 - p : p, at_q = flips ? s.w[3] - 1 - q : q;
-                visit(static_cast<size_t>(((n * s.x[1] + first + c) * s.x[2] + row) * s.x[3] +
-                                          column),
-                      static_cast<size_t>(((k * s.w[1] + c) * s.w[2] + at_p) * s.w[3] + at_q),
-                      at_y);
-              }
-            }
-          }
-        }
+        for (int j = 0; j < s.y[3]; ++j, ++at_y) ForEachTerm(s, n, k, i, j, at_y, visit);
       }
     }
   }
@@ -87,9 +90,9 @@ std::vector<double> Operand(std::vector<double> values, cudnnMathType_t math) {
 
 // What sums in no fixed order gives other bits each time.
 void Shake(std::vector<double>& values) {
-  static thread_local std::mt19937_64 random{std::random_device{}()};
-  std::uniform_real_distribution<double> away(-1e-6, 1e-6);
-  for (double& value : values) value *= 1 + away(random);
+  static std::atomic<uint64_t> calls{0};
+  Random random(++calls);
+  for (double& value : values) value *= 1 + static_cast<double>(random.Between(-9, 9)) * 1e-7;
 }
 
 void Spoil(void* workspace, size_t bytes) {
@@ -137,10 +140,6 @@ Shapes ShapesOf(const cudnnTensorStruct& x, const cudnnFilterStruct& w, const cu
 }
 
 }  // namespace
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are cuDNN's
-
 extern "C" {
 cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t* filter) {
   *filter = new cudnnFilterStruct;
@@ -361,3 +360,5 @@ cudnnStatus_t cudnnConvolutionBackwardBias(cudnnHandle_t handle, const void* alp
   });
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

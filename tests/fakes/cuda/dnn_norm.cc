@@ -84,10 +84,6 @@ cudnnStatus_t CheckPooling(const cudnnPoolingStruct& pool, const cudnnTensorStru
 }
 
 }  // namespace
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are cuDNN's
-
 extern "C" {
 cudnnStatus_t cudnnBatchNormalizationForwardTraining(
     cudnnHandle_t handle, cudnnBatchNormMode_t mode, const void* alpha, const void* beta,
@@ -255,3 +251,5 @@ cudnnStatus_t cudnnPoolingBackward(cudnnHandle_t handle, const cudnnPoolingDescr
   });
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

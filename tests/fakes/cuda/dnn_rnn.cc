@@ -58,10 +58,6 @@ size_t CountOf(const cudnnRNNDataStruct& data) {
   return vectors * static_cast<size_t>(data.width);
 }
 
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are cuDNN's
-
 extern "C" {
 cudnnStatus_t cudnnCreateDropoutDescriptor(cudnnDropoutDescriptor_t* dropout) {
   *dropout = new cudnnDropoutStruct;
@@ -168,3 +164,5 @@ cudnnStatus_t cudnnGetRNNWeightParams(cudnnHandle_t handle, cudnnRNNDescriptor_t
   return CUDNN_STATUS_SUCCESS;
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

@@ -263,10 +263,6 @@ bool AnyState(std::initializer_list<const void*> states) {
 }
 
 }  // namespace
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are cuDNN's
-
 extern "C" {
 cudnnStatus_t cudnnRNNForward(cudnnHandle_t handle, cudnnRNNDescriptor_t rnn,
                               cudnnForwardMode_t mode, const int32_t lengths[],
@@ -342,3 +338,5 @@ cudnnStatus_t cudnnRNNBackwardWeights_v8(cudnnHandle_t handle, cudnnRNNDescripto
   });
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

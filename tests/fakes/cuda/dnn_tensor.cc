@@ -133,10 +133,6 @@ cudnnStatus_t CheckWorkspace(const cudnnContext& handle, const void* workspace, 
   return CUDNN_STATUS_SUCCESS;
 }
 
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are cuDNN's
-
 extern "C" {
 size_t cudnnGetVersion() { return CUDNN_VERSION; }
 const char* cudnnGetErrorString(cudnnStatus_t status) {
@@ -209,3 +205,5 @@ cudnnStatus_t cudnnAddTensor(cudnnHandle_t handle, const void* alpha,
   return GiveWork(handle, [=, whole = *c] { Store(whole, Values(spread, from), blend, into); });
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

@@ -95,10 +95,6 @@ cudaError_t SetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
 bool Exists(int device) { return device >= 0 && device < TheSettings().devices; }
 
 }  // namespace
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are CUDA's
-
 extern "C" {
 cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = CUDART_VERSION;
@@ -250,3 +246,5 @@ cudaError_t cudaMemset(void* to, int value, size_t bytes) {
   return SetAsync(to, value, bytes, nullptr);
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

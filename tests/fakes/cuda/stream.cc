@@ -189,10 +189,6 @@ cudaError_t UnlessAnyCapture() {
   return cudaSuccess;
 }
 
-}  // namespace baton::fake_cuda
-
-using namespace baton::fake_cuda;  // NOLINT: the C functions below are CUDA's
-
 extern "C" {
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
@@ -416,3 +412,5 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return cudaSuccess;
 }
 }  // extern "C"
+
+}  // namespace baton::fake_cuda

@@ -104,8 +104,7 @@ void Context::NoteNoMemory(size_t bytes) {
 }
 
 void Context::Upload(const void* from, size_t bytes, void* to) {
-  // From plain host memory the call returns when `from` was read.
-  if (ok()) Check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_));
+  if (ok()) Check(staging_.Upload(from, bytes, to, stream_));
 }
 
 void Context::Download(const void* from, size_t bytes, void* to) {

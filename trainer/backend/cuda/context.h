@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "trainer/backend/backend.h"
+#include "trainer/backend/cuda/staging.h"
 
 namespace baton::trainer::cuda {
 
@@ -96,6 +97,7 @@ class Context {
   cudnnHandle_t dnn_ = nullptr;
   cublasHandle_t blas_ = nullptr;
   Buffer blas_workspace_, workspace_;
+  Staging staging_;
   absl::Status failure_;
 };
 
