@@ -109,21 +109,29 @@ class Torch:
     name: str    # "PyTorch 2.15.0+cu132 (MKL)"
 
 
-def torch_or_missing():
-    """The newest PyTorch (deploy/install_peers.sh bench), else Debian's with the BLAS that makes the
-    comparison fair."""
-    newest = os.path.exists(NEWEST_PYTHON)
-    python = NEWEST_PYTHON if newest else DEBIAN_PYTHON
+def tell_torch(python):
+    """[version, BLAS] of an interpreter's PyTorch; None when it has none."""
     look = subprocess.run([python, "-c", TELL_TORCH], capture_output=True, text=True, check=False)
+    return look.stdout.split() if look.returncode == 0 else None
+
+
+def debian_torch_or_missing():
+    """Debian's PyTorch, with the BLAS that makes the comparison fair: it takes what is installed."""
     blas = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}",
                            "libopenblas0-pthread"], capture_output=True, text=True, check=False)
-    if look.returncode != 0 or (not newest and blas.stdout != "installed"):
+    told = tell_torch(DEBIAN_PYTHON)
+    if told is None or blas.stdout != "installed":
         raise Missing("PyTorch or its BLAS is missing: deploy/install_peers.sh bench, or "
                       "deploy/install_packages.sh test for Debian's")
-    version, library = look.stdout.split()
-    # Debian's is built against any BLAS, and takes the one that is installed.
-    library = {"mkl": "MKL", "generic": "OpenBLAS"}.get(library, library)
-    return Torch(python, f"{'' if newest else 'Debian '}PyTorch {version} ({library})")
+    return Torch(DEBIAN_PYTHON, f"Debian PyTorch {told[0]} (OpenBLAS)")
+
+
+def torch_or_missing():
+    """The newest PyTorch where it is installed, else Debian's."""
+    told = tell_torch(NEWEST_PYTHON) if os.path.exists(NEWEST_PYTHON) else None
+    if told is None:
+        return debian_torch_or_missing()
+    return Torch(NEWEST_PYTHON, f"PyTorch {told[0]} ({told[1].upper()})")
 
 
 def peak_mib(command):

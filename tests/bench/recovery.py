@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 
-from measure import (DEBIAN_PYTHON, PROGRAMS, ROOT, SPECS, Figure, Missing, build, folder,
-                     lenet_variant, one_thread, say, spread, torch_or_missing)
+from measure import (PROGRAMS, ROOT, SPECS, Figure, Missing, build, debian_torch_or_missing, folder,
+                     lenet_variant, one_thread, say, spread)
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from cluster import Cluster  # noqa: E402  (one harness for tests and bench)
@@ -52,7 +52,8 @@ def processes(word):
 class TorchGang:
     """torchrun with two ranks of torch_lenet.py; ended at the end of the `with`."""
 
-    def __init__(self, work, *flags):
+    def __init__(self, torch, work, *flags):
+        self.torch = torch
         self.work = work
         self.flags = flags
 
@@ -60,7 +61,7 @@ class TorchGang:
         with open(f"{self.work}/log", "w", encoding="utf-8") as log:
             # Python 3.11 with torch 1.13 hangs in the redirection of streams without these two.
             self.process = subprocess.Popen(
-                [DEBIAN_PYTHON, "-m", "torch.distributed.run", f"--nproc_per_node={RANKS}",
+                [self.torch.python, "-m", "torch.distributed.run", f"--nproc_per_node={RANKS}",
                  "--max_restarts=1000", "--redirects=1", "--tee=1", "--standalone", *self.flags,
                  f"{HERE}/torch_lenet.py", f"{SPECS}/mnist-small", "--work", self.work],
                 env=one_thread(), stdout=log, stderr=log, cwd=self.work, start_new_session=True)
@@ -100,9 +101,9 @@ class TorchGang:
         return wait_for(lambda: self.finished(rank), "a step of the restarted rank")[1] - killed
 
 
-def torch_recoveries(seed, *flags):
+def torch_recoveries(torch, seed, *flags):
     chance, seconds = random.Random(seed), []
-    with folder("torchrun") as work, TorchGang(work, *flags) as gang:
+    with folder("torchrun") as work, TorchGang(torch, work, *flags) as gang:
         for _ in range(TORCH_KILLS):
             wait_for(lambda: all(gang.finished(r) for r in range(RANKS)) or None, "a first step")
             time.sleep(chance.uniform(1.0, 3.0))
@@ -181,9 +182,10 @@ def recovery():
     say(f"seed {seed}")
     beside = []
     try:
-        torch_or_missing()
-        beside.append(f"torchrun --max_restarts {spread(torch_recoveries(seed), 's')}")
-        best = torch_recoveries(seed, "--monitor_interval=0.1")
+        torch = debian_torch_or_missing()
+        seen = torch_recoveries(torch, seed)
+        beside.append(f"{torch.name}, torchrun --max_restarts {spread(seen, 's')}")
+        best = torch_recoveries(torch, seed, "--monitor_interval=0.1")
         beside.append(f"with --monitor_interval=0.1 {spread(best, 's')}")
     except Missing as error:
         beside.append(str(error))
