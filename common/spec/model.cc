@@ -65,4 +65,8 @@ const char* InitializationName(Initialization initialization) {
   return kNames[static_cast<size_t>(initialization)];
 }
 
+const char* PrecisionName(Precision precision) {
+  return precision == Precision::kBfloat16 ? "bf16" : "float32";
+}
+
 }  // namespace baton::spec

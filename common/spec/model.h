@@ -200,6 +200,14 @@ enum class Initialization {
 
 const char* InitializationName(Initialization initialization);
 
+// Of the products in dense and attention layers: in kBfloat16 their factors are rounded to
+// bfloat16, and the sums are float32, like all else: weights, gradients and what flows between
+// layers.
+enum class Precision { kFloat32, kBfloat16 };
+
+// "float32", "bf16".
+const char* PrecisionName(Precision precision);
+
 struct ModelInput {
   std::string name;  // kModelInput where there is only one
   Shape shape;       // of one sample, e.g. {1, 28, 28}
@@ -212,6 +220,7 @@ struct Model {
   Loss loss = Loss::kSoftmaxCrossEntropy;
   std::vector<double> class_weights;  // of kSoftmaxCrossEntropy: factors of a label's loss; or none
   Initialization initialization = Initialization::kDefault;
+  Precision precision = Precision::kFloat32;
 };
 
 // Whether the model's tables may be larger than memory.

@@ -353,6 +353,10 @@ Model ReadModel(MapReader& job, Context& context) {
     CheckOutput(fields, model, layers.shape());
   }
   ReadInitialization(fields, &model.initialization);
+  fields.Choice<Precision>("precision",
+                           {{PrecisionName(Precision::kFloat32), Precision::kFloat32},
+                            {PrecisionName(Precision::kBfloat16), Precision::kBfloat16}},
+                           &model.precision);
   fields.Finish();
   return model;
 }

@@ -101,6 +101,10 @@ std::string ModelText(const Model& model) {
     absl::StrAppend(&out, "  class_weights: [", absl::StrJoin(weights, ", "), "]\n");
   }
   absl::StrAppend(&out, "  initialization: ", InitializationName(model.initialization), "\n");
+  // Left out by default, so that the checkpoints of before have the same text.
+  if (model.precision != Precision::kFloat32) {
+    absl::StrAppend(&out, "  precision: ", PrecisionName(model.precision), "\n");
+  }
   return out;
 }
 

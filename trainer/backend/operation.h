@@ -97,6 +97,10 @@ struct ActivationOperation {
   float slope = 0;
 };
 
+// With `bfloat16` the two factors of every product, on the way back too, are rounded to bfloat16
+// before (nearest, ties to even); sums are float32 and their results are not rounded. The gradient
+// of a bias sums rounded values.
+//
 // y[r,o] = b[o] + sum over i of w[o,i] * x[r,i]. x is read as `rows` rows one behind the other,
 // whatever its rank. Parameters: weight (O, I), bias (O) if there is one.
 struct DenseOperation {
@@ -105,6 +109,7 @@ struct DenseOperation {
   int64_t rows = 1;
   bool bias = true;
   Activation activation = Activation::kNone;
+  bool bfloat16 = false;
 };
 
 // In training y[i] = keep(i) ? x[i] / (1 - rate) : 0, and y = x in evaluation. keep(i) is
@@ -148,11 +153,13 @@ struct RecurrentOperation {
 // torch.nn.MultiheadAttention of x with itself: q, k, v = rows of w_in x + b_in; per head of width
 // d = C / heads: softmax over u of (q[t] . k[u] / sqrt(d)), u <= t when causal, times v[u]; then
 // w_out and b_out. Parameters: in_proj_weight (3 C, C), in_proj_bias (3 C), out_proj.weight (C, C),
-// out_proj.bias (C).
+// out_proj.bias (C). `bfloat16` as DenseOperation has it; q, k, v, the shares that the softmax
+// gives and what they mix, and the gradients of all these, stay rounded.
 struct AttentionOperation {
   SampleShape shape;  // (T, C)
   int64_t heads = 1;
   bool causal = false;
+  bool bfloat16 = false;
 };
 
 // y = x[T - 1].

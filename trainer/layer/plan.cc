@@ -44,6 +44,7 @@ struct OperationOf {
   const std::vector<spec::Shape>& ins;
   const spec::Shape& out;
   bool frozen;
+  bool bfloat16;
   const spec::Shape& in = ins[0];
 
   using Result = std::optional<OperationShape>;
@@ -97,7 +98,7 @@ struct OperationOf {
   Result operator()(const spec::Reshape&) const { return ViewOperation{in, out}; }
   Result operator()(const spec::Dense& dense) const {
     const int64_t rows = out.size() == 2 ? out[0] : 1;
-    return DenseOperation{in, out, rows, dense.bias, Activation::kNone};
+    return DenseOperation{in, out, rows, dense.bias, Activation::kNone, bfloat16};
   }
   Result operator()(const spec::Dropout& dropout) const {
     return DropoutOperation{in, static_cast<float>(dropout.rate)};
@@ -111,7 +112,7 @@ struct OperationOf {
     return RecurrentOperation{lstm ? Cell::kLstm : Cell::kGru, in, recurrent.hidden};
   }
   Result operator()(const spec::Attention& attention) const {
-    return AttentionOperation{in, attention.heads, attention.causal};
+    return AttentionOperation{in, attention.heads, attention.causal, bfloat16};
   }
   Result operator()(const spec::Last&) const { return LastOperation{in}; }
   Result operator()(const spec::Concat&) const {
@@ -277,7 +278,9 @@ class Planner {
     const bool elementwise = std::holds_alternative<spec::Dropout>(layer.op) ||
                              std::holds_alternative<spec::Activation>(layer.op);
     const spec::Shape& out = elementwise ? ins[0] : shapes_[i].out;
-    auto operation = std::visit(OperationOf{ins, out, layer.frozen}, layer.op);
+    auto operation = std::visit(
+        OperationOf{ins, out, layer.frozen, model_.precision == spec::Precision::kBfloat16},
+        layer.op);
     if (!operation) {  // a flatten: the same value under another shape
       const std::string& input = inputs_[i][0];
       const size_t value = places_.at(input).value;

@@ -38,7 +38,9 @@ class Attention : public Operation {
         depth_(width_ / heads_),
         causal_(shape.causal),
         scale_(1.0f / std::sqrt(static_cast<float>(depth_))),
-        values_(context) {}
+        values_(context),
+        bfloat16_(shape.bfloat16),
+        factors_(shape.bfloat16) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded("attention", [&] {
@@ -49,13 +51,15 @@ class Attention : public Operation {
       shares_ = Floats(shares_buffer_, rows * heads_ * positions_);
       mixed_ = Floats(mixed_buffer_, rows * width_);
       const float* x = values_.Read(0, arguments.x[0], arguments.count);
-      In(rows).Forward(arguments.weights, x, qkv_);
+      In(rows).Forward(InWeights(arguments.weights), factors_.Of(kInput, x, rows * width_), qkv_);
       AddRow(in_bias, rows, 3 * width_, qkv_);
+      factors_.Round(qkv_, rows * 3 * width_);
       for (int64_t n = 0; n < arguments.count; ++n) {
         for (int64_t h = 0; h < heads_; ++h) Mix(n, h);
       }
+      factors_.Round(mixed_, rows * width_);
       float* y = values_.Write(arguments.y, arguments.count);
-      Out(rows).Forward(out, mixed_, y);
+      Out(rows).Forward(factors_.Of(kOutWeights, out, width_ * width_), mixed_, y);
       AddRow(out + width_ * width_, rows, width_, y);
     });
   }
@@ -66,24 +70,32 @@ class Attention : public Operation {
       float* in_bias = arguments.weights_gradient + 3 * width_ * width_;
       float* out = in_bias + 3 * width_;
       const float* dy = values_.Read(1, arguments.dy, arguments.count);
+      dy = factors_.Of(kInput, dy, rows * width_);
       Out(rows).BackwardWeights(mixed_, dy, out);
       SumColumns(dy, rows, width_, out + width_ * width_);
       dmixed_ = Floats(dmixed_buffer_, rows * width_);
       dqkv_ = Floats(dqkv_buffer_, rows * 3 * width_);
-      Out(rows).BackwardData(arguments.weights + (out - arguments.weights_gradient), dy, dmixed_);
+      const float* out_weights = arguments.weights + (out - arguments.weights_gradient);
+      Out(rows).BackwardData(factors_.Of(kOutWeights, out_weights, width_ * width_), dy, dmixed_);
+      factors_.Round(dmixed_, rows * width_);
       for (int64_t n = 0; n < arguments.count; ++n) {
         for (int64_t h = 0; h < heads_; ++h) MixBackward(n, h);
       }
+      factors_.Round(dqkv_, rows * 3 * width_);
       const float* x = values_.Read(0, arguments.x[0], arguments.count);
-      In(rows).BackwardWeights(x, dqkv_, arguments.weights_gradient);
+      In(rows).BackwardWeights(factors_.Of(kInput, x, rows * width_), dqkv_,
+                               arguments.weights_gradient);
       SumColumns(dqkv_, rows, 3 * width_, in_bias);
       if (arguments.dx[0] == nullptr) return;
       float* dx = values_.Write(arguments.dx[0], arguments.count);
-      In(rows).BackwardData(arguments.weights, dqkv_, dx);
+      In(rows).BackwardData(InWeights(arguments.weights), dqkv_, dx);
     });
   }
 
  private:
+  enum Place : size_t { kInWeights, kOutWeights, kInput };
+  const float* InWeights(const float* w) { return factors_.Of(kInWeights, w, 3 * width_ * width_); }
+
   static float* Floats(Buffer& buffer, int64_t count) {
     return static_cast<float*>(buffer.Reserve(count * sizeof(float)));
   }
@@ -103,11 +115,12 @@ class Attention : public Operation {
     return shares_ + (n * heads_ + h) * positions_ * positions_;
   }
 
-  void Mix(int64_t n, int64_t h) const {
+  void Mix(int64_t n, int64_t h) {
     const int64_t all = positions_;
     float* shares = Shares(n, h);
     Multiply(all, all, depth_, scale_, Part(0, n, h), Part(1, n, h, true), 0, shares, all);
     for (int64_t t = 0; t < all; ++t) Softmax(Seen(t), all, shares + t * all);
+    factors_.Round(shares, all * all);
     Multiply(all, depth_, all, 1, {shares, all}, Part(2, n, h), 0, mixed_ + AtMixed(n, h), width_);
   }
 
@@ -120,11 +133,17 @@ class Attention : public Operation {
     for (int64_t t = 0; t < all; ++t) {
       SoftmaxBackward(shares + t * all, Seen(t), all, dscores + t * all);
     }
+    // A factor of its own where no rounding comes before it.
+    const float later = bfloat16_ ? 1 : scale_;
+    if (bfloat16_) {
+      for (int64_t i = 0; i < all * all; ++i) dscores[i] *= scale_;
+      factors_.Round(dscores, all * all);
+    }
     const auto write = [&](int64_t part, float factor, const MatrixView& a, const MatrixView& b) {
       Multiply(all, depth_, all, factor, a, b, 0, dqkv_ + At(part, n, h), 3 * width_);
     };
-    write(0, scale_, {dscores, all}, Part(1, n, h));
-    write(1, scale_, {dscores, all, true}, Part(0, n, h));
+    write(0, later, {dscores, all}, Part(1, n, h));
+    write(1, later, {dscores, all, true}, Part(0, n, h));
     write(2, 1, {shares, all, true}, dmixed);
   }
 
@@ -132,6 +151,8 @@ class Attention : public Operation {
   bool causal_;
   float scale_;
   PlainValues values_;
+  bool bfloat16_;
+  Factors factors_;
   // Of the last Forward: (rows, 3 C); (samples, heads, T, T), how much of u goes into t; (rows, C).
   float *qkv_ = nullptr, *shares_ = nullptr, *mixed_ = nullptr;
   float *dqkv_ = nullptr, *dmixed_ = nullptr;

@@ -35,7 +35,7 @@ struct DenseTraits {
 }  // namespace
 
 std::unique_ptr<Operation> Make(const DenseOperation& shape, Context& context) {
-  if (shape.out.size() > 1) return MakeDenseRows(shape, context);
+  if (shape.out.size() > 1 || shape.bfloat16) return MakeDenseRows(shape, context);
   return std::make_unique<Weighted<DenseTraits>>(shape, context);
 }
 

@@ -1,4 +1,5 @@
-// Dense at each position of a sequence: all rows of the micro-batch in one matrix product.
+// Dense at each position of a sequence, or with rounded factors: all rows of the micro-batch in one
+// matrix product.
 #include <cstdint>
 #include <memory>
 
@@ -19,14 +20,16 @@ class DenseRows : public Operation {
         in_(ElementCount(shape.in) / shape.rows),
         out_(shape.out.back()),
         context_(context),
-        values_(context) {}
+        values_(context),
+        factors_(shape.bfloat16) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     return Guarded("dense", [&] {
       const Linear linear = On(arguments.count);
       const float* x = values_.Read(0, arguments.x[0], arguments.count);
       float* y = values_.Write(arguments.y, arguments.count);
-      linear.Forward(arguments.weights, x, y);
+      linear.Forward(factors_.Of(kWeights, arguments.weights, out_ * in_),
+                     factors_.Of(kInput, x, linear.rows * in_), y);
       if (bias_) AddRow(arguments.weights + out_ * in_, linear.rows, out_, y);
       if (activation_ == Activation::kRelu) ClipValues(Cpu(arguments.y).memory());
     });
@@ -41,14 +44,19 @@ class DenseRows : public Operation {
         const dnnl::memory& y = Cpu(arguments.y).memory();
         dy = Values(ClipGradient(context_, y, Cpu(arguments.dy).memory(), clip_));
       }
-      linear.BackwardWeights(x, dy, arguments.weights_gradient);
+      dy = factors_.Of(kOutput, dy, linear.rows * out_);
+      linear.BackwardWeights(factors_.Of(kInput, x, linear.rows * in_), dy,
+                             arguments.weights_gradient);
       if (bias_) SumColumns(dy, linear.rows, out_, arguments.weights_gradient + out_ * in_);
       if (arguments.dx[0] == nullptr) return;
-      linear.BackwardData(arguments.weights, dy, values_.Write(arguments.dx[0], arguments.count));
+      linear.BackwardData(factors_.Of(kWeights, arguments.weights, out_ * in_), dy,
+                          values_.Write(arguments.dx[0], arguments.count));
     });
   }
 
  private:
+  enum Place : size_t { kWeights, kInput, kOutput };
+
   Linear On(int64_t count) const { return {count * rows_, in_, out_}; }
 
   Activation activation_;
@@ -56,6 +64,7 @@ class DenseRows : public Operation {
   int64_t rows_, in_, out_;
   Context& context_;
   PlainValues values_;
+  Factors factors_;
   Staging clip_;
 };
 

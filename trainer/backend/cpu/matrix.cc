@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "oneapi/dnnl/dnnl.hpp"
+#include "trainer/backend/bfloat16.h"
 
 namespace baton::trainer::cpu {
 
@@ -24,6 +25,18 @@ void Linear::BackwardData(const float* w, const float* dy, float* dx) const {
 
 void Linear::BackwardWeights(const float* x, const float* dy, float* dw) const {
   Multiply(out, in, rows, 1, {dy, out, true}, {x, in}, 0, dw, in);
+}
+
+const float* Factors::Of(size_t place, const float* values, int64_t count) {
+  if (!bfloat16_) return values;
+  std::vector<float>& rounded = rounded_[place];
+  rounded.resize(static_cast<size_t>(count));
+  std::transform(values, values + count, rounded.data(), RoundToBfloat16);
+  return rounded.data();
+}
+
+void Factors::Round(float* values, int64_t count) const {
+  if (bfloat16_) std::transform(values, values + count, values, RoundToBfloat16);
 }
 
 void AddRow(const float* row, int64_t rows, int64_t width, float* values) {

@@ -2,7 +2,10 @@
 // of. By oneDNN's sgemm, on the calling thread; a failure throws dnnl::error.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace baton::trainer::cpu {
 
@@ -25,6 +28,21 @@ struct Linear {
   void Forward(const float* w, const float* x, float* y) const;
   void BackwardData(const float* w, const float* dy, float* dx) const;
   void BackwardWeights(const float* x, const float* dy, float* dw) const;
+};
+
+// Values as factors of products: themselves, or rounded to bfloat16. One per operation: it holds
+// the rounded copies.
+class Factors {
+ public:
+  explicit Factors(bool bfloat16) : bfloat16_(bfloat16) {}
+  // Of one of the operation's few places, valid until the next call for it.
+  const float* Of(size_t place, const float* values, int64_t count);
+  // Where nobody needs the values as they were.
+  void Round(float* values, int64_t count) const;
+
+ private:
+  bool bfloat16_;
+  std::array<std::vector<float>, 3> rounded_;
 };
 
 // Each of `rows` rows += row, with `width` values.

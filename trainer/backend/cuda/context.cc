@@ -54,7 +54,7 @@ absl::Status Context::Start() {
     Check(cublasSetWorkspace(blas_, memory, kBlasWorkspace));
   }
   // float32 throughout: no TF32, and sums that only one block adds to.
-  if (ok()) Check(cublasSetMathMode(blas_, CUBLAS_PEDANTIC_MATH));
+  if (ok()) Check(cublasSetMathMode(blas_, kFloat32Math));
   if (ok()) Check(cublasSetAtomicsMode(blas_, CUBLAS_ATOMICS_NOT_ALLOWED));
   return End("set-up");
 }

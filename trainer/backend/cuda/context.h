@@ -76,6 +76,12 @@ class Context {
   // For the call that comes next; all calls of a stream run one after the other.
   void* Workspace(size_t bytes) { return workspace_.Reserve(*this, bytes); }
 
+  // Two places for the factors of the product that comes next.
+  uint16_t* Halves(size_t which, int64_t count) {
+    return static_cast<uint16_t*>(
+        halves_[which].Reserve(*this, static_cast<size_t>(count) * sizeof(uint16_t)));
+  }
+
   // Between host memory and the card, in the order of the stream. `from` may be overwritten after
   // the upload; the download waits until `to` is whole.
   void Upload(const void* from, size_t bytes, void* to);
@@ -96,7 +102,7 @@ class Context {
   cudaEvent_t done_ = nullptr;
   cudnnHandle_t dnn_ = nullptr;
   cublasHandle_t blas_ = nullptr;
-  Buffer blas_workspace_, workspace_;
+  Buffer blas_workspace_, workspace_, halves_[2];
   Staging staging_;
   absl::Status failure_;
 };
@@ -125,5 +131,8 @@ void DescribeImages(Context& context, const TensorDescriptor& descriptor, int64_
                     int64_t channels, int64_t height, int64_t width);
 
 inline constexpr float kOne = 1, kZero = 0;
+
+// No TF32, and no other than float32's own products and sums.
+inline constexpr cublasMath_t kFloat32Math = CUBLAS_PEDANTIC_MATH;
 
 }  // namespace baton::trainer::cuda

@@ -1,3 +1,4 @@
+#include "trainer/backend/bfloat16.h"
 #include "trainer/backend/cuda/block.cuh"
 #include "trainer/backend/cuda/kernels.h"
 #include "trainer/backend/cuda/launch.h"
@@ -84,6 +85,14 @@ __global__ void MultiplyByKernel(const float* by, float* values, int64_t count) 
   BATON_FOR_EACH(i, count) values[i] *= by[i];
 }
 
+__global__ void RoundKernel(float* values, int64_t count) {
+  BATON_FOR_EACH(i, count) values[i] = RoundToBfloat16(values[i]);
+}
+
+__global__ void TakeHalvesKernel(const float* values, int64_t count, uint16_t* halves) {
+  BATON_FOR_EACH(i, count) halves[i] = Bfloat16Bits(values[i]);
+}
+
 __global__ void AddRowsKernel(const float* x, const float* w, int64_t period, bool clip, float* y,
                               int64_t count) {
   BATON_FOR_EACH(i, count) {
@@ -125,6 +134,14 @@ void WithFunction(Function function, const Visit& visit) {
 }
 
 }  // namespace
+
+void RoundToBfloat16s(float* values, int64_t count, cudaStream_t stream) {
+  Launch(RoundKernel, Blocks(count), kThreads, stream, values, count);
+}
+
+void TakeBfloat16s(const float* values, int64_t count, uint16_t* halves, cudaStream_t stream) {
+  Launch(TakeHalvesKernel, Blocks(count), kThreads, stream, values, count, halves);
+}
 
 void Clip(float* y, int64_t count, cudaStream_t stream) {
   Launch(ClipKernel, Blocks(count), kThreads, stream, y, count);

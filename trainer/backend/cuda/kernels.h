@@ -15,6 +15,9 @@ namespace baton::trainer::cuda::kernels {
 void Clip(float* y, int64_t count, cudaStream_t stream);  // y = max(y, 0)
 // dy = 0 where y was clipped.
 void ClipGradient(const float* y, float* dy, int64_t count, cudaStream_t stream);
+// As RoundToBfloat16, in place; and the upper halves alone.
+void RoundToBfloat16s(float* values, int64_t count, cudaStream_t stream);
+void TakeBfloat16s(const float* values, int64_t count, uint16_t* halves, cudaStream_t stream);
 void AddTo(const float* from, float* into, int64_t count, cudaStream_t stream);
 void MultiplyBy(const float* by, float* values, int64_t count, cudaStream_t stream);
 void Activate(const ActivationOperation& shape, const float* x, float* y, int64_t count,

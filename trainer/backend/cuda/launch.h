@@ -9,7 +9,8 @@
 namespace baton::trainer::cuda::kernels {
 
 // kernel(arguments...) by `blocks` of `threads` each, behind what `stream` has to do before. What
-// goes wrong is told by cudaGetLastError. No blocks: nothing to do, which CUDA would call a mistake.
+// goes wrong is told by cudaGetLastError. No blocks: nothing to do, which CUDA would call a
+// mistake.
 template <class... Parameters, class... Arguments>
 void Launch(void (*kernel)(Parameters...), dim3 blocks, dim3 threads, cudaStream_t stream,
             Arguments&&... arguments) {

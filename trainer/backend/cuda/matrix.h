@@ -10,6 +10,7 @@ namespace baton::trainer::cuda {
 // What all rows of a layer with weights (out, in) have in common. Calls between Begin and End.
 struct Rows {
   int64_t rows, in, out;
+  bool bfloat16 = false;  // DenseOperation::bfloat16
 };
 // y[r,o] = sum over i of w[o,i] x[r,i]
 void MultiplyRows(Context& context, const Rows& shape, const float* x, const float* w, float* y);
@@ -26,6 +27,7 @@ struct Batched {
   int64_t count, m, n, k;
   bool a_flipped, b_flipped;
   float scale;
+  bool bfloat16 = false;
 };
 void MultiplyBatched(Context& context, const Batched& shape, const float* a, const float* b,
                      float* c);

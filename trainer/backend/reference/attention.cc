@@ -8,24 +8,27 @@ namespace baton::trainer::reference {
 namespace {
 
 // y[r,o] = b[o] + sum over i of w[o,i] x[r,i]
-void Rows(const float* w, const float* b, const double* x, int64_t rows, int64_t in, int64_t out,
-          double* y) {
+void Rows(Factor factor, const float* w, const float* b, const double* x, int64_t rows, int64_t in,
+          int64_t out, double* y) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t o = 0; o < out; ++o) {
       y[r * out + o] = b[o];
-      for (int64_t i = 0; i < in; ++i) y[r * out + o] += double{w[o * in + i]} * x[r * in + i];
+      for (int64_t i = 0; i < in; ++i) {
+        y[r * out + o] += factor(w[o * in + i]) * factor(x[r * in + i]);
+      }
     }
 }
 
 // The way back of Rows: adds to dw and db, and to dx where it is not null.
-void RowsBackward(const float* w, const double* x, const double* dy, int64_t rows, int64_t in,
-                  int64_t out, double* dw, double* db, double* dx) {
+void RowsBackward(Factor factor, const float* w, const double* x, const double* dy, int64_t rows,
+                  int64_t in, int64_t out, double* dw, double* db, double* dx) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t o = 0; o < out; ++o) {
-      db[o] += dy[r * out + o];
+      const double g = factor(dy[r * out + o]);
+      db[o] += g;
       for (int64_t i = 0; i < in; ++i) {
-        dw[o * in + i] += dy[r * out + o] * x[r * in + i];
-        if (dx != nullptr) dx[r * in + i] += double{w[o * in + i]} * dy[r * out + o];
+        dw[o * in + i] += g * factor(x[r * in + i]);
+        if (dx != nullptr) dx[r * in + i] += factor(w[o * in + i]) * g;
       }
     }
 }
@@ -37,7 +40,8 @@ class Attention : public Operation {
         width_(shape.shape[1]),
         heads_(shape.heads),
         depth_(width_ / heads_),
-        causal_(shape.causal) {}
+        causal_(shape.causal),
+        factor_{shape.bfloat16} {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
     const Matrices w = Weights(arguments.weights);
@@ -47,11 +51,13 @@ class Attention : public Operation {
       sample.qkv.resize(positions_ * 3 * width_);
       sample.shares.assign(heads_ * positions_ * positions_, 0.0);
       sample.mixed.assign(positions_ * width_, 0.0);
-      Rows(w.in, w.in_bias, Host(arguments.x[0]).sample(n), positions_, width_, 3 * width_,
+      Rows(factor_, w.in, w.in_bias, Host(arguments.x[0]).sample(n), positions_, width_, 3 * width_,
            sample.qkv.data());
+      Round(sample.qkv);
       for (int64_t h = 0; h < heads_; ++h)
         for (int64_t t = 0; t < positions_; ++t) Mix(&sample, h, t);
-      Rows(w.out, w.out_bias, sample.mixed.data(), positions_, width_, width_,
+      Round(sample.mixed);
+      Rows(factor_, w.out, w.out_bias, sample.mixed.data(), positions_, width_, width_,
            Host(arguments.y).sample(n));
     }
     return absl::OkStatus();
@@ -67,13 +73,15 @@ class Attention : public Operation {
     for (int64_t n = 0; n < arguments.count; ++n) {
       const Sample& sample = samples_[n];
       std::vector<double> dmixed(positions_ * width_, 0.0), dqkv(positions_ * 3 * width_, 0.0);
-      RowsBackward(w.out, sample.mixed.data(), Host(arguments.dy).sample(n), positions_, width_,
-                   width_, dw_out, dw_out + width_ * width_, dmixed.data());
+      RowsBackward(factor_, w.out, sample.mixed.data(), Host(arguments.dy).sample(n), positions_,
+                   width_, width_, dw_out, dw_out + width_ * width_, dmixed.data());
+      Round(dmixed);
       for (int64_t h = 0; h < heads_; ++h)
         for (int64_t t = 0; t < positions_; ++t) {
           MixBackward(sample, h, t, dmixed.data() + t * width_ + h * depth_, dqkv.data());
         }
-      RowsBackward(w.in, Host(arguments.x[0]).sample(n), dqkv.data(), positions_, width_,
+      Round(dqkv);
+      RowsBackward(factor_, w.in, Host(arguments.x[0]).sample(n), dqkv.data(), positions_, width_,
                    3 * width_, dw_in, db_in, dx == nullptr ? nullptr : dx->sample(n));
     }
     sums.Store(arguments.weights_gradient);
@@ -86,6 +94,10 @@ class Attention : public Operation {
     std::vector<double> shares;  // (heads, T, T): how much of u goes into t
     std::vector<double> mixed;   // (T, C)
   };
+  void Round(std::vector<double>& values) const {
+    for (double& value : values) value = factor_(value);
+  }
+
   struct Matrices {
     const float *in, *in_bias, *out, *out_bias;
   };
@@ -113,7 +125,7 @@ class Attention : public Operation {
     double sum = 0;
     for (int64_t u = 0; u < Seen(t); ++u) sum += shares[u] = std::exp(shares[u] - largest);
     for (int64_t u = 0; u < Seen(t); ++u) {
-      shares[u] /= sum;
+      shares[u] = factor_(shares[u] / sum);
       for (int64_t d = 0; d < depth_; ++d) {
         sample->mixed[t * width_ + h * depth_ + d] += shares[u] * qkv[At(2, h, u) + d];
       }
@@ -134,7 +146,7 @@ class Attention : public Operation {
       mean += dshares[u] * shares[u];
     }
     for (int64_t u = 0; u < Seen(t); ++u) {
-      const double dscore = shares[u] * (dshares[u] - mean) * Scale();
+      const double dscore = factor_(shares[u] * (dshares[u] - mean) * Scale());
       for (int64_t d = 0; d < depth_; ++d) {
         dqkv[At(0, h, t) + d] += dscore * qkv[At(1, h, u) + d];
         dqkv[At(1, h, u) + d] += dscore * qkv[At(0, h, t) + d];
@@ -144,6 +156,7 @@ class Attention : public Operation {
 
   int64_t positions_, width_, heads_, depth_;
   bool causal_;
+  Factor factor_;
   std::vector<Sample> samples_;  // of the last Forward
 };
 

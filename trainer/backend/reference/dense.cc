@@ -9,6 +9,7 @@ class Dense : public Operation {
   explicit Dense(const DenseOperation& shape)
       : activation_(shape.activation),
         bias_(shape.bias),
+        factor_{shape.bfloat16},
         rows_(shape.rows),
         in_(ElementCount(shape.in) / shape.rows),
         out_(shape.out.back()) {}
@@ -20,7 +21,7 @@ class Dense : public Operation {
       double* y = Host(arguments.y).values.data() + r * out_;
       for (int64_t o = 0; o < out_; ++o) {
         y[o] = bias_ ? double{w[out_ * in_ + o]} : 0.0;
-        for (int64_t i = 0; i < in_; ++i) y[o] += double{w[o * in_ + i]} * x[i];
+        for (int64_t i = 0; i < in_; ++i) y[o] += factor_(w[o * in_ + i]) * factor_(x[i]);
       }
     }
     Activate(activation_, arguments.count, Host(arguments.y));
@@ -36,11 +37,13 @@ class Dense : public Operation {
       const double* x = Host(arguments.x[0]).values.data() + r * in_;
       const double* dy = Host(arguments.dy).values.data() + r * out_;
       for (int64_t o = 0; o < out_; ++o) {
-        if (bias_) dw[out_ * in_ + o] += dy[o];
+        const double g = factor_(dy[o]);
+        if (bias_) dw[out_ * in_ + o] += g;
         for (int64_t i = 0; i < in_; ++i) {
-          dw[o * in_ + i] += dy[o] * x[i];
-          if (dx != nullptr)
-            dx->values[r * in_ + i] += double{arguments.weights[o * in_ + i]} * dy[o];
+          dw[o * in_ + i] += g * factor_(x[i]);
+          if (dx != nullptr) {
+            dx->values[r * in_ + i] += factor_(arguments.weights[o * in_ + i]) * g;
+          }
         }
       }
     }
@@ -51,6 +54,7 @@ class Dense : public Operation {
  private:
   Activation activation_;
   bool bias_;
+  Factor factor_;
   int64_t rows_, in_, out_;
 };
 

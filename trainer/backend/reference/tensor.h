@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "trainer/backend/backend.h"
+#include "trainer/backend/bfloat16.h"
 
 namespace baton::trainer::reference {
 
@@ -33,6 +34,14 @@ class GradientSums {
 
  private:
   std::vector<double> sums_;
+};
+
+// A factor of a product, which may have to be a bfloat16.
+struct Factor {
+  bool bfloat16 = false;
+  double operator()(double value) const {
+    return bfloat16 ? double{RoundToBfloat16(static_cast<float>(value))} : value;
+  }
 };
 
 std::unique_ptr<Operation> Make(const ConvOperation& shape);
