@@ -119,6 +119,8 @@ class Backend {
   // instruction set, sizes of caches. Ranks of a gang must agree on it.
   virtual std::string identity() const = 0;
   virtual absl::StatusOr<std::unique_ptr<Stream>> CreateStream() = 0;
+  // What its device had of memory of its own for this process; 0: it computes in the host's.
+  virtual int64_t card_bytes() const { return 0; }
 };
 
 }  // namespace baton::trainer
