@@ -44,12 +44,16 @@ void AddGradient(const float* a, const float* b, float factor, float shrink, int
   for (int64_t d = 0; d < width; ++d) da[d] += factor * b[d] - shrink * a[d];
 }
 
-// y[n] = a[n / products] . b[n]
-BATON_WIDE void Products(const float* const* a, int64_t products, const float* const* b,
-                         int64_t count, int64_t width, float* y) {
-  for (int64_t n = 0; n < count; ++n) {
-    Fetch(b[std::min(n + kAhead, count - 1)], width);
-    y[n] = Product(a[n / products], b[n], width);
+// y[n] = a[n / products] . b[n], for `count` rows of a.
+BATON_WIDE void Products(const float* const* a, int64_t count, const float* const* b,
+                         int64_t products, int64_t width, float* y) {
+  const float* const* last = b + count * products - 1;
+  for (int64_t r = 0; r < count; ++r) {
+    const float* row = a[r];
+    for (int64_t t = 0; t < products; ++t, ++b) {
+      Fetch(b[std::min(kAhead, last - b)], width);
+      *y++ = Product(row, *b, width);
+    }
   }
 }
 
@@ -95,7 +99,7 @@ class Dot : public Operation {
       Read(arguments.x, arguments.count);
       float* y = values_.Write(arguments.y, arguments.count);
       const int64_t count = arguments.count * rows_;
-      Products(a_, ProductsOfA(), b_, count, width_, y);
+      Products(a_, count / ProductsOfA(), b_, ProductsOfA(), width_, y);
       for (int64_t n = 0; cosine_ && n < count; ++n) {
         y[n] /= Length(a_[RowOfA(n)], width_) * Length(b_[n], width_);
       }
@@ -164,7 +168,10 @@ class Dot : public Operation {
   // Each row of b has one product, whose gradient is a row of a times a factor.
   void NameRowsOfB(const float* dy, Rows& db) const {
     db.factors.assign(dy, dy + db.at.size());
-    for (size_t n = 0; n < db.at.size(); ++n) db.at[n] = a_[RowOfA(static_cast<int64_t>(n))];
+    const float** row = db.at.data();
+    for (size_t r = 0; row < db.at.data() + db.at.size(); ++r) {
+      row = std::fill_n(row, ProductsOfA(), a_[r]);
+    }
   }
 
   int64_t rows_, width_;
