@@ -16,7 +16,7 @@ std::string IsaOfCpu();
 std::string IsaOfIdentity(absl::string_view identity);
 
 // Makes the CPU backend compute with no more than `isa` ("any": with what there is). Before it is
-// loaded, which reads that once; the own kernels don't choose by the CPU.
+// loaded, which reads that once; the own kernels give the same bits on all (numeric/wide.h).
 void PinIsa(const std::string& isa);
 
 // FAILED_PRECONDITION when a backend, by its identity, computes with another than the pinned one:

@@ -92,8 +92,11 @@ class Job {
   // Whether INVALID_ARGUMENT and the like are about what the user gave.
   bool usage_errors() const { return usage_errors_; }
   int world_size() const { return membership_.world_size; }
-  // Where memory goes and what to do; empty: not known yet.
-  const std::string& memory_advice() const { return memory_advice_; }
+  // Where memory goes and what to do, by the card's where one computes; empty: not known yet.
+  std::string memory_advice() const {
+    if (backend_ == nullptr || backend_->card_bytes() == 0) return memory_advice_;
+    return CardMemoryAdvice(native(), rank_shape_, estimate_, backend_->card_bytes());
+  }
 
  private:
   const spec::NativeSpec& native() const { return *spec_.native; }
@@ -122,6 +125,8 @@ class Job {
   spec::JobSpec spec_;
   Membership membership_;
   std::string memory_advice_;
+  spec::RankShape rank_shape_;
+  spec::MemoryEstimate estimate_;
   spec::DataFiles files_;
   std::string weights_file_;  // to begin with; empty: drawn
   Datasets data_;
@@ -249,6 +254,8 @@ absl::Status Job::EstimateMemory() {
     absl::PrintF("%s", spec::MemoryText(native(), shape, estimate));
     return absl::OkStatus();
   }
+  rank_shape_ = shape;
+  estimate_ = estimate;
   memory_advice_ = MemoryAdvice(native(), shape, estimate);
   if (estimate.host() > MemoryLimit()) {
     LogWarning(absl::StrCat("memory may not suffice: ", memory_advice_));

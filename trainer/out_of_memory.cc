@@ -74,4 +74,18 @@ std::string MemoryAdvice(const spec::NativeSpec& native, const spec::RankShape& 
                       limit >> 20, " MiB; ", advice);
 }
 
+std::string CardMemoryAdvice(const spec::NativeSpec& native, const spec::RankShape& shape,
+                             const spec::MemoryEstimate& estimate, int64_t card_bytes) {
+  const int64_t batch = spec::BatchThatFitsCard(native, shape, card_bytes);
+  std::string advice =
+      "no batch_size would fit on it: use fewer --threads, a smaller model, or a larger card";
+  if (batch == native.batch_size) {
+    advice = "the estimate fits: look at what else came to use the card (nvidia-smi)";
+  } else if (batch > 0) {
+    advice = absl::StrCat("batch_size: ", batch, " would fit on it");
+  }
+  return absl::StrCat("the run needs about ", estimate.device >> 20, " MiB of the card, which had ",
+                      card_bytes >> 20, " MiB free when it began; ", advice);
+}
+
 }  // namespace baton::trainer

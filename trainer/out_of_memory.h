@@ -20,4 +20,8 @@ int64_t MemoryLimit();
 std::string MemoryAdvice(const spec::NativeSpec& native, const spec::RankShape& shape,
                          const spec::MemoryEstimate& estimate);
 
+// Likewise for a card without room, of which this process may have `card_bytes`.
+std::string CardMemoryAdvice(const spec::NativeSpec& native, const spec::RankShape& shape,
+                             const spec::MemoryEstimate& estimate, int64_t card_bytes);
+
 }  // namespace baton::trainer

@@ -153,7 +153,7 @@ absl::Status Replica::MakeState() {
   if (spec::HasMappedTable(options_.spec->model)) {
     allocate = [this](size_t floats) { return FloatMemory::InFile(options_.scratch, floats); };
   } else {
-    allocate = [](size_t floats) { return FloatMemory(std::vector<float>(floats)); };
+    allocate = [](size_t floats) { return FloatMemory::InMemory(floats); };
   }
   BATON_ASSIGN_OR_RETURN(weights_, allocate(count));
   BATON_ASSIGN_OR_RETURN(optimizer_, Optimizer::Create(options_.spec->optimizer, count, allocate));

@@ -19,7 +19,7 @@ absl::Status WriteStart(const StartOptions& options) {
   const spec::Model& model = options.native.model;
   BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> parameters, ModelParameters(model));
   const size_t count = parameters.empty() ? 0 : parameters.back().offset + parameters.back().count;
-  FloatMemory weights(std::vector<float>(spec::HasMappedTable(model) ? 0 : count));
+  FloatMemory weights = FloatMemory::InMemory(spec::HasMappedTable(model) ? 0 : count);
   if (spec::HasMappedTable(model)) {
     const std::string folder = std::filesystem::path(options.weights_out).parent_path();
     BATON_ASSIGN_OR_RETURN(weights, FloatMemory::InFile(folder.empty() ? "." : folder, count));

@@ -69,6 +69,11 @@ void AddPredict(CLI::App& app, Context& context) {
        "several inputs");
   pass("--output", "FILE.npy (the last layer's raw output), .csv or .json (a table on stdout)");
   pass("--top", "so many classes of each sample");
+  pass("--continue", "of a model of texts: go on with this text, in place of --input");
+  pass("--length", "with --continue: so many characters (200)");
+  pass("--temperature", "with --continue: how daring; 0: always the likeliest (1)");
+  pass("--top-k", "with --continue: draw from the so many likeliest characters (all)");
+  pass("--seed", "with --continue: another seed, another text (0)");
   pass("--device", "what computes: auto, cpu or cuda");
   pass("--threads", "threads (one per CPU)");
   pass("--batch", "samples that a thread computes at a time");

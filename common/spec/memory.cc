@@ -114,6 +114,23 @@ std::string Size(int64_t bytes) {
   return mib < 1024 ? absl::StrFormat("%.1f MiB", mib) : absl::StrFormat("%.1f GiB", mib / 1024);
 }
 
+template <class Fits>
+int64_t LargestBatch(const NativeSpec& native, const RankShape& shape, const Fits& fits) {
+  NativeSpec smaller = native;
+  int64_t low = 0, high = native.batch_size / native.shards;
+  while (low < high) {
+    const int64_t middle = low + (high - low + 1) / 2;
+    smaller.batch_size = middle * native.shards;
+    const absl::StatusOr<MemoryEstimate> estimate = EstimateMemory(smaller, shape);
+    if (estimate.ok() && fits(*estimate)) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low * native.shards;
+}
+
 }  // namespace
 
 absl::StatusOr<MemoryEstimate> EstimateMemory(const NativeSpec& native, const RankShape& shape) {
@@ -147,22 +164,13 @@ absl::StatusOr<MemoryEstimate> EstimateMemory(const NativeSpec& native, const Ra
 }
 
 int64_t BatchThatFits(const NativeSpec& native, const RankShape& shape, int64_t bytes) {
-  NativeSpec smaller = native;
-  const auto fits = [&](int64_t micro) {
-    smaller.batch_size = micro * native.shards;
-    const absl::StatusOr<MemoryEstimate> estimate = EstimateMemory(smaller, shape);
-    return estimate.ok() && estimate->host() <= bytes;
-  };
-  int64_t low = 0, high = native.batch_size / native.shards;
-  while (low < high) {
-    const int64_t middle = low + (high - low + 1) / 2;
-    if (fits(middle)) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return low * native.shards;
+  return LargestBatch(native, shape,
+                      [bytes](const MemoryEstimate& estimate) { return estimate.host() <= bytes; });
+}
+
+int64_t BatchThatFitsCard(const NativeSpec& native, const RankShape& shape, int64_t bytes) {
+  return LargestBatch(native, shape,
+                      [bytes](const MemoryEstimate& estimate) { return estimate.device <= bytes; });
 }
 
 int64_t DataBytes(NativeSpec native, const FindFile& find) {

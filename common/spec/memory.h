@@ -42,6 +42,9 @@ absl::StatusOr<MemoryEstimate> EstimateMemory(const NativeSpec& native, const Ra
 // the shards; 0: none does.
 int64_t BatchThatFits(const NativeSpec& native, const RankShape& shape, int64_t bytes);
 
+// Likewise for the memory of a card, where one computes.
+int64_t BatchThatFitsCard(const NativeSpec& native, const RankShape& shape, int64_t bytes);
+
 // What the spec's data take once they are read, by the heads and sizes of its files; those that
 // `find` does not find count nothing.
 int64_t DataBytes(NativeSpec native, const FindFile& find);

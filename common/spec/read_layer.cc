@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "common/check.h"
 
 namespace baton::spec {
@@ -143,7 +144,14 @@ LayerOp ReadEmbedding(MapReader& fields) {
   Embedding embedding;
   fields.Require("vocabulary", "vocabulary: 10000");
   fields.Require("width", "width: 64");
-  fields.Int("vocabulary", {1, kVocabularyMax}, &embedding.vocabulary);
+  fields.Int("vocabulary", {1, int64_t{1} << 40}, &embedding.vocabulary);
+  if (embedding.vocabulary > kVocabularyMax) {
+    fields.AddMistake(
+        "vocabulary",
+        absl::StrCat("must be at most ", kVocabularyMax, ", is ", embedding.vocabulary,
+                     ": ids travel as float32, which holds whole numbers exactly up "
+                     "to there; split the ids over several tables, or hash them"));
+  }
   fields.Int("width", {1, kExtentMax}, &embedding.width);
   fields.Choice<bool>("storage", {{"memory", false}, {"mmap", true}}, &embedding.mapped);
   embedding.sparse = embedding.mapped;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 namespace baton {
 namespace {
 
@@ -15,6 +18,16 @@ TEST(Hash, PiecesHashLikeTheWhole) {
   hash.Update("");
   hash.Update("bc");
   EXPECT_EQ(hash.FinishHex(), Sha256Hex("abc"));
+}
+
+TEST(Hash, Xxh3OfPiecesIsThatOfTheWhole) {
+  std::string bytes;
+  for (int i = 0; i < 5000; ++i) bytes.push_back(static_cast<char>(i * 7 + i / 256));
+  Xxh3Stream stream(9);
+  for (size_t at = 0, size = 1; at < bytes.size(); at += size, size = size * 3 + 1) {
+    stream.Update(bytes.data() + at, std::min(size, bytes.size() - at));
+  }
+  EXPECT_EQ(stream.Digest(), Xxh3(bytes.data(), bytes.size(), 9));
 }
 
 TEST(Hash, Xxh3SeesOneFlippedBit) {

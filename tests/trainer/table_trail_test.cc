@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "common/hash.h"
 #include "gtest/gtest.h"
 
 namespace baton::trainer {
@@ -20,6 +21,24 @@ TEST(TableTrailTest, SeesWhatChangedAndNothingElse) {
   EXPECT_NE(HeadOf({{0, 2}, {}}, {1, 2, 3, 4, 5, 6.5f}), head) << "a row's last value";
   EXPECT_NE(HeadOf({{0, 1}, {}}, {1, 2, 5, 6, 3, 4}), head) << "the same values in another row";
   EXPECT_NE(HeadOf({{0}, {}}, table), head);
+}
+
+TEST(TableTrailTest, IsTheDigestOfIdsAndRowsHoweverManyAreNeighbours) {
+  constexpr size_t kWidth = 100;
+  std::vector<float> table(300 * kWidth);
+  for (size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i);
+  RowGradient changed;
+  for (int32_t id = 0; id < 300; ++id) {  // long and short runs, and rows alone
+    if (id < 100 || id % 7 < 3 || (id > 200 && id < 230)) changed.ids.push_back(id);
+  }
+  Xxh3Stream want(7);
+  want.Update(changed.ids.data(), changed.ids.size() * sizeof(int32_t));
+  for (const int32_t id : changed.ids) {
+    want.Update(table.data() + static_cast<size_t>(id) * kWidth, kWidth * sizeof(float));
+  }
+  TableTrail trail(7);
+  trail.Add(changed, table.data(), kWidth);
+  EXPECT_EQ(trail.head(), want.Digest());
 }
 
 TEST(TableTrailTest, GoesOnFromItsHead) {

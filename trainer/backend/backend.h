@@ -164,6 +164,8 @@ class Backend {
   virtual absl::StatusOr<std::unique_ptr<Stream>> CreateStream(Memory parameters) = 0;
   // Null: the device has no memory of its own. They must not outlive the backend.
   virtual absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors() { return nullptr; }
+  // What its device had of memory of its own for this process; 0: it computes in the host's.
+  virtual int64_t card_bytes() const { return 0; }
 };
 
 }  // namespace baton::trainer

@@ -70,7 +70,7 @@ std::unique_ptr<Optimizer> Make(const spec::Optimizer& options, size_t parameter
 std::unique_ptr<Optimizer> Optimizer::Create(const spec::Optimizer& options,
                                              size_t parameter_count) {
   return *Create(options, parameter_count,
-                 [](size_t floats) { return FloatMemory(std::vector<float>(floats)); });
+                 [](size_t floats) { return FloatMemory::InMemory(floats); });
 }
 
 absl::StatusOr<std::unique_ptr<Optimizer>> Optimizer::Create(const spec::Optimizer& options,

@@ -7,6 +7,32 @@
 
 namespace baton::trainer {
 
+namespace {
+
+void AddContinue(CLI::App& verb, PredictOptions& options) {
+  auto* prompt = verb.add_option("--continue", options.prompt,
+                                 "of a model of texts: go on with these words, on stdout");
+  prompt->type_name("TEXT")->excludes("--input")->excludes("--output")->excludes("--top");
+  prompt->excludes("--batch");
+  ContinueOptions& continuation = options.continuation;
+  verb.add_option("--length", continuation.length, "with --continue: so many characters [200]")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
+      ->needs(prompt);
+  verb.add_option("--temperature", continuation.temperature,
+                  "with --continue: below 1 rather what is likely, above 1 rather what is not; 0: "
+                  "always the likeliest [1]")
+      ->check(CLI::Range(0.0, 100.0))
+      ->needs(prompt);
+  verb.add_option("--top-k", continuation.top_k,
+                  "with --continue: draw from the so many likeliest characters [all]")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->needs(prompt);
+  verb.add_option("--seed", continuation.seed, "with --continue: another seed, another text [0]")
+      ->needs(prompt);
+}
+
+}  // namespace
+
 CLI::App* AddPredict(CLI::App& app, PredictOptions& options) {
   CLI::App* verb = app.add_subcommand("predict", "What a trained model says of new samples");
   verb->add_option("--model", options.subject.model_dir,
@@ -44,6 +70,7 @@ CLI::App* AddPredict(CLI::App& app, PredictOptions& options) {
           [&options](const std::string& word) { options.summary_json = word == "json"; },
           "how the times are told: text or json")
       ->check(CLI::IsMember({"text", "json"}));
+  AddContinue(*verb, options);
   verb->footer(
       "An .npy holds samples as the model takes them, the first extent counting; they are divided\n"
       "by the spec's divide_by, and of a model of CSV files must be scaled as its columns were.\n"
@@ -53,7 +80,8 @@ CLI::App* AddPredict(CLI::App& app, PredictOptions& options) {
       "probabilities with their labels, or values in the target's own unit.\n"
       "Examples:\n"
       "  baton-trainer predict --model runs/lenet --input x.npy --output y.npy\n"
-      "  baton-trainer predict --weights W.safetensors --spec S.yaml --input rows.csv --top 3");
+      "  baton-trainer predict --weights W.safetensors --spec S.yaml --input rows.csv --top 3\n"
+      "  baton-trainer predict --model runs/gpt --continue 'To be' --length 300 --temperature 0.8");
   return verb;
 }
 

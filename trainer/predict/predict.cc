@@ -191,6 +191,42 @@ void Print(const PredictOptions& options, const Summary& summary) {
                 summary.samples, summary.load_s, summary.first_sample_s, summary.sample_s());
 }
 
+// The text goes to stdout as it comes, what it took to stderr.
+absl::Status RunContinue(const PredictOptions& options) {
+  const Time::time_point begin = Time::now();
+  BATON_ASSIGN_OR_RETURN(const Subject subject, LoadSubject(options.subject));
+  BATON_ASSIGN_OR_RETURN(Device device, OpenDevice(options.device, 0, BackendFolders()));
+  LogInfo(device.choice);
+  const double load_s = SecondsSince(begin);
+  const Time::time_point first = Time::now();
+  BATON_RETURN_IF_ERROR(ContinueText(subject, *device.backend, *options.prompt,
+                                     options.continuation, [](absl::string_view text) {
+                                       std::fwrite(text.data(), 1, text.size(), stdout);
+                                       std::fflush(stdout);
+                                     }));
+  std::fputc('\n', stdout);
+  const int64_t length = options.continuation.length;
+  const double each_s = SecondsSince(first) / static_cast<double>(length);
+  if (options.summary_json) {
+    const nlohmann::ordered_json json = {{"characters", length},
+                                         {"load_s", load_s},
+                                         {"character_s", each_s},
+                                         {"device", device.backend->identity()}};
+    absl::FPrintF(stderr, "%s\n", json.dump());
+  } else {
+    absl::FPrintF(stderr, "%d characters; model loaded in %.3f s, then %.6f s each\n", length,
+                  load_s, each_s);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunSamples(const PredictOptions& options) {
+  Predictor predictor(options);
+  BATON_RETURN_IF_ERROR(predictor.Run());
+  Print(options, predictor.summary());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 int64_t BatchFor(const Plan& plan) {
@@ -202,12 +238,8 @@ int64_t BatchFor(const Plan& plan) {
 
 int RunPredict(const PredictOptions& options) {
   EndWithoutMemory("baton-trainer: out of memory; use a smaller --batch or fewer --threads\n");
-  Predictor predictor(options);
-  const absl::Status status = predictor.Run();
-  if (status.ok()) {
-    Print(options, predictor.summary());
-    return kExitOk;
-  }
+  const absl::Status status = options.prompt ? RunContinue(options) : RunSamples(options);
+  if (status.ok()) return kExitOk;
   LogError(status.message());
   const bool usage = absl::IsInvalidArgument(status) || absl::IsNotFound(status) ||
                      absl::IsFailedPrecondition(status) || absl::IsDataLoss(status) ||

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "trainer/predict/continuation.h"
 #include "trainer/predict/subject.h"
 
 namespace baton::trainer {
@@ -18,6 +20,9 @@ struct PredictOptions {
   int threads = 0;    // 0: one per CPU
   int64_t batch = 0;  // samples that a thread computes at a time; 0: by the model's size
   bool summary_json = false;
+  // In place of inputs: a text to go on with on stdout.
+  std::optional<std::string> prompt;
+  ContinueOptions continuation;
 };
 
 // Samples of a batch that keep what a network holds at about 64 MiB; 1 .. 64.

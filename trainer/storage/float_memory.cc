@@ -4,9 +4,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <new>
 
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
@@ -22,7 +24,28 @@ int OpenNameless(const std::string& folder) {
   return fd;
 }
 
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// Where a huge page would be mostly empty, a cache line's.
+std::align_val_t AlignmentOf(size_t bytes) {
+  return std::align_val_t{bytes >= 2 * kHugePage ? kHugePage : 64};
+}
+
 }  // namespace
+
+FloatMemory FloatMemory::InMemory(size_t count) {
+  FloatMemory memory;
+  if (count == 0) return memory;
+  const size_t bytes = count * sizeof(float);
+  const std::align_val_t alignment = AlignmentOf(bytes);
+  void* heap = ::operator new(bytes, alignment);
+  // Before the first touch. Without them it is only slower.
+  if (alignment == std::align_val_t{kHugePage}) madvise(heap, bytes, MADV_HUGEPAGE);
+  memory.floats_ = static_cast<float*>(heap);
+  memory.count_ = count;
+  std::fill_n(memory.floats_, count, 0.0f);
+  return memory;
+}
 
 absl::StatusOr<FloatMemory> FloatMemory::InFile(const std::string& folder, size_t count) {
   FloatMemory memory;
@@ -41,30 +64,36 @@ absl::StatusOr<FloatMemory> FloatMemory::InFile(const std::string& folder, size_
   }
   close(fd);
   if (wrong != 0) return ErrnoStatus(wrong, absl::StrCat(what, " of ", bytes, " bytes"));
-  memory.mapped_ = static_cast<float*>(mapped);
-  memory.mapped_count_ = count;
+  memory.floats_ = static_cast<float*>(mapped);
+  memory.count_ = count;
+  memory.in_file_ = true;
   memory.Expect(Access::kHereAndThere);
   return memory;
 }
 
 void FloatMemory::Expect(Access access) const {
   if (!in_file()) return;
-  madvise(mapped_, mapped_count_ * sizeof(float),
+  madvise(floats_, count_ * sizeof(float),
           access == Access::kInOrder ? MADV_SEQUENTIAL : MADV_RANDOM);
 }
 
 FloatMemory& FloatMemory::operator=(FloatMemory&& other) noexcept {
   if (this == &other) return *this;
-  Unmap();
-  heap_ = std::move(other.heap_);
-  mapped_ = std::exchange(other.mapped_, nullptr);
-  mapped_count_ = std::exchange(other.mapped_count_, 0);
+  Free();
+  floats_ = std::exchange(other.floats_, nullptr);
+  count_ = std::exchange(other.count_, 0);
+  in_file_ = std::exchange(other.in_file_, false);
   return *this;
 }
 
-void FloatMemory::Unmap() {
-  if (mapped_ != nullptr) munmap(mapped_, mapped_count_ * sizeof(float));
-  mapped_ = nullptr;
+void FloatMemory::Free() {
+  if (floats_ == nullptr) return;
+  const size_t bytes = count_ * sizeof(float);
+  if (in_file_) {
+    munmap(floats_, bytes);
+  } else {
+    ::operator delete(floats_, AlignmentOf(bytes));
+  }
 }
 
 }  // namespace baton::trainer

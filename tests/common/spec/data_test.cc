@@ -247,6 +247,27 @@ TEST_F(FilesOfData, OfATableHoldLabelsProbabilitiesAndIds) {
             "has a vocabulary of 6 (0 to 5); widen it, or name the right column");
 }
 
+// An id above 2^24 would be another one as float32: no vocabulary has it, so it is refused wherever
+// it stands.
+TEST_F(FilesOfData, HoldNoIdThatFloat32CanNot) {
+  const std::string model =
+      "input: [1], layers: [embedding: {vocabulary: 16777216, width: 1, sparse: true}, flatten, "
+      "dense: 1], loss: mean_squared_error";
+  Write("t.csv", "a,y\n16777215,0\n");
+  EXPECT_EQ(Check("format: csv, train: t.csv, target: y", model), "");
+  Write("t.csv", "a,y\n5,0\n16777217,1\n");
+  EXPECT_EQ(Check("format: csv, train: t.csv, target: y", model),
+            "D/s.yaml:4: data.train: D/t.csv:3: column 'a' is 16777217 which is not an id: the "
+            "embedding has a vocabulary of 16777216 (0 to 16777215); widen it, or name the right "
+            "column");
+  Write("x.npy", table::Npy<int32_t>("<i4", "(2, 1)", {5, 16777217}));
+  Write("y.npy", table::Npy<float>("<f4", "(2,)", {0, 1}));
+  EXPECT_EQ(Check(kNpy, model),
+            "D/s.yaml:4: data.train.values: x.npy: sample 1 has 16777217, which is not an id: the "
+            "embedding has a vocabulary of 16777216 (0 to 16777215); name the right file, or mend "
+            "the model");
+}
+
 TEST_F(FilesOfData, OfATestHaveTheTrainingsCategories) {
   Write("t.csv", "a,kind,y\n1,x,3\n4,y,6\n");
   Write("u.csv", "kind,y,a\nx,1,2\nz,2,3\n");

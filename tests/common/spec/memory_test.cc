@@ -54,5 +54,19 @@ TEST(Memory, TheBatchThatFitsIsTheLargest) {
   EXPECT_EQ(BatchThatFits(spec, shape, 1 << 20), 0);
 }
 
+TEST(Memory, TheBatchThatFitsACardIsTheLargest) {
+  const NativeSpec spec = Spec("name: sgd, lr: 0.1", 1 << 20, 4);
+  const RankShape shape{.ranks = 1, .threads = 2, .data_bytes = 0};
+  const int64_t card = int64_t{4} << 30;
+  const int64_t batch = BatchThatFitsCard(spec, shape, card);
+  ASSERT_GT(batch, 0);
+  NativeSpec other = spec;
+  other.batch_size = batch;
+  EXPECT_LE(EstimateMemory(other, shape)->device, card);
+  other.batch_size = batch + 4;
+  EXPECT_GT(EstimateMemory(other, shape)->device, card);
+  EXPECT_EQ(BatchThatFitsCard(spec, shape, 1 << 20), 0);
+}
+
 }  // namespace
 }  // namespace baton::spec

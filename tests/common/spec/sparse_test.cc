@@ -53,8 +53,11 @@ TEST(SparseSpec, WhatIsMappedIsSparse) {
   EXPECT_EQ(
       MistakesOf(SpecText("embedding: {vocabulary: 20000000, width: 2, storage: disk}",
                           "  {name: sgd, lr: 1}\n")),
-      "s.yaml:8: model.layers.0.embedding.vocabulary: must be at most 16777216, is "
-      "20000000\ns.yaml:8: model.layers.0.embedding.storage: unknown value 'disk'; use memory "
+      "s.yaml:8: model.layers.0.embedding.vocabulary: must be at most 16777216, is 20000000: ids "
+      "travel as float32, which holds whole numbers exactly up to there; split the ids over "
+      "several "
+      "tables, or hash them\ns.yaml:8: model.layers.0.embedding.storage: unknown value 'disk'; use "
+      "memory "
       "or mmap");
   EXPECT_EQ(
       MistakesOf(SpecText("embedding: {vocabulary: 9, width: 2, storage: mmap, sparse: false}",

@@ -45,6 +45,25 @@ TEST(RandomStreamTest, NumbersHaveNoOrderOfDrawing) {
   for (int i = 10; i >= 0; --i) EXPECT_EQ(stream.Bits(i), in_order[i]);
 }
 
+TEST(RandomStreamTest, ManyBlocksAreThoseOfOneByOne) {
+  const RandomStream stream = RandomStream::Make(3, RandomPurpose::kTrain);
+  for (const uint64_t first : {uint64_t{0}, uint64_t{5}, uint64_t{0xfffffffe}, uint64_t{1} << 40}) {
+    const auto numbers = stream.Blocks(first);
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      EXPECT_EQ(numbers[i], stream.Bits(4 * first + i)) << first << " + " << i;
+    }
+  }
+}
+
+TEST(RandomSequenceTest, PeekIsWhatComes) {
+  RandomSequence sequence(RandomStream::Make(6, RandomPurpose::kTrain), 9);
+  const uint32_t third = sequence.Peek(2);
+  sequence.Next();
+  sequence.Next();
+  EXPECT_EQ(sequence.Next(), third);
+  EXPECT_EQ(sequence.Peek(1000), 0u) << "not made yet";
+}
+
 TEST(RandomStreamTest, UnitIsBelowOne) {
   EXPECT_EQ(RandomStream::ToUnit(0), 0.0f);
   EXPECT_LT(RandomStream::ToUnit(0xffffffff), 1.0f);

@@ -174,7 +174,7 @@ TEST(OptimizerDeathTest, RefusesVectorsOfAnotherModel) {
   std::vector<float> weights(4), gradient(3);
   EXPECT_DEATH(sgd->Apply(absl::MakeSpan(weights), gradient, 1, 0.1), "another model");
   gradient.resize(4);
-  sgd->state()[0].values = std::vector<float>(3);
+  sgd->state()[0].values = FloatMemory::InMemory(3);
   EXPECT_DEATH(sgd->Apply(absl::MakeSpan(weights), gradient, 1, 0.1), "another model");
 }
 
@@ -183,6 +183,23 @@ TEST(PowerTest, IsThatOfLibm) {
     EXPECT_NEAR(Power(0.999, exponent), std::pow(0.999, static_cast<double>(exponent)), 1e-12);
   }
   EXPECT_EQ(Power(0, 0), 1);
+}
+
+TEST(OptimizerTest, SeesWhatIsNotFiniteAnywhereInWhatItTrains) {
+  auto optimizer = Optimizer::Create(Options(Kind::kSgd, 0.1, 0, false, 0), 40);
+  optimizer->Restrict({{0, 19, 0}});
+  for (const float bad : {INFINITY, -INFINITY, NAN}) {
+    for (const size_t at : {0, 7, 18, 19}) {
+      std::vector<float> gradient(20, 3e38f);
+      gradient[at] = bad;
+      EXPECT_EQ(optimizer->GradientIsFinite(gradient), at == 19) << bad << " at " << at;
+      RowGradient rows{{1}, std::vector<float>(20, -3e38f)};
+      rows.values[at] = bad;
+      const Optimizer::Rows table{20, 20, &rows};
+      EXPECT_FALSE(optimizer->GradientIsFinite(std::vector<float>(20), {&table, 1}));
+    }
+  }
+  EXPECT_TRUE(optimizer->GradientIsFinite(std::vector<float>(20, 1e-45f)));
 }
 
 }  // namespace

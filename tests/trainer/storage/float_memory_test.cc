@@ -35,9 +35,9 @@ TEST_F(StorageTest, AFileHasZerosAndNoName) {
   FloatMemory moved = *std::move(memory);
   EXPECT_EQ(moved.data(), at) << "it stays where it is";
   EXPECT_EQ(moved[99999], 5);
-  moved = std::vector<float>{1, 2};
+  moved = FloatMemory::InMemory(2);
   EXPECT_FALSE(moved.in_file());
-  EXPECT_THAT(moved.span(), testing::ElementsAre(1, 2));
+  EXPECT_THAT(moved.span(), testing::ElementsAre(0, 0));
 }
 
 TEST_F(StorageTest, WhatDoesNotFitIsTold) {

@@ -100,7 +100,7 @@ void Context::NoteNoMemory(size_t bytes) {
   cudaMemGetInfo(&free, &total);
   failure_ = absl::ResourceExhaustedError(
       absl::StrCat("the card has no room for ", (bytes >> 20) + 1, " MiB more (", free >> 20,
-                   " of its ", total >> 20, " MiB are free); use a smaller batch_size"));
+                   " of its ", total >> 20, " MiB are free); use a smaller batch"));
 }
 
 void Context::Upload(const void* from, size_t bytes, void* to) {

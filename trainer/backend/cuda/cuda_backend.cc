@@ -111,10 +111,12 @@ class CudaStream : public Stream {
 
 class CudaBackend : public Backend {
  public:
-  CudaBackend(int card, std::string identity) : card_(card), identity_(std::move(identity)) {}
+  CudaBackend(int card, std::string identity, int64_t card_bytes)
+      : card_(card), identity_(std::move(identity)), card_bytes_(card_bytes) {}
 
   std::string name() const override { return "cuda"; }
   std::string identity() const override { return identity_; }
+  int64_t card_bytes() const override { return card_bytes_; }
   absl::StatusOr<std::unique_ptr<Stream>> CreateStream(Memory parameters) override {
     BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(card_, parameters));
     return std::make_unique<CudaStream>(std::move(context));
@@ -126,6 +128,7 @@ class CudaBackend : public Backend {
  private:
   int card_;
   std::string identity_;
+  int64_t card_bytes_;
 };
 
 // "cuda 13000 cudnn 91900 cublas 130100 card NVIDIA X 9.0 sms 132". Cards of one name may differ in
@@ -157,9 +160,13 @@ absl::StatusOr<std::unique_ptr<Backend>> CreateCudaBackend(int card) {
   // default one the bits would differ from run to run. The user's own setting stands.
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
   BATON_ASSIGN_OR_RETURN(std::string identity, cuda::Identity(card));
+  size_t free = 0, total = 0;  // before anything of ours lies there
+  if (cudaSetDevice(card) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) {
+    cudaGetLastError();  // what is wrong shows next
+  }
   // Whether the libraries start at all shows here, before data is read.
   BATON_RETURN_IF_ERROR(cuda::Context::Create(card).status());
-  return std::make_unique<cuda::CudaBackend>(card, std::move(identity));
+  return std::make_unique<cuda::CudaBackend>(card, std::move(identity), static_cast<int64_t>(free));
 }
 
 }  // namespace baton::trainer
