@@ -20,6 +20,6 @@ struct Device {
 // there, else the CPU. `local_rank` shares out the node's cards among its ranks. `folders` as
 // BackendFolders(). NOT_FOUND or FAILED_PRECONDITION, in words, when what is wanted is not there.
 absl::StatusOr<Device> OpenDevice(const std::string& wanted, int local_rank,
-                                  const std::vector<std::string>& folders);
+                                  const std::vector<std::string>& folders, bool fast = false);
 
 }  // namespace baton::trainer

@@ -288,8 +288,8 @@ absl::Status Job::CheckOutput() const {
 absl::Status Job::TakeDevice() {
   const std::string& isa = options_.cpu_isa.empty() ? native().cpu_isa : options_.cpu_isa;
   PinIsa(isa);
-  BATON_ASSIGN_OR_RETURN(Device device,
-                         OpenDevice(options_.device, options_.local_rank, BackendFolders()));
+  BATON_ASSIGN_OR_RETURN(Device device, OpenDevice(options_.device, options_.local_rank,
+                                                   BackendFolders(), native().fast_algorithms));
   LogInfo(device.choice);
   backend_ = std::move(device.backend);
   identity_ = {backend_->identity(), device.build};

@@ -14,18 +14,11 @@ namespace baton::spec {
 namespace {
 
 // Fields that mean something only where Baton itself trains.
-constexpr std::array<const char*, 12> kNativeFields = {"shards",
-                                                       "epochs",
-                                                       "batch_size",
-                                                       "shuffle",
-                                                       "data",
-                                                       "model",
-                                                       "weights",
-                                                       "optimizer",
-                                                       "cpu_isa",
-                                                       "log_every_steps",
-                                                       "evaluate_every_epochs",
-                                                       "early_stopping"};
+constexpr std::array<const char*, 13> kNativeFields = {
+    "shards",        "epochs",     "batch_size",      "shuffle",
+    "data",          "model",      "weights",         "optimizer",
+    "cpu_isa",       "algorithms", "log_every_steps", "evaluate_every_epochs",
+    "early_stopping"};
 
 // [A-Za-z0-9][A-Za-z0-9._-]*, at most 63.
 bool IsName(const std::string& name) {
@@ -311,6 +304,8 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   std::vector<std::pair<std::string, std::string>> isas;
   for (const std::string& isa : CpuIsas()) isas.emplace_back(isa, isa);
   job.Choice<std::string>("cpu_isa", isas, &native.cpu_isa);
+  job.Choice<bool>("algorithms", {{"deterministic", false}, {"fast", true}},
+                   &native.fast_algorithms);
   job.Int("log_every_steps", {1, 1'000'000'000}, &native.log_every_steps);
   job.Int("evaluate_every_epochs", {0, 1'000'000}, &native.evaluate_every_epochs);
   ReadEarlyStopping(job, &native);

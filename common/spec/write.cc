@@ -87,6 +87,7 @@ void WriteNative(const NativeSpec& native, std::string* out) {
   absl::StrAppend(out, "shards: ", native.shards, "\nepochs: ", native.epochs,
                   "\nbatch_size: ", native.batch_size,
                   "\nshuffle: ", native.shuffle ? "true" : "false", "\ncpu_isa: ", native.cpu_isa,
+                  "\nalgorithms: ", native.fast_algorithms ? "fast" : "deterministic",
                   "\nlog_every_steps: ", native.log_every_steps,
                   "\nevaluate_every_epochs: ", native.evaluate_every_epochs, "\n");
   if (native.early_stopping) {

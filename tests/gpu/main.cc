@@ -33,7 +33,7 @@ absl::StatusOr<Device> Open(const Options& options) {
     return OpenDevice("cuda", options.card, BackendFolders());
   }
   BATON_ASSIGN_OR_RETURN(const std::string path, FindBackend(options.backend, BackendFolders()));
-  BATON_ASSIGN_OR_RETURN(LoadedBackend loaded, LoadBackend(path, options.card));
+  BATON_ASSIGN_OR_RETURN(LoadedBackend loaded, LoadBackend(path, {options.card}));
   return Device{std::move(loaded.backend), "", path};
 }
 

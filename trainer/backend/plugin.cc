@@ -33,7 +33,7 @@ absl::StatusOr<std::string> FindBackend(absl::string_view name,
       absl::StrCat("there is no ", file, " in ", absl::StrJoin(folders, " or ")));
 }
 
-absl::StatusOr<LoadedBackend> LoadBackend(const std::string& path, int card) {
+absl::StatusOr<LoadedBackend> LoadBackend(const std::string& path, const BackendOptions& options) {
   // Never closed: the backend's code and its libraries' threads live as long as the process.
   void* object = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (object == nullptr) {
@@ -51,7 +51,7 @@ absl::StatusOr<LoadedBackend> LoadBackend(const std::string& path, int card) {
                                                       "): build and install both together"));
   }
   LoadedBackend loaded;
-  BATON_ASSIGN_OR_RETURN(loaded.backend, plugin->create(card));
+  BATON_ASSIGN_OR_RETURN(loaded.backend, plugin->create(options));
   loaded.address = entry;
   return loaded;
 }

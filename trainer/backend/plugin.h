@@ -16,12 +16,17 @@ namespace baton::trainer {
 // others neither types nor arithmetic need agree.
 const char* BuildStamp();
 
+// What a backend is made with. A CPU looks at none of it.
+struct BackendOptions {
+  int card = 0;       // which of the node's cards computes
+  bool fast = false;  // algorithms that may give other bits each time, where they are quicker
+};
+
 // What an object holds. The stamp comes first, so that it can be read whatever comes behind.
 struct BackendPlugin {
   const char* stamp;  // BuildStamp() as the object has it
-  // `card`: which of the node's cards computes, from 0; of no matter to the CPU.
   // FAILED_PRECONDITION when something is missing, in words.
-  absl::StatusOr<std::unique_ptr<Backend>> (*create)(int card);
+  absl::StatusOr<std::unique_ptr<Backend>> (*create)(const BackendOptions& options);
 };
 
 // The one exported function: extern "C" const BackendPlugin* BatonBackendPlugin().
@@ -41,6 +46,6 @@ absl::StatusOr<std::string> FindBackend(absl::string_view name,
 
 // FAILED_PRECONDITION, in words, when the file or a library that it needs cannot be loaded, or when
 // it is of another build than the caller.
-absl::StatusOr<LoadedBackend> LoadBackend(const std::string& path, int card);
+absl::StatusOr<LoadedBackend> LoadBackend(const std::string& path, const BackendOptions& options);
 
 }  // namespace baton::trainer

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 TEST(PluginTest, TheCpuBackendComputes) {
   const auto path = FindBackend("cpu", {"/no/such/folder", BATON_BIN_FOLDER});
   ASSERT_TRUE(path.ok()) << path.status();
-  const auto loaded = LoadBackend(*path, 0);
+  const auto loaded = LoadBackend(*path, {});
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->backend->name(), "cpu");
   const auto stream = loaded->backend->CreateStream(Memory::kHost);
@@ -39,7 +39,7 @@ TEST(PluginTest, AMissingBackendIsNamedWithItsFolders) {
 TEST(PluginTest, AnObjectOfAnotherBuildIsRefused) {
   const auto path = FindBackend("other_build", {BATON_TEST_FOLDER});
   ASSERT_TRUE(path.ok()) << path.status();
-  const auto loaded = LoadBackend(*path, 0);
+  const auto loaded = LoadBackend(*path, {});
   EXPECT_EQ(loaded.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(loaded.status().message()), HasSubstr("of another build (0123456789)"));
 }
@@ -48,10 +48,10 @@ TEST(PluginTest, WhatIsNoBackendIsRefused) {
   std::string folder = testing::TempDir() + "/plugin-XXXXXX";
   ASSERT_NE(mkdtemp(folder.data()), nullptr);
   std::ofstream(folder + "/libbaton_backend_text.so") << "text";
-  const auto loaded = LoadBackend(*FindBackend("text", {folder}), 0);
+  const auto loaded = LoadBackend(*FindBackend("text", {folder}), {});
   EXPECT_EQ(loaded.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(loaded.status().message()), HasSubstr("cannot load"));
-  EXPECT_FALSE(LoadBackend("libz.so.1", 0).ok());
+  EXPECT_FALSE(LoadBackend("libz.so.1", {}).ok());
   std::filesystem::remove_all(folder);
 }
 

@@ -4,7 +4,8 @@
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<baton::trainer::Backend>> Create(int /*card*/) {
+absl::StatusOr<std::unique_ptr<baton::trainer::Backend>> Create(
+    const baton::trainer::BackendOptions& /*options*/) {
   return baton::trainer::CreateCpuBackend();
 }
 

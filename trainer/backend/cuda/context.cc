@@ -35,8 +35,9 @@ float* Buffer::ReserveFloats(Context& context, int64_t count) {
   return static_cast<float*>(Reserve(context, static_cast<size_t>(count) * sizeof(float)));
 }
 
-absl::StatusOr<std::unique_ptr<Context>> Context::Create(int card, Memory parameters) {
-  auto context = std::unique_ptr<Context>(new Context(card, parameters));
+absl::StatusOr<std::unique_ptr<Context>> Context::Create(const BackendOptions& options,
+                                                         Memory parameters) {
+  auto context = std::unique_ptr<Context>(new Context(options, parameters));
   BATON_RETURN_IF_ERROR(context->Start());
   return context;
 }
@@ -54,8 +55,8 @@ absl::Status Context::Start() {
     Check(cublasSetWorkspace(blas_, memory, kBlasWorkspace));
   }
   // float32 throughout: no TF32, and sums that only one block adds to.
-  if (ok()) Check(cublasSetMathMode(blas_, kFloat32Math));
-  if (ok()) Check(cublasSetAtomicsMode(blas_, CUBLAS_ATOMICS_NOT_ALLOWED));
+  if (ok()) Check(cublasSetMathMode(blas_, Float32Math(fast_)));
+  if (ok() && !fast_) Check(cublasSetAtomicsMode(blas_, CUBLAS_ATOMICS_NOT_ALLOWED));
   return End("set-up");
 }
 

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "trainer/backend/backend.h"
 #include "trainer/backend/cuda/staging.h"
+#include "trainer/backend/plugin.h"
 
 namespace baton::trainer::cuda {
 
@@ -44,7 +45,7 @@ class Context {
  public:
   // FAILED_PRECONDITION when the card or a library does not start. `parameters`: where operations
   // find weights and leave gradients.
-  static absl::StatusOr<std::unique_ptr<Context>> Create(int card,
+  static absl::StatusOr<std::unique_ptr<Context>> Create(const BackendOptions& options,
                                                          Memory parameters = Memory::kHost);
   ~Context();
   Context(const Context&) = delete;
@@ -63,6 +64,7 @@ class Context {
   // Whether nothing failed since Begin: asked where a call would follow a null pointer.
   bool ok() const { return failure_.ok(); }
 
+  bool fast() const { return fast_; }
   Memory parameters() const { return parameters_; }
   cudaStream_t stream() const { return stream_; }
   // An event of the stream's own, to be recorded again and again.
@@ -92,10 +94,12 @@ class Context {
   void Wait();
 
  private:
-  Context(int card, Memory parameters) : card_(card), parameters_(parameters) {}
+  Context(const BackendOptions& options, Memory parameters)
+      : card_(options.card), fast_(options.fast), parameters_(parameters) {}
   absl::Status Start();
 
   int card_;
+  bool fast_;
   Memory parameters_;
   uint64_t moves_ = 0;
   cudaStream_t stream_ = nullptr;
@@ -132,7 +136,9 @@ void DescribeImages(Context& context, const TensorDescriptor& descriptor, int64_
 
 inline constexpr float kOne = 1, kZero = 0;
 
-// No TF32, and no other than float32's own products and sums.
-inline constexpr cublasMath_t kFloat32Math = CUBLAS_PEDANTIC_MATH;
+// Unless fast: no TF32, and no other than float32's own products and sums.
+inline cublasMath_t Float32Math(bool fast) {
+  return fast ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_PEDANTIC_MATH;
+}
 
 }  // namespace baton::trainer::cuda

@@ -24,17 +24,19 @@ struct Choice {
 };
 
 // The first candidate, the fastest by cuDNN's own table for this card and shape, that gives the
-// same bits each time and computes in float32; else the one that every shape has. The table is part
-// of the library, so the choice is a function of the shape and the backend's identity.
+// same bits each time and computes in float32, or just the first one when that is wanted; else the
+// one that every shape has. The table is part of the library, so the choice is a function of the
+// shape and the backend's identity.
 template <class Candidate, class Algorithm>
 Choice<Algorithm> FirstFit(const std::array<Candidate, kCandidates>& candidates, int count,
-                           Algorithm last_resort) {
+                           bool fast, Algorithm last_resort) {
   for (int i = 0; i < count; ++i) {
     const Candidate& candidate = candidates[static_cast<size_t>(i)];
     const bool float32 =
         candidate.mathType == CUDNN_FMA_MATH || candidate.mathType == CUDNN_DEFAULT_MATH;
-    if (candidate.status == CUDNN_STATUS_SUCCESS && float32 &&
-        candidate.determinism == CUDNN_DETERMINISTIC && candidate.memory <= kWorkspaceMax) {
+    const bool same = float32 && candidate.determinism == CUDNN_DETERMINISTIC;
+    if (candidate.status == CUDNN_STATUS_SUCCESS && (fast || same) &&
+        candidate.memory <= kWorkspaceMax) {
       return {candidate.algo, candidate.memory};
     }
   }
@@ -133,7 +135,8 @@ class Conv : public Operation {
         size(shape_.stride.height), size(shape_.stride.width), size(shape_.dilation.height),
         size(shape_.dilation.width), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
     context_.Check(cudnnSetConvolutionGroupCount(plan.conv.get(), size(shape_.groups)));
-    context_.Check(cudnnSetConvolutionMathType(plan.conv.get(), CUDNN_FMA_MATH));
+    context_.Check(cudnnSetConvolutionMathType(
+        plan.conv.get(), context_.fast() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH));
   }
 
   void Choose(Plan& plan) {
@@ -143,17 +146,18 @@ class Conv : public Operation {
     context_.Check(cudnnGetConvolutionForwardAlgorithm_v7(
         context_.dnn(), plan.x.get(), plan.w.get(), plan.conv.get(), plan.y.get(), kCandidates,
         &count, forward.data()));
-    plan.forward = FirstFit(forward, count, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM);
+    plan.forward =
+        FirstFit(forward, count, context_.fast(), CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM);
     std::array<cudnnConvolutionBwdDataAlgoPerf_t, kCandidates> input{};
     context_.Check(cudnnGetConvolutionBackwardDataAlgorithm_v7(
         context_.dnn(), plan.w.get(), plan.y.get(), plan.conv.get(), plan.x.get(), kCandidates,
         &count, input.data()));
-    plan.input = FirstFit(input, count, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1);
+    plan.input = FirstFit(input, count, context_.fast(), CUDNN_CONVOLUTION_BWD_DATA_ALGO_1);
     std::array<cudnnConvolutionBwdFilterAlgoPerf_t, kCandidates> weights{};
     context_.Check(cudnnGetConvolutionBackwardFilterAlgorithm_v7(
         context_.dnn(), plan.x.get(), plan.y.get(), plan.conv.get(), plan.w.get(), kCandidates,
         &count, weights.data()));
-    plan.weights = FirstFit(weights, count, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+    plan.weights = FirstFit(weights, count, context_.fast(), CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
     Measure(plan);
   }
 

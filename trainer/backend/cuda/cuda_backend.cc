@@ -111,35 +111,35 @@ class CudaStream : public Stream {
 
 class CudaBackend : public Backend {
  public:
-  CudaBackend(int card, std::string identity, int64_t card_bytes)
-      : card_(card), identity_(std::move(identity)), card_bytes_(card_bytes) {}
+  CudaBackend(const BackendOptions& options, std::string identity, int64_t card_bytes)
+      : options_(options), identity_(std::move(identity)), card_bytes_(card_bytes) {}
 
   std::string name() const override { return "cuda"; }
   std::string identity() const override { return identity_; }
   int64_t card_bytes() const override { return card_bytes_; }
   absl::StatusOr<std::unique_ptr<Stream>> CreateStream(Memory parameters) override {
-    BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(card_, parameters));
+    BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(options_, parameters));
     return std::make_unique<CudaStream>(std::move(context));
   }
   absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors() override {
-    return cuda::CreateVectors(card_);
+    return cuda::CreateVectors(options_);
   }
 
  private:
-  int card_;
+  BackendOptions options_;
   std::string identity_;
   int64_t card_bytes_;
 };
 
 // "cuda 13000 cudnn 91900 cublas 130100 card NVIDIA X 9.0 sms 132". Cards of one name may differ in
 // the number of their multiprocessors, by which cuBLAS and cuDNN cut their sums.
-absl::StatusOr<std::string> Identity(int card) {
+absl::StatusOr<std::string> Identity(const BackendOptions& options) {
   cudaDeviceProp card_properties{};
   int runtime = 0, blas_major = 0, blas_minor = 0, blas_patch = 0;
-  const cudaError_t result = cudaGetDeviceProperties(&card_properties, card);
+  const cudaError_t result = cudaGetDeviceProperties(&card_properties, options.card);
   if (result != cudaSuccess) {
     return absl::FailedPreconditionError(
-        absl::StrCat("card ", card, " cannot be used: ", cudaGetErrorString(result),
+        absl::StrCat("card ", options.card, " cannot be used: ", cudaGetErrorString(result),
                      "; nvidia-smi shows driver and cards"));
   }
   cudaRuntimeGetVersion(&runtime);
@@ -149,24 +149,25 @@ absl::StatusOr<std::string> Identity(int card) {
   return absl::StrCat("cuda ", runtime, " cudnn ", cudnnGetVersion(), " cublas ", blas_major, ".",
                       blas_minor, ".", blas_patch, " card ", card_properties.name, " ",
                       card_properties.major, ".", card_properties.minor, " sms ",
-                      card_properties.multiProcessorCount);
+                      card_properties.multiProcessorCount, options.fast ? " fast" : "");
 }
 
 }  // namespace
 }  // namespace cuda
 
-absl::StatusOr<std::unique_ptr<Backend>> CreateCudaBackend(int card) {
+absl::StatusOr<std::unique_ptr<Backend>> CreateCudaBackend(const BackendOptions& options) {
   // For the cuBLAS inside cuDNN's recurrent layers, to which no workspace can be given: with its
   // default one the bits would differ from run to run. The user's own setting stands.
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
-  BATON_ASSIGN_OR_RETURN(std::string identity, cuda::Identity(card));
+  BATON_ASSIGN_OR_RETURN(std::string identity, cuda::Identity(options));
   size_t free = 0, total = 0;  // before anything of ours lies there
-  if (cudaSetDevice(card) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) {
+  if (cudaSetDevice(options.card) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) {
     cudaGetLastError();  // what is wrong shows next
   }
   // Whether the libraries start at all shows here, before data is read.
-  BATON_RETURN_IF_ERROR(cuda::Context::Create(card).status());
-  return std::make_unique<cuda::CudaBackend>(card, std::move(identity), static_cast<int64_t>(free));
+  BATON_RETURN_IF_ERROR(cuda::Context::Create(options).status());
+  return std::make_unique<cuda::CudaBackend>(options, std::move(identity),
+                                             static_cast<int64_t>(free));
 }
 
 }  // namespace baton::trainer

@@ -7,10 +7,11 @@
 
 #include "absl/status/statusor.h"
 #include "trainer/backend/backend.h"
+#include "trainer/backend/plugin.h"
 
 namespace baton::trainer {
 
 // `card` as CUDA counts. FAILED_PRECONDITION, in words, when it cannot be used.
-absl::StatusOr<std::unique_ptr<Backend>> CreateCudaBackend(int card);
+absl::StatusOr<std::unique_ptr<Backend>> CreateCudaBackend(const BackendOptions& options);
 
 }  // namespace baton::trainer

@@ -42,7 +42,7 @@ void MultiplyBfloat16(Context& context, const Batched& shape, const float* a, co
       CUDA_R_16BF, call.b_lead, shape.k * shape.n, a_halves, CUDA_R_16BF, call.a_lead,
       shape.m * shape.k, &kZero, c, CUDA_R_32F, call.n, shape.m * shape.n, call.count,
       CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
-  context.Check(cublasSetMathMode(context.blas(), kFloat32Math));
+  context.Check(cublasSetMathMode(context.blas(), Float32Math(context.fast())));
 }
 
 }  // namespace

@@ -45,8 +45,9 @@ class Recurrent : public Operation {
     context_.Check(cudnnSetRNNDescriptor_v8(
         rnn_.get(), CUDNN_RNN_ALGO_STANDARD, lstm_ ? CUDNN_LSTM : CUDNN_GRU, CUDNN_RNN_DOUBLE_BIAS,
         CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT, CUDNN_DATA_FLOAT, CUDNN_DATA_FLOAT,
-        CUDNN_FMA_MATH, static_cast<int32_t>(in_), static_cast<int32_t>(hidden_),
-        static_cast<int32_t>(hidden_), 1, dropout_.get(), CUDNN_RNN_PADDED_IO_ENABLED));
+        context_.fast() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH, static_cast<int32_t>(in_),
+        static_cast<int32_t>(hidden_), static_cast<int32_t>(hidden_), 1, dropout_.get(),
+        CUDNN_RNN_PADDED_IO_ENABLED));
     if (context_.ok()) {
       context_.Check(cudnnGetRNNWeightSpaceSize(context_.dnn(), rnn_.get(), &space_));
     }

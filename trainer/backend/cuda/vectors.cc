@@ -161,9 +161,9 @@ cudaError_t WaitFor(DeviceVectors& vectors, cudaEvent_t event) {
   return cudaStreamWaitEvent(static_cast<CardVectors&>(vectors).stream(), event);
 }
 
-absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors(int card) {
-  BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(card));
-  return std::make_unique<CardVectors>(card, std::move(context));
+absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors(const BackendOptions& options) {
+  BATON_ASSIGN_OR_RETURN(std::unique_ptr<Context> context, Context::Create(options));
+  return std::make_unique<CardVectors>(options.card, std::move(context));
 }
 
 }  // namespace baton::trainer::cuda

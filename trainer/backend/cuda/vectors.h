@@ -7,10 +7,11 @@
 
 #include "absl/status/statusor.h"
 #include "trainer/backend/device_vectors.h"
+#include "trainer/backend/plugin.h"
 
 namespace baton::trainer::cuda {
 
-absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors(int card);
+absl::StatusOr<std::unique_ptr<DeviceVectors>> CreateVectors(const BackendOptions& options);
 
 // What `vectors` of this backend queue from now on waits for the event. From any thread.
 cudaError_t WaitFor(DeviceVectors& vectors, cudaEvent_t event);
