@@ -118,6 +118,7 @@ class NcclGroup : public DeviceGroup {
     return Wait(timeout, [this]() -> absl::StatusOr<bool> {
       const cudaError_t done = cudaStreamQuery(stream_);
       if (done == cudaSuccess) return true;
+      cudaGetLastError();  // remembers that it was not ready as well
       if (done != cudaErrorNotReady) {
         return absl::InternalError(
             absl::StrCat("CUDA failed in an exchange: ", cudaGetErrorString(done)));
