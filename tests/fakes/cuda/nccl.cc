@@ -30,9 +30,8 @@ const Hooks& Cards() {
     using Find = const Hooks*();
     if (BatonFakeCudaHooks != nullptr) return BatonFakeCudaHooks();
     void* object = dlopen("libbaton_backend_cuda.so", RTLD_NOW | RTLD_NOLOAD);
-    auto* find = object == nullptr
-                     ? nullptr
-                     : reinterpret_cast<Find*>(dlsym(object, "BatonFakeCudaHooks"));
+    auto* find =
+        object == nullptr ? nullptr : reinterpret_cast<Find*>(dlsym(object, "BatonFakeCudaHooks"));
     if (find == nullptr) Broken("the simulated cards' object is not loaded");
     return find();
   }();
@@ -305,8 +304,7 @@ ncclResult_t ncclGroupEnd() {
   OpenGroup whole = std::exchange(group, {});
   if (whole.comm == nullptr) return whole.failure;
   const bool any = !whole.exchange->sends.empty() || !whole.exchange->receives.empty();
-  const ncclResult_t result =
-      whole.failure != ncclSuccess || !any ? whole.failure : Launch(whole);
+  const ncclResult_t result = whole.failure != ncclSuccess || !any ? whole.failure : Launch(whole);
   whole.comm->user = std::thread::id{};
   return result;
 }

@@ -191,8 +191,8 @@ bool Peer::Go(Receiving& message) {
   Flush();
   ReadNews();
   while (values_next_ && message.read < bytes) {
-    const ssize_t got = recv(fd_, reinterpret_cast<char*>(message.to) + message.read,
-                             bytes - message.read, 0);
+    const ssize_t got =
+        recv(fd_, reinterpret_cast<char*>(message.to) + message.read, bytes - message.read, 0);
     if (got <= 0) {
       gone_ = gone_ || got == 0 || errno != EAGAIN;
       return false;
