@@ -260,6 +260,7 @@ absl::Status FakeVectors::Apply(const UpdateRule& rule, const Update& update) {
           sgd->Momentum(g, w, *first);
         }
       } else if (const auto* adam = std::get_if<AdamRule>(&rule)) {
+        w *= adam->kept;
         (*adam)(g, w, *first, *second);
       } else if (const auto& rms = std::get<RmsPropRule>(rule); rms.momentum == 0) {
         rms.Plain(g, w, *first);
