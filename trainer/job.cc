@@ -343,6 +343,7 @@ absl::Status Job::MakeReplica() {
   // Rows that a file of vectors does not have are part of the definition as they were drawn.
   replica.draw = options_.resume_dir.empty() || !weights_file_.empty();
   replica.threads = ThreadCount(options_.threads, run.count);
+  replica.direct = options_.exchange != "host";
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));
   chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
@@ -418,7 +419,10 @@ absl::Status Job::Meet() {
   form.agreement.state = absl::StrCat(replica_->step(), " ", chain_->head(), " ",
                                       Xxh3(weights.data(), weights.size() * sizeof(float)));
   BATON_ASSIGN_OR_RETURN(gang_, Form(form));
-  return replica_->Join(*gang_.group);
+  BATON_RETURN_IF_ERROR(replica_->Join(*gang_.group));
+  const std::string way = replica_->exchange_way();
+  if (membership_.world_size > 1 && !way.empty()) LogInfo(absl::StrCat("gradients travel ", way));
+  return absl::OkStatus();
 }
 
 LoopOptions Job::Loop() const {

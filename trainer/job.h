@@ -25,6 +25,7 @@ struct JobOptions {
   int world_size = 1;
   std::vector<std::string> sets;  // "PATH=VALUE": changes of the spec
   std::string device = "auto";    // auto, cpu or cuda
+  std::string exchange = "auto";  // auto or host: how gradients travel between cards
   std::string weights_in;         // file to begin with; empty: the spec's, or drawn from the seed
   std::vector<std::string> weights_skip;  // layers that weights_in is not for
   std::string cpu_isa;                    // in place of the spec's; empty: as there

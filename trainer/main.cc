@@ -43,6 +43,10 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
       ->allow_extra_args(false);
   app.add_option("--device", options.device, "what computes: auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option("--exchange", options.exchange,
+                 "how gradients travel between cards: auto (directly, by NCCL, where each rank has "
+                 "a card and NCCL) or host (through the hosts' memory); the same bits")
+      ->check(CLI::IsMember({"auto", "host"}));
   app.add_option(
          "--cpu-isa", options.cpu_isa,
          "the best instruction set that a CPU computes with, in place of the spec's cpu_isa")

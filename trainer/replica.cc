@@ -374,10 +374,8 @@ absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
     train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
     const auto ready = [&](size_t from) { exchange_->Ready(i, from); };
     Gradient gradient(exchange_->shard_gradient(i), exchange_->shard_rows(i));
-    if (exchange_->starts_early()) {
-      gradient.ready.emplace(ready);
-      gradient.vectors = vectors_.get();
-    }
+    gradient.vectors = vectors_.get();
+    if (exchange_->starts_early()) gradient.ready.emplace(ready);
     auto result = networks_[w]->Train(LiveWeights(), batches_[w], scale,
                                       StreamOf(RandomPurpose::kTrain, step, shard), gradient);
     if (result.ok()) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "tests/gpu/table.h"
 #include "trainer/backend/backend.h"
 
@@ -16,5 +17,7 @@ void CheckLosses(Backend& card, uint64_t seed, Table& table);
 // LeNet: its losses beside the reference's, the same bits in every run and at 1, 2, 3 and 5 ranks
 // that are threads and share the card.
 void CheckTraining(Backend& card, Table& table);
+// The same with a card for each rank, whose gradients travel between them: at 2 ranks and more.
+void CheckBetweenCards(absl::Span<Backend* const> cards, Table& table);
 
 }  // namespace baton::trainer

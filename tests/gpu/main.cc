@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_format.h"
@@ -11,6 +12,7 @@
 #include "trainer/backend/plugin.h"
 #include "trainer/backend/reference/reference_backend.h"
 #include "trainer/device.h"
+#include "trainer/nvidia_driver.h"
 
 namespace baton::trainer {
 namespace {
@@ -37,6 +39,31 @@ absl::StatusOr<Device> Open(const Options& options) {
   return Device{std::move(loaded.backend), "", path};
 }
 
+// The cards after the first, as many as the training has shards for.
+absl::StatusOr<std::vector<Device>> OpenOthers() {
+  constexpr int kCardsMax = 5;
+  std::vector<Device> others;
+  // Numbers go round.
+  for (int card = 1; card < kCardsMax; ++card) {
+    BATON_ASSIGN_OR_RETURN(const NvidiaCard found, FindNvidiaCard(card));
+    if (found.index != card) break;
+    BATON_ASSIGN_OR_RETURN(Device device, OpenDevice("cuda", card, BackendFolders()));
+    others.push_back(std::move(device));
+  }
+  return others;
+}
+
+void CheckSeveralCards(Backend& first, Table& table) {
+  const absl::StatusOr<std::vector<Device>> others = OpenOthers();
+  if (!others.ok()) {
+    table.Row("the other cards", false, 0, std::string(others.status().message()));
+    return;
+  }
+  std::vector<Backend*> cards = {&first};
+  for (const Device& other : *others) cards.push_back(other.backend.get());
+  CheckBetweenCards(cards, table);
+}
+
 int Run(const Options& options) {
   absl::StatusOr<Device> device = Open(options);
   if (!device.ok()) {
@@ -50,6 +77,9 @@ int Run(const Options& options) {
   CheckOperations(card, options.seed, options.rounds, table);
   CheckLosses(card, options.seed, table);
   CheckTraining(card, table);
+  if (options.backend == "cuda" && !options.unasked && options.card == 0) {
+    CheckSeveralCards(card, table);
+  }
   absl::PrintF("\n%d bad\n", table.bad());
   return table.bad() == 0 ? 0 : 1;
 }

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -88,8 +89,7 @@ class SimulatedCardTest(unittest.TestCase):
                      self.path(output + ".csv"), *flags, **environment)
         with open(self.path(output + ".csv"), encoding="utf-8") as file:
             losses = [float(line.split(",")[1]) for line in file.read().split()[1:]]
-        with open(self.path(output, "model.safetensors"), "rb") as model:
-            return losses, hashlib.sha256(model.read()).hexdigest()
+        return losses, self.model(output)
 
     def checkpoints(self, folder):
         names = os.listdir(folder) if os.path.isdir(folder) else []
@@ -132,20 +132,78 @@ class SimulatedCardTest(unittest.TestCase):
         resume = os.path.join(folder, self.checkpoints(folder)[-1])
         self.assertEqual(self.train(spec, "part", "--resume", resume, *flags)[1], whole)
 
-    def test_ranks_share_the_cards(self):
-        spec = self.write_spec(*MADE["lenet"])
-        _, alone = self.train(spec, "alone")
-        env = {**os.environ, "LD_LIBRARY_PATH": CARD, "BATON_FAKE_CUDA_DEVICES": "2"}
-        ranks = [subprocess.Popen(
+    def start_rank(self, spec, output, rank, *flags, cards=2, world=2, **environment):
+        env = {**os.environ, **environment, "LD_LIBRARY_PATH": CARD,
+               "BATON_FAKE_CUDA_DEVICES": str(cards)}
+        return subprocess.Popen(
             [CARD + "/baton-trainer", "--spec", spec, "--device", "cuda", "--output",
-             self.path("gang"), "--rank", str(rank), "--local-rank", str(rank), "--world-size", "2",
-             "--rendezvous", "dir:" + self.path("meet")], cwd=self.folder, env=env,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for rank in range(2)]
+             self.path(output), "--rank", str(rank), "--local-rank", str(rank), "--world-size",
+             str(world), "--rendezvous", "dir:" + self.path("meet-" + output), *flags],
+            cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def model(self, output):
+        with open(self.path(output, "model.safetensors"), "rb") as model:
+            return hashlib.sha256(model.read()).hexdigest()
+
+    def gang(self, spec, output, *flags, world=2, cards=2):
+        """The digest of the model, and what each rank said."""
+        ranks = [self.start_rank(spec, output, rank, *flags, world=world, cards=cards)
+                 for rank in range(world)]
         told = [rank.communicate(timeout=100)[1].decode() for rank in ranks]
-        self.assertEqual([rank.returncode for rank in ranks], [0, 0], told)
-        self.assertIn("computes on card 1", told[1])
-        with open(self.path("gang", "model.safetensors"), "rb") as model:
-            self.assertEqual(hashlib.sha256(model.read()).hexdigest(), alone)
+        self.assertEqual([rank.returncode for rank in ranks], [0] * world, told)
+        return self.model(output), told
+
+    def test_ranks_with_a_card_each_exchange_between_them(self):
+        spec = self.write_spec(*MADE["batch norm"])
+        # The last batch of an epoch has fewer samples than there are shards.
+        flags = ["--set", "shards=4", "--set", "batch_size=23"]
+        _, alone = self.train(spec, "alone", *flags)
+        for world in (2, 3):
+            model, told = self.gang(spec, f"gang{world}", *flags, world=world, cards=3)
+            self.assertEqual(model, alone)
+            self.assertIn("computes on card 1", told[1])
+            for text in told:
+                self.assertIn("gradients travel between devices", text)
+
+    def test_ranks_exchange_through_the_hosts_when_told_to_or_on_one_card(self):
+        spec = self.write_spec(*MADE["mlp"])
+        _, alone = self.train(spec, "alone")
+        model, told = self.gang(spec, "told", "--exchange", "host")
+        self.assertEqual(model, alone)
+        self.assertIn("gradients travel through hosts: as asked for", told[0])
+        model, told = self.gang(spec, "shared", cards=1)
+        self.assertEqual(model, alone)
+        self.assertIn("gradients travel through hosts: ranks share a card", told[0])
+
+    def lose_a_rank(self, output, signal_number, flags):
+        """One of two ranks in mid-training; the other's seconds until it ends with 76, the same
+        bits afterwards."""
+        spec = self.write_spec(*MADE["mlp"])
+        flags = ["--set", "epochs=8", "--set", "checkpoint.every_steps=2", *flags]
+        _, whole = self.train(spec, "whole", *flags)
+        folder = self.path(output, "checkpoints")
+        ranks = [self.start_rank(spec, output, rank, *flags) for rank in range(2)]
+        deadline = time.monotonic() + 60
+        while len(self.checkpoints(folder)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.002)
+        ranks[1].send_signal(signal_number)
+        begin = time.monotonic()
+        told = ranks[0].communicate(timeout=100)[1].decode()
+        seconds = time.monotonic() - begin
+        ranks[1].kill()
+        ranks[1].communicate()
+        self.assertEqual(ranks[0].returncode, 76, told)
+        self.assertIn("gradients travel between devices", told)
+        self.assertIn("a peer was lost", told)
+        resume = os.path.join(folder, self.checkpoints(folder)[-1])
+        self.assertEqual(self.train(spec, output, "--resume", resume, *flags)[1], whole)
+        return seconds
+
+    def test_a_rank_that_is_killed_ends_the_others_at_once(self):
+        self.assertLess(self.lose_a_rank("killed", signal.SIGKILL, []), 1)
+
+    def test_a_rank_that_stands_still_ends_the_others_after_its_time(self):
+        self.lose_a_rank("silent", signal.SIGSTOP, ["--silence-ms", "400"])
 
     def test_a_card_without_room_is_told(self):
         spec = self.write_spec(*MADE["lenet"])

@@ -51,7 +51,12 @@ spec::NativeSpec Training() {
 struct Course {
   std::vector<double> losses;
   std::vector<float> weights;
+  std::string way;  // of the gradients
 };
+
+bool Same(const Course& a, const Course& b) {
+  return a.weights == b.weights && a.losses == b.losses;
+}
 
 absl::StatusOr<Course> TrainRank(Backend& backend, const Dataset& data, Group& group) {
   const spec::NativeSpec training = Training();
@@ -66,24 +71,25 @@ absl::StatusOr<Course> TrainRank(Backend& backend, const Dataset& data, Group& g
   BATON_ASSIGN_OR_RETURN(const std::unique_ptr<Replica> replica, Replica::Create(options));
   BATON_RETURN_IF_ERROR(replica->Join(group));
   Course course;
+  course.way = replica->exchange_way();
   for (int step = 0; step < kSteps; ++step) {
     BATON_ASSIGN_OR_RETURN(const Replica::StepResult result, replica->Step(0));
     course.losses.push_back(result.loss);
   }
   BATON_RETURN_IF_ERROR(replica->Fetch());
   course.weights.assign(replica->weights().begin(), replica->weights().end());
+  replica->Part();
   return course;
 }
 
-// The course of rank 0 among so many.
-absl::StatusOr<Course> Train(Backend& backend, const Dataset& data, int ranks) {
-  auto members = MakeLocalGroup(ranks);
-  std::vector<absl::StatusOr<Course>> courses(static_cast<size_t>(ranks),
-                                              absl::UnknownError("did not run"));
+// The course of rank 0 among as many as there are backends.
+absl::StatusOr<Course> Train(absl::Span<Backend* const> backends, const Dataset& data) {
+  auto members = MakeLocalGroup(static_cast<int>(backends.size()));
+  std::vector<absl::StatusOr<Course>> courses(backends.size(), absl::UnknownError("did not run"));
   std::vector<std::thread> threads;
   for (size_t rank = 0; rank < courses.size(); ++rank) {
     threads.emplace_back([&, rank] {
-      courses[rank] = TrainRank(backend, data, *members[rank]);
+      courses[rank] = TrainRank(*backends[rank], data, *members[rank]);
       members[rank].reset();
     });
   }
@@ -97,9 +103,9 @@ absl::StatusOr<Course> Train(Backend& backend, const Dataset& data, int ranks) {
 void CheckTraining(Backend& card, Table& table) {
   const ImageDataset data = MakePictures(200);
   const auto reference = CreateReferenceBackend();
-  const absl::StatusOr<Course> want = Train(*reference, data, 1);
+  const absl::StatusOr<Course> want = Train({reference.get()}, data);
   const Stopwatch watch;
-  const absl::StatusOr<Course> got = Train(card, data, 1);
+  const absl::StatusOr<Course> got = Train({&card}, data);
   const double milliseconds = watch.Milliseconds();
   if (!want.ok() || !got.ok()) {
     const absl::Status& failure = got.ok() ? want.status() : got.status();
@@ -116,11 +122,30 @@ void CheckTraining(Backend& card, Table& table) {
   table.Row("LeNet, losses of 12 steps", error, milliseconds / kSteps, "another course");
   for (const int ranks : {1, 2, 3, 5}) {
     const Stopwatch again;
-    const absl::StatusOr<Course> same = Train(card, data, ranks);
-    const bool good = same.ok() && same->weights == got->weights && same->losses == got->losses;
+    const absl::StatusOr<Course> same = Train(std::vector<Backend*>(ranks, &card), data);
+    const bool good = same.ok() && Same(*same, *got);
     table.Row(absl::StrCat("LeNet, bits at ", ranks, " of 5 ranks"), good,
               again.Milliseconds() / kSteps,
               same.ok() ? "other bits" : std::string(same.status().message()));
+  }
+}
+
+void CheckBetweenCards(absl::Span<Backend* const> cards, Table& table) {
+  const ImageDataset data = MakePictures(200);
+  const absl::StatusOr<Course> alone = Train(cards.subspan(0, 1), data);
+  for (size_t ranks = 2; ranks <= cards.size(); ++ranks) {
+    const Stopwatch watch;
+    const absl::StatusOr<Course> got = Train(cards.subspan(0, ranks), data);
+    std::string note = "other bits";
+    if (!alone.ok() || !got.ok()) {
+      note = std::string((got.ok() ? alone : got).status().message());
+    } else if (got->way != "between devices") {
+      note = got->way;
+    } else if (Same(*got, *alone)) {
+      note.clear();
+    }
+    table.Row(absl::StrCat("LeNet, bits at ", ranks, " ranks of 5 between cards"), note.empty(),
+              watch.Milliseconds() / kSteps, note);
   }
 }
 

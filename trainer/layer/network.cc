@@ -136,6 +136,10 @@ class GraphNetwork : public Network {
       BATON_RETURN_IF_ERROR(
           stream_->Clear(gradient.dense, placement_ ? placement_->count : gradient_count_));
       for (RowGradient& rows : gradient.rows) rows.Clear();
+      // Nothing is read here that would wait for it.
+      if (gradient.vectors != nullptr) {
+        BATON_RETURN_IF_ERROR(stream_->Precede(*gradient.vectors));
+      }
       return BatchResult{};
     }
     BATON_RETURN_IF_ERROR(CheckTargets(batch));

@@ -48,9 +48,9 @@ struct Gradient {
   float* dense;                  // gradient_count() floats
   absl::Span<RowGradient> rows;  // one per sparse parameter, in order
   // Hears during Train, on its thread, that dense floats [from, end) are final; `from` falls from
-  // call to call. All are when Train has returned, also those that it was not told of. On a device
-  // they are final to what `vectors` queue from then on.
+  // call to call. All are when Train has returned, also those that it was not told of.
   std::optional<absl::FunctionRef<void(size_t from)>> ready;
+  // On a device: floats are final to what these queue from then on.
   DeviceVectors* vectors = nullptr;
 };
 

@@ -1,8 +1,6 @@
 #include "trainer/parallel/device_exchange.h"
 
 #include <algorithm>
-#include <cstring>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,25 +9,8 @@
 namespace baton::trainer {
 namespace {
 
-// As long as its longest part, so that pieces of all ranks have one size.
-constexpr size_t kNameBytes = 64;
-constexpr size_t kIdBytes = 256;
-
-struct Address {
-  char device[kNameBytes];
-  uint64_t version;
-};
-
-// Why these devices form no group; empty: they do.
-std::string Hindrance(const std::vector<Address>& addresses) {
-  std::set<std::string> devices;
-  for (const Address& address : addresses) {
-    if (address.device[0] == '\0') return "a rank has no NCCL";
-    if (address.version != addresses[0].version) return "ranks have NCCLs of several versions";
-    devices.insert(address.device);
-  }
-  return devices.size() < addresses.size() ? "ranks share a card" : "";
-}
+// For headers that are on their way when this rank's own exchange has failed.
+constexpr std::chrono::milliseconds kLastWord{200};
 
 }  // namespace
 
@@ -45,9 +26,9 @@ DeviceExchange::DeviceExchange(Group& group, ShardPool& pool, DeviceVectors& vec
   Renew();
 }
 
-// What the device has under way uses what follows.
+// What the device has under way uses the members, and without its group waits for no peer.
 DeviceExchange::~DeviceExchange() {
-  devices_.reset();
+  met_.devices.reset();
   vectors_.Finish().IgnoreError();
 }
 
@@ -60,11 +41,14 @@ absl::StatusOr<std::unique_ptr<DeviceExchange>> DeviceExchange::Create(
     exchange->way_ = "on one device";
     return exchange;
   }
-  BATON_RETURN_IF_ERROR(exchange->JoinDevices(options));
-  if (exchange->devices_ == nullptr) {
-    BATON_RETURN_IF_ERROR(exchange->PrepareHosts(options));
-  } else {
+  BATON_ASSIGN_OR_RETURN(exchange->met_,
+                         MeetDevices(group, vectors, options.direct, options.timeout));
+  if (exchange->met_.devices != nullptr) {
+    exchange->way_ = "between devices";
     BATON_RETURN_IF_ERROR(exchange->PrepareDevices());
+  } else {
+    exchange->way_ = absl::StrCat("through hosts: ", exchange->met_.hindrance);
+    BATON_RETURN_IF_ERROR(exchange->PrepareHosts(options));
   }
   return exchange;
 }
@@ -85,39 +69,6 @@ absl::Status DeviceExchange::Allocate(const DeviceExchangeOptions& options) {
                       absl::MakeSpan(leaves).subspan(first, static_cast<size_t>(node.count))));
     own_sums_.push_back(std::move(sum));
   }
-  return absl::OkStatus();
-}
-
-absl::Status DeviceExchange::JoinDevices(const DeviceExchangeOptions& options) {
-  std::vector<Address> addresses(static_cast<size_t>(plan_.ranks));
-  Address& own = addresses[static_cast<size_t>(plan_.rank)];
-  if (options.direct) {
-    const DeviceAddress address = vectors_.address();
-    std::strncpy(own.device, address.device.c_str(), kNameBytes - 1);
-    own.version = address.version;
-  }
-  BATON_RETURN_IF_ERROR(AllGather(group_, addresses.data(), sizeof(Address), options.timeout));
-  const std::string hindrance = Hindrance(addresses);
-  if (!hindrance.empty()) {
-    way_ = absl::StrCat("through hosts: ", options.direct ? hindrance : "as asked for");
-    return absl::OkStatus();
-  }
-  // Rank 0's id is everybody's. A rank without one says so by an empty one, so that none waits.
-  std::vector<char> ids(static_cast<size_t>(plan_.ranks) * kIdBytes);
-  absl::StatusOr<std::string> id = std::string();
-  if (plan_.rank == 0) id = vectors_.NewGroupId();
-  if (id.ok() && id->size() <= kIdBytes) std::copy(id->begin(), id->end(), ids.begin());
-  BATON_RETURN_IF_ERROR(AllGather(group_, ids.data(), kIdBytes, options.timeout));
-  BATON_RETURN_IF_ERROR(id.status());
-  BATON_ASSIGN_OR_RETURN(watch_, group_.WatchPeers());
-  DeviceGroupOptions joining;
-  joining.id.assign(ids.data(), kIdBytes);
-  joining.rank = plan_.rank;
-  joining.size = plan_.ranks;
-  joining.timeout = options.timeout;
-  joining.peers = [this] { return watch_->status(); };
-  BATON_ASSIGN_OR_RETURN(devices_, vectors_.JoinGroup(joining));
-  way_ = "between devices";
   return absl::OkStatus();
 }
 
@@ -196,7 +147,7 @@ void DeviceExchange::Renew() {
 }
 
 void DeviceExchange::Ready(int i, size_t from) {
-  if (devices_ == nullptr) return;
+  if (met_.devices == nullptr) return;
   size_t& next = reached_[static_cast<size_t>(i)];
   bool last = false;
   for (; next < buckets_.size() && plan_.buckets[next].range.first >= from; ++next) {
@@ -204,7 +155,7 @@ void DeviceExchange::Ready(int i, size_t from) {
   }
   if (!last) return;
   const std::lock_guard<std::mutex> lock(start_mutex_);
-  start_failure_.Update(StartBuckets(/*all=*/false));
+  if (start_failure_.ok()) start_failure_ = StartBuckets(/*all=*/false);
 }
 
 // Devices need one order on all ranks: that of the buckets.
@@ -227,13 +178,21 @@ absl::Status DeviceExchange::StartBucket(size_t bucket) {
           vectors_.Add(*own_sums_[node], slice.first, slice.count, floats + node * slice.count));
     }
   }
-  return devices_->Start(buckets_[bucket].sends, buckets_[bucket].receives);
+  return met_.devices->Start(buckets_[bucket].sends, buckets_[bucket].receives);
 }
 
 absl::StatusOr<Exchange::Sum> DeviceExchange::Run(const Step& step,
                                                   std::chrono::milliseconds timeout) {
   if (hosts_ != nullptr) return RunHosts(step, timeout);
-  if (devices_ != nullptr) return RunDevices(step, timeout);
+  if (plan_.ranks > 1) {
+    const absl::Status status = RunDevices(step, timeout);
+    // What is still under way must not wait for a peer that may be gone: everything on the device
+    // would wait with it.
+    if (!status.ok()) met_.devices.reset();
+    BATON_RETURN_IF_ERROR(status);
+    Renew();
+    return Sum{{sum_->data(), sum_->size()}, {}, heard_.results, heard_.flags};
+  }
   heard_.results = own_results_;
   float* gradient = gradients_[0]->data();
   if (plan_.shards > 1) {
@@ -256,25 +215,37 @@ absl::StatusOr<Exchange::Sum> DeviceExchange::RunHosts(const Step& step,
   return sum;
 }
 
-absl::StatusOr<Exchange::Sum> DeviceExchange::RunDevices(const Step& step,
-                                                         std::chrono::milliseconds timeout) {
+absl::Status DeviceExchange::RunDevices(const Step& step, std::chrono::milliseconds timeout) {
+  if (met_.devices == nullptr) {
+    return absl::FailedPreconditionError("the exchange failed in an earlier step");
+  }
   WriteHeader(step, own_results_, 0, send_header_.data());
   headers_->Start();
+  const absl::Status started = StartAll();
+  // Before a sum is used: a rank that drifted, or the end of a peer, which only hosts notice. Also
+  // where that peer is gone because it saw the drift first.
+  const absl::Status heard =
+      headers_->Finish(started.ok() ? timeout : std::min(timeout, kLastWord));
+  if (heard.ok()) {
+    BATON_RETURN_IF_ERROR(ReadHeaders(
+        plan_, step.step, [this](int rank) { return HeaderOf(rank); }, &heard_));
+  }
+  BATON_RETURN_IF_ERROR(started);
+  BATON_RETURN_IF_ERROR(heard);
+  return met_.devices->Finish(timeout);
+}
+
+// The buckets that Ready did not start, and of all of them the sum and the gather.
+absl::Status DeviceExchange::StartAll() {
   BATON_RETURN_IF_ERROR(start_failure_);
   BATON_RETURN_IF_ERROR(StartBuckets(/*all=*/true));
   for (size_t b = 0; b < buckets_.size(); ++b) {
+    const Bucket& bucket = buckets_[b];
     const Slice slice = plan_.buckets[b].slices[static_cast<size_t>(plan_.rank)];
-    BATON_RETURN_IF_ERROR(
-        vectors_.Add(*buckets_[b].sum, 0, slice.count, sum_->data() + slice.first));
-    BATON_RETURN_IF_ERROR(devices_->Start(buckets_[b].gather_sends, buckets_[b].gather_receives));
+    BATON_RETURN_IF_ERROR(vectors_.Add(*bucket.sum, 0, slice.count, sum_->data() + slice.first));
+    BATON_RETURN_IF_ERROR(met_.devices->Start(bucket.gather_sends, bucket.gather_receives));
   }
-  // Before a sum is used: a rank that drifted, or the end of a peer, which only hosts notice.
-  BATON_RETURN_IF_ERROR(headers_->Finish(timeout));
-  BATON_RETURN_IF_ERROR(ReadHeaders(
-      plan_, step.step, [this](int rank) { return HeaderOf(rank); }, &heard_));
-  BATON_RETURN_IF_ERROR(devices_->Finish(timeout));
-  Renew();
-  return Sum{{sum_->data(), sum_->size()}, {}, heard_.results, heard_.flags};
+  return absl::OkStatus();
 }
 
 }  // namespace baton::trainer

@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "trainer/backend/device_vectors.h"
 #include "trainer/comm/group.h"
+#include "trainer/parallel/device_meeting.h"
 #include "trainer/parallel/exchange.h"
 #include "trainer/parallel/gradient_exchange.h"
 #include "trainer/parallel/shard_plan.h"
@@ -43,7 +44,7 @@ class DeviceExchange : public Exchange {
   absl::Span<RowGradient> shard_rows(int) override { return {}; }
   ShardResult& shard_result(int i) override { return own_results_[static_cast<size_t>(i)]; }
   // Not where there is little to gain: a pass that nobody listens to can be recorded.
-  bool starts_early() const override { return devices_ != nullptr && buckets_.size() > 1; }
+  bool starts_early() const override { return met_.devices != nullptr && buckets_.size() > 1; }
   void Ready(int i, size_t from) override;
   absl::StatusOr<Sum> Run(const Step& step, std::chrono::milliseconds timeout) override;
 
@@ -61,15 +62,15 @@ class DeviceExchange : public Exchange {
   DeviceExchange(Group& group, ShardPool& pool, DeviceVectors& vectors,
                  const DeviceExchangeOptions& options);
   absl::Status Allocate(const DeviceExchangeOptions& options);
-  absl::Status JoinDevices(const DeviceExchangeOptions& options);
   absl::Status PrepareHosts(const DeviceExchangeOptions& options);
   absl::Status PrepareDevices();
   absl::Status PrepareHeaders();
   void Renew();
   absl::Status StartBuckets(bool all);
   absl::Status StartBucket(size_t bucket);
+  absl::Status StartAll();
   absl::StatusOr<Sum> RunHosts(const Step& step, std::chrono::milliseconds timeout);
-  absl::StatusOr<Sum> RunDevices(const Step& step, std::chrono::milliseconds timeout);
+  absl::Status RunDevices(const Step& step, std::chrono::milliseconds timeout);
   float* MessageOf(const BucketPlan& bucket, int rank);
   char* HeaderOf(int rank);
 
@@ -86,8 +87,7 @@ class DeviceExchange : public Exchange {
 
   std::unique_ptr<GradientExchange> hosts_;  // of copies in host memory
 
-  std::unique_ptr<PeerWatch> watch_;
-  std::unique_ptr<DeviceGroup> devices_;
+  DeviceMeeting met_;  // its devices: null where gradients go another way
   std::unique_ptr<DeviceFloats> send_, receive_;
   std::vector<char> send_header_, receive_headers_;
   std::unique_ptr<Transfer> headers_;

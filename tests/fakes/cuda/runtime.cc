@@ -145,6 +145,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (!Exists(device)) return Answer(cudaErrorInvalidDevice);
   *properties = cudaDeviceProp{};
   std::strcpy(properties->name, "Simulated card");
+  properties->uuid.bytes[0] = static_cast<char>(device + 1);
   properties->totalGlobalMem = TheSettings().memory;
   properties->major = 9;
   properties->minor = 0;

@@ -31,6 +31,9 @@ State& TheState() {
 }
 using Lock = std::unique_lock<std::mutex>;
 
+// Between two looks at work that others have a share in.
+constexpr std::chrono::microseconds kNap{20};
+
 thread_local cudaError_t last_error = cudaSuccess;
 
 const std::shared_ptr<Queue>& DefaultQueue(State& state, int device) {
@@ -51,36 +54,48 @@ void WaitForDefault(State& state, const std::shared_ptr<Queue>& queue) {
     for (CUstream_st* stream : state.streams) {
       Queue& other = *stream->queue;
       if (!other.blocking || other.device != queue->device || other.done == other.given) continue;
-      Push(*queue, {nullptr, {stream->queue, other.given}});
+      Push(*queue, {nullptr, {stream->queue, other.given}, {}});
     }
   } else if (queue->blocking && legacy->done < legacy->given) {
-    Push(*queue, {nullptr, {legacy, legacy->given}});
+    Push(*queue, {nullptr, {legacy, legacy->given}, {}});
   }
 }
 
-// Runs `queue` up to `count`. Other threads may run it meanwhile, or what it waits for.
-void FinishLocked(State& state, Lock& lock, const Point& point) {
+enum class Patience { kWait, kNone };
+
+// Runs the queue up to the point. Other threads may run it meanwhile, or what it waits for. False:
+// something is not done yet and was not waited for.
+bool FinishLocked(State& state, Lock& lock, const Point& point, Patience patience) {
   Queue& queue = *point.queue;
   while (queue.done < point.count) {
     if (queue.running) {
       state.moved.wait(lock);
       continue;
     }
-    const Point after = queue.waiting.front().after;
+    const Work& work = queue.waiting.front();  // which stays where it is until it is done
+    const Point after = work.after;
     if (after.queue != nullptr && after.queue->done < after.count) {
-      FinishLocked(state, lock, after);
+      if (!FinishLocked(state, lock, after, patience)) return false;
       continue;
     }
-    const std::function<void()> run = std::move(queue.waiting.front().run);
     queue.running = true;
     lock.unlock();
-    if (run) run();
+    if (work.run) work.run();
+    const bool done = !work.poll || work.poll();
     lock.lock();
     queue.running = false;
-    queue.waiting.pop_front();
-    ++queue.done;
+    if (done) {
+      queue.waiting.pop_front();
+      ++queue.done;
+    }
     state.moved.notify_all();
+    if (done) continue;
+    if (patience == Patience::kNone) return false;
+    lock.unlock();
+    std::this_thread::sleep_for(kNap);
+    lock.lock();
   }
+  return true;
 }
 
 cudaError_t Spoil(Capture& capture) {
@@ -103,9 +118,30 @@ double Now() {
       .count();
 }
 
+void RunTo(const Point& point, Patience patience) {
+  if (IsDone(point)) return;
+  const Access access;
+  {
+    State& state = TheState();
+    Lock lock(state.mutex);
+    FinishLocked(state, lock, point, patience);
+  }
+  CheckEdges();
+}
+
 CUevent_st& EventOf(State& state, cudaEvent_t event) {
   if (state.events.count(event) == 0) Violation("there is no such event");
   return *event;
+}
+
+// Where the event was recorded.
+cudaError_t PointOf(cudaEvent_t event, Point* point) {
+  State& state = TheState();
+  const Lock lock(state.mutex);
+  const CUevent_st& record = EventOf(state, event);
+  if (record.capture != nullptr) return Spoil(*record.capture);
+  *point = record.point;
+  return cudaSuccess;
 }
 
 }  // namespace
@@ -123,7 +159,7 @@ cudaError_t Give(const std::shared_ptr<Queue>& queue, std::function<void()> run)
   const Lock lock(state.mutex);
   if (queue->capture == nullptr) {
     WaitForDefault(state, queue);
-    Push(*queue, {std::move(run), {}});
+    Push(*queue, {std::move(run), {}, {}});
     return cudaSuccess;
   }
   if (queue->capture->spoiled) return cudaErrorStreamCaptureInvalidated;
@@ -132,16 +168,17 @@ cudaError_t Give(const std::shared_ptr<Queue>& queue, std::function<void()> run)
   return cudaSuccess;
 }
 
-void Finish(const Point& point) {
-  if (IsDone(point)) return;
-  const Access access;
-  {
-    State& state = TheState();
-    Lock lock(state.mutex);
-    FinishLocked(state, lock, point);
-  }
-  CheckEdges();
+cudaError_t GivePolled(const std::shared_ptr<Queue>& queue, std::function<bool()> poll) {
+  State& state = TheState();
+  const Lock lock(state.mutex);
+  if (queue->capture != nullptr) return Spoil(*queue->capture);
+  WaitForDefault(state, queue);
+  Push(*queue, {{}, {}, std::move(poll)});
+  return cudaSuccess;
 }
+
+void Finish(const Point& point) { RunTo(point, Patience::kWait); }
+void Advance(const Point& point) { RunTo(point, Patience::kNone); }
 
 Point End(const std::shared_ptr<Queue>& queue) {
   const Lock lock(TheState().mutex);
@@ -228,7 +265,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   if (const cudaError_t failure = UnlessCaptured(queue)) return Answer(failure);
   const Point end = End(queue);
   if (IsDone(end)) return cudaSuccess;
-  Finish(end);  // so that the next question finds it done
+  Advance(end);  // so that the next question finds it done
   return Answer(cudaErrorNotReady);
 }
 
@@ -288,7 +325,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (!record.recorded) return cudaSuccess;
   if (record.capture == nullptr && queue->capture == nullptr) {
     WaitForDefault(state, queue);
-    Push(*queue, {nullptr, record.point});
+    Push(*queue, {nullptr, record.point, {}});
     return cudaSuccess;
   }
   if (record.capture == nullptr ||
@@ -308,22 +345,17 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   Point point;
-  {
-    State& state = TheState();
-    const Lock lock(state.mutex);
-    const CUevent_st& record = EventOf(state, event);
-    if (record.capture != nullptr) return Answer(Spoil(*record.capture));
-    point = record.point;
-  }
+  if (const cudaError_t failure = PointOf(event, &point)) return Answer(failure);
   if (IsDone(point)) return cudaSuccess;
-  Finish(point);
+  Advance(point);
   return Answer(cudaErrorNotReady);
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  const cudaError_t result = cudaEventQuery(event);
-  if (result == cudaErrorNotReady) static_cast<void>(cudaGetLastError());
-  return result == cudaErrorNotReady ? cudaSuccess : result;
+  Point point;
+  if (const cudaError_t failure = PointOf(event, &point)) return Answer(failure);
+  Finish(point);
+  return cudaSuccess;
 }
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {

@@ -23,8 +23,9 @@ struct Point {
 };
 
 struct Work {
-  std::function<void()> run;  // may be empty
-  Point after;                // of another queue; done first
+  std::function<void()> run;   // may be empty
+  Point after;                 // of another queue; done first
+  std::function<bool()> poll;  // in the place of `run`: called until it says that it is done
 };
 
 // How much of each stream of a capture is known to have come before.
@@ -50,8 +51,12 @@ std::vector<std::shared_ptr<Queue>> QueuesOf(int device);
 
 // Adds work, to the stream's queue or to the graph that it is captured into.
 cudaError_t Give(const std::shared_ptr<Queue>& queue, std::function<void()> run);
+// Adds work that others have a share in: it may be long in coming.
+cudaError_t GivePolled(const std::shared_ptr<Queue>& queue, std::function<bool()> poll);
 // Runs all of it.
 void Finish(const Point& point);
+// As much of it as can be done now.
+void Advance(const Point& point);
 void FinishAll(const std::shared_ptr<Queue>& queue);
 void FinishDevice(int device);
 bool IsDone(const Point& point);

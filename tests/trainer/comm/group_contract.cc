@@ -166,4 +166,62 @@ TEST_P(GroupContract, ASilentRankEndsTheWaitAtItsTimeout) {
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
 }
 
+// Nothing is under way with the peer that goes, and the others hear of it.
+TEST_P(GroupContract, AWatchHearsOfAPeersEnd) {
+  auto members = GetParam().make(3);
+  OnEachRank(members, [](std::unique_ptr<Group>& member) {
+    auto watch = member->WatchPeers();
+    ASSERT_TRUE(watch.ok()) << watch.status();
+    ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
+    EXPECT_TRUE((*watch)->status().ok() || member->rank() != 1) << (*watch)->status();
+    if (member->rank() == 1) {
+      std::this_thread::sleep_for(milliseconds(20));
+      watch->reset();
+      member.reset();
+      return;
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    while ((*watch)->status().ok()) {
+      ASSERT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2000));
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    EXPECT_EQ((*watch)->status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(220));
+    watch->reset();
+  });
+}
+
+TEST_P(GroupContract, TransfersGoOnWhileAWatchLooks) {
+  constexpr int kSize = 3;
+  auto members = GetParam().make(kSize);
+  OnEachRank(members, [](std::unique_ptr<Group>& member) {
+    auto watch = member->WatchPeers();
+    ASSERT_TRUE(watch.ok()) << watch.status();
+    std::vector<int64_t> all(kSize);
+    for (int64_t round = 0; round < 50; ++round) {
+      all[member->rank()] = 10 * round + member->rank();
+      ASSERT_TRUE(AllGather(*member, all.data(), sizeof(int64_t), milliseconds(10000)).ok());
+      for (int rank = 0; rank < kSize; ++rank) EXPECT_EQ(all[rank], 10 * round + rank);
+      EXPECT_TRUE((*watch)->status().ok()) << (*watch)->status();
+      // Nobody leaves before all have looked.
+      ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
+    }
+  });
+}
+
+TEST_P(GroupContract, AWatchThatHeardNothingEndsAtOnce) {
+  auto members = GetParam().make(2);
+  OnEachRank(members, [](std::unique_ptr<Group>& member) {
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(member->WatchPeers().ok());
+    ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
+    auto watch = member->WatchPeers();
+    ASSERT_TRUE(watch.ok()) << watch.status();
+    std::this_thread::sleep_for(milliseconds(20));
+    const auto begin = std::chrono::steady_clock::now();
+    watch->reset();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(1000));
+    ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
+  });
+}
+
 }  // namespace baton::trainer

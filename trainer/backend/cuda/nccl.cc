@@ -22,6 +22,8 @@ using SteadyClock = std::chrono::steady_clock;
 // What is waited for actively before the thread sleeps between two looks.
 constexpr std::chrono::microseconds kSpin{200};
 constexpr std::chrono::microseconds kNap{50};
+// Within which the hosts hear of a peer's end.
+constexpr std::chrono::milliseconds kEndShows{300};
 
 // The functions of the library, which stays loaded.
 struct Library {
@@ -118,6 +120,7 @@ class NcclGroup : public DeviceGroup {
     return Wait(timeout, [this]() -> absl::StatusOr<bool> {
       const cudaError_t done = cudaStreamQuery(stream_);
       if (done == cudaSuccess) return true;
+      cudaGetLastError();  // remembers that it was not ready as well
       if (done != cudaErrorNotReady) {
         return absl::InternalError(
             absl::StrCat("CUDA failed in an exchange: ", cudaGetErrorString(done)));
@@ -182,13 +185,29 @@ class NcclGroup : public DeviceGroup {
       if (is_done.ok() && *is_done) return absl::OkStatus();
       const auto waited = SteadyClock::now() - begin;
       failure = is_done.status();
-      if (failure.ok() && options_.peers) failure = options_.peers();
+      if (failure.ok()) {
+        failure = PeersNow();
+      } else {
+        failure = OrPeersEnd(failure);
+      }
       if (failure.ok() && waited > timeout) {
         failure = absl::DeadlineExceededError("another rank's card is silent");
       }
       if (failure.ok() && waited > kSpin) std::this_thread::sleep_for(kNap);
     }
     GiveUp();
+    return failure;
+  }
+
+  absl::Status PeersNow() const { return options_.peers ? options_.peers() : absl::OkStatus(); }
+
+  // Between nodes a peer's end may show as NCCL's failure before it is known for what it is.
+  absl::Status OrPeersEnd(const absl::Status& failure) const {
+    const auto end = SteadyClock::now() + kEndShows;
+    while (SteadyClock::now() < end) {
+      BATON_RETURN_IF_ERROR(PeersNow());
+      std::this_thread::sleep_for(kNap);
+    }
     return failure;
   }
 

@@ -1,0 +1,19 @@
+#include "tests/fakes/cuda/hooks.h"
+
+#include "tests/fakes/cuda/card.h"
+#include "tests/fakes/cuda/stream.h"
+
+const baton::fake_cuda::Hooks* BatonFakeCudaHooks() {
+  using namespace baton::fake_cuda;
+  static const Hooks hooks{
+      CurrentDevice,
+      QueueOf,
+      [](const Queue& queue) { return queue.device; },
+      GivePolled,
+      [](const void* memory, size_t bytes, int device, const char* what) {
+        RequireCard(memory, bytes, device, what);
+      },
+      [](const char* what) { Violation(what); },
+  };
+  return &hooks;
+}
