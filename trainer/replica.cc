@@ -17,6 +17,7 @@
 #include "trainer/checkpoint/word_vectors.h"
 #include "trainer/data/counter_random.h"
 #include "trainer/layer/head.h"
+#include "trainer/layer/plan.h"
 
 namespace baton::trainer {
 namespace {
@@ -25,6 +26,8 @@ namespace {
 constexpr int64_t kSilenceFactor = 10;
 // Devices take seconds to find each other.
 constexpr std::chrono::minutes kMeeting{2};
+// Samples of a block of the test, even if micro-batches are larger.
+constexpr int64_t kBlockMax = 64;
 
 // What the optimizer changes; neighbours are joined.
 std::vector<Optimizer::Range> TrainedRanges(const std::vector<Parameter>& parameters) {
@@ -68,7 +71,10 @@ Replica::Replica(const ReplicaOptions& options, const Sampler& sampler)
 
 absl::Status Replica::Build() {
   const spec::NativeSpec& spec = *options_.spec;
-  const int64_t batch_max = std::max(sampler_.micro_batch_max(), kBlockSamples);
+  // There is room for a micro-batch anyway; more samples only where they are small.
+  BATON_ASSIGN_OR_RETURN(const Plan plan, PlanOperations(spec.model));
+  block_samples_ = std::max(BlockFor(plan), std::min(sampler_.micro_batch_max(), kBlockMax));
+  const int64_t batch_max = std::max(sampler_.micro_batch_max(), block_samples_);
   // A head's body and sparse tables have no business on a card: most of them no step touches.
   BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> described, ModelParameters(spec.model));
   const bool sparse = std::any_of(described.begin(), described.end(),

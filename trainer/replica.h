@@ -148,9 +148,7 @@ class Replica {
   int64_t longest_step_ms() const { return longest_step_ms_; }
 
  private:
-  // Test samples per forward pass. Fixed, so that the sums do not depend on ranks or threads.
-  static constexpr int64_t kBlockSamples = 64;
-  static std::vector<uint32_t> BlockOf(const Dataset& samples, int64_t block);
+  std::vector<uint32_t> BlockOf(const Dataset& samples, int64_t block) const;
 
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
@@ -179,6 +177,9 @@ class Replica {
   const Dataset* test_;
   const Sampler sampler_;
   RunLength length_;
+  // Test samples of a forward pass. Of the definition alone, so that the sums do not depend on ranks
+  // or threads.
+  int64_t block_samples_ = 0;
   Definition definition_;
   FloatMemory weights_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -10,10 +10,10 @@
 
 namespace baton::trainer {
 
-std::vector<uint32_t> Replica::BlockOf(const Dataset& samples, int64_t block) {
-  const int64_t begin = block * kBlockSamples;
+std::vector<uint32_t> Replica::BlockOf(const Dataset& samples, int64_t block) const {
+  const int64_t begin = block * block_samples_;
   std::vector<uint32_t> indices(
-      static_cast<size_t>(std::min(kBlockSamples, samples.count() - begin)));
+      static_cast<size_t>(std::min(block_samples_, samples.count() - begin)));
   std::iota(indices.begin(), indices.end(), static_cast<uint32_t>(begin));
   return indices;
 }
@@ -57,7 +57,7 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<Sha
       results[static_cast<size_t>(first + i)] = {result->loss_sum, result->correct};
       if (scores.empty()) return;
       failures_[w] = Score(*networks_[w], batches_[w],
-                           &scores[static_cast<size_t>((first + i) * kBlockSamples)]);
+                           &scores[static_cast<size_t>((first + i) * block_samples_)]);
     } else {
       failures_[w] = result.status();
     }
@@ -89,12 +89,12 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
     return judged;
   }
   const int64_t begin_ms = options_.clock->MonotonicMillis();
-  const int64_t blocks = (options_.test->count() + kBlockSamples - 1) / kBlockSamples;
+  const int64_t blocks = (options_.test->count() + block_samples_ - 1) / block_samples_;
   const int64_t share = (blocks + group_->size() - 1) / group_->size();
   std::vector<ShardResult> results(static_cast<size_t>(share * group_->size()));
   const absl::Span<const uint8_t> anomalies = options_.test->anomalies();
   std::vector<double> scores(
-      anomalies.empty() ? 0 : static_cast<size_t>(share * group_->size() * kBlockSamples));
+      anomalies.empty() ? 0 : static_cast<size_t>(share * group_->size() * block_samples_));
   const int64_t first = std::min(blocks, share * group_->rank());
   BATON_RETURN_IF_ERROR(EvaluateBlocks(first, std::min(blocks, first + share), results, scores));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
@@ -103,7 +103,7 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
   Evaluation evaluation;
   if (!anomalies.empty()) {
     BATON_RETURN_IF_ERROR(AllGather(*group_, scores.data(),
-                                    static_cast<size_t>(share * kBlockSamples) * sizeof(double),
+                                    static_cast<size_t>(share * block_samples_) * sizeof(double),
                                     Timeout()));
     evaluation.auc = AreaUnderCurve({scores.data(), anomalies.size()}, anomalies);
     evaluation.anomalies = std::count(anomalies.begin(), anomalies.end(), uint8_t{1});
@@ -129,7 +129,7 @@ absl::StatusOr<Replica::Outputs> Replica::Predict(const Dataset& samples) {
   Outputs all;
   std::vector<float> outputs;
   Batch& batch = batches_[0];
-  for (int64_t block = 0; block * kBlockSamples < samples.count(); ++block) {
+  for (int64_t block = 0; block * block_samples_ < samples.count(); ++block) {
     samples.Fill(BlockOf(samples, block), nullptr, &batch);
     BATON_RETURN_IF_ERROR(networks_[0]->Predict(LiveWeights(), batch, &outputs));
     all.values.insert(all.values.end(), outputs.begin(), outputs.end());

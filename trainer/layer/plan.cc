@@ -365,6 +365,15 @@ class Planner {
 
 absl::StatusOr<Plan> PlanOperations(const spec::Model& model) { return Planner(model).Run(); }
 
+int64_t BlockFor(const Plan& plan) {
+  constexpr int64_t kBlockBytes = int64_t{64} << 20;
+  constexpr int64_t kBlockMax = 64;
+  int64_t values = 0;
+  for (const PlannedValue& value : plan.values) values += ElementCount(value.shape);
+  const int64_t bytes = std::max<int64_t>(values, 1) * static_cast<int64_t>(sizeof(float));
+  return std::clamp<int64_t>(kBlockBytes / bytes, 1, kBlockMax);
+}
+
 absl::StatusOr<Plan> PlanOutputs(const spec::Model& model, const std::vector<std::string>& names) {
   return Planner(model).RunFor(names);
 }

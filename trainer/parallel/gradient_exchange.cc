@@ -49,7 +49,8 @@ GradientExchange::GradientExchange(Group& group, ShardPool& pool, int shards, si
       plan_(shards, group.size(), group.rank(), parameters, bucket_bytes),
       gradients_(static_cast<size_t>(plan_.run.count), std::vector<float>(parameters)),
       own_results_(static_cast<size_t>(plan_.run.count)),
-      sum_(parameters),
+      // One shard's gradient is the sum.
+      sum_(shards > 1 ? parameters : 0),
       all_({0, shards}, AllNodes(plan_)),
       reached_(static_cast<size_t>(plan_.run.count)),
       has_tables_(!tables.empty()),
@@ -142,7 +143,7 @@ absl::StatusOr<GradientExchange::Sum> GradientExchange::Run(const Step& step,
       gradient = sum_.data();
     }
     if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(heard_.row_bytes, timeout));
-    return Sum{{gradient, sum_.size()}, rows_.sums(), heard_.results, step.flags};
+    return Sum{{gradient, gradients_[0].size()}, rows_.sums(), heard_.results, step.flags};
   }
   StartRest(step, row_bytes);
   BATON_RETURN_IF_ERROR(SumBuckets(step, timeout));

@@ -28,9 +28,6 @@ namespace {
 
 using Time = std::chrono::steady_clock;
 
-constexpr int64_t kNetworkBytes = int64_t{64} << 20;
-constexpr int64_t kBatchMax = 64;
-
 double SecondsSince(Time::time_point begin) {
   return std::chrono::duration<double>(Time::now() - begin).count();
 }
@@ -97,7 +94,7 @@ class Predictor {
     LogInfo(device.choice);
     backend_ = std::move(device.backend);
     summary_.device = backend_->identity();
-    summary_.batch = options_.batch > 0 ? options_.batch : BatchFor(subject_->plan);
+    summary_.batch = options_.batch > 0 ? options_.batch : BlockFor(subject_->plan);
     summary_.threads = ThreadCount(options_.threads, 1024);
     pool_ = std::make_unique<ShardPool>(summary_.threads);
     work_.resize(static_cast<size_t>(summary_.threads));
@@ -228,13 +225,6 @@ absl::Status RunSamples(const PredictOptions& options) {
 }
 
 }  // namespace
-
-int64_t BatchFor(const Plan& plan) {
-  int64_t values = 0;
-  for (const PlannedValue& value : plan.values) values += ElementCount(value.shape);
-  const int64_t bytes = std::max<int64_t>(values, 1) * static_cast<int64_t>(sizeof(float));
-  return std::clamp<int64_t>(kNetworkBytes / bytes, 1, kBatchMax);
-}
 
 int RunPredict(const PredictOptions& options) {
   EndWithoutMemory("baton-trainer: out of memory; use a smaller --batch or fewer --threads\n");

@@ -25,9 +25,6 @@ struct PredictOptions {
   ContinueOptions continuation;
 };
 
-// Samples of a batch that keep what a network holds at about 64 MiB; 1 .. 64.
-int64_t BatchFor(const Plan& plan);
-
 // Says on stderr what went wrong. Returns kExitOk, kExitFailed or kExitUsage (trainer/job.h).
 int RunPredict(const PredictOptions& options);
 

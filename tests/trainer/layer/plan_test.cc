@@ -52,6 +52,16 @@ TEST(PlanTest, ReluThatNothingCanTakeUpStaysAnOperation) {
   EXPECT_TRUE(std::holds_alternative<ActivationOperation>(plan->operations[2].shape));
 }
 
+TEST(PlanTest, LargeSamplesAreComputedFewAtATime) {
+  EXPECT_EQ(BlockFor(*PlanOperations(LeNet())), 64);
+  spec::Model large;
+  large.inputs = {{spec::kModelInput, {3, 1024, 1024}}};
+  large.layers = {{"conv", {}, spec::Conv{.out = 64, .kernel = {1, 1}}},
+                  {"pool", {}, spec::GlobalPool{}},
+                  {"dense", {}, spec::Dense{3}}};
+  EXPECT_EQ(BlockFor(*PlanOperations(large)), 1);
+}
+
 TEST(PlanTest, RefusesWhatCannotBeTrained) {
   spec::Model model;
   model.inputs = {{spec::kModelInput, {1, 4, 4}}};

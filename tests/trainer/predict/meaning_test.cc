@@ -101,13 +101,5 @@ TEST(Meaning, BestIsInOrderAndNanLast) {
   EXPECT_EQ(Best({nan, 0.4, nan}, 9), (std::vector<size_t>{1, 0, 2}));
 }
 
-TEST(Predict, LargeModelsComputeFewerSamplesAtATime) {
-  const Subject small = SubjectOf(kIdx, "input: [1, 8, 8], layers: [flatten, dense: 3]");
-  EXPECT_EQ(BatchFor(small.plan), 64);
-  const Subject large = SubjectOf(
-      kIdx, "input: [3, 1024, 1024], layers: [conv: {out: 64, kernel: 1}, global_pool, dense: 3]");
-  EXPECT_EQ(BatchFor(large.plan), 1);
-}
-
 }  // namespace
 }  // namespace baton::trainer

@@ -38,6 +38,7 @@ class Attention : public Operation {
         depth_(width_ / heads_),
         causal_(shape.causal),
         scale_(1.0f / std::sqrt(static_cast<float>(depth_))),
+        context_(context),
         values_(context),
         bfloat16_(shape.bfloat16),
         factors_(shape.bfloat16) {}
@@ -73,8 +74,9 @@ class Attention : public Operation {
       dy = factors_.Of(kInput, dy, rows * width_);
       Out(rows).BackwardWeights(mixed_, dy, out);
       SumColumns(dy, rows, width_, out + width_ * width_);
-      dmixed_ = Floats(dmixed_buffer_, rows * width_);
-      dqkv_ = Floats(dqkv_buffer_, rows * 3 * width_);
+      dmixed_ = context_.scratch.TakeFloats(rows * width_);
+      dqkv_ = context_.scratch.TakeFloats(rows * 3 * width_);
+      dscores_ = context_.scratch.TakeFloats(positions_ * positions_);
       const float* out_weights = arguments.weights + (out - arguments.weights_gradient);
       Out(rows).BackwardData(factors_.Of(kOutWeights, out_weights, width_ * width_), dy, dmixed_);
       factors_.Round(dmixed_, rows * width_);
@@ -128,35 +130,35 @@ class Attention : public Operation {
     const int64_t all = positions_;
     const float* shares = Shares(n, h);
     const MatrixView dmixed{dmixed_ + AtMixed(n, h), width_};
-    float* dscores = Floats(dscores_buffer_, all * all);
-    Multiply(all, all, depth_, 1, dmixed, Part(2, n, h, true), 0, dscores, all);
+    Multiply(all, all, depth_, 1, dmixed, Part(2, n, h, true), 0, dscores_, all);
     for (int64_t t = 0; t < all; ++t) {
-      SoftmaxBackward(shares + t * all, Seen(t), all, dscores + t * all);
+      SoftmaxBackward(shares + t * all, Seen(t), all, dscores_ + t * all);
     }
     // A factor of its own where no rounding comes before it.
     const float later = bfloat16_ ? 1 : scale_;
     if (bfloat16_) {
-      for (int64_t i = 0; i < all * all; ++i) dscores[i] *= scale_;
-      factors_.Round(dscores, all * all);
+      for (int64_t i = 0; i < all * all; ++i) dscores_[i] *= scale_;
+      factors_.Round(dscores_, all * all);
     }
     const auto write = [&](int64_t part, float factor, const MatrixView& a, const MatrixView& b) {
       Multiply(all, depth_, all, factor, a, b, 0, dqkv_ + At(part, n, h), 3 * width_);
     };
-    write(0, later, {dscores, all}, Part(1, n, h));
-    write(1, later, {dscores, all, true}, Part(0, n, h));
+    write(0, later, {dscores_, all}, Part(1, n, h));
+    write(1, later, {dscores_, all, true}, Part(0, n, h));
     write(2, 1, {shares, all, true}, dmixed);
   }
 
   int64_t positions_, width_, heads_, depth_;
   bool causal_;
   float scale_;
+  Context& context_;
   PlainValues values_;
   bool bfloat16_;
   Factors factors_;
   // Of the last Forward: (rows, 3 C); (samples, heads, T, T), how much of u goes into t; (rows, C).
   float *qkv_ = nullptr, *shares_ = nullptr, *mixed_ = nullptr;
-  float *dqkv_ = nullptr, *dmixed_ = nullptr;
-  Buffer qkv_buffer_, shares_buffer_, mixed_buffer_, dqkv_buffer_, dmixed_buffer_, dscores_buffer_;
+  float *dqkv_ = nullptr, *dmixed_ = nullptr, *dscores_ = nullptr;  // of the Backward at hand
+  Buffer qkv_buffer_, shares_buffer_, mixed_buffer_;
 };
 
 }  // namespace

@@ -58,7 +58,7 @@ class BatchNorm : public Operation {
       const size_t bytes = desc.diff_src_desc().get_size();
       const dnnl::memory dx =
           arguments.dx[0] == nullptr
-              ? dnnl::memory(desc.diff_src_desc(), context_.engine, unwanted_.Reserve(bytes))
+              ? dnnl::memory(desc.diff_src_desc(), context_.engine, context_.scratch.Take(bytes))
               : Cpu(arguments.dx[0]).Write(desc.diff_src_desc(), context_.engine);
       context_.Run(plan.backward->primitive, desc.scratchpad_desc(),
                    {{DNNL_ARG_SRC, x},
@@ -115,7 +115,6 @@ class BatchNorm : public Operation {
   Context& context_;
   Statistics statistics_;
   PlanCache<Plan> own_plans_, running_plans_;  // by whose statistics
-  Buffer unwanted_;
 };
 
 }  // namespace

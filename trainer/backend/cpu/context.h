@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "oneapi/dnnl/dnnl.hpp"
+#include "trainer/backend/cpu/scratch.h"
 #include "trainer/backend/cpu/tensor.h"
 
 namespace baton::trainer::cpu {
@@ -18,6 +19,7 @@ void UseOneThread();
 struct Context {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
+  Scratch scratch;    // of the operation that runs
   Buffer scratchpad;  // of the primitive that runs; oneDNN's own would be tied to a thread
 
   // `scratchpad_desc` is the primitive descriptor's.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
@@ -17,6 +19,26 @@ namespace baton::trainer {
 namespace cpu {
 namespace {
 
+// Frees what the operation before took.
+class WithScratch : public Operation {
+ public:
+  WithScratch(std::unique_ptr<Operation> operation, Scratch& scratch)
+      : operation_(std::move(operation)), scratch_(scratch) {}
+
+  absl::Status Forward(const ForwardArguments& arguments) override {
+    scratch_.Release();
+    return operation_->Forward(arguments);
+  }
+  absl::Status Backward(const BackwardArguments& arguments) override {
+    scratch_.Release();
+    return operation_->Backward(arguments);
+  }
+
+ private:
+  const std::unique_ptr<Operation> operation_;
+  Scratch& scratch_;
+};
+
 class CpuStream : public Stream {
  public:
   std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t /*batch_max*/) override {
@@ -26,7 +48,9 @@ class CpuStream : public Stream {
 
   absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,
                                                              int64_t /*batch_max*/) override {
-    return std::visit([&](const auto& shape) { return Make(shape, context_); }, operation);
+    return std::make_unique<WithScratch>(
+        std::visit([&](const auto& shape) { return Make(shape, context_); }, operation),
+        context_.scratch);
   }
 
   absl::Status Upload(const float* values, int64_t count, Tensor* tensor) override {
@@ -39,6 +63,7 @@ class CpuStream : public Stream {
 
   absl::Status Download(const Tensor& tensor, int64_t count, float* values) override {
     return Guarded("download", [&] {
+      context_.scratch.Release();
       const CpuTensor& cpu = Cpu(&tensor);
       const dnnl::memory::desc plain = cpu.PlainDesc(count);
       const dnnl::memory from = download_.Bring(context_, cpu.memory(), plain);
@@ -48,6 +73,7 @@ class CpuStream : public Stream {
 
   absl::Status Accumulate(const Tensor& from, int64_t /*count*/, Tensor* into) override {
     return Guarded("sum", [&] {
+      context_.scratch.Release();
       const dnnl::memory& sum = Cpu(into).memory();
       const dnnl::memory other = sum_.Bring(context_, Cpu(&from).memory(), sum.get_desc());
       auto* to = static_cast<float*>(sum.get_data_handle());
@@ -65,6 +91,7 @@ class CpuStream : public Stream {
   absl::Status ComputeLoss(const LossArguments& arguments, const Tensor& output,
                            Tensor* doutput) override {
     return Guarded("loss", [&] {
+      context_.scratch.Release();
       const CpuTensor& x = Cpu(&output);
       const dnnl::memory::desc plain = x.PlainDesc(arguments.count);
       const dnnl::memory from = output_.Bring(context_, x.memory(), plain);

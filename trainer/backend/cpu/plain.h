@@ -18,18 +18,16 @@ inline void Fetch(const float* row, int64_t width) {
   for (int64_t c = 0; c < width; c += kLine) __builtin_prefetch(row + c);
 }
 
-// Brings what an operation reads into row-major order. One per operation: it holds the copies.
+// Brings what an operation reads into row-major order. One per operation.
 class PlainValues {
  public:
   explicit PlainValues(Context& context) : context_(context) {}
 
-  // The values of `tensor`; the same `slot` is brought again and again, from 0 on.
+  // The values of `tensor`, for the call at hand; the same `slot` is brought again and again, from
+  // 0 on.
   const float* Read(size_t slot, const Tensor* tensor, int64_t count) {
-    if (slot >= staging_.size()) staging_.resize(slot + 1);
-    if (staging_[slot] == nullptr) staging_[slot] = std::make_unique<Staging>();
     const CpuTensor& cpu = Cpu(tensor);
-    const dnnl::memory plain = staging_[slot]->Bring(context_, cpu.memory(), cpu.PlainDesc(count));
-    return static_cast<const float*>(plain.get_data_handle());
+    return Values(SlotAt(slot).staging.Bring(context_, cpu.memory(), cpu.PlainDesc(count)));
   }
 
   // Where its rows lie, and by what each is to be multiplied (null: by 1); valid until the next
@@ -42,15 +40,18 @@ class PlainValues {
     if (const Rows* rows = Cpu(tensor).rows()) {
       return {rows->at.data(), rows->factors.empty() ? nullptr : rows->factors.data()};
     }
-    const float* values = Read(slot, tensor, count);
-    const SampleShape& shape = Cpu(tensor).shape();
-    if (slot >= rows_.size()) rows_.resize(slot + 1);
-    rows_[slot].resize(static_cast<size_t>(count * ElementCount(shape) / shape.back()));
-    for (const float*& row : rows_[slot]) {
+    const CpuTensor& cpu = Cpu(tensor);
+    Slot& at = SlotAt(slot);
+    // Who names them hands them on, to be read by another operation.
+    const float* values =
+        Values(at.staging.Bring(context_, cpu.memory(), cpu.PlainDesc(count), at.kept));
+    const int64_t width = cpu.shape().back();
+    at.rows.resize(static_cast<size_t>(count * ElementCount(cpu.shape()) / width));
+    for (const float*& row : at.rows) {
       row = values;
-      values += shape.back();
+      values += width;
     }
-    return {rows_[slot].data(), nullptr};
+    return {at.rows.data(), nullptr};
   }
 
   // As ReadRows, where all factors are to be 1.
@@ -73,9 +74,19 @@ class PlainValues {
   }
 
  private:
+  struct Slot {
+    Staging staging;
+    Buffer kept;
+    std::vector<const float*> rows;
+  };
+  Slot& SlotAt(size_t slot) {
+    if (slot >= slots_.size()) slots_.resize(slot + 1);
+    if (slots_[slot] == nullptr) slots_[slot] = std::make_unique<Slot>();
+    return *slots_[slot];
+  }
+
   Context& context_;
-  std::vector<std::unique_ptr<Staging>> staging_;
-  std::vector<std::vector<const float*>> rows_;  // by slot
+  std::vector<std::unique_ptr<Slot>> slots_;
 };
 
 }  // namespace baton::trainer::cpu

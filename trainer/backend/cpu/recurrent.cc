@@ -31,6 +31,7 @@ class Recurrent : public Operation {
         in_(shape.in[1]),
         hidden_(shape.hidden),
         gates_((lstm_ ? 4 : 3) * hidden_),
+        context_(context),
         values_(context) {}
 
   absl::Status Forward(const ForwardArguments& arguments) override {
@@ -63,7 +64,7 @@ class Recurrent : public Operation {
     return Guarded("recurrence", [&] {
       const int64_t count = arguments.count;
       const Matrices w = Weights(arguments.weights);
-      float* dh = Floats(dh_buffer_, positions_ * count * hidden_);
+      float* dh = context_.scratch.TakeFloats(positions_ * count * hidden_);
       SwapOuter(values_.Read(1, arguments.dy, count), count, positions_, hidden_, dh);
       BackThroughPositions(w, count, dh);
       WriteGradient(count, arguments.weights_gradient);
@@ -115,7 +116,7 @@ class Recurrent : public Operation {
   }
 
   void BackThroughPositions(const Matrices& w, int64_t count, float* dh) {
-    float* dcell = Floats(dcell_buffer_, count * hidden_);
+    float* dcell = context_.scratch.TakeFloats(count * hidden_);
     std::fill_n(dcell, count * hidden_, 0.0f);
     for (int64_t t = positions_ - 1; t >= 0; --t) {
       float* here = dh + t * count * hidden_;
@@ -142,12 +143,12 @@ class Recurrent : public Operation {
   bool lstm_;
   int64_t positions_, in_, hidden_;
   int64_t gates_;  // rows of the weights
+  Context& context_;
   PlainValues values_;
   // Of the last Forward; h and cell begin with those before the first position.
   float *x_ = nullptr, *from_input_ = nullptr, *from_state_ = nullptr, *h_ = nullptr,
         *cell_ = nullptr, *squashed_ = nullptr;
   Buffer x_buffer_, input_buffer_, state_buffer_, h_buffer_, cell_buffer_, squashed_buffer_;
-  Buffer dh_buffer_, dcell_buffer_;
 };
 
 }  // namespace

@@ -5,7 +5,18 @@ namespace baton::trainer::cpu {
 dnnl::memory Staging::Bring(Context& context, const dnnl::memory& source,
                             const dnnl::memory::desc& wanted) {
   if (source.get_desc() == wanted) return source;
-  dnnl::memory copy(wanted, context.engine, buffer_.Reserve(wanted.get_size()));
+  return Copy(context, source, wanted, context.scratch.Take(wanted.get_size()));
+}
+
+dnnl::memory Staging::Bring(Context& context, const dnnl::memory& source,
+                            const dnnl::memory::desc& wanted, Buffer& memory) {
+  if (source.get_desc() == wanted) return source;
+  return Copy(context, source, wanted, memory.Reserve(wanted.get_size()));
+}
+
+dnnl::memory Staging::Copy(Context& context, const dnnl::memory& source,
+                           const dnnl::memory::desc& wanted, void* memory) {
+  dnnl::memory copy(wanted, context.engine, memory);
   Reorder(context, source, copy);
   return copy;
 }
@@ -13,7 +24,7 @@ dnnl::memory Staging::Bring(Context& context, const dnnl::memory& source,
 dnnl::memory Staging::Prepare(Context& context, const dnnl::memory& target,
                               const dnnl::memory::desc& own) {
   if (target.get_desc() == own) return target;
-  return dnnl::memory(own, context.engine, buffer_.Reserve(own.get_size()));
+  return dnnl::memory(own, context.engine, context.scratch.Take(own.get_size()));
 }
 
 void Staging::Deliver(Context& context, const dnnl::memory& own, const dnnl::memory& target) {

@@ -21,6 +21,7 @@ class Buffer {
 
   // At least `bytes`; what was there is lost when it grows. Throws dnnl::error without memory.
   void* Reserve(size_t bytes);
+  size_t bytes() const { return bytes_; }
 
  private:
   void* data_ = nullptr;
