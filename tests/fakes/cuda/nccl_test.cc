@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <nccl.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -120,10 +119,12 @@ TEST_F(FakeNcclTest, ValuesGoBothWaysInOrder) {
 TEST_F(FakeNcclTest, ACommunicatorWaitsForAllRanks) {
   ncclGetUniqueId(&id_);
   first_.Begin(id_);
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  ncclResult_t state = ncclSuccess;
-  EXPECT_EQ(ncclCommGetAsyncError(first_.comm(), &state), ncclSuccess);
-  EXPECT_EQ(state, ncclInProgress);
+  for (int i = 0; i < 1000; ++i) {
+    ncclResult_t state = ncclSuccess;
+    EXPECT_EQ(ncclCommGetAsyncError(first_.comm(), &state), ncclSuccess);
+    EXPECT_EQ(state, ncclInProgress);
+    std::this_thread::yield();
+  }
   // Not to be used before.
   EXPECT_EQ(first_.Swap(1, 1), ncclInvalidArgument);
   first_.Abort();
@@ -143,9 +144,9 @@ TEST_F(FakeNcclTest, APeersEndIsNotHeardAndAnAbortEndsTheWait) {
   first_.Swap(kCount, kCount);
   EXPECT_EQ(Wait(first_.comm()), ncclSuccess);
   second_.Abort();
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(first_.Query(), cudaErrorNotReady);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::yield();
   }
   EXPECT_EQ(Wait(first_.comm()), ncclSuccess);
   first_.Abort();
