@@ -145,10 +145,10 @@ class SimulatedCardTest(unittest.TestCase):
         with open(self.path(output, "model.safetensors"), "rb") as model:
             return hashlib.sha256(model.read()).hexdigest()
 
-    def gang(self, spec, output, *flags, world=2, cards=2):
+    def gang(self, spec, output, *flags, world=2, cards=2, **environment):
         """The digest of the model, and what each rank said."""
-        ranks = [self.start_rank(spec, output, rank, *flags, world=world, cards=cards)
-                 for rank in range(world)]
+        ranks = [self.start_rank(spec, output, rank, *flags, world=world, cards=cards,
+                                 **environment) for rank in range(world)]
         told = [rank.communicate(timeout=100)[1].decode() for rank in ranks]
         self.assertEqual([rank.returncode for rank in ranks], [0] * world, told)
         return self.model(output), told
@@ -165,7 +165,7 @@ class SimulatedCardTest(unittest.TestCase):
             for text in told:
                 self.assertIn("gradients travel between devices", text)
 
-    def test_ranks_exchange_through_the_hosts_when_told_to_or_on_one_card(self):
+    def test_ranks_exchange_through_the_hosts_when_told_to_or_nothing_else_works(self):
         spec = self.write_spec(*MADE["mlp"])
         _, alone = self.train(spec, "alone")
         model, told = self.gang(spec, "told", "--exchange", "host")
@@ -174,6 +174,26 @@ class SimulatedCardTest(unittest.TestCase):
         model, told = self.gang(spec, "shared", cards=1)
         self.assertEqual(model, alone)
         self.assertIn("gradients travel through hosts: ranks share a card", told[0])
+        model, told = self.gang(spec, "broken", BATON_FAKE_NCCL_FAIL="1")
+        self.assertEqual(model, alone)
+        self.assertIn("through hosts: NCCL failed for the card of rank 0 (here: NCCL: ", told[0])
+
+    def test_ranks_with_a_card_each_leave_when_asked_and_go_on(self):
+        spec = self.write_spec(*MADE["mlp"])
+        flags = ["--set", "epochs=8"]
+        _, whole = self.train(spec, "whole", *flags)
+        ranks = [self.start_rank(spec, "part", rank, *flags)
+                 for rank in range(2)]
+        folder = self.path("part", "checkpoints")
+        deadline = time.monotonic() + 60
+        while not self.checkpoints(folder) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        ranks[1].send_signal(signal.SIGTERM)
+        told = [rank.communicate(timeout=100)[1].decode() for rank in ranks]
+        self.assertEqual([rank.returncode for rank in ranks], [75, 75], told)
+        _, told = self.gang(spec, "part", *flags, "--resume",
+                            os.path.join(folder, self.checkpoints(folder)[-1]))
+        self.assertEqual(self.model("part"), whole)
 
     def lose_a_rank(self, output, signal_number, flags):
         """One of two ranks in mid-training; the other's seconds until it ends with 76, the same
