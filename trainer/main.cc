@@ -43,10 +43,6 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
       ->allow_extra_args(false);
   app.add_option("--device", options.device, "what computes: auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  app.add_option("--exchange", options.exchange,
-                 "how gradients travel between cards: auto (directly, by NCCL, where each rank has "
-                 "a card and NCCL) or host (through the hosts' memory); the same bits")
-      ->check(CLI::IsMember({"auto", "host"}));
   app.add_option(
          "--cpu-isa", options.cpu_isa,
          "the best instruction set that a CPU computes with, in place of the spec's cpu_isa")
@@ -82,6 +78,11 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--deadline-file", options.deadline_file,
                  "when this file appears, save and leave with exit code 75")
       ->envname(contract::kDeadlineFile);
+}
+
+// Of a rank among others.
+void AddGangFlags(CLI::App& app, baton::trainer::JobOptions& options) {
+  namespace contract = baton::contract;
   app.add_option("--rank", options.rank, "this process, from 0")->envname(contract::kRank);
   app.add_option("--local-rank", options.local_rank,
                  "this process among those of its node, from 0: which card it takes")
@@ -97,6 +98,10 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
       ->envname(contract::kNodeAddress);
   app.add_option("--threads", options.threads, "threads of this rank [one per shard and CPU]")
       ->check(CLI::Range(0, 4096));
+  app.add_option("--exchange", options.exchange,
+                 "how gradients travel between cards: auto (directly, by NCCL, where each rank has "
+                 "a card and NCCL) or host (through the hosts' memory); the same bits")
+      ->check(CLI::IsMember({"auto", "host"}));
   app.add_option("--silence-ms", options.silence_ms, "after which a silent peer counts as lost")
       ->check(CLI::Range(10, 3600000));
 }
@@ -119,6 +124,7 @@ int main(int argc, char** argv) {
       "resumed, 76 another rank was lost.");
   baton::trainer::JobOptions options;
   AddFlags(app, options);
+  AddGangFlags(app, options);
   baton::trainer::PredictOptions prediction;
   const CLI::App* predict = baton::trainer::AddPredict(app, prediction);
   CLI::App* doctor = app.add_subcommand("doctor", "What this machine has for training, tried out");

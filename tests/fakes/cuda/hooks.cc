@@ -3,8 +3,10 @@
 #include "tests/fakes/cuda/card.h"
 #include "tests/fakes/cuda/stream.h"
 
-const baton::fake_cuda::Hooks* BatonFakeCudaHooks() {
-  using namespace baton::fake_cuda;
+namespace baton::fake_cuda {
+namespace {
+
+const Hooks& TheHooks() {
   static const Hooks hooks{
       CurrentDevice,
       QueueOf,
@@ -15,5 +17,10 @@ const baton::fake_cuda::Hooks* BatonFakeCudaHooks() {
       },
       [](const char* what) { Violation(what); },
   };
-  return &hooks;
+  return hooks;
 }
+
+}  // namespace
+}  // namespace baton::fake_cuda
+
+const baton::fake_cuda::Hooks* BatonFakeCudaHooks() { return &baton::fake_cuda::TheHooks(); }

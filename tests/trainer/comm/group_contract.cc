@@ -173,9 +173,7 @@ TEST_P(GroupContract, AWatchHearsOfAPeersEnd) {
     auto watch = member->WatchPeers();
     ASSERT_TRUE(watch.ok()) << watch.status();
     ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
-    EXPECT_TRUE((*watch)->status().ok() || member->rank() != 1) << (*watch)->status();
     if (member->rank() == 1) {
-      std::this_thread::sleep_for(milliseconds(20));
       watch->reset();
       member.reset();
       return;
@@ -183,7 +181,7 @@ TEST_P(GroupContract, AWatchHearsOfAPeersEnd) {
     const auto begin = std::chrono::steady_clock::now();
     while ((*watch)->status().ok()) {
       ASSERT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2000));
-      std::this_thread::sleep_for(milliseconds(1));
+      std::this_thread::yield();
     }
     EXPECT_EQ((*watch)->status().code(), absl::StatusCode::kUnavailable);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(220));
@@ -216,7 +214,7 @@ TEST_P(GroupContract, AWatchThatHeardNothingEndsAtOnce) {
     ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
     auto watch = member->WatchPeers();
     ASSERT_TRUE(watch.ok()) << watch.status();
-    std::this_thread::sleep_for(milliseconds(20));
+    ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
     const auto begin = std::chrono::steady_clock::now();
     watch->reset();
     EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(1000));

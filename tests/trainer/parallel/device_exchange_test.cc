@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <latch>
 #include <thread>
 
 #include "common/random.h"
@@ -123,14 +124,16 @@ std::vector<Rank> RunAll(const Script& script) {
   const std::shared_ptr<FakeFabric> fabric = MakeFakeFabric();
   std::vector<Rank> seen(static_cast<size_t>(script.ranks));
   std::vector<std::thread> threads;
-  std::atomic<int> at_work{script.ranks};
+  std::latch others_left(script.ranks - 1);
   for (size_t rank = 0; rank < seen.size(); ++rank) {
     threads.emplace_back([&, rank] {
       RunRank(script, fabric, *members[rank], &seen[rank], [&] {
-        --at_work;
         // Who is silent is still there when the others have had enough.
-        if (static_cast<int>(rank) != script.silent_rank) return;
-        while (at_work > 0) std::this_thread::sleep_for(milliseconds(1));
+        if (static_cast<int>(rank) == script.silent_rank) {
+          others_left.wait();
+        } else if (script.silent_rank >= 0) {
+          others_left.count_down();
+        }
       });
       members[rank].reset();
     });

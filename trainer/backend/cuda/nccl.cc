@@ -25,6 +25,10 @@ constexpr std::chrono::microseconds kNap{50};
 // Within which the hosts hear of a peer's end.
 constexpr std::chrono::milliseconds kEndShows{300};
 
+// The library takes as much of the header's configuration as it knows; what is set here is at its
+// front. CUDA 13 came with 2.27.
+constexpr int kOldest = NCCL_VERSION(2, 20, 3);
+
 // The functions of the library, which stays loaded.
 struct Library {
   decltype(&ncclGetVersion) version = nullptr;
@@ -61,8 +65,7 @@ Library Load() {
                      Find(object, "ncclSend", &library.send) &&
                      Find(object, "ncclRecv", &library.receive) &&
                      Find(object, "ncclGetErrorString", &library.error_string);
-  // Its configuration has a version of its own: an older library does not take the header's.
-  if (whole && library.version(&number) == ncclSuccess && number >= NCCL_VERSION_CODE) {
+  if (whole && library.version(&number) == ncclSuccess && number >= kOldest) {
     library.number = number;
   }
   return library;

@@ -11,7 +11,7 @@
 
 namespace baton::trainer::cuda {
 
-// Without NCCL, or where it is older than its header here, the device is empty.
+// Without NCCL, or where it is too old, the device is empty.
 DeviceAddress NcclAddress(int card);
 
 absl::StatusOr<std::string> NewNcclId();

@@ -1,0 +1,93 @@
+"""Gangs on simulated cards (tests/fakes/cuda): ranks with a card each exchange between them and train
+the bits of one rank, whatever happens to one of them.
+
+    tests/gpu/simulated_gang_test.py FOLDER_OF_THE_SIMULATED_CARD SPECS FAKE_NVML
+"""
+
+import os
+import signal
+import time
+import unittest
+
+from simulated_card import MADE, SimulatedCardCase
+
+# Most of it is what the simulated card takes for the step at hand.
+HEARD_S = 2
+
+
+class SimulatedGangTest(SimulatedCardCase):
+    def test_ranks_with_a_card_each_exchange_between_them(self):
+        spec = self.write_spec(*MADE["batch norm"])
+        # The last batch of an epoch has fewer samples than there are shards.
+        flags = ["--set", "shards=4", "--set", "batch_size=23"]
+        _, alone = self.train(spec, "alone", *flags)
+        for world in (2, 3):
+            model, told = self.gang(spec, f"gang{world}", *flags, world=world, cards=3)
+            self.assertEqual(model, alone)
+            self.assertIn("computes on card 1", told[1])
+            for text in told:
+                self.assertIn("gradients travel between devices", text)
+
+    def test_ranks_exchange_through_the_hosts_when_told_to_or_nothing_else_works(self):
+        spec = self.write_spec(*MADE["mlp"])
+        _, alone = self.train(spec, "alone")
+        model, told = self.gang(spec, "told", "--exchange", "host")
+        self.assertEqual(model, alone)
+        self.assertIn("gradients travel through hosts: as asked for", told[0])
+        model, told = self.gang(spec, "shared", cards=1)
+        self.assertEqual(model, alone)
+        self.assertIn("gradients travel through hosts: ranks share a card", told[0])
+        model, told = self.gang(spec, "broken", BATON_FAKE_NCCL_FAIL="1")
+        self.assertEqual(model, alone)
+        self.assertIn("through hosts: NCCL failed for the card of rank 0 (here: NCCL: ", told[0])
+
+    def test_ranks_with_a_card_each_leave_when_asked_and_go_on(self):
+        spec = self.write_spec(*MADE["mlp"])
+        flags = ["--set", "epochs=8"]
+        _, whole = self.train(spec, "whole", *flags)
+        ranks = [self.start_rank(spec, "part", rank, *flags)
+                 for rank in range(2)]
+        folder = self.path("part", "checkpoints")
+        deadline = time.monotonic() + 60
+        while not self.checkpoints(folder) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        ranks[1].send_signal(signal.SIGTERM)
+        told = [rank.communicate(timeout=100)[1].decode() for rank in ranks]
+        self.assertEqual([rank.returncode for rank in ranks], [75, 75], told)
+        _, told = self.gang(spec, "part", *flags, "--resume",
+                            os.path.join(folder, self.checkpoints(folder)[-1]))
+        self.assertEqual(self.model("part"), whole)
+
+    def lose_a_rank(self, output, signal_number, flags):
+        """One of two ranks in mid-training; the other's seconds until it ends with 76, the same
+        bits afterwards."""
+        spec = self.write_spec(*MADE["mlp"])
+        flags = ["--set", "epochs=8", "--set", "checkpoint.every_steps=2", *flags]
+        _, whole = self.train(spec, "whole", *flags)
+        folder = self.path(output, "checkpoints")
+        ranks = [self.start_rank(spec, output, rank, *flags) for rank in range(2)]
+        deadline = time.monotonic() + 60
+        while len(self.checkpoints(folder)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.002)
+        ranks[1].send_signal(signal_number)
+        begin = time.monotonic()
+        told = ranks[0].communicate(timeout=100)[1].decode()
+        seconds = time.monotonic() - begin
+        ranks[1].kill()
+        ranks[1].communicate()
+        self.assertEqual(ranks[0].returncode, 76, told)
+        self.assertIn("gradients travel between devices", told)
+        self.assertIn("a peer was lost", told)
+        resume = os.path.join(folder, self.checkpoints(folder)[-1])
+        self.assertEqual(self.train(spec, output, "--resume", resume, *flags)[1], whole)
+        return seconds
+
+    def test_a_rank_that_is_killed_ends_the_others_at_once(self):
+        self.assertLess(self.lose_a_rank("killed", signal.SIGKILL, []), HEARD_S)
+
+    def test_a_rank_that_stands_still_ends_the_others_after_its_time(self):
+        self.lose_a_rank("silent", signal.SIGSTOP, ["--silence-ms", "400"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
