@@ -22,8 +22,12 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 constexpr int64_t kProgramBytes = 36 * kMiB;
 // CUDA's context and its libraries' own memory on a card.
 constexpr int64_t kCudaBytes = 600 * kMiB;
-// Tests are run in blocks of so many samples at least (trainer/replica.cc).
+// Tests are run in blocks of so many samples, of large ones fewer (trainer/layer/plan.h).
 constexpr int64_t kTestBlock = 64;
+constexpr int64_t kTestBlockBytes = 64 * kMiB;
+// Of a backward pass, in values as large as the largest: the gradients that are needed at a time,
+// and copies of what an operation reads and writes in its own layout.
+constexpr int64_t kBackwardValues = 3;
 // A CSV file's text becomes a double while it is read and a float after it, and vectors grow by
 // doubling; a value is about five characters.
 constexpr int64_t kCsvFactor = 5;
@@ -56,17 +60,39 @@ int64_t OwnValues(const LayerOp& op, const LayerShape& shape) {
   return 0;
 }
 
-// Values that layers hand on, for one sample. A ReLU and a flatten keep none of their own.
-int64_t ValuesOf(const Model& model, const std::vector<LayerShape>& shapes) {
-  int64_t values = 0;
-  for (const ModelInput& input : model.inputs) values += ElementCount(input.shape);
+// What layers hand on, for one sample. A ReLU and a flatten keep none of their own.
+struct Values {
+  int64_t all = 0;
+  int64_t largest = 0;      // what one layer hands on
+  int64_t largest_own = 0;  // what one layer keeps
+};
+
+Values ValuesOf(const Model& model, const std::vector<LayerShape>& shapes) {
+  Values values;
+  for (const ModelInput& input : model.inputs) values.all += ElementCount(input.shape);
   for (size_t i = 0; i < shapes.size(); ++i) {
     const auto* activation = std::get_if<Activation>(&model.layers[i].op);
     if (activation != nullptr && activation->kind == Activation::Kind::kRelu) continue;
     if (std::holds_alternative<Flatten>(model.layers[i].op)) continue;
-    values += ElementCount(shapes[i].out) + OwnValues(model.layers[i].op, shapes[i]);
+    const int64_t own = OwnValues(model.layers[i].op, shapes[i]);
+    values.all += ElementCount(shapes[i].out) + own;
+    values.largest = std::max(values.largest, ElementCount(shapes[i].out));
+    values.largest_own = std::max(values.largest_own, own);
   }
   return values;
+}
+
+// Floats of the layer that has most. Sparse tables are read where they lie.
+absl::StatusOr<int64_t> LargestLayer(const Model& model) {
+  BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> parameters, Parameters(model));
+  std::vector<int64_t> layers(model.layers.size());
+  int64_t largest = 0;
+  for (const Parameter& parameter : parameters) {
+    int64_t& floats = layers[parameter.layer];
+    if (!parameter.sparse) floats += ElementCount(parameter.shape);
+    largest = std::max(largest, floats);
+  }
+  return largest;
 }
 
 int64_t FileBytes(const std::string& path) {
@@ -141,25 +167,30 @@ absl::StatusOr<MemoryEstimate> EstimateMemory(const NativeSpec& native, const Ra
   const int64_t shards = DividedUp(native.shards, shape.ranks);
   const int64_t threads = std::clamp<int64_t>(shape.threads, 1, shards);
   const int64_t micro = DividedUp(native.batch_size, native.shards);
-  const int64_t block = std::max(micro, kTestBlock);
-  const int64_t values = ValuesOf(native.model, shapes);
+  const Values values = ValuesOf(native.model, shapes);
+  const int64_t fit = kTestBlockBytes / (kFloat * std::max<int64_t>(values.all, 1));
+  const int64_t samples = std::max(micro, std::clamp<int64_t>(fit, 1, kTestBlock));
+  BATON_ASSIGN_OR_RETURN(const int64_t largest_layer, LargestLayer(native.model));
 
   MemoryEstimate estimate;
   estimate.program = kProgramBytes;
   estimate.weights = weights;
   estimate.optimizer = weights * vectors;
-  // With others: what is sent and what is received, too.
-  estimate.gradients = weights * (shards + (shape.ranks > 1 ? 3 : 1));
-  // Forward in blocks of the test, backward in micro-batches; the batch itself once more. A layer's
-  // weights and their gradient lie once more in the arithmetic's own layout.
-  const int64_t of_thread = kFloat * values * (block + micro) + 2 * weights;
-  estimate.activations = threads * of_thread;
+  // One shard's is the sum. With others: what is sent and what is received, too.
+  estimate.gradients = weights * (shards + (shape.ranks > 1 ? 3 : shards > 1 ? 1 : 0));
+  // Values of the forward pass stay, of micro-batches and blocks of the test alike. What the
+  // backward one takes, and a layer's weights in the arithmetic's own layout, has one place after
+  // the other.
+  const int64_t backward = kBackwardValues * values.largest + values.largest_own;
+  estimate.activations =
+      threads * kFloat * (values.all * samples + backward * micro + largest_layer);
   estimate.data = shape.data_bytes;
   // And the model's file at the end.
   estimate.checkpoint = weights * (1 + vectors) + weights;
   // The best weights so far, and where a checkpoint of them is written.
   if (native.early_stopping) estimate.checkpoint += 2 * weights;
-  estimate.device = kCudaBytes + threads * (2 * kFloat * values * block + 2 * weights);
+  estimate.device =
+      kCudaBytes + threads * (kFloat * (values.all + backward) * samples + 2 * weights);
   return estimate;
 }
 

@@ -17,8 +17,8 @@ struct MemoryEstimate {
   int64_t weights = 0;      // float32
   int64_t optimizer = 0;    // its vectors, each as long as the weights
   int64_t gradients = 0;    // of each of the rank's shards, and their sum
-  int64_t activations = 0;  // of all threads: values and gradients of the micro-batch, and the
-                            // weights in the layout that the arithmetic wants
+  int64_t activations = 0;  // of all threads: values of the micro-batch, the gradients that are
+                            // needed at a time, a layer's weights in the arithmetic's layout
   int64_t data = 0;
   int64_t checkpoint = 0;  // the copy that is written behind the next steps
   // On the card, where one computes: of it the activations, and CUDA's own libraries.

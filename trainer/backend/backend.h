@@ -7,9 +7,11 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -27,6 +29,12 @@ namespace baton::trainer {
 class Tensor {
  public:
   virtual ~Tensor() = default;
+};
+
+// Of a tensor that is needed for a part of a pass only; places count from 0.
+struct PlacedShape {
+  SampleShape shape;
+  size_t place = 0;
 };
 
 enum class Pass { kTrain, kEvaluate };
@@ -114,6 +122,16 @@ class Stream {
   virtual ~Stream() = default;
 
   virtual std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t batch_max) = 0;
+  // A tensor for each shape. Those of one place may share memory: what is written to one of them is
+  // the end of what the others held.
+  virtual std::vector<std::unique_ptr<Tensor>> CreateTensors(absl::Span<const PlacedShape> shapes,
+                                                             int64_t batch_max) {
+    std::vector<std::unique_ptr<Tensor>> tensors;
+    for (const PlacedShape& placed : shapes) {
+      tensors.push_back(CreateTensor(placed.shape, batch_max));
+    }
+    return tensors;
+  }
   virtual absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(
       const OperationShape& operation, int64_t batch_max) = 0;
 

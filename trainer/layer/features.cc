@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "common/status.h"
+#include "trainer/layer/memory_plan.h"
 #include "trainer/layer/plan.h"
 
 namespace baton::trainer {
@@ -21,9 +22,7 @@ class GraphFeatures : public Features {
       : plan_(std::move(plan)), stream_(std::move(stream)), batch_max_(batch_max) {}
 
   absl::Status Build() {
-    for (const PlannedValue& value : plan_.values) {
-      values_.push_back(stream_->CreateTensor(value.shape, batch_max_));
-    }
+    values_ = stream_->CreateTensors(PlanValues(plan_), batch_max_);
     for (const PlannedOperation& planned : plan_.operations) {
       Stage stage;
       stage.plan = planned;

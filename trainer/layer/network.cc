@@ -10,6 +10,7 @@
 #include "common/check.h"
 #include "common/spec/shapes.h"
 #include "common/status.h"
+#include "trainer/layer/memory_plan.h"
 #include "trainer/layer/placement.h"
 #include "trainer/layer/plan.h"
 
@@ -44,30 +45,6 @@ struct Stage {
   std::vector<const Tensor*> x;
 };
 
-// A value and d loss / d value.
-struct Value {
-  std::unique_ptr<Tensor> y;
-  std::unique_ptr<Tensor> dy;  // null: nobody wants it
-  bool has_dy = false;         // in this backward pass
-  // Where several read the value, or one several times: shares that one operation adds to dy.
-  std::vector<std::unique_ptr<Tensor>> shares;
-  size_t shares_taken = 0;  // by the operation at hand
-};
-
-// By value: how often it is read, and how often by the operation that reads it most.
-struct Reads {
-  explicit Reads(const Plan& plan) : all(plan.values.size()), by_one(plan.values.size()) {
-    for (const PlannedOperation& planned : plan.operations) {
-      for (const size_t input : planned.inputs) {
-        ++all[input];
-        const auto here = std::count(planned.inputs.begin(), planned.inputs.end(), input);
-        by_one[input] = std::max(by_one[input], static_cast<size_t>(here));
-      }
-    }
-  }
-  std::vector<size_t> all, by_one;
-};
-
 class GraphNetwork : public Network {
  public:
   GraphNetwork(const spec::Model& model, std::vector<Parameter> parameters,
@@ -91,18 +68,11 @@ class GraphNetwork : public Network {
   absl::Status Build(const Plan& plan) {
     layout_ = plan.layout;
     output_ = plan.output;
-    const Reads reads(plan);
     for (size_t i = 0; i < plan.values.size(); ++i) {
-      const PlannedValue& planned = plan.values[i];
-      Value value;
-      value.y = stream_->CreateTensor(planned.shape, batch_max_);
-      if (planned.needs_gradient) value.dy = stream_->CreateTensor(planned.shape, batch_max_);
-      for (size_t k = 0; planned.needs_gradient && reads.all[i] > 1 && k < reads.by_one[i]; ++k) {
-        value.shares.push_back(stream_->CreateTensor(planned.shape, batch_max_));
-      }
-      values_.push_back(std::move(value));
-      if (i < plan.inputs) input_sizes_.push_back(ElementCount(planned.shape));
+      values_.push_back(stream_->CreateTensor(plan.values[i].shape, batch_max_));
+      if (i < plan.inputs) input_sizes_.push_back(ElementCount(plan.values[i].shape));
     }
+    gradient_plan_ = PlanGradients(plan);
     size_t dense_end = 0;  // of the stages so far
     for (const PlannedOperation& planned : plan.operations) {
       Stage stage;
@@ -117,7 +87,7 @@ class GraphNetwork : public Network {
         dense_end = std::max(dense_end, stage.plan.gradient_offset + stage.parameter_count);
       }
       BATON_ASSIGN_OR_RETURN(stage.operation, stream_->CreateOperation(planned.shape, batch_max_));
-      for (const size_t input : planned.inputs) stage.x.push_back(values_[input].y.get());
+      for (const size_t input : planned.inputs) stage.x.push_back(values_[input].get());
       stages_.push_back(std::move(stage));
     }
     return absl::OkStatus();
@@ -143,13 +113,16 @@ class GraphNetwork : public Network {
       return BatchResult{};
     }
     BATON_RETURN_IF_ERROR(CheckTargets(batch));
+    // With the first Train: who only evaluates needs none.
+    if (gradients_.empty()) {
+      gradients_ = stream_->CreateTensors(gradient_plan_.gradients, batch_max_);
+    }
     BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kTrain, stream));
     const LossArguments loss = LossOf(batch, loss_scale);
-    BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_].y));
+    BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_]));
     const auto work = [&]() -> absl::Status {
       BATON_RETURN_IF_ERROR(Forward(weights, batch.count, Pass::kTrain, stream));
-      BATON_RETURN_IF_ERROR(
-          stream_->ComputeLoss(loss, *values_[output_].y, values_[output_].dy.get()));
+      BATON_RETURN_IF_ERROR(stream_->ComputeLoss(loss, *values_[output_], GradientOf(output_)));
       return Backward(weights, batch.count, loss_scale, gradient);
     };
     // Who listens to a pass, or gets rows, has a part in it that no recording has.
@@ -168,10 +141,10 @@ class GraphNetwork : public Network {
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
     BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kEvaluate, unused));
     const LossArguments loss = LossOf(batch, 0);
-    BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_].y));
+    BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_]));
     const auto work = [&]() -> absl::Status {
       BATON_RETURN_IF_ERROR(Forward(weights, batch.count, Pass::kEvaluate, unused));
-      return stream_->ComputeLoss(loss, *values_[output_].y, nullptr);
+      return stream_->ComputeLoss(loss, *values_[output_], nullptr);
     };
     BATON_RETURN_IF_ERROR(
         stream_->Run({Pass::kEvaluate, true, batch.count, weights, nullptr, 0}, work));
@@ -188,7 +161,7 @@ class GraphNetwork : public Network {
     BATON_RETURN_IF_ERROR(
         stream_->Run({Pass::kEvaluate, false, batch.count, weights, nullptr, 0},
                      [&] { return Forward(weights, batch.count, Pass::kEvaluate, unused); }));
-    return stream_->Download(*values_[output_].y, batch.count, outputs->data());
+    return stream_->Download(*values_[output_], batch.count, outputs->data());
   }
 
   absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,
@@ -201,9 +174,9 @@ class GraphNetwork : public Network {
     if (!AllFinite(batch.values.data(), batch.values.size())) return std::string("the samples");
     std::vector<float> values;
     for (const Stage& stage : stages_) {
-      const Value& output = values_[stage.plan.output];
       values.resize(static_cast<size_t>(batch.count * ElementCount(OutputShape(stage.plan.shape))));
-      BATON_RETURN_IF_ERROR(stream_->Download(*output.y, batch.count, values.data()));
+      BATON_RETURN_IF_ERROR(
+          stream_->Download(*values_[stage.plan.output], batch.count, values.data()));
       if (!AllFinite(values.data(), values.size())) {
         return absl::StrCat("the output of layer ", layer_names_[stage.plan.layer]);
       }
@@ -262,14 +235,14 @@ class GraphNetwork : public Network {
             .weights = stage.parameter_count > 0 ? weights + stage.plan.parameter_offset : nullptr,
             .stream = stream.Derive(numbers_.empty() ? layer : numbers_[layer]),
             .x = stage.x,
-            .y = values_[stage.plan.output].y.get()};
+            .y = values_[stage.plan.output].get()};
   }
 
   // All that comes from the host before a pass.
   absl::Status Bring(const float* weights, const Batch& batch, Pass pass, RandomStream stream) {
     const float* block = batch.values.data();
     for (size_t i = 0; i < input_sizes_.size(); ++i) {
-      BATON_RETURN_IF_ERROR(stream_->Upload(block, batch.count, values_[i].y.get()));
+      BATON_RETURN_IF_ERROR(stream_->Upload(block, batch.count, values_[i].get()));
       block += batch.count * input_sizes_[i];
     }
     for (const Stage& stage : stages_) {
@@ -307,8 +280,6 @@ class GraphNetwork : public Network {
   // From the output backwards; what several layers read gets the sum of their shares, in the order
   // of the graph from behind.
   absl::Status Backward(const float* weights, int64_t count, float scale, Gradient gradient) {
-    for (Value& value : values_) value.has_dy = false;
-    values_[output_].has_dy = true;
     size_t ready_from = placement_ ? placement_->count : gradient_count_;
     for (size_t i = stages_.size(); i-- > 0;) {
       if (i + 1 < stages_.size() && gradient.ready && stages_[i + 1].ready_from < ready_from) {
@@ -319,11 +290,11 @@ class GraphNetwork : public Network {
         (*gradient.ready)(ready_from);
       }
       Stage& stage = stages_[i];
-      Value& output = values_[stage.plan.output];
+      Tensor* dy = GradientOf(stage.plan.output);
       RowGradient* rows = stage.plan.table ? &gradient.rows[*stage.plan.table] : nullptr;
       const bool is_dense = rows == nullptr && stage.parameter_count > 0;
       float* dense = is_dense ? gradient.dense + stage.plan.gradient_offset : nullptr;
-      if (!output.has_dy) {  // frozen, and all that comes before it
+      if (dy == nullptr) {  // frozen, and all that comes before it
         if (dense != nullptr) {
           BATON_RETURN_IF_ERROR(stream_->Clear(dense, stage.parameter_count));
         }
@@ -331,35 +302,33 @@ class GraphNetwork : public Network {
         continue;
       }
       dx_.clear();
-      for (const size_t input : stage.plan.inputs) values_[input].shares_taken = 0;
-      for (const size_t input : stage.plan.inputs) dx_.push_back(NextShare(input));
+      for (const std::optional<size_t>& share : gradient_plan_.of_inputs[i]) {
+        dx_.push_back(share ? gradients_[*share].get() : nullptr);
+      }
       const bool has_parameters = stage.parameter_count > 0;
       BATON_RETURN_IF_ERROR(stage.operation->Backward(
           {.count = count,
            .weights = has_parameters ? weights + stage.plan.parameter_offset : nullptr,
            .x = stage.x,
-           .y = output.y.get(),
-           .dy = output.dy.get(),
+           .y = values_[stage.plan.output].get(),
+           .dy = dy,
            .dx = dx_,
            .weights_gradient = dense,
            .rows = rows,
            .statistics_scale = scale}));
       for (size_t k = 0; k < dx_.size(); ++k) {
-        Value& input = values_[stage.plan.inputs[k]];
-        if (dx_[k] == nullptr || dx_[k] == input.dy.get()) continue;
-        BATON_RETURN_IF_ERROR(stream_->Accumulate(*dx_[k], count, input.dy.get()));
+        Tensor* whole = GradientOf(stage.plan.inputs[k]);
+        if (dx_[k] == whole) continue;
+        BATON_RETURN_IF_ERROR(stream_->Accumulate(*dx_[k], count, whole));
       }
     }
     return absl::OkStatus();
   }
 
-  // Where the next reader of a value puts its share of the gradient.
-  Tensor* NextShare(size_t index) {
-    Value& value = values_[index];
-    if (value.dy == nullptr) return nullptr;
-    if (value.has_dy) return value.shares[value.shares_taken++].get();
-    value.has_dy = true;
-    return value.dy.get();
+  // Null: nobody wants it.
+  Tensor* GradientOf(size_t value) {
+    const std::optional<size_t> gradient = gradient_plan_.of_value[value];
+    return gradient ? gradients_[*gradient].get() : nullptr;
   }
 
   std::vector<std::string> layer_names_;
@@ -376,7 +345,9 @@ class GraphNetwork : public Network {
   int64_t batch_max_;
   std::vector<int64_t> input_sizes_;  // of one sample, by input
   size_t output_ = 0;
-  std::vector<Value> values_;
+  std::vector<std::unique_ptr<Tensor>> values_;
+  GradientPlan gradient_plan_;
+  std::vector<std::unique_ptr<Tensor>> gradients_;  // empty before the first Train
   std::vector<Stage> stages_;
   std::vector<Tensor*> dx_;  // of the operation at hand
 };

@@ -56,9 +56,9 @@ struct Plan {
 // INVALID_ARGUMENT names the layer that does not fit, goes nowhere or has nothing to learn.
 absl::StatusOr<Plan> PlanOperations(const spec::Model& model);
 
-// Samples that a network computes at once where only what comes out counts: so many that their values
-// take 64 MiB or less, 1 .. 64. Of the plan alone, so the bits of what is summed block by block
-// depend on nothing else.
+// Samples that a network computes at once where only what comes out counts: so many that their
+// values take 64 MiB or less, 1 .. 64. Of the plan alone, so the bits of what is summed block by
+// block depend on nothing else.
 int64_t BlockFor(const Plan& plan);
 
 // Of a model without a loss, with nothing to learn: what the layers or inputs `names` give.

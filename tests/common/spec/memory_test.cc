@@ -29,13 +29,23 @@ TEST(Memory, PartsAreThoseOfTheModel) {
   EXPECT_EQ(adam->optimizer, 2 * kWeights);
   EXPECT_EQ(adam->gradients, (2 + 3) * kWeights);
   EXPECT_EQ(adam->checkpoint, 4 * kWeights);
-  // Two threads, for a rank has two shards; 64 samples forward and backward, relu keeps nothing.
-  EXPECT_EQ(adam->activations, 2 * (4 * (1000 + 999 + 1) * (64 + 64) + 2 * kWeights));
+  // Two threads, for a rank has two shards; 64 samples forward, three of the largest values
+  // backward, and the first layer's weights once more; relu keeps nothing.
+  EXPECT_EQ(adam->activations, 2 * 4 * ((1000 + 999 + 1) * 64 + 3 * 999 * 64 + 1000 * 999 + 999));
   const auto sgd = EstimateMemory(Spec("name: sgd, lr: 0.1", 256, 4), {});
   EXPECT_EQ(sgd->optimizer, 0);
   EXPECT_EQ(sgd->gradients, (4 + 1) * kWeights);
+  EXPECT_EQ(EstimateMemory(Spec("name: sgd, lr: 0.1", 256, 1), {})->gradients, kWeights);
   EXPECT_EQ(EstimateMemory(Spec("name: sgd, lr: 0.1, momentum: 0.9", 256, 4), {})->optimizer,
             kWeights);
+}
+
+TEST(Memory, TestsOfLargeSamplesComeInSmallBlocks) {
+  NativeSpec spec = Spec("name: sgd, lr: 0.1", 1, 1);
+  spec.model.inputs[0].shape = {1 << 20};
+  const int64_t values = (1 << 20) + 999 + 1;  // 4 MiB a sample: 15 of them take 64 MiB
+  const int64_t weights = (int64_t{1} << 20) * 999 + 999;
+  EXPECT_EQ(EstimateMemory(spec, {})->activations, 4 * (15 * values + 3 * 999 + weights));
 }
 
 TEST(Memory, TheBatchThatFitsIsTheLargest) {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
@@ -43,7 +45,19 @@ class CpuStream : public Stream {
  public:
   std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t /*batch_max*/) override {
     // Memory comes with the first write: only then is the layout known.
-    return std::make_unique<CpuTensor>(shape);
+    return std::make_unique<CpuTensor>(shape, std::make_shared<Buffer>());
+  }
+
+  std::vector<std::unique_ptr<Tensor>> CreateTensors(absl::Span<const PlacedShape> shapes,
+                                                     int64_t /*batch_max*/) override {
+    std::map<size_t, std::shared_ptr<Buffer>> places;
+    std::vector<std::unique_ptr<Tensor>> tensors;
+    for (const PlacedShape& placed : shapes) {
+      std::shared_ptr<Buffer>& place = places[placed.place];
+      if (place == nullptr) place = std::make_shared<Buffer>();
+      tensors.push_back(std::make_unique<CpuTensor>(placed.shape, place));
+    }
+    return tensors;
   }
 
   absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,

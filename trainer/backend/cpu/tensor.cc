@@ -61,8 +61,9 @@ void CpuTensor::CopyRows() const {
 
 const dnnl::memory& CpuTensor::Hold(const dnnl::memory::desc& desc,
                                     const dnnl::engine& engine) const {
-  if (!memory_ || memory_.get_desc() != desc) {
-    memory_ = dnnl::memory(desc, engine, buffer_.Reserve(desc.get_size()));
+  void* at = buffer_->Reserve(desc.get_size());
+  if (!memory_ || memory_.get_desc() != desc || memory_.get_data_handle() != at) {
+    memory_ = dnnl::memory(desc, engine, at);
   }
   return memory_;
 }

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "oneapi/dnnl/dnnl.hpp"
@@ -10,8 +12,8 @@
 
 namespace baton::trainer::cpu {
 
-// Memory on a cache line that only grows, zeroed when it grows: some layouts pad channels, and
-// what nobody writes must not be a NaN.
+// Memory on a cache line that only grows, zeroed when it grows. Some layouts pad channels; who
+// writes a value in one writes zeros there.
 class Buffer {
  public:
   Buffer() = default;
@@ -37,7 +39,9 @@ struct Rows {
 
 class CpuTensor : public Tensor {
  public:
-  explicit CpuTensor(SampleShape shape) : shape_(std::move(shape)) {}
+  // `buffer`: where it lies, which others may have between its use and the next Write.
+  CpuTensor(SampleShape shape, std::shared_ptr<Buffer> buffer)
+      : shape_(std::move(shape)), buffer_(std::move(buffer)) {}
 
   const SampleShape& shape() const { return shape_; }
 
@@ -71,7 +75,7 @@ class CpuTensor : public Tensor {
   dnnl::engine rows_engine_;  // for the copy
   // A copy changes where the values lie, not what they are.
   mutable bool rows_are_elsewhere_ = false;
-  mutable Buffer buffer_;
+  const std::shared_ptr<Buffer> buffer_;
   mutable dnnl::memory memory_;
 };
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
@@ -24,9 +27,29 @@ class CudaStream : public Stream {
       : context_(std::move(context)), recorder_(*context_) {}
 
   std::unique_ptr<Tensor> CreateTensor(const SampleShape& shape, int64_t batch_max) override {
-    // Without room the context says so at the next call that has a status.
+    const PlacedShape placed{shape};
+    return std::move(CreateTensors({&placed, 1}, batch_max)[0]);
+  }
+
+  // Without room the context says so at the next call that has a status.
+  std::vector<std::unique_ptr<Tensor>> CreateTensors(absl::Span<const PlacedShape> shapes,
+                                                     int64_t batch_max) override {
     context_->Begin();
-    return std::make_unique<CudaTensor>(*context_, shape, batch_max);
+    std::map<size_t, int64_t> largest;
+    for (const PlacedShape& placed : shapes) {
+      int64_t& size = largest[placed.place];
+      size = std::max(size, ElementCount(placed.shape));
+    }
+    std::map<size_t, std::shared_ptr<Buffer>> places;
+    for (const auto& [place, size] : largest) {
+      places[place] = std::make_shared<Buffer>();
+      places[place]->ReserveFloats(*context_, batch_max * size);
+    }
+    std::vector<std::unique_ptr<Tensor>> tensors;
+    for (const PlacedShape& placed : shapes) {
+      tensors.push_back(std::make_unique<CudaTensor>(placed.shape, places[placed.place]));
+    }
+    return tensors;
   }
 
   absl::StatusOr<std::unique_ptr<Operation>> CreateOperation(const OperationShape& operation,

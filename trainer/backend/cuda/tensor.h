@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "trainer/backend/backend.h"
 #include "trainer/backend/cuda/context.h"
@@ -10,18 +12,16 @@ namespace baton::trainer::cuda {
 
 class CudaTensor : public Tensor {
  public:
-  // Room for batch_max samples; without room the context notes it.
-  CudaTensor(Context& context, const SampleShape& shape, int64_t batch_max)
-      : sample_size_(ElementCount(shape)) {
-    memory_.ReserveFloats(context, batch_max * sample_size_);
-  }
+  // `memory` has room for it.
+  CudaTensor(const SampleShape& shape, std::shared_ptr<Buffer> memory)
+      : sample_size_(ElementCount(shape)), memory_(std::move(memory)) {}
   int64_t sample_size() const { return sample_size_; }
-  float* values() { return static_cast<float*>(memory_.data()); }
-  const float* values() const { return static_cast<const float*>(memory_.data()); }
+  float* values() { return static_cast<float*>(memory_->data()); }
+  const float* values() const { return static_cast<const float*>(memory_->data()); }
 
  private:
   int64_t sample_size_;
-  Buffer memory_;
+  const std::shared_ptr<Buffer> memory_;
 };
 
 // The tensors of a stream are always of its own backend.
