@@ -136,8 +136,10 @@ class Daemon {
                        [this](Event event) { Post(std::move(event)); }));
     if (hello_.gpus_size() > 0) {
       BATON_ASSIGN_OR_RETURN(auto nvml, Nvml::Open());
-      gpu_watch_ = std::make_unique<GpuWatch>(std::move(nvml), hello_.name(), clock_,
-                                              [this] { return runner_->CardTasks(); });
+      std::vector<int32_t> gpus;
+      for (const v1::Gpu& gpu : hello_.gpus()) gpus.push_back(gpu.index());
+      gpu_watch_ = std::make_unique<GpuWatch>(std::move(nvml), hello_.name(), std::move(gpus),
+                                              clock_, [this] { return runner_->CardTasks(); });
     }
     SessionOptions session;
     session.address = options_.scheduler;
@@ -288,6 +290,13 @@ class Daemon {
   void Do(const SendHeartbeat& effect) {
     v1::WorkerMessage message;
     *message.mutable_heartbeat() = ToProto(effect);
+    if (gpu_watch_ != nullptr) {
+      for (const CardMemory& card : gpu_watch_->TakeMemory()) {
+        v1::GpuUse* gpu = message.mutable_heartbeat()->add_gpus();
+        gpu->set_index(card.gpu);
+        if (card.used_bytes) gpu->set_memory_used_bytes(*card.used_bytes);
+      }
+    }
     Send(std::move(message));
   }
   void Do(const HangUp& effect) { HangUpFor(effect.reason); }

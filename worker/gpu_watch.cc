@@ -79,10 +79,20 @@ std::string CardLines(const Nvml& nvml, const std::string& node, const CardTask&
   return lines;
 }
 
-GpuWatch::GpuWatch(std::unique_ptr<Nvml> nvml, std::string node, const Clock& clock,
-                   std::function<std::vector<CardTask>()> tasks)
+std::vector<CardMemory> MemoryOf(const Nvml& nvml, const std::vector<int32_t>& gpus) {
+  std::vector<CardMemory> memory;
+  for (const int32_t gpu : gpus) {
+    const absl::StatusOr<GpuUse> use = nvml.Use(gpu);
+    memory.push_back({gpu, use.ok() ? use->memory_used_bytes : std::nullopt});
+  }
+  return memory;
+}
+
+GpuWatch::GpuWatch(std::unique_ptr<Nvml> nvml, std::string node, std::vector<int32_t> gpus,
+                   const Clock& clock, std::function<std::vector<CardTask>()> tasks)
     : nvml_(std::move(nvml)),
       node_(std::move(node)),
+      gpus_(std::move(gpus)),
       clock_(clock),
       tasks_(std::move(tasks)),
       thread_([this] { Watch(); }) {}
@@ -96,16 +106,26 @@ GpuWatch::~GpuWatch() {
   thread_.join();
 }
 
+std::vector<CardMemory> GpuWatch::TakeMemory() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(memory_, {});
+}
+
 void GpuWatch::Watch() {
   std::unique_lock<std::mutex> lock(mutex_);
-  while (!wake_.wait_for(lock, kEvery, [this] { return ending_; })) {
+  do {
     lock.unlock();
     Look();
     lock.lock();
-  }
+  } while (!wake_.wait_for(lock, kEvery, [this] { return ending_; }));
 }
 
 void GpuWatch::Look() {
+  std::vector<CardMemory> memory = MemoryOf(*nvml_, gpus_);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    memory_ = std::move(memory);
+  }
   std::set<TaskKey> seen;
   for (const CardTask& task : tasks_()) {
     seen.insert(task.key);

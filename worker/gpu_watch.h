@@ -1,4 +1,5 @@
-// What the cards of running tasks do, told in the tasks' metrics: one line a card every few
+// What this node's cards do. How much of their memory is in use, whoever uses it, is told with the
+// heartbeats; what the cards of running tasks do, in the tasks' metrics: one line a card every few
 // seconds,
 //   {"step":..,"time":..,"node":"w1","gpu":0,"gpu_utilization":0.93,"gpu_memory_bytes":..,
 //    "gpu_memory_total_bytes":..,"gpu_power_watts":..,"gpu_celsius":..,"gpu_utilization_mean":0.9,
@@ -14,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -48,14 +50,28 @@ class UtilizationMean {
 std::string CardLines(const Nvml& nvml, const std::string& node, const CardTask& task,
                       const Clock& clock, UtilizationMean* mean);
 
+struct CardMemory {
+  int32_t gpu = 0;
+  std::optional<int64_t> used_bytes;  // nothing: the card does not say
+  bool operator==(const CardMemory&) const = default;
+};
+
+// Of these cards at this moment.
+std::vector<CardMemory> MemoryOf(const Nvml& nvml, const std::vector<int32_t>& gpus);
+
 class GpuWatch {
  public:
-  // `tasks` is called on the watch's own thread: a driver that hangs holds up nothing else.
-  GpuWatch(std::unique_ptr<Nvml> nvml, std::string node, const Clock& clock,
-           std::function<std::vector<CardTask>()> tasks);
+  // `gpus`: those that the node offers. `tasks` is called on the watch's own thread: a driver that
+  // hangs holds up nothing else.
+  GpuWatch(std::unique_ptr<Nvml> nvml, std::string node, std::vector<int32_t> gpus,
+           const Clock& clock, std::function<std::vector<CardTask>()> tasks);
   ~GpuWatch();
   GpuWatch(const GpuWatch&) = delete;
   GpuWatch& operator=(const GpuWatch&) = delete;
+
+  // Of the node's cards, when they were last looked at; empty when that was given before. What is
+  // lost on its way is told anew with the next look. Any thread.
+  std::vector<CardMemory> TakeMemory();
 
  private:
   void Watch();
@@ -63,12 +79,14 @@ class GpuWatch {
 
   const std::unique_ptr<Nvml> nvml_;
   const std::string node_;
+  const std::vector<int32_t> gpus_;
   const Clock& clock_;
   const std::function<std::vector<CardTask>()> tasks_;
   std::map<TaskKey, UtilizationMean> means_;  // the thread's own
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool ending_ = false;  // under the mutex
+  bool ending_ = false;             // under the mutex
+  std::vector<CardMemory> memory_;  // under the mutex; not taken yet
   std::thread thread_;
 };
 

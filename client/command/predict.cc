@@ -43,7 +43,9 @@ absl::Status Run(const Context& context, const Words& words) {
 
 void AddPredict(CLI::App& app, Context& context) {
   CLI::App* verb = AddVerb(app, "predict", "What a trained model says of new samples",
-                           "baton predict lenet --input x.npy --output y.csv");
+                           "baton predict lenet --input x.npy --output y.csv\n"
+                           "         baton predict gpt --continue 'To be' --length 300 "
+                           "--temperature 0.8");
   auto words = std::make_shared<Words>();
   verb->add_option("job", words->job, "a name, an id or its unique prefix, or latest");
   const auto pass = [&](const std::string& flag, const std::string& what, bool model = false) {

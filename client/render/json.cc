@@ -140,6 +140,15 @@ Json NodeJson(const v1::Node& node) {
   json["gpus"] = node.gpus();
   json["gpus_free"] = node.gpus_free();
   json["gpu_type"] = node.gpu_type();
+  json["cards"] = Json::array();
+  for (const v1::NodeGpu& card : node.cards()) {
+    const bool known = card.has_memory_used_bytes();
+    json["cards"].push_back(
+        {{"gpu", card.index()},
+         {"type", card.type()},
+         {"memory_bytes", card.memory_bytes()},
+         {"memory_used_bytes", known ? Json(card.memory_used_bytes()) : Json()}});
+  }
   json["tasks"] = std::vector<std::string>(node.tasks().begin(), node.tasks().end());
   json["joined_at"] = Time(node.joined_unix_ms());
   json["notice_deadline"] = Time(node.notice_deadline_unix_ms());

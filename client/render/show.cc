@@ -129,6 +129,33 @@ std::string RecoveriesText(const v1::Job& job) {
   return absl::StrJoin(parts, ", ");
 }
 
+// "h200", or "h200, l4" where a node has several. A scheduler that is older tells of the first.
+std::string GpuTypesText(const v1::Node& node) {
+  std::vector<std::string> types;
+  for (const v1::NodeGpu& card : node.cards()) {
+    if (std::find(types.begin(), types.end(), card.type()) == types.end()) {
+      types.push_back(card.type());
+    }
+  }
+  return types.empty() ? node.gpu_type() : absl::StrJoin(types, ", ");
+}
+
+// In the order of the cards, neighbours that read the same as one:
+// "3.0 GiB of 150.0 GiB, 7 x 0.5 GiB of 150.0 GiB".
+std::string CardsMemoryText(const v1::Node& node) {
+  std::vector<std::pair<std::string, int>> groups;
+  for (const v1::NodeGpu& card : node.cards()) {
+    std::string text = Bytes(card.memory_bytes());
+    if (card.has_memory_used_bytes()) text = Bytes(card.memory_used_bytes()) + " of " + text;
+    if (groups.empty() || groups.back().first != text) groups.emplace_back(text, 0);
+    ++groups.back().second;
+  }
+  return absl::StrJoin(groups, ", ", [](std::string* out, const auto& group) {
+    if (group.second > 1) absl::StrAppend(out, group.second, " x ");
+    absl::StrAppend(out, group.first);
+  });
+}
+
 }  // namespace
 
 std::string JobText(const v1::Job& job) {
@@ -191,14 +218,18 @@ std::string CheckpointsText(const v1::Job& job) {
 std::string NodeTableText(const std::vector<v1::Node>& nodes) {
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "STATE", "CAPACITY", "TYPE", "ZONE", "CPUS FREE", "GPUS FREE", "$/HOUR", "TASKS"}};
+  const bool has_cards =
+      std::any_of(nodes.begin(), nodes.end(), [](const v1::Node& n) { return n.cards_size() > 0; });
+  if (has_cards) rows[0].insert(rows[0].end() - 2, "GPU MEMORY");
   for (const v1::Node& n : nodes) {
     std::string state = n.state();
     if (!n.reason().empty()) absl::StrAppend(&state, " (", n.reason(), ")");
     rows.push_back(
         {n.name(), state, n.spot() ? "spot" : "on-demand", n.instance_type(), n.zone(),
          absl::StrFormat("%.3g/%.3g", n.cpus_milli_free() / 1000.0, n.cpus_milli() / 1000.0),
-         absl::StrCat(n.gpus_free(), "/", n.gpus(), n.gpus() > 0 ? " " + n.gpu_type() : ""),
+         absl::StrCat(n.gpus_free(), "/", n.gpus(), n.gpus() > 0 ? " " + GpuTypesText(n) : ""),
          Usd(n.price_usd_micro_per_hour()), absl::StrJoin(n.tasks(), " ")});
+    if (has_cards) rows.back().insert(rows.back().end() - 2, CardsMemoryText(n));
   }
   return Table(rows);
 }

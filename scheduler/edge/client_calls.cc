@@ -287,10 +287,10 @@ void ClientCalls::ListJobs(const v1::ListJobsRequest& request,
 }
 
 void ClientCalls::ListNodes(const Done<v1::ListNodesResponse>& done) {
-  Read(done, [done](const Seen& seen) -> Release {
+  Read(done, [this, done](const Seen& seen) -> Release {
     auto response = std::make_shared<v1::ListNodesResponse>();
     for (const auto& [id, node] : seen.core.state().nodes) {
-      *response->add_nodes() = NodeToWire(seen, node);
+      *response->add_nodes() = NodeToWire(seen, parts_.sessions, node);
     }
     return [done, response] { done(absl::OkStatus(), std::move(*response)); };
   });
@@ -316,12 +316,14 @@ void ClientCalls::DrainNode(const v1::DrainNodeRequest& request,
             .node = id, .reason = request.reason(), .grace_ms = request.grace_ms()};
       }
       const absl::Status posted = parts_.driver.Post(
-          Driver::Source::kClient, std::move(event), [done, id](const Seen& after) -> Release {
+          Driver::Source::kClient, std::move(event),
+          [this, done, id](const Seen& after) -> Release {
             if (!after.outputs->reply.ok()) {
               return [done, refusal = after.outputs->reply] { done(refusal, {}); };
             }
             v1::DrainNodeResponse response;
-            *response.mutable_node() = NodeToWire(after, after.core.state().nodes.at(id));
+            *response.mutable_node() =
+                NodeToWire(after, parts_.sessions, after.core.state().nodes.at(id));
             return [done, response] { done(absl::OkStatus(), response); };
           });
       if (!posted.ok()) done(posted, {});

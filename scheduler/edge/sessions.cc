@@ -38,7 +38,10 @@ void Sessions::Hello(const state::NodeId& node, const std::string& incarnation,
     Entry& entry = nodes_[node];
     former = std::move(entry.outbox);
     same_process = entry.incarnation == incarnation;
-    if (!same_process) entry.tasks.clear();
+    if (!same_process) {
+      entry.tasks.clear();
+      entry.gpu_memory.clear();
+    }
     entry.incarnation = incarnation;
     entry.outbox = std::move(outbox);
     entry.paused = false;
@@ -79,6 +82,18 @@ bool Sessions::Heard(const state::NodeId& node, const Outbox& outbox, int64_t mo
   entry->heard_ms = monotonic_ms;
   entry->heard_unix_ms = unix_ms;
   return true;
+}
+
+void Sessions::SetGpuMemory(const state::NodeId& node, const Outbox& outbox, GpuMemory used_bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Entry* entry = Find(node, outbox);
+  if (entry != nullptr) entry->gpu_memory = std::move(used_bytes);
+}
+
+Sessions::GpuMemory Sessions::GpuMemoryOf(const state::NodeId& node) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto it = nodes_.find(node);
+  return it == nodes_.end() ? GpuMemory() : it->second.gpu_memory;
 }
 
 void Sessions::Pause(const state::NodeId& node, const Outbox& outbox, bool paused,

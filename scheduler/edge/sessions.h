@@ -54,6 +54,12 @@ class Sessions {
   [[nodiscard]] bool Heard(const state::NodeId& node, const Outbox& outbox, int64_t monotonic_ms,
                            int64_t unix_ms);
 
+  // How much of its cards' memory is in use, by the cards' indices: the newest word replaces all
+  // former ones and lasts as long as the node has a lease.
+  using GpuMemory = std::map<int32_t, int64_t>;
+  void SetGpuMemory(const state::NodeId& node, const Outbox& outbox, GpuMemory used_bytes);
+  GpuMemory GpuMemoryOf(const state::NodeId& node) const;
+
   // While the scheduler itself does not read the stream, the lease stands still.
   void Pause(const state::NodeId& node, const Outbox& outbox, bool paused, int64_t monotonic_ms);
 
@@ -87,6 +93,7 @@ class Sessions {
     int64_t heard_unix_ms = 0;
     int64_t broken_ms = -1;             // monotonic; -1: the stream stands, or was never there
     std::vector<state::TaskKey> tasks;  // of the newest wanted set
+    GpuMemory gpu_memory;
   };
   Entry* Find(const state::NodeId& node, const Outbox& outbox);
   std::shared_ptr<Outbox> OutboxOf(const state::NodeId& node, const std::string* incarnation,

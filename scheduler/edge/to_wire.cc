@@ -160,6 +160,17 @@ Claims ClaimsOn(const Seen& seen, const state::NodeId& node, v1::Node* wire) {
   return claims;
 }
 
+void CardsToWire(const state::Node& node, const Sessions::GpuMemory& used_bytes, v1::Node* wire) {
+  for (const state::Gpu& gpu : node.offer.gpus) {
+    v1::NodeGpu* card = wire->add_cards();
+    card->set_index(gpu.index);
+    card->set_type(gpu.type);
+    card->set_memory_bytes(gpu.memory_bytes);
+    const auto used = used_bytes.find(gpu.index);
+    if (used != used_bytes.end()) card->set_memory_used_bytes(used->second);
+  }
+}
+
 void NodeStateToWire(const state::Node& node, const Claims& claims, v1::Node* wire) {
   if (!node.up) {
     wire->set_state("lost");
@@ -223,7 +234,7 @@ v1::Job JobToListWire(const Seen& seen, const Progress& progress, const state::J
   return wire;
 }
 
-v1::Node NodeToWire(const Seen& seen, const state::Node& node) {
+v1::Node NodeToWire(const Seen& seen, const Sessions& sessions, const state::Node& node) {
   v1::Node wire;
   const state::NodeOffer& offer = node.offer;
   wire.set_id(offer.id);
@@ -255,6 +266,7 @@ v1::Node NodeToWire(const Seen& seen, const state::Node& node) {
     wire.set_memory_bytes_free(std::max<int64_t>(0, offer.memory_bytes - claims.memory_bytes));
     wire.set_gpus_free(static_cast<int32_t>(std::max<int64_t>(0, gpus - claims.gpus)));
   }
+  CardsToWire(node, sessions.GpuMemoryOf(offer.id), &wire);
   NodeStateToWire(node, claims, &wire);
   return wire;
 }

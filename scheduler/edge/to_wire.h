@@ -5,6 +5,7 @@
 #include "baton/v1/worker.pb.h"
 #include "scheduler/edge/driver.h"
 #include "scheduler/edge/progress.h"
+#include "scheduler/edge/sessions.h"
 #include "scheduler/state/effect.h"
 
 namespace baton::edge {
@@ -18,7 +19,7 @@ v1::Job JobToWire(const Seen& seen, const Progress& progress, const state::Job& 
 // Without spec beyond what decides, attempts, checkpoints and the search for the reason.
 v1::Job JobToListWire(const Seen& seen, const Progress& progress, const state::Job& job);
 
-v1::Node NodeToWire(const Seen& seen, const state::Node& node);
+v1::Node NodeToWire(const Seen& seen, const Sessions& sessions, const state::Node& node);
 
 // Without the spec, which goes only once in a session.
 v1::WantedTask WantedToWire(const state::WantedTask& task);

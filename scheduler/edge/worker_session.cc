@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kChunkBytesMax = 64 << 10;
 constexpr int64_t kHeartbeatMsMax = 1'000;
 constexpr size_t kKnownTasksMax = 100'000;
+constexpr int kGpusMax = 1'024;  // more than a node may offer
 
 // Whether the job has, or had, this attempt with this token and this rank.
 bool KnowsTask(const state::State& state, const state::TaskKey& task) {
@@ -156,6 +157,13 @@ void WorkerSession::OnHeartbeat(const v1::Heartbeat& heartbeat) {
                                                  .save_ms = progress.save_ms()});
     if (further) parts_.watches.Changed(task.job);
   }
+  if (heartbeat.gpus_size() == 0 || heartbeat.gpus_size() > kGpusMax) return;
+  Sessions::GpuMemory used_bytes;
+  for (const v1::GpuUse& gpu : heartbeat.gpus()) {
+    if (gpu.memory_used_bytes() < 0 || !gpu.has_memory_used_bytes()) continue;
+    used_bytes[gpu.index()] = gpu.memory_used_bytes();
+  }
+  parts_.sessions.SetGpuMemory(node_, *outbox_, std::move(used_bytes));
 }
 
 // Reports are repeated after a reconnect: a scheduler that is too busy to take one ends the stream.

@@ -3,6 +3,7 @@ import functools
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,30 @@ def models():
     expect(not os.path.exists(to), "nothing is left of it")
 
 
+def continued_text():
+    """`baton predict` becomes the trainer's: each flag with its value, in order, as it was typed."""
+    programs = os.path.join(HOME, "bin")
+    os.mkdir(programs)
+    baton = shutil.copy2(BATON, programs)  # takes the trainer that is beside it
+    with open(os.path.join(programs, "baton-trainer"), "w") as file:
+        file.write(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    os.chmod(file.name, 0o755)
+    for text in ("To be", "", "two\nlines, 'quoted' & $HOME", "Zwölf"):
+        flags = ["--model", "runs/gpt", "--continue", text, "--length", "300", "--temperature",
+                 "0.8", "--top-k", "5", "--seed", "7"]
+        done = subprocess.run([baton, "predict", *flags], capture_output=True, text=True)
+        expect(done.returncode == 0 and json.loads(done.stdout) == ["predict", *flags], f"{done}")
+    dashes = subprocess.run([baton, "predict", "--model", "m", "--continue=--no, it is"],
+                            capture_output=True, text=True)
+    expect(json.loads(dashes.stdout)[3:] in (["--continue", "--no, it is"],
+                                             ["--continue=--no, it is"]), f"{dashes}")
+    nothing = subprocess.run([baton, "predict", "--continue", "To be"], capture_output=True,
+                             text=True)
+    expect(nothing.returncode == 2 and "no model: name a job" in nothing.stderr, f"{nothing}")
+    shown = run("predict", "--help").stdout
+    expect("baton predict gpt --continue 'To be' --length 300" in shown, f"an example: {shown}")
+
+
 def main():
     every = [path for verb in verbs() for path in [verb, *verbs(*verb)]]
     expect(len(every) > 20, f"completion lists the verbs, got {every}")
@@ -163,6 +188,7 @@ def main():
     flags_and_paths(spec)
     data_sets()
     models()
+    continued_text()
 
     down = run("local", "down", "--dir", os.path.join(HOME, "none"))
     expect(down.returncode == 0, "down where nothing runs")

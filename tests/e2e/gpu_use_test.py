@@ -27,6 +27,11 @@ def main():
         node, = cluster.json("nodes")
         expect((node["gpus"], node["gpu_type"]) == (2, "h200"), f"the worker's cards: {node}")
         expect("2/2 h200" in cluster.baton("nodes").stdout, "they are in the table")
+        card = {"type": "h200", "memory_bytes": 150 << 30, "memory_used_bytes": 3 << 30}
+        wait_until(lambda: cluster.json("nodes")[0]["cards"] == [{"gpu": 0, **card},
+                                                                 {"gpu": 1, **card}],
+                   "their memory, and how much is in use before a job runs", 30)
+        expect("2 x 3.0 GiB of 150.0 GiB" in cluster.baton("nodes").stdout, "and in the table")
 
         job = cluster.train(SPEC, "--name", "idle", "--set", "epochs=2000", "--set",
                             "resources.gpus=1")

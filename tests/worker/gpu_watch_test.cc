@@ -64,6 +64,21 @@ TEST(GpuWatch, TellsOfTheTasksCardsAlone) {
   EXPECT_EQ(lines[0]["gpu_mean_s"], 100);
 }
 
+TEST(GpuWatch, TellsHowMuchMemoryIsInUseOnceALook) {
+  Say("cards = 2\n0.memory_total = 500\n0.memory_used = 70\n1.memory_total = 500\n");
+  auto nvml = Nvml::Open(FAKE_NVML);
+  ASSERT_TRUE(nvml.ok()) << nvml.status();
+  const std::vector<CardMemory> expected = {{0, 70}, {1, 0}, {2, std::nullopt}};
+  EXPECT_EQ(MemoryOf(**nvml, {0, 1, 2}), expected) << "a card that is gone says nothing";
+
+  FixedClock clock;
+  GpuWatch watch(*std::move(nvml), "w1", {0, 1, 2}, clock, [] { return std::vector<CardTask>(); });
+  std::vector<CardMemory> taken;
+  while (taken.empty()) taken = watch.TakeMemory();  // its first look is at once
+  EXPECT_EQ(taken, expected);
+  EXPECT_TRUE(watch.TakeMemory().empty()) << "the next look is seconds away";
+}
+
 TEST(GpuWatch, TheMeanForgetsWhatIsLongAgo) {
   UtilizationMean mean;
   for (int64_t s = 0; s <= 3600; s += 5) mean.Add(s * 1000, s < 3300 ? 1.0 : 0.0);

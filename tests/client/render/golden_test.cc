@@ -95,6 +95,29 @@ v1::Node SomeNode() {
   return node;
 }
 
+// Of its cards the first two are in use by somebody, the last says nothing of its use.
+v1::Node NodeWithCards() {
+  v1::Node node;
+  node.set_id(std::string(32, 'c'));
+  node.set_name("gpu-a");
+  node.set_state("up");
+  node.set_instance_type("big");
+  node.set_cpus_milli(16'000);
+  node.set_cpus_milli_free(16'000);
+  node.set_gpus(4);
+  node.set_gpus_free(3);
+  node.set_gpu_type("h200");
+  for (const int64_t used : {70'000, 70'000, 0, -1}) {
+    v1::NodeGpu* card = node.add_cards();
+    card->set_index(node.cards_size() - 1);
+    card->set_type(used < 0 ? "l4" : "h200");
+    card->set_memory_bytes(int64_t{used < 0 ? 24 : 140} << 30);
+    if (used >= 0) card->set_memory_used_bytes(used << 20);
+  }
+  node.set_joined_unix_ms(kStart);
+  return node;
+}
+
 class Golden : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -112,6 +135,12 @@ TEST_F(Golden, JobsJson) {
 TEST_F(Golden, NodesText) { ExpectGolden("nodes.txt", NodeTableText({SomeNode()})); }
 TEST_F(Golden, NodesJson) {
   ExpectGolden("nodes.json", Pretty(nlohmann::ordered_json{NodeJson(SomeNode())}));
+}
+TEST_F(Golden, CardsText) {
+  ExpectGolden("cards.txt", NodeTableText({SomeNode(), NodeWithCards()}));
+}
+TEST_F(Golden, CardsJson) {
+  ExpectGolden("cards.json", Pretty(NodeJson(NodeWithCards())["cards"]));
 }
 TEST_F(Golden, Progress) {
   ExpectGolden("progress.txt", ProgressLine(SomeJob(), {2.3, 1.0, 0.5, 0.231}) + "\n");

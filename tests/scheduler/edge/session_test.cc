@@ -113,7 +113,7 @@ class WorkerEnd {
       ready_ = false;
     }
   }
-  void Hello(const std::string& name) {
+  void Hello(const std::string& name, int gpus = 0) {
     v1::WorkerMessage message;
     v1::Hello* hello = message.mutable_hello();
     hello->set_node_id(RandomId());
@@ -123,6 +123,12 @@ class WorkerEnd {
     hello->set_protocol_max(kProtocolMax);
     hello->set_cpus_milli(1'000);
     hello->set_memory_bytes(1 << 30);
+    for (int i = 0; i < gpus; ++i) {
+      v1::Gpu* gpu = hello->add_gpus();
+      gpu->set_index(i);
+      gpu->set_type("h200");
+      gpu->set_memory_bytes(900);
+    }
     hello->add_data_addresses("127.0.0.1");
     hello->set_host_id("host");
     hello->set_device_kind("cpu");
@@ -273,6 +279,50 @@ TEST(Session, AJobRunsThroughItWhileOthersLookOn) {
   looks->Stop();
   EXPECT_EQ(log, "one\ntwo\n");
   EXPECT_EQ(last, v1::SUCCEEDED);
+}
+
+TEST(Session, TheMemoryOfCardsIsToldAndForgottenWithTheWorker) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  const auto cards = [&edge] {
+    Flag over;
+    std::vector<std::string> told;
+    edge.calls.ListNodes([&](const absl::Status& status, const v1::ListNodesResponse& nodes) {
+      EXPECT_TRUE(status.ok() && nodes.nodes_size() == 1) << status;
+      for (const v1::NodeGpu& card : nodes.nodes(0).cards()) {
+        told.push_back(absl::StrCat(
+            card.index(), " ", card.type(), " ", card.memory_bytes(), " ",
+            card.has_memory_used_bytes() ? absl::StrCat(card.memory_used_bytes()) : "?"));
+      }
+      over.Set();
+    });
+    over.Await();
+    return told;
+  };
+  using Told = std::vector<std::string>;
+  {
+    WorkerEnd worker(edge, sequence);
+    worker.Hello("n1", 2);
+    EXPECT_EQ(cards(), (Told{"0 h200 900 ?", "1 h200 900 ?"}));
+    v1::WorkerMessage heartbeat;
+    for (const int card : {0, 1, 7}) {
+      heartbeat.mutable_heartbeat()->add_gpus()->set_index(card);
+    }
+    heartbeat.mutable_heartbeat()->mutable_gpus(0)->set_memory_used_bytes(0);
+    worker.Say(heartbeat);
+    EXPECT_EQ(cards(), (Told{"0 h200 900 0", "1 h200 900 ?"}));
+    heartbeat.mutable_heartbeat()->mutable_gpus(0)->clear_memory_used_bytes();
+    heartbeat.mutable_heartbeat()->mutable_gpus(1)->set_memory_used_bytes(30);
+    worker.Say(heartbeat);
+    EXPECT_EQ(cards(), (Told{"0 h200 900 ?", "1 h200 900 30"}));
+    heartbeat.mutable_heartbeat()->clear_gpus();
+    worker.Say(heartbeat);
+    EXPECT_EQ(cards()[1], "1 h200 900 30") << "no new look";
+    v1::WorkerMessage goodbye;
+    goodbye.mutable_goodbye()->set_reason("test");
+    worker.Say(goodbye);
+  }
+  EXPECT_EQ(cards()[1], "1 h200 900 ?");
 }
 
 TEST(Session, TheRendezvousServesWantedTasksOnly) {
