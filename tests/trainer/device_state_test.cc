@@ -1,5 +1,6 @@
 #include "trainer/device_state.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -90,12 +91,12 @@ TEST_F(DeviceStateTest, WhatIsPushedIsFetched) {
   const auto state = MakeState(*optimizer);
   std::vector<float> weights = Draw(count_, 1);
   const std::vector<float> first = Draw(count_, 2), second = Draw(count_, 3), want = weights;
-  optimizer->state()[0].values = FloatMemory(first);
-  optimizer->state()[1].values = FloatMemory(second);
+  std::copy(first.begin(), first.end(), optimizer->state()[0].values.data());
+  std::copy(second.begin(), second.end(), optimizer->state()[1].values.data());
   ASSERT_TRUE(state->Push(weights, optimizer->state()).ok());
   // The upload has read them.
   for (float& value : weights) value = 0;
-  for (auto& vector : optimizer->state()) vector.values = FloatMemory(std::vector<float>(count_));
+  for (auto& vector : optimizer->state()) vector.values = FloatMemory::InMemory(count_);
   ASSERT_TRUE(state->Fetch(absl::MakeSpan(weights), optimizer->state()).ok());
   EXPECT_TRUE(SameBits(weights, want));
   EXPECT_TRUE(SameBits(optimizer->state()[0].values.span(), first));
@@ -170,7 +171,7 @@ TEST_F(DeviceStateTest, AnUpdateHasTheHostsBits) {
     }
     std::vector<Optimizer::StateVector> got;
     for (const auto& vector : optimizer->state()) {
-      got.push_back({vector.name, FloatMemory(std::vector<float>(count_))});
+      got.push_back({vector.name, FloatMemory::InMemory(count_)});
     }
     std::vector<float> fetched(count_);
     ASSERT_TRUE(state->Fetch(absl::MakeSpan(fetched), got).ok());
