@@ -177,8 +177,8 @@ class Replica {
   const Dataset* test_;
   const Sampler sampler_;
   RunLength length_;
-  // Test samples of a forward pass. Of the definition alone, so that the sums do not depend on ranks
-  // or threads.
+  // Test samples of a forward pass. Of the definition alone, so that the sums do not depend on
+  // ranks or threads.
   int64_t block_samples_ = 0;
   Definition definition_;
   FloatMemory weights_;

@@ -232,8 +232,8 @@ struct NativeSpec {
   // The best instruction set that CPUs compute with, one of CpuIsas(): the bits depend on it, so
   // unlike CPUs agree by it. "any": each its own best.
   std::string cpu_isa = "any";
-  // Of a card: those that give the same bits each time, or any, and TF32, which is faster. A CPU has
-  // only the former.
+  // Of a card: those that give the same bits each time, or any, and TF32, which is faster. A CPU
+  // has only the former.
   bool fast_algorithms = false;
   int64_t log_every_steps = 10;
   int64_t evaluate_every_epochs = 1;  // 0: at the end only

@@ -11,6 +11,7 @@ import datetime
 import sys
 import time
 
+import cards
 import determinism
 import models
 import recovery
@@ -38,6 +39,7 @@ ROWS = {
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
     "words": words.words,
+    "cards": cards.cards,
 }
 
 

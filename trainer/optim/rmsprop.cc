@@ -14,8 +14,7 @@ RmsProp::RmsProp(const spec::Optimizer& options, size_t parameter_count)
 }
 
 UpdateRule RmsProp::RuleOf(int64_t /*step*/, double lr) const {
-  return RmsPropRule{static_cast<float>(lr), alpha_,    rest_,
-                     epsilon_,               momentum_, weight_decay_};
+  return RmsPropRule{static_cast<float>(lr), alpha_, rest_, epsilon_, momentum_, weight_decay_};
 }
 
 void RmsProp::ApplyTo(size_t begin, size_t count, float* weights, const float* gradient,

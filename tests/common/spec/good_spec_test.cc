@@ -58,6 +58,18 @@ TEST(GoodSpec, LayersMayBeNamedAsThoseOfTorchvision) {
   EXPECT_EQ(WriteSpec(Parsed(written)), written);
 }
 
+TEST(GoodSpec, PrecisionAndAlgorithmsAreKept) {
+  const JobSpec plain = Parsed(kSample);
+  EXPECT_EQ(plain.native->model.precision, Precision::kFloat32);
+  EXPECT_FALSE(plain.native->fast_algorithms);
+  const JobSpec spec = Parsed(kSample, {.sets = {"model.precision=bf16", "algorithms=fast"}});
+  EXPECT_EQ(spec.native->model.precision, Precision::kBfloat16);
+  EXPECT_TRUE(spec.native->fast_algorithms);
+  const std::string written = WriteSpec(spec);
+  EXPECT_EQ(WriteSpec(Parsed(written)), written);
+  EXPECT_FALSE(ParseText(written, "s.yaml", {.sets = {"model.precision=fp8"}}).ok());
+}
+
 TEST(GoodSpec, ADefaultNameAvoidsAGivenOne) {
   const Model model = Parsed(Spoilt("- relu", "- {name: dense1, relu: }")).native->model;
   EXPECT_EQ(model.layers[4].name, "dense2");

@@ -349,8 +349,8 @@ double Tolerance(const std::vector<float>& want, double terms) {
 Sums SumsOf(const Inputs& inputs) {
   const auto in = static_cast<double>(ElementCount(InputShapes(inputs.operation)[0]));
   const auto out = static_cast<double>(ElementCount(OutputShape(inputs.operation)));
-  // What is rounded to bfloat16 on the way may go to either neighbour where it lies between the two,
-  // 2^16 roundings of a float32 apart; few values do.
+  // What is rounded to bfloat16 on the way may go to either neighbour where it lies between the
+  // two, 2^16 roundings of a float32 apart; few values do.
   const auto* attention = std::get_if<AttentionOperation>(&inputs.operation);
   const double coarse = attention != nullptr && attention->bfloat16 ? 0x1p28 : 1;
   return {coarse * in, coarse * (in + out), coarse * static_cast<double>(inputs.count) * out};
