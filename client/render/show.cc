@@ -146,7 +146,9 @@ std::string CardsMemoryText(const v1::Node& node) {
   std::vector<std::pair<std::string, int>> groups;
   for (const v1::NodeGpu& card : node.cards()) {
     std::string text = Bytes(card.memory_bytes());
-    if (card.has_memory_used_bytes()) text = Bytes(card.memory_used_bytes()) + " of " + text;
+    if (card.has_memory_used_bytes()) {
+      text = absl::StrCat(Bytes(card.memory_used_bytes()), " of ", text);
+    }
     if (groups.empty() || groups.back().first != text) groups.emplace_back(text, 0);
     ++groups.back().second;
   }

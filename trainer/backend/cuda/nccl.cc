@@ -222,7 +222,7 @@ class NcclGroup : public DeviceGroup {
   }
 
   const int card_;
-  const cudaStream_t stream_;
+  cudaStream_t stream_;
   const DeviceGroupOptions options_;
   ncclComm_t comm_ = nullptr;
 };
