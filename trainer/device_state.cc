@@ -1,5 +1,7 @@
 #include "trainer/device_state.h"
 
+#include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "common/check.h"

@@ -24,8 +24,9 @@ std::atomic<bool> g_stop{false};
 void OnStopSignal(int) { g_stop = true; }
 
 // Signals are for a thread that does nothing else. The kernel puts a signal's frame below the stack
-// pointer of the thread that it interrupts, and generated kernels of oneDNN 2.6 move theirs: a
-// SIGTERM in the middle of a step, about one in forty, overwrote the heap.
+// pointer of the thread that it interrupts. A SIGTERM to a thread that computed was seen to leave
+// zeros in the heap, about once in forty times: as if one of oneDNN's generated kernels had its
+// stack pointer there (not proven; with this thread it was seen no more).
 void HandleSignals() {
   sigset_t stops;
   sigemptyset(&stops);

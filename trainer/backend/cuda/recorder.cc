@@ -23,10 +23,11 @@ void Recorder::Forget() {
 absl::Status Recorder::Run(const RecordedPass& pass, absl::FunctionRef<absl::Status()> work) {
   if (!possible_ || context_.parameters() == Memory::kHost) return work();
   const auto known = recordings_.find(pass);
-  const bool stale = known != recordings_.end() && known->second.moves != context_.moves();
+  const bool fresh = known == recordings_.end();
   // A graph holds addresses: of buffers that are no more, if any moved.
-  if (stale || recordings_.size() > kRecordingsMax) Forget();
-  if (stale || known == recordings_.end()) {
+  const bool stale = !fresh && known->second.moves != context_.moves();
+  if (stale || (fresh && recordings_.size() >= kRecordingsMax)) Forget();
+  if (stale || fresh) {
     BATON_RETURN_IF_ERROR(work());
     recordings_[pass].moves = context_.moves();
     return absl::OkStatus();
