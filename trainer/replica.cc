@@ -129,98 +129,6 @@ absl::Status Replica::Build() {
   return absl::OkStatus();
 }
 
-absl::Status Replica::StartWith(const std::string& path, const std::vector<std::string>& skip,
-                                std::vector<std::string>* unused) {
-  BATON_RETURN_IF_ERROR(LoadWeights(path, options_.spec->model, skip, weights_.span(), unused));
-  definition_.start =
-      absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
-  return Push();
-}
-
-absl::StatusOr<int64_t> Replica::StartWithVectors(const std::string& path,
-                                                  const std::vector<std::string>& words) {
-  BATON_ASSIGN_OR_RETURN(const WordVectors vectors, ReadVectors(path));
-  const Parameter& table = word_table();
-  const absl::StatusOr<int64_t> found = FillVectors(
-      vectors, words, static_cast<size_t>(table.shape[1]), weights_.data() + table.offset);
-  if (!found.ok()) {
-    return absl::Status(found.status().code(), absl::StrCat(path, ": ", found.status().message()));
-  }
-  definition_.start =
-      absl::StrFormat("xxh3:%016x", Xxh3(weights_.data(), weights_.size() * sizeof(float)));
-  BATON_RETURN_IF_ERROR(Push());
-  return *found;
-}
-
-// Zeros, in memory or in files.
-absl::Status Replica::MakeState() {
-  const size_t count = networks_[0]->parameter_count();
-  Optimizer::Allocate allocate;
-  if (spec::HasMappedTable(options_.spec->model)) {
-    allocate = [this](size_t floats) { return FloatMemory::InFile(options_.scratch, floats); };
-  } else {
-    allocate = [](size_t floats) { return FloatMemory::InMemory(floats); };
-  }
-  BATON_ASSIGN_OR_RETURN(weights_, allocate(count));
-  BATON_ASSIGN_OR_RETURN(optimizer_, Optimizer::Create(options_.spec->optimizer, count, allocate));
-  return absl::OkStatus();
-}
-
-absl::Status Replica::Restore(const CheckpointFile& checkpoint, std::vector<float>* best) {
-  const Header& header = checkpoint.header();
-  std::vector<Optimizer::StateVector>& state = optimizer_->state();
-  const bool has_best = header.best && header.best->step > 0;
-  if (header.vectors[0].count != weights_.size() ||
-      header.vectors.size() != 1 + state.size() + (has_best ? 1 : 0)) {
-    return absl::FailedPreconditionError("the checkpoint's vectors do not fit the spec's model");
-  }
-  std::vector<absl::Span<float>> into = {weights_.span()};
-  for (size_t i = 0; i < state.size(); ++i) {
-    const Header::Vector& theirs = header.vectors[i + 1];
-    if (theirs.name != state[i].name || theirs.count != state[i].values.size()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the checkpoint's optimizer state \"", theirs.name, "\" does not fit"));
-    }
-    into.push_back(state[i].values.span());
-  }
-  if (header.step < 0 || header.step > length_.steps_total) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the checkpoint is of step ", header.step, ", the spec ends at step ",
-                     length_.steps_total, "; give it more epochs"));
-  }
-  if (has_best) {
-    if (header.vectors.back().count != weights_.size()) {
-      return absl::FailedPreconditionError("the checkpoint's best weights do not fit the model");
-    }
-    best->resize(weights_.size());
-    into.push_back(absl::MakeSpan(*best));
-  }
-  BATON_RETURN_IF_ERROR(checkpoint.Read(into));
-  trail_ = TableTrail(header.table_trail);
-  step_ = header.step;
-  return Push();
-}
-
-// The host's vectors are the state from now on.
-absl::Status Replica::Push() {
-  current_ = true;
-  if (device_ == nullptr) return absl::OkStatus();
-  return device_->Push(weights_.span(), optimizer_->state());
-}
-
-absl::Status Replica::Fetch() {
-  if (current_) return absl::OkStatus();
-  BATON_RETURN_IF_ERROR(device_->Fetch(weights_.span(), optimizer_->state()));
-  current_ = true;
-  return absl::OkStatus();
-}
-
-absl::Status Replica::Replace(absl::Span<const float> weights) {
-  BATON_RETURN_IF_ERROR(Fetch());
-  std::copy(weights.begin(), weights.end(), weights_.data());
-  return Push();
-}
-
 // Where the networks read them.
 const float* Replica::LiveWeights() const {
   return device_ != nullptr ? device_->weights() : weights_.data();
@@ -367,23 +275,52 @@ void Replica::ExpectShards(int64_t step, ShardRange run) {
   }
 }
 
+int64_t Replica::NameOf(int64_t step, int shard) const {
+  return step * options_.spec->shards + shard + 1;
+}
+
+void Replica::FillShard(int64_t step, int shard, Batch* batch) {
+  const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
+  const std::vector<uint32_t>& order = OrderOf(step / length_.steps_per_epoch);
+  train_->Fill(sampler_.MicroBatch(order, step % length_.steps_per_epoch, shard), &samples, batch);
+}
+
+// What the only thread computes after this shard.
+NamedBatch Replica::FillNext(int64_t step, int shard, ShardRange run) {
+  const bool last = shard + 1 == run.first + run.count;
+  const int64_t next_step = last ? step + 1 : step;
+  const int next_shard = last ? run.first : shard + 1;
+  if (next_step >= length_.steps_total) return {};
+  FillShard(next_step, next_shard, &next_);
+  next_name_ = NameOf(next_step, next_shard);
+  return {&next_, next_name_};
+}
+
 absl::Status Replica::ComputeShards(int64_t step, ShardRange run) {
   const int64_t in_epoch = step % length_.steps_per_epoch;
   ExpectShards(step + 1, run);
-  const std::vector<uint32_t>& order = OrderOf(step / length_.steps_per_epoch);
+  OrderOf(step / length_.steps_per_epoch);  // before several threads ask for it
   // One scale for all shards: a mean per micro-batch would give other bits for uneven ones.
   const float scale = 1.0f / static_cast<float>(sampler_.batch_count(in_epoch));
   pool_.ForEach(run.count, [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
     const int shard = run.first + i;
-    const RandomStream samples = StreamOf(RandomPurpose::kSamples, step, shard);
-    train_->Fill(sampler_.MicroBatch(order, in_epoch, shard), &samples, &batches_[w]);
+    const bool alone = device_ != nullptr && pool_.threads() == 1;
+    if (alone && std::exchange(next_name_, 0) == NameOf(step, shard)) {
+      std::swap(batches_[w], next_);
+    } else {
+      FillShard(step, shard, &batches_[w]);
+    }
     const auto ready = [&](size_t from) { exchange_->Ready(i, from); };
     Gradient gradient(exchange_->shard_gradient(i), exchange_->shard_rows(i));
     gradient.vectors = vectors_.get();
     if (exchange_->starts_early()) gradient.ready.emplace(ready);
-    auto result = networks_[w]->Train(LiveWeights(), batches_[w], scale,
-                                      StreamOf(RandomPurpose::kTrain, step, shard), gradient);
+    const auto fill_next = [&] { return FillNext(step, shard, run); };
+    Ahead ahead{NameOf(step, shard), {}};
+    if (alone) ahead.next.emplace(fill_next);
+    auto result =
+        networks_[w]->Train(LiveWeights(), batches_[w], scale,
+                            StreamOf(RandomPurpose::kTrain, step, shard), gradient, ahead);
     if (result.ok()) {
       exchange_->shard_result(i) = {result->loss_sum, result->correct};
     } else {

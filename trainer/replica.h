@@ -163,6 +163,9 @@ class Replica {
   const std::vector<uint32_t>& OrderOf(int64_t epoch);
   void ExpectShards(int64_t step, ShardRange run);
   absl::Status ComputeShards(int64_t step, ShardRange run);
+  int64_t NameOf(int64_t step, int shard) const;
+  void FillShard(int64_t step, int shard, Batch* batch);
+  NamedBatch FillNext(int64_t step, int shard, ShardRange run);
   // Of the pool's threads, in their order.
   absl::Status FirstFailure();
   absl::Status Score(Network& network, const Batch& batch, double* scores);
@@ -195,6 +198,8 @@ class Replica {
   ShardPool pool_;
   std::vector<std::unique_ptr<Network>> networks_;  // per thread
   std::vector<Batch> batches_;                      // per thread
+  Batch next_;                                      // of a device's one thread: filled ahead
+  int64_t next_name_ = 0;                           // of what is in it; 0: nothing
   std::vector<absl::Status> failures_;              // per thread
   // Of the samples, in an epoch and the one after it.
   struct EpochOrder {

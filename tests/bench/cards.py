@@ -1,4 +1,5 @@
 """A row that needs a card: training beside PyTorch's, eager and compiled, on the same card."""
+import dataclasses
 import json
 import os
 import statistics
@@ -6,7 +7,7 @@ import subprocess
 import sys
 
 from measure import Figure, Missing, build, folder, number, say, spread, torch_or_missing
-from measure import PROGRAMS, SPECS, tell_torch
+from measure import PROGRAMS, SPECS, Torch, tell_torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROUNDS = 3
@@ -25,12 +26,24 @@ PEAKS = {"H100": (67e12, 989e12), "H200": (67e12, 989e12), "A100": (19.5e12, 312
 
 
 def card_or_missing():
-    look = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-                          capture_output=True, text=True, check=False) if os.path.exists(
-                              "/usr/bin/nvidia-smi") else None
-    if look is None or look.returncode != 0 or not look.stdout.strip():
-        raise Missing("no card, or no nvidia-smi to name it")
+    try:
+        look = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+                              capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as failure:
+        raise Missing("no card, or no nvidia-smi to name it") from failure
     return look.stdout.splitlines()[0].strip()
+
+
+def torch_here():
+    """That of this interpreter, else as in the other rows; None without any."""
+    told = tell_torch(sys.executable)
+    if told is not None:
+        return Torch(sys.executable, f"PyTorch {told[0]}")
+    try:
+        return torch_or_missing()
+    except Missing:
+        say("no PyTorch here: Baton's own figures alone")
+        return None
 
 
 def train(work, model, bfloat16, *more):
@@ -62,16 +75,17 @@ def train(work, model, bfloat16, *more):
     return (until(last["step"]) - until(first["step"])) / (last["time"] - first["time"])
 
 
-def train_torch(torch, model, bfloat16, compiled):
-    """Samples per second, and floating-point operations of one (0: not counted)."""
-    preset, _, _, batch, steps, _ = model
-    flags = ["--device", "cuda", "--batch", str(batch)]
-    flags += ["--bf16"] if bfloat16 else []
-    flags += ["--compile"] if compiled else []
-    done = subprocess.run([torch.python, HERE + "/torch_models.py", preset, "--steps", str(steps),
-                           *flags], capture_output=True, text=True, check=True)
-    words = done.stdout.split()
-    return float(words[1]), float(words[5]) if len(words) > 5 else 0.0
+def train_torch(torch, runs, compiled):
+    """Samples per second, and floating-point operations of one sample (0: not counted), of each run;
+    by one process, since one for each would mostly start."""
+    words = [f"{model[0]}:{model[3]}:{model[4]}:{'bf16' if bfloat16 else 'float32'}"
+             for model, bfloat16 in runs]
+    done = subprocess.run([torch.python, HERE + "/torch_cards.py", *words,
+                           *(["--compile"] if compiled else [])],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"PyTorch on the card: {done.stderr[-2000:]}")
+    return [tuple(map(float, line.split()[1:])) for line in done.stdout.splitlines()]
 
 
 def share(card, rate, operations, bfloat16):
@@ -82,38 +96,56 @@ def share(card, rate, operations, bfloat16):
     return f", {100 * rate * operations / peak:.1f} % of the card's peak"
 
 
+@dataclasses.dataclass
+class Rates:
+    """Samples per second of the rounds."""
+    own: list = dataclasses.field(default_factory=list)
+    fast: list = dataclasses.field(default_factory=list)
+    eager: list = dataclasses.field(default_factory=list)
+    compiled: list = dataclasses.field(default_factory=list)
+    operations: float = 0.0  # of one sample
+
+
+def measure(torch, runs):
+    rates = [Rates() for _ in runs]
+    with folder("cards") as work:
+        for round_number in range(ROUNDS):
+            for (model, bfloat16), rate in zip(runs, rates):
+                rate.own.append(train(work, model, bfloat16))
+                rate.fast.append(train(work, model, bfloat16, "algorithms=fast"))
+                say(f"round {round_number + 1}, {model[0]}: {number(rate.own[-1])} samples/s, "
+                    f"fast {number(rate.fast[-1])}")
+            if torch is None:
+                continue
+            for rate, (value, operations) in zip(rates, train_torch(torch, runs, False)):
+                rate.eager.append(value)
+                rate.operations = operations
+            for rate, (value, _) in zip(rates, train_torch(torch, runs, True)):
+                rate.compiled.append(value)
+    return rates
+
+
+def ratio(over, under):
+    return statistics.median(a / b for a, b in zip(over, under))
+
+
 def cards():
     """Interleaved rounds; the algorithms that give the same bits, and beside them the fast ones."""
     card = card_or_missing()
-    torch = None
-    try:
-        torch = torch_or_missing()
-    except Missing:
-        if tell_torch(sys.executable) is None:
-            say("no PyTorch here: Baton's own figures alone")
+    torch = torch_here()
     build("baton-trainer")
-    for model in MODELS:
-        for bfloat16 in ([False, True] if model[5] else [False]):
-            own, fast, eager, compiled, operations = [], [], [], [], 0.0
-            with folder("cards") as work:
-                for _ in range(ROUNDS):
-                    own.append(train(work, model, bfloat16))
-                    fast.append(train(work, model, bfloat16, "algorithms=fast"))
-                    if torch is not None:
-                        rate, operations = train_torch(torch, model, bfloat16, False)
-                        eager.append(rate)
-                        compiled.append(train_torch(torch, model, bfloat16, True)[0])
-                    say(f"{model[0]}: {number(own[-1])} samples/s, fast {number(fast[-1])}")
-            kind = "bf16" if bfloat16 else "float32"
-            gain = statistics.median(a / b for a, b in zip(fast, own))
-            what = f"card: {model[0]}, batch {model[3]}, {kind}, {card}"
-            value = f"{spread(own)} samples/s{share(card, statistics.median(own), operations, bfloat16)}"
-            beside = f"algorithms: fast {gain:.2f} x"
-            if torch is None:
-                yield Figure(what, value, beside)
-                continue
-            by_eager = statistics.median(a / b for a, b in zip(own, eager))
-            by_compiled = statistics.median(a / b for a, b in zip(own, compiled))
-            yield Figure(what, f"{value} = {by_eager:.2f} x eager, {by_compiled:.2f} x compiled",
-                         f"{torch.name} {spread(eager)}, compiled {spread(compiled)}; {beside}",
-                         "1.2 x eager, 1.0 x compiled", by_eager >= 1.2 and by_compiled >= 1.0)
+    runs = [(model, bfloat16) for model in MODELS
+            for bfloat16 in ([False, True] if model[5] else [False])]
+    for (model, bfloat16), rate in zip(runs, measure(torch, runs)):
+        kind = "bf16" if bfloat16 else "float32"
+        what = f"card: {model[0]}, batch {model[3]}, {kind}, {card}"
+        part = share(card, statistics.median(rate.own), rate.operations, bfloat16)
+        value = f"{spread(rate.own)} samples/s{part}"
+        beside = f"algorithms: fast {ratio(rate.fast, rate.own):.2f} x"
+        if torch is None:
+            yield Figure(what, value, beside)
+            continue
+        eager, compiled = ratio(rate.own, rate.eager), ratio(rate.own, rate.compiled)
+        yield Figure(what, f"{value} = {eager:.2f} x eager, {compiled:.2f} x compiled",
+                     f"{torch.name} {spread(rate.eager)}, compiled {spread(rate.compiled)}; "
+                     f"{beside}", "1.2 x eager, 1.0 x compiled", eager >= 1.2 and compiled >= 1.0)

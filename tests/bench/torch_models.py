@@ -7,10 +7,6 @@ Under torchrun it is DistributedDataParallel over Gloo, each process with its sh
 first process prints samples per second, all processes' together, from the end of the first step to
 the end of the last, with the making of the batches (from samples that lie in memory) and the
 optimizer. The samples are drawn: what a step costs does not depend on them.
-
-With --device cuda it trains on a card, with --compile by torch.compile, with --bf16 under autocast;
-the clock then begins at a third of the steps, and the floating-point operations of a sample come
-last in the line.
 """
 import argparse
 import os
@@ -124,65 +120,6 @@ def resnet_training():
             optimizer, 16, None)
 
 
-def picture_training(net, side):
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, foreach=True)
-    return (net, torch.randn(600, 3, side, side), torch.randint(5, (600,)),
-            functional.cross_entropy, optimizer, 32, None)
-
-
-# On a card, in the size as published.
-ON_CARDS = {
-    "resnet-50": lambda: picture_training(torchvision.models.resnet50(num_classes=5), 224),
-    "vgg-19": lambda: picture_training(torchvision.models.vgg19(num_classes=5), 224),
-    "inception-v3": lambda: picture_training(
-        torchvision.models.inception_v3(num_classes=5, aux_logits=False, init_weights=False), 299),
-}
-
-
-def train_on_card(model, options):
-    make = ON_CARDS.get(model) or TRAININGS[model]
-    net, values, targets, loss_of, _, _, clip = make()
-    net, values, targets = net.cuda(), values.cuda(), targets.cuda()
-    # Only on the card does it find its parameters.
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, foreach=True)
-    if model in ("airline", "gpt"):
-        optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, foreach=True)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = True
-    run = torch.compile(net) if options.compile else net
-
-    def step(indices):
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", torch.bfloat16, enabled=options.bf16):
-            loss = loss_of(run(values[indices]), targets[indices])
-        loss.backward()
-        if clip is not None:
-            nn.utils.clip_grad_norm_(net.parameters(), clip)
-        optimizer.step()
-
-    operations = 0
-    if not options.compile:
-        from torch.utils.flop_counter import FlopCounterMode
-        with FlopCounterMode(display=False) as counter:
-            step(torch.arange(options.batch, device="cuda"))
-        operations = counter.get_total_flops() / options.batch
-    begin, trained, done = None, 0, 0
-    while done < options.steps:
-        for indices in torch.randperm(len(values), device="cuda").split(options.batch):
-            step(indices)
-            done += 1
-            if begin is not None:
-                trained += len(indices)
-            elif done >= options.steps // 3:
-                torch.cuda.synchronize()
-                begin = time.monotonic()
-            if done == options.steps:
-                break
-    torch.cuda.synchronize()
-    print(f"samples_per_s {trained / (time.monotonic() - begin):.1f} loss 0 flop {operations:.0f}")
-
-
 def infer_vgg():
     """Images per second of 224 x 224, in the faster of two batches."""
     net = torchvision.models.vgg19().eval()
@@ -203,16 +140,9 @@ TRAININGS = {"lenet": lenet_training, "mlp-7": mlp_training, "airline": lstm_tra
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("model", choices=[*TRAININGS, "vgg-19", "inception-v3"])
+    parser.add_argument("model", choices=[*TRAININGS, "vgg-19"])
     parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--batch", type=int, default=64, help="on a card")
-    parser.add_argument("--compile", action="store_true", help="on a card")
-    parser.add_argument("--bf16", action="store_true", help="on a card")
     options = parser.parse_args()
-    if options.device == "cuda":
-        train_on_card(options.model, options)
-        return
     torch.set_num_threads(1)
     torch.manual_seed(1)
     if options.model == "vgg-19":

@@ -25,6 +25,7 @@ struct Options {
   int card = 0;
   bool unasked = false;
   std::string backend = "cuda";
+  std::string only;
 };
 
 absl::StatusOr<Device> Open(const Options& options) {
@@ -74,10 +75,13 @@ int Run(const Options& options) {
   absl::PrintF("%s\n%s\nseed %d\n\n", device->choice, card.identity(), options.seed);
   Table table;
   table.Header();
-  CheckOperations(card, options.seed, options.rounds, table);
-  CheckLosses(card, options.seed, table);
-  CheckTraining(card, table);
-  if (options.backend == "cuda" && !options.unasked && options.card == 0) {
+  CheckOperations(card, options.seed, options.rounds, options.only, table);
+  if (options.only.empty()) {
+    CheckLosses(card, options.seed, table);
+    CheckVectors(card, options.seed, table);
+    CheckTraining(card, table);
+  }
+  if (options.only.empty() && options.backend == "cuda" && !options.unasked && options.card == 0) {
     CheckSeveralCards(card, table);
   }
   absl::PrintF("\n%d bad\n", table.bad());
@@ -96,6 +100,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", options.rounds, "random shapes per operation")
       ->check(CLI::Range(1, 100000));
   app.add_option("--card", options.card, "which card, from 0")->check(CLI::Range(0, 1 << 10));
+  app.add_option("--only", options.only, "the operations with this in their name, nothing else");
   app.add_flag("--unasked", options.unasked, "load the backend without asking the driver first");
   app.add_option("--backend", options.backend, "what is checked; others than cuda test the checks")
       ->check(CLI::IsMember({"cuda", "cpu", "reference"}));

@@ -31,13 +31,13 @@ class HeadNetwork : public Network {
   size_t gradient_count() const override { return body_gradient_ + head_->gradient_count(); }
 
   absl::StatusOr<BatchResult> Train(const float* weights, const Batch& batch, float loss_scale,
-                                    RandomStream stream, Gradient gradient) override {
+                                    RandomStream stream, Gradient gradient, Ahead ahead) override {
     std::fill_n(gradient.dense, body_gradient_, 0.0f);
     for (RowGradient& rows : gradient.rows.first(body_tables_)) rows.Clear();
     Gradient of_head = OfHead(gradient);
     const auto ready = [&](size_t from) { (*gradient.ready)(body_gradient_ + from); };
     if (gradient.ready) of_head.ready.emplace(ready);
-    return head_->Train(weights + body_, batch, loss_scale, stream, of_head);
+    return head_->Train(weights + body_, batch, loss_scale, stream, of_head, ahead);
   }
 
   absl::StatusOr<std::string> WhereNotFinite(const float* weights, const Batch& batch,

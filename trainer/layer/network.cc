@@ -99,7 +99,7 @@ class GraphNetwork : public Network {
   size_t gradient_count() const override { return gradient_count_; }
 
   absl::StatusOr<BatchResult> Train(const float* weights, const Batch& batch, float loss_scale,
-                                    RandomStream stream, Gradient gradient) override {
+                                    RandomStream stream, Gradient gradient, Ahead ahead) override {
     BATON_CHECK(gradient.rows.size() == tables_, "rows for each sparse table");
     BATON_RETURN_IF_ERROR(Check(batch));
     if (batch.count == 0) {
@@ -117,7 +117,7 @@ class GraphNetwork : public Network {
     if (gradients_.empty()) {
       gradients_ = stream_->CreateTensors(gradient_plan_.gradients, batch_max_);
     }
-    BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kTrain, stream));
+    BATON_RETURN_IF_ERROR(Bring(weights, {&batch, ahead.name}, Pass::kTrain, stream));
     const LossArguments loss = LossOf(batch, loss_scale);
     BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_]));
     const auto work = [&]() -> absl::Status {
@@ -131,6 +131,7 @@ class GraphNetwork : public Network {
         plain ? stream_->Run({Pass::kTrain, true, batch.count, weights, gradient.dense, loss_scale},
                              work)
               : work());
+    if (ahead.next) BATON_RETURN_IF_ERROR(BringAhead((*ahead.next)()));
     return Read();
   }
 
@@ -139,7 +140,7 @@ class GraphNetwork : public Network {
     if (batch.count == 0) return BatchResult{};
     BATON_RETURN_IF_ERROR(CheckTargets(batch));
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
-    BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kEvaluate, unused));
+    BATON_RETURN_IF_ERROR(Bring(weights, {&batch}, Pass::kEvaluate, unused));
     const LossArguments loss = LossOf(batch, 0);
     BATON_RETURN_IF_ERROR(stream_->PrepareLoss(loss, *values_[output_]));
     const auto work = [&]() -> absl::Status {
@@ -157,7 +158,7 @@ class GraphNetwork : public Network {
     outputs->resize(static_cast<size_t>(batch.count * layout_.rows * layout_.width));
     if (batch.count == 0) return absl::OkStatus();
     const RandomStream unused = RandomStream::Make(0, RandomPurpose::kTrain);
-    BATON_RETURN_IF_ERROR(Bring(weights, batch, Pass::kEvaluate, unused));
+    BATON_RETURN_IF_ERROR(Bring(weights, {&batch}, Pass::kEvaluate, unused));
     BATON_RETURN_IF_ERROR(
         stream_->Run({Pass::kEvaluate, false, batch.count, weights, nullptr, 0},
                      [&] { return Forward(weights, batch.count, Pass::kEvaluate, unused); }));
@@ -239,16 +240,32 @@ class GraphNetwork : public Network {
   }
 
   // All that comes from the host before a pass.
-  absl::Status Bring(const float* weights, const Batch& batch, Pass pass, RandomStream stream) {
+  absl::Status Bring(const float* weights, NamedBatch named, Pass pass, RandomStream stream) {
+    const bool brought = named.name != 0 && named.name == brought_;
+    brought_ = 0;
+    if (!brought) BATON_RETURN_IF_ERROR(BringValues(*named.batch));
+    for (const Stage& stage : stages_) {
+      BATON_RETURN_IF_ERROR(
+          stage.operation->Prepare(ArgumentsOf(stage, weights, named.batch->count, pass, stream)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status BringValues(const Batch& batch) {
     const float* block = batch.values.data();
     for (size_t i = 0; i < input_sizes_.size(); ++i) {
       BATON_RETURN_IF_ERROR(stream_->Upload(block, batch.count, values_[i].get()));
       block += batch.count * input_sizes_[i];
     }
-    for (const Stage& stage : stages_) {
-      BATON_RETURN_IF_ERROR(
-          stage.operation->Prepare(ArgumentsOf(stage, weights, batch.count, pass, stream)));
-    }
+    return absl::OkStatus();
+  }
+
+  // Behind the pass that is queued, which reads the inputs of before.
+  absl::Status BringAhead(NamedBatch named) {
+    if (named.batch == nullptr || named.batch->count == 0) return absl::OkStatus();
+    BATON_RETURN_IF_ERROR(Check(*named.batch));
+    BATON_RETURN_IF_ERROR(BringValues(*named.batch));
+    brought_ = named.name;
     return absl::OkStatus();
   }
 
@@ -350,6 +367,7 @@ class GraphNetwork : public Network {
   std::vector<std::unique_ptr<Tensor>> gradients_;  // empty before the first Train
   std::vector<Stage> stages_;
   std::vector<Tensor*> dx_;  // of the operation at hand
+  int64_t brought_ = 0;      // the name of the batch whose values the inputs have already; or 0
 };
 
 }  // namespace

@@ -54,6 +54,20 @@ struct Gradient {
   DeviceVectors* vectors = nullptr;
 };
 
+// A batch that has a name, which no other batch ever had.
+struct NamedBatch {
+  const Batch* batch = nullptr;  // null: there is none
+  int64_t name = 0;              // 0: it has none
+};
+
+// How training on a device goes on while the host fills the next batch.
+struct Ahead {
+  int64_t name = 0;  // of this call's batch
+  // Called on Train's thread while the device computes. The batch's values are on their way when
+  // Train returns, and brought no more if the next call's batch has that name.
+  std::optional<absl::FunctionRef<NamedBatch()>> next;
+};
+
 // Over the samples of one micro-batch.
 struct BatchResult {
   double loss_sum = 0;  // sum of the samples' losses, not scaled (backend/backend.h)
@@ -94,7 +108,7 @@ class Network {
   // larger than batch_max, has the wrong sample size, or a label or an id is out of range.
   virtual absl::StatusOr<BatchResult> Train(const float* weights, const Batch& batch,
                                             float loss_scale, RandomStream stream,
-                                            Gradient gradient) = 0;
+                                            Gradient gradient, Ahead ahead = {}) = 0;
 
   // After Train: in which layer a value first was no finite number, in words; empty: nowhere. To be
   // asked once a training has gone wrong, for it looks at everything. Weights and gradient are the

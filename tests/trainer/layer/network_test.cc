@@ -286,5 +286,34 @@ TEST_P(EveryBackend, DropoutFollowsItsStreamAlone) {
   EXPECT_EQ(gradient_of(Stream(1)), first);
 }
 
+// A batch that comes ahead is the next Train's, whatever happens in between.
+TEST_P(EveryBackend, BatchesThatComeAheadGiveTheSameBits) {
+  const spec::Model model = SmallNetWithDropout();
+  const auto network = MakeNetwork(model, *backend_, 16);
+  const std::vector<float> weights = Weights(model, *network);
+  const Batch batches[] = {RandomBatch(16, 144, 10, 1), RandomBatch(5, 144, 10, 2),
+                           RandomBatch(16, 144, 10, 3)};
+  std::vector<float> gradient(network->parameter_count());
+  const auto train = [&](const Batch& batch, Ahead ahead) {
+    const auto result =
+        network->Train(weights.data(), batch, 0.1f, Stream(), gradient.data(), ahead);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return Digest(gradient);
+  };
+  const uint64_t second = train(batches[1], {}), third = train(batches[2], {});
+  const auto bring_second = [&] { return NamedBatch{&batches[1], 2}; };
+  const auto train_first = [&] { train(batches[0], {1, bring_second}); };
+  train_first();
+  EXPECT_EQ(train(batches[1], {2, {}}), second);
+  train_first();
+  EXPECT_EQ(train(batches[2], {3, {}}), third) << "another batch than was announced";
+  EXPECT_EQ(train(batches[1], {2, {}}), second) << "announced, but not for this call";
+  train_first();
+  ASSERT_TRUE(network->Evaluate(weights.data(), batches[2]).ok());
+  EXPECT_EQ(train(batches[1], {2, {}}), second) << "after an evaluation";
+  train(batches[0], {1, [] { return NamedBatch{}; }});
+  EXPECT_EQ(train(batches[1], {2, {}}), second) << "there was none";
+}
+
 }  // namespace
 }  // namespace baton::trainer

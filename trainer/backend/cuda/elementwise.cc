@@ -131,11 +131,14 @@ class Add : public Operation {
     context_.Begin();
     const int64_t count = arguments.count * size_;
     float* y = Values(arguments.y);
-    context_.Copy(Values(arguments.x[0]), count, y);
-    for (const Tensor* x : arguments.x.subspan(1)) {
+    // Of a pair, as residual nets have it, memory is gone through once.
+    const bool pair = arguments.x.size() == 2;
+    kernels::AddPair(Values(arguments.x[0]), Values(arguments.x[1]), clip_ && pair, y, count,
+                     context_.stream());
+    for (const Tensor* x : arguments.x.subspan(2)) {
       kernels::AddTo(Values(x), y, count, context_.stream());
     }
-    if (clip_) kernels::Clip(y, count, context_.stream());
+    if (clip_ && !pair) kernels::Clip(y, count, context_.stream());
     return context_.End("addition");
   }
 
@@ -143,7 +146,14 @@ class Add : public Operation {
     context_.Begin();
     const int64_t count = arguments.count * size_;
     float* dy = Values(arguments.dy);
-    if (clip_) kernels::ClipGradient(Values(arguments.y), dy, count, context_.stream());
+    const float* y = Values(arguments.y);
+    const auto& dxs = arguments.dx;
+    if (dxs.size() == 2 && dxs[0] != nullptr && dxs[1] != nullptr) {
+      kernels::SharePair(clip_ ? y : nullptr, dy, Values(dxs[0]), Values(dxs[1]), count,
+                         context_.stream());
+      return context_.End("addition, backward");
+    }
+    if (clip_) kernels::ClipGradient(y, dy, count, context_.stream());
     for (Tensor* dx : arguments.dx) {
       if (dx != nullptr) context_.Copy(dy, count, Values(dx));
     }

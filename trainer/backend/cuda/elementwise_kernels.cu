@@ -81,6 +81,22 @@ __global__ void AddToKernel(const float* from, float* into, int64_t count) {
   BATON_FOR_EACH(i, count) into[i] += from[i];
 }
 
+__global__ void AddPairKernel(const float* a, const float* b, bool clip, float* y, int64_t count) {
+  BATON_FOR_EACH(i, count) {
+    const float sum = a[i] + b[i];
+    y[i] = clip && sum < 0 ? 0 : sum;
+  }
+}
+
+__global__ void SharePairKernel(const float* clipped, const float* dy, float* da, float* db,
+                                int64_t count) {
+  BATON_FOR_EACH(i, count) {
+    const float share = clipped != nullptr && clipped[i] <= 0 ? 0 : dy[i];
+    da[i] = share;
+    db[i] = share;
+  }
+}
+
 __global__ void MultiplyByKernel(const float* by, float* values, int64_t count) {
   BATON_FOR_EACH(i, count) values[i] *= by[i];
 }
@@ -153,6 +169,16 @@ void ClipGradient(const float* y, float* dy, int64_t count, cudaStream_t stream)
 
 void AddTo(const float* from, float* into, int64_t count, cudaStream_t stream) {
   Launch(AddToKernel, Blocks(count), kThreads, stream, from, into, count);
+}
+
+void AddPair(const float* a, const float* b, bool clip, float* y, int64_t count,
+             cudaStream_t stream) {
+  Launch(AddPairKernel, Blocks(count), kThreads, stream, a, b, clip, y, count);
+}
+
+void SharePair(const float* clipped, const float* dy, float* da, float* db, int64_t count,
+               cudaStream_t stream) {
+  Launch(SharePairKernel, Blocks(count), kThreads, stream, clipped, dy, da, db, count);
 }
 
 void MultiplyBy(const float* by, float* values, int64_t count, cudaStream_t stream) {

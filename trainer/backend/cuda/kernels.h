@@ -19,6 +19,12 @@ void ClipGradient(const float* y, float* dy, int64_t count, cudaStream_t stream)
 void RoundToBfloat16s(float* values, int64_t count, cudaStream_t stream);
 void TakeBfloat16s(const float* values, int64_t count, uint16_t* halves, cudaStream_t stream);
 void AddTo(const float* from, float* into, int64_t count, cudaStream_t stream);
+// y = a + b, nothing below zero where it clips; and back: what `clipped` (null: nothing) lets
+// through of dy, to both.
+void AddPair(const float* a, const float* b, bool clip, float* y, int64_t count,
+             cudaStream_t stream);
+void SharePair(const float* clipped, const float* dy, float* da, float* db, int64_t count,
+               cudaStream_t stream);
 void MultiplyBy(const float* by, float* values, int64_t count, cudaStream_t stream);
 void Activate(const ActivationOperation& shape, const float* x, float* y, int64_t count,
               cudaStream_t stream);

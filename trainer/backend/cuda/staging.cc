@@ -7,25 +7,30 @@ namespace baton::trainer::cuda {
 
 Staging::~Staging() {
   for (const Slot& slot : slots_) {
-    if (slot.done != nullptr) cudaEventDestroy(slot.done);
-    if (slot.memory != nullptr) cudaFreeHost(slot.memory);
+    cudaEventDestroy(slot.done);
+    cudaFreeHost(slot.memory);
   }
 }
 
 cudaError_t Staging::Take(Slot** taken) {
+  const bool is_free = !slots_.empty() && cudaEventQuery(slots_[next_].done) == cudaSuccess;
+  if (!is_free) cudaGetLastError();  // remembers that it was not ready as well
+  if (!is_free && slots_.size() < kSlotsMax) {
+    Slot slot;
+    cudaError_t made = cudaEventCreateWithFlags(&slot.done, cudaEventDisableTiming);
+    if (made != cudaSuccess) return made;
+    made = cudaHostAlloc(&slot.memory, kSlotBytes, cudaHostAllocDefault);
+    if (made != cudaSuccess) {
+      cudaEventDestroy(slot.done);
+      return made;
+    }
+    // Before the one that is under way, whose turn comes next.
+    slots_.insert(slots_.begin() + static_cast<std::ptrdiff_t>(next_), slot);
+  }
   Slot& slot = slots_[next_];
   next_ = (next_ + 1) % slots_.size();
   *taken = &slot;
-  // An event that was never recorded counts as done.
-  if (slot.done != nullptr) return cudaEventSynchronize(slot.done);
-  if (slot.memory == nullptr) {
-    const cudaError_t made = cudaHostAlloc(&slot.memory, kSlotBytes, cudaHostAllocDefault);
-    if (made != cudaSuccess) {
-      slot.memory = nullptr;
-      return made;
-    }
-  }
-  return cudaEventCreateWithFlags(&slot.done, cudaEventDisableTiming);
+  return cudaEventSynchronize(slot.done);
 }
 
 cudaError_t Staging::Upload(const void* from, size_t bytes, void* to, cudaStream_t stream) {

@@ -5,8 +5,8 @@
 
 #include <cuda_runtime.h>
 
-#include <array>
 #include <cstddef>
+#include <vector>
 
 namespace baton::trainer::cuda {
 
@@ -33,8 +33,10 @@ class Staging {
   // The next slot, free to be filled.
   cudaError_t Take(Slot** slot);
 
-  // So many that the host seldom waits: a step's uploads are few.
-  std::array<Slot, 8> slots_;
+  // More only while all are under way: a batch of pictures that is uploaded behind a pass.
+  static constexpr size_t kSlotsMax = 128;
+
+  std::vector<Slot> slots_;  // used in turn
   size_t next_ = 0;
 };
 

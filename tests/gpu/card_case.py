@@ -1,6 +1,9 @@
-"""What tests of whole programs on simulated cards (tests/fakes/cuda) share. A test's arguments are
+"""What tests of whole programs on cards, simulated (tests/fakes/cuda) or real, share. A test's
+arguments are
 
-    FOLDER_OF_THE_SIMULATED_CARD SPECS FAKE_NVML
+    FOLDER_OF_THE_PROGRAMS SPECS [FAKE_NVML]
+
+and CUDA's libraries are those in the folder, so simulated, or else the machine's.
 """
 
 import hashlib
@@ -15,7 +18,9 @@ import unittest
 
 CARD = os.path.abspath(sys.argv.pop(1))
 SPECS = os.path.abspath(sys.argv.pop(1))
-NVML = os.path.dirname(os.path.abspath(sys.argv.pop(1)))
+SIMULATED = os.path.exists(CARD + "/libcuda.so.1")
+NVML = os.path.dirname(os.path.abspath(sys.argv.pop(1))) if SIMULATED else None
+LIBRARIES = CARD if SIMULATED else os.environ.get("LD_LIBRARY_PATH", "")
 SAMPLES = 96
 
 CONV = [{"conv": {"out": 4, "kernel": 3, "padding": 1}}, "relu", {"max_pool": {"kernel": 2}},
@@ -41,9 +46,9 @@ def write_npy(path, kind, shape, values):
         file.write(values)
 
 
-class SimulatedCardCase(unittest.TestCase):
+class CardCase(unittest.TestCase):
     def setUp(self):
-        holder = tempfile.TemporaryDirectory(prefix="simulated-card-")
+        holder = tempfile.TemporaryDirectory(prefix="baton-card-")
         self.addCleanup(holder.cleanup)
         self.folder = holder.name
 
@@ -70,7 +75,7 @@ class SimulatedCardCase(unittest.TestCase):
         return self.path("made.yaml")
 
     def trainer(self, *flags, code=0, **environment):
-        env = {**os.environ, **environment, "LD_LIBRARY_PATH": CARD}
+        env = {**os.environ, **environment, "LD_LIBRARY_PATH": LIBRARIES}
         done = subprocess.run([CARD + "/baton-trainer", *flags], cwd=self.folder, env=env,
                               capture_output=True, text=True, check=False, timeout=100)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
@@ -89,7 +94,7 @@ class SimulatedCardCase(unittest.TestCase):
         return sorted(name for name in names if not name.endswith(".tmp"))
 
     def start_rank(self, spec, output, rank, *flags, cards=2, world=2, **environment):
-        env = {**os.environ, **environment, "LD_LIBRARY_PATH": CARD,
+        env = {**os.environ, **environment, "LD_LIBRARY_PATH": LIBRARIES,
                "BATON_FAKE_CUDA_DEVICES": str(cards)}
         return subprocess.Popen(
             [CARD + "/baton-trainer", "--spec", spec, "--device", "cuda", "--output",
