@@ -26,6 +26,9 @@ class FolderCheck {
     if (!CheckInput()) return;
     CheckChannels("data.mean", data_.mean.size());
     CheckChannels("data.std", data_.std.size());
+    if (data_.channel_order == FolderData::ChannelOrder::kBgr && frame_.channels == 1) {
+      Add("data.channel_order", "is bgr but model.input has one channel; remove it");
+    }
     const std::optional<image::Folder> train =
         Look("data.train", &data_.train, data_.augment.crop.has_value());
     if (train) CheckClasses(*train);

@@ -156,6 +156,8 @@ struct Augment {
 // JPEG and PNG pictures, a subfolder for each class (common/image/folder.h). A value of a sample is
 // (byte / model.divide_by - mean) / std.
 struct FolderData {
+  // Of colours, in the model's input; some of Keras' weights want the other way round.
+  enum class ChannelOrder { kRgb, kBgr };
   enum class Damaged {
     kError,  // is a mistake
     kSkip,   // is left out
@@ -165,7 +167,8 @@ struct FolderData {
   TestPart test_part;
   // The short side before the centre is cut out; 0: the picture is resized to the model's input.
   int64_t resize = 0;
-  std::vector<double> mean;  // by channel, or one for all; empty: 0
+  ChannelOrder channel_order = ChannelOrder::kRgb;
+  std::vector<double> mean;  // by channel in that order, or one for all; empty: 0
   std::vector<double> std;   // likewise; empty: 1
   Damaged damaged = Damaged::kError;
   Augment augment;

@@ -86,6 +86,9 @@ FolderData ReadFolderData(MapReader& fields) {
     fields.AddMistake("split", "the last pictures are all of one class; use random, or remove it");
   }
   fields.Int("resize", {1, 1 << 16}, &folders.resize);
+  using Order = FolderData::ChannelOrder;
+  fields.Choice<Order>("channel_order", {{"rgb", Order::kRgb}, {"bgr", Order::kBgr}},
+                       &folders.channel_order);
   folders.mean =
       ReadNumbers(fields, "mean", 1, 3, {.min = -1e6, .max = 1e6},
                   "must be a list with a number for each channel, or one for all, such as "

@@ -133,6 +133,9 @@ struct Fields {
     if (data.test) absl::StrAppend(out, "  test: ", Source(*data.test));
     Add(data.test_part);
     if (data.resize > 0) absl::StrAppend(out, "  resize: ", data.resize, "\n");
+    if (data.channel_order == FolderData::ChannelOrder::kBgr) {
+      out->append("  channel_order: bgr\n");
+    }
     if (!data.mean.empty()) absl::StrAppend(out, "  mean: ", Numbers(data.mean), "\n");
     if (!data.std.empty()) absl::StrAppend(out, "  std: ", Numbers(data.std), "\n");
     absl::StrAppend(

@@ -18,8 +18,9 @@ image::Frame FrameOf(const spec::FolderData& data, const spec::Model& model) {
 
 PictureScale ScaleOf(const spec::FolderData& data, const spec::Model& model) {
   const int64_t channels = model.inputs[0].shape[0];
-  return {static_cast<float>(model.divide_by), PerChannel(data.mean, channels, 0),
-          PerChannel(data.std, channels, 1)};
+  return {static_cast<float>(model.divide_by),
+          data.channel_order == spec::FolderData::ChannelOrder::kBgr,
+          PerChannel(data.mean, channels, 0), PerChannel(data.std, channels, 1)};
 }
 
 }  // namespace baton::trainer

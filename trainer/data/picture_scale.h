@@ -12,6 +12,7 @@ namespace baton::trainer {
 // (value / divide_by - mean) / std, by channel, in float32.
 struct PictureScale {
   float divide_by = 1;
+  bool bgr = false;         // planes in the opposite order of the pixels' channels
   std::vector<float> mean;  // one for each channel
   std::vector<float> std;
 
@@ -22,7 +23,7 @@ struct PictureScale {
     for (int64_t c = 0; c < channels; ++c) {
       const float channel_mean = mean[static_cast<size_t>(c)];
       const float channel_std = std[static_cast<size_t>(c)];
-      const T* in = pixels + c;
+      const T* in = pixels + (bgr ? channels - 1 - c : c);
       for (int64_t i = 0; i < count; ++i, in += channels) {
         *out++ = (static_cast<float>(*in) / divide_by - channel_mean) / channel_std;
       }

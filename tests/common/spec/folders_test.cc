@@ -30,10 +30,12 @@ TEST(FolderText, IsCanonical) {
        {"train: a",
         "train: {uri: a, sha256: " /* 64 */
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}, test: "
-        "file:///b, resize: 256, mean: [0.1, 0.2, 0.3], std: [1, 2, 3], damaged: skip",
+        "file:///b, resize: 256, channel_order: bgr, mean: [0.1, 0.2, 0.3], std: [1, 2, 3], "
+        "damaged: skip",
         "train: a, test_fraction: 0.2, augment: {flip: both, crop: {scale: [0.5, 0.75], ratio: "
         "[1, 2]}, rotate: 10, brightness: 0.1, contrast: 0.2, saturation: 0.3}",
-        "train: a, augment: {crop: {}}, cache: {memory: 2GiB, bottlenecks: off}"}) {
+        "train: a, channel_order: rgb, augment: {crop: {}}, cache: {memory: 2GiB, bottlenecks: "
+        "off}"}) {
     const absl::StatusOr<JobSpec> spec = ParseText(Spec(data), "s.yaml");
     ASSERT_TRUE(spec.ok()) << spec.status().message();
     const std::string once = WriteSpec(*spec);
@@ -171,6 +173,8 @@ TEST_F(FolderFiles, FitTheModelAndEachOther) {
   EXPECT_EQ(Check("train: p, augment: {saturation: 0.1}",
                   "input: [1, 4, 5], layers: [flatten, dense: 2]"),
             "D/s.yaml:4: data.augment.saturation: grey pictures have none; remove it");
+  EXPECT_EQ(Check("train: p, channel_order: bgr", "input: [1, 4, 5], layers: [flatten, dense: 2]"),
+            "D/s.yaml:4: data.channel_order: is bgr but model.input has one channel; remove it");
   EXPECT_EQ(Check("train: p", "input: [4, 4, 5], layers: [flatten, dense: 2]"),
             "D/s.yaml:5: model.input: is 4 x 4 x 5 but pictures have 1 (grey) or 3 channels, "
             "height and width; write e.g. [3, 224, 224]");

@@ -67,6 +67,20 @@ TEST_F(ImageFolderTest, FillsPlanesOfScaledValues) {
   EXPECT_EQ(batch.values[60 + 2 * 20 + 3 * 5 + 1], (byte / 255 - 0.3f) / 0.7f);
 }
 
+TEST_F(ImageFolderTest, BlueComesFirstWhereTheModelWantsIt) {
+  const Datasets rgb = Make("mean: [0.1, 0.2, 0.3]");
+  const Datasets bgr = Make("channel_order: bgr, mean: [0.3, 0.2, 0.1]");
+  EXPECT_NE(rgb.train->digest(), bgr.train->digest());
+  Batch first, second;
+  rgb.train->Fill({1}, nullptr, &first);
+  bgr.train->Fill({1}, nullptr, &second);
+  for (size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(first.values[i], second.values[40 + i]);
+    EXPECT_EQ(first.values[20 + i], second.values[20 + i]);
+    EXPECT_EQ(first.values[40 + i], second.values[i]);
+  }
+}
+
 TEST_F(ImageFolderTest, WhatMemoryDoesNotHoldIsTheSame) {
   const std::vector<uint32_t> all = {4, 2, 0, 1, 3};
   const RandomStream random = RandomStream::Make(1, RandomPurpose::kSamples, 2, 3, 4);
