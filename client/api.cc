@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "baton/v1/access.grpc.pb.h"
 #include "baton/v1/client.grpc.pb.h"
 #include "common/artifact/blob.h"
 #include "common/rpc/channel.h"
@@ -80,11 +81,12 @@ struct Api::State {
   std::string address;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Client::Stub> stub;
+  std::unique_ptr<v1::Access::Stub> access;
   std::unique_ptr<artifact::Store> blobs;
   v1::GetServerResponse server;
   v1::Submitter submitter = ThisSubmitter();
 
-  // One unary call, with its deadline, patient where `patient` says so.
+  // One unary call, with its deadline and patience.
   template <typename Request, typename Response>
   absl::Status Call(grpc::Status (v1::Client::Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
@@ -96,16 +98,33 @@ struct Api::State {
                      }),
                      address);
   }
+
+  // One of proto Access, which is not repeated: a token that was made and not heard of stays.
+  template <typename Request, typename Response>
+  absl::Status CallAccess(grpc::Status (v1::Access::Stub::*method)(grpc::ClientContext*,
+                                                                   const Request&, Response*),
+                          const Request& request, Response* response) {
+    grpc::ClientContext context;
+    rpc::SetDeadline(context, kCallDeadlineMs);
+    return Explained(rpc::FromGrpc((access.get()->*method)(&context, request, response)), address);
+  }
 };
 
 Api::Api(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Api::~Api() = default;
 
-absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address) {
+absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address,
+                                                  const Credentials& credentials) {
   auto state = std::make_unique<State>();
   state->address = address;
-  BATON_ASSIGN_OR_RETURN(state->channel, rpc::Dial(address));
+  rpc::ChannelOptions dial;
+  if (!credentials.authority_pem.empty()) {
+    dial.identity = tls::Identity{credentials.authority_pem, "", ""};
+    dial.token = credentials.token;
+  }
+  BATON_ASSIGN_OR_RETURN(state->channel, rpc::Dial(address, dial));
   state->stub = v1::Client::NewStub(state->channel);
+  state->access = v1::Access::NewStub(state->channel);
   // Little patience at the first word: a wrong address is a mistake to be told of soon.
   const absl::Status status = Patiently(
       [&] {
@@ -133,6 +152,33 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address) {
   }
   state->blobs = std::make_unique<artifact::BlobStore>(state->channel);
   return std::unique_ptr<Api>(new Api(std::move(state)));
+}
+
+absl::StatusOr<v1::WhoAmIResponse> Api::WhoAmI() {
+  v1::WhoAmIResponse response;
+  BATON_RETURN_IF_ERROR(
+      state_->CallAccess(&v1::Access::Stub::WhoAmI, v1::WhoAmIRequest(), &response));
+  return response;
+}
+
+absl::StatusOr<std::string> Api::CreateToken(const v1::CreateTokenRequest& request) {
+  v1::CreateTokenResponse response;
+  BATON_RETURN_IF_ERROR(state_->CallAccess(&v1::Access::Stub::CreateToken, request, &response));
+  return response.token();
+}
+
+absl::StatusOr<v1::ListTokensResponse> Api::ListTokens() {
+  v1::ListTokensResponse response;
+  BATON_RETURN_IF_ERROR(
+      state_->CallAccess(&v1::Access::Stub::ListTokens, v1::ListTokensRequest(), &response));
+  return response;
+}
+
+absl::Status Api::RevokeToken(const std::string& id) {
+  v1::RevokeTokenRequest request;
+  request.set_id(id);
+  v1::RevokeTokenResponse response;
+  return state_->CallAccess(&v1::Access::Stub::RevokeToken, request, &response);
 }
 
 const v1::GetServerResponse& Api::server() const { return state_->server; }

@@ -10,16 +10,24 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "baton/v1/access.pb.h"
 #include "baton/v1/client.pb.h"
 #include "common/artifact/artifact.h"
 
 namespace baton::client {
 
+// Of a scheduler that speaks TLS.
+struct Credentials {
+  std::string authority_pem;  // empty: without TLS
+  std::string token;
+};
+
 class Api {
  public:
   // Asks the server who it is. Unavailable when nobody answers at `address`, FailedPrecondition
   // when another version does; both say what to do.
-  static absl::StatusOr<std::unique_ptr<Api>> Connect(const std::string& address);
+  static absl::StatusOr<std::unique_ptr<Api>> Connect(const std::string& address,
+                                                      const Credentials& credentials = {});
   ~Api();
 
   const v1::GetServerResponse& server() const;
@@ -49,6 +57,12 @@ class Api {
   using DataSeen = std::function<void(const v1::ReadStreamsResponse&)>;
   absl::Status Read(const std::string& job, const ReadOptions& options,
                     const std::atomic<bool>& stop, const DataSeen& data);
+
+  absl::StatusOr<v1::WhoAmIResponse> WhoAmI();
+  // The token's text, which is told this once.
+  absl::StatusOr<std::string> CreateToken(const v1::CreateTokenRequest& request);
+  absl::StatusOr<v1::ListTokensResponse> ListTokens();
+  absl::Status RevokeToken(const std::string& id);
 
   // The records of a segment of the event log, in pieces; 0: the newest.
   absl::Status ExportLog(uint64_t segment, const std::function<void(const std::string&)>& piece);

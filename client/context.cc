@@ -7,14 +7,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/local/cluster.h"
+#include "client/logins.h"
+#include "common/status.h"
 
 namespace baton::client {
 
 std::atomic<bool> Context::interrupted{false};
 std::atomic<int> Context::signal{0};
 
+namespace {
+
+absl::StatusOr<Credentials> CredentialsFor(const std::string& address, const Logins& logins) {
+  if (const Login* login = logins.At(address); login != nullptr) {
+    return Credentials{login->authority_pem, login->token};
+  }
+  const char* token = std::getenv("BATON_TOKEN");
+  if (token == nullptr || *token == '\0') return Credentials{};
+  BATON_ASSIGN_OR_RETURN(const Login login, TrustByToken(address, token));
+  return Credentials{login.authority_pem, login.token};
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<Api>> Context::Connect() const {
   const char* environment = std::getenv("BATON_ADDRESS");
+  BATON_ASSIGN_OR_RETURN(const Logins logins, ReadLogins());
   std::string address;
   std::string origin;
   if (!address_flag.empty()) {
@@ -23,17 +40,22 @@ absl::StatusOr<std::unique_ptr<Api>> Context::Connect() const {
   } else if (environment != nullptr && *environment != '\0') {
     address = environment;
     origin = "BATON_ADDRESS";
+  } else if (const Login* login = logins.Find(logins.current); login != nullptr) {
+    address = login->address;
+    origin = absl::StrCat("the context ", login->name, " in use");
   } else {
     const absl::StatusOr<LocalCluster> local = NewestLocal();
     if (!local.ok()) {
       return absl::UnavailableError(
-          "no scheduler is known; start one here with `baton local up`, or name one with --address "
-          "HOST:PORT or BATON_ADDRESS");
+          "no scheduler is known; start one here with `baton local up`, log in to one with `baton "
+          "login HOST:PORT`, or name one with --address HOST:PORT or BATON_ADDRESS");
     }
     address = local->address;
     origin = absl::StrCat("the newest `baton local up`, in ", local->folder);
   }
-  absl::StatusOr<std::unique_ptr<Api>> api = Api::Connect(address);
+  const absl::StatusOr<Credentials> credentials = CredentialsFor(address, logins);
+  auto api = credentials.ok() ? Api::Connect(address, *credentials)
+                              : absl::StatusOr<std::unique_ptr<Api>>(credentials.status());
   if (api.ok()) return api;
   return absl::Status(api.status().code(), absl::StrCat(std::string(api.status().message()),
                                                         " (the address is from ", origin, ")"));

@@ -25,8 +25,9 @@ struct Context {
 
   bool json() const { return output == Output::kJson; }
 
-  // At --address, else $BATON_ADDRESS, else that of the newest `baton local up`; an error says
-  // which of them it was.
+  // At --address, else $BATON_ADDRESS, else the context in use, else that of the newest `baton
+  // local up`; an error says which of them it was. With the token of `baton login` at that address,
+  // else $BATON_TOKEN.
   absl::StatusOr<std::unique_ptr<Api>> Connect() const;
 
   // Prints "baton: message" on stderr and sets the exit code; nothing for OK. What a signal cut off

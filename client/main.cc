@@ -30,9 +30,10 @@ int main(int argc, char** argv) {
       "Example: baton local up && baton train trainer/specs/lenet.yaml --follow",
       "baton"};
   app.set_version_flag("--version", "baton " BATON_VERSION);
-  app.add_option("--address", context.address_flag,
-                 "the scheduler, HOST:PORT (default: $BATON_ADDRESS, else the newest `baton local "
-                 "up`)");
+  app.add_option(
+      "--address", context.address_flag,
+      "the scheduler, HOST:PORT (default: $BATON_ADDRESS, else the `baton context` in use, "
+      "else the newest `baton local up`)");
   app.require_subcommand(1);
   app.fallthrough();
   baton::client::AddCommands(app, context);

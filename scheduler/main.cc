@@ -21,6 +21,9 @@ constexpr char kAbout[] =
 constexpr char kExample[] =
     "Example:\n"
     "  baton-scheduler --data-dir /var/lib/baton --listen 127.0.0.1:7070\n"
+    "  baton-scheduler --data-dir /var/lib/baton --listen 0.0.0.0:7070   (for other machines too)\n"
+    "The first admin's token is then in DATA_DIR/access/admin.token: baton login HOST:7070 "
+    "--token-file FILE\n"
     "It prints the address on stdout and writes it to DATA_DIR/address. SIGTERM ends it in order; "
     "tasks go on\n"
     "and workers wait for the next start. Exit codes: 0 ended on request, 2 usage, 6 "
@@ -30,10 +33,12 @@ void AddFlags(CLI::App& app, baton::edge::SchedulerOptions& options) {
   app.add_option("--data-dir", options.data_dir, "folder of the state; made when it is missing")
       ->required();
   app.add_option("--blob-dir", options.blob_dir, "folder of the artifacts; default DATA_DIR/blobs");
-  app.add_option("--listen", options.listen,
-                 "host:port; loopback only until TLS is there; port 0: that of the run before if "
-                 "it is free, else any")
+  app.add_option(
+         "--listen", options.listen,
+         "host:port; off loopback by TLS and for those with a token only; port 0: that of the "
+         "run before if it is free, else any")
       ->default_str("127.0.0.1:7070");
+  app.add_flag("--tls", options.tls, "TLS and tokens on loopback too");
   app.add_option("--lease-ms", options.lease_ms,
                  "a worker that is silent for so long loses its tasks")
       ->check(CLI::Range(int64_t{500}, int64_t{3'600'000}))

@@ -101,7 +101,9 @@ class Daemon {
   }
 
   absl::Status Build() {
-    BATON_ASSIGN_OR_RETURN(auto channel, rpc::Dial(options_.scheduler));
+    rpc::ChannelOptions dial;
+    dial.identity = options_.identity;
+    BATON_ASSIGN_OR_RETURN(auto channel, rpc::Dial(options_.scheduler, dial));
     store_ = std::make_unique<artifact::BlobStore>(channel);
     cache_ = std::make_unique<ArtifactCache>(
         CacheOptions{folder_.cache(), options_.cache_bytes_max}, *store_);
@@ -143,6 +145,7 @@ class Daemon {
     }
     SessionOptions session;
     session.address = options_.scheduler;
+    session.identity = options_.identity;
     BATON_ASSIGN_OR_RETURN(
         session_, Session::Start(session, {[this](uint64_t stream) { Post(LinkUp{}, stream); },
                                            [this](const v1::SchedulerMessage& m) { Receive(m); },

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/tls/key.h"
 #include "worker/core/agent.h"
 #include "worker/inventory.h"
 #include "worker/node_folder.h"
@@ -31,7 +33,8 @@ struct NodeFacts {
 };
 
 struct DaemonOptions {
-  std::string scheduler;  // "host:port"
+  std::string scheduler;                  // "host:port"
+  std::optional<tls::Identity> identity;  // none: without TLS
   NodeFacts facts;
   Inventory inventory;
   AgentOptions agent;

@@ -1,5 +1,8 @@
 #include "worker/options.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -47,6 +50,31 @@ absl::StatusOr<std::string> ProgramFolder() {
   return path.substr(0, path.rfind('/'));
 }
 
+// This machine's address on the way to another: what other machines of that network reach it by.
+std::string AddressToward(const rpc::Address& there) {
+  const std::string loopback = "127.0.0.1";
+  if (rpc::IsLoopback(there.host)) return loopback;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(there.host.c_str(), absl::StrCat(there.port).c_str(), &hints, &found) != 0) {
+    return loopback;
+  }
+  // Connecting a datagram's socket sends nothing: it only looks up the way.
+  const int fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_storage here{};
+  socklen_t size = sizeof(here);
+  char text[INET6_ADDRSTRLEN] = {};
+  if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0 &&
+      getsockname(fd, reinterpret_cast<sockaddr*>(&here), &size) == 0) {
+    getnameinfo(reinterpret_cast<sockaddr*>(&here), size, text, sizeof(text), nullptr, 0,
+                NI_NUMERICHOST);
+  }
+  if (fd >= 0) close(fd);
+  freeaddrinfo(found);
+  return text[0] == '\0' ? loopback : std::string(text);
+}
+
 absl::StatusOr<NodeFacts> ReadFacts(const Flags& flags) {
   NodeFacts facts;
   facts.name = flags.name.empty() ? HostName() : flags.name;
@@ -67,7 +95,10 @@ absl::StatusOr<NodeFacts> ReadFacts(const Flags& flags) {
   }
   facts.prices_are_examples = flags.example_prices;
   facts.data_addresses = flags.data_addresses;
-  if (facts.data_addresses.empty()) facts.data_addresses = {"127.0.0.1"};
+  if (facts.data_addresses.empty()) {
+    BATON_ASSIGN_OR_RETURN(const rpc::Address address, rpc::ParseAddress(flags.scheduler));
+    facts.data_addresses = {AddressToward(address)};
+  }
   BATON_RETURN_IF_ERROR(ReadLabels(flags, facts));
   return facts;
 }
@@ -130,8 +161,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--zone", flags.zone, "e.g. eu-west-1a");
   app.add_option("--instance-type", flags.instance_type, "e.g. g5.xlarge");
   app.add_option("--labels", flags.labels, "key=value, for placement; may be repeated");
-  app.add_option("--data-address", flags.data_addresses,
-                 "IP address by which ranks on other nodes reach ranks here [127.0.0.1]");
+  app.add_option(
+      "--data-address", flags.data_addresses,
+      "IP address by which ranks on other nodes reach ranks here [this machine's on the way "
+      "to the scheduler]");
   app.add_option("--notice-file", flags.notice_file,
                  "a file that announces this node's end: {\"seconds\": 30, \"reason\": \"why\"}");
   app.add_option("--notice-grace", flags.notice_grace_s, "seconds to drain after SIGTERM [25]")
@@ -145,8 +178,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
 
 absl::StatusOr<DaemonOptions> ToOptions(const Flags& flags) {
   DaemonOptions options;
-  BATON_ASSIGN_OR_RETURN(const rpc::Address address, rpc::ParseAddress(flags.scheduler));
-  BATON_RETURN_IF_ERROR(rpc::CheckMayBeInsecure(address));
+  BATON_RETURN_IF_ERROR(rpc::ParseAddress(flags.scheduler).status());
   options.scheduler = flags.scheduler;
   BATON_ASSIGN_OR_RETURN(options.facts, ReadFacts(flags));
   options.inventory = TakeInventory();

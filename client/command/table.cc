@@ -26,6 +26,8 @@ void AddCommands(CLI::App& app, Context& context) {
   AddReplay(app, context);
   AddNodes(app, context);
   AddDrain(app, context);
+  AddLogin(app, context);
+  AddToken(app, context);
   AddDoctor(app, context);
   AddData(app, context);
   AddModel(app, context);

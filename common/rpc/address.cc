@@ -55,9 +55,10 @@ bool IsLoopback(absl::string_view host) {
 absl::Status CheckMayBeInsecure(const Address& address) {
   if (IsLoopback(address.host)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      address.ToString(), " can be reached from other machines, which needs TLS and a ",
-      "token; this version has neither and serves and dials loopback only, for ",
-      "example 127.0.0.1:", address.port));
+      address.ToString(),
+      " is not on this machine, so it is spoken to by TLS and with a token only: a person runs ",
+      "`baton login ", address.ToString(), "`, a worker is started by the line that an admin's ",
+      "`baton join` prints"));
 }
 
 }  // namespace baton::rpc

@@ -1,5 +1,4 @@
-// Addresses of programs: "host:port". Until TLS and tokens exist, only loopback is served or
-// dialled.
+// Addresses of programs: "host:port". Without TLS only loopback is served or dialled.
 #pragma once
 
 #include <string>
@@ -24,8 +23,8 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text);
 // "localhost", 127.0.0.0/8 or ::1; any other name counts as reachable from outside.
 bool IsLoopback(absl::string_view host);
 
-// FailedPrecondition for an address off loopback: what goes over the wire is neither encrypted nor
-// authenticated, so nobody else may listen or talk.
+// FailedPrecondition for an address off loopback, where what is neither encrypted nor authenticated
+// could be heard and said by others. It tells a client how to get what it needs.
 absl::Status CheckMayBeInsecure(const Address& address);
 
 }  // namespace baton::rpc

@@ -12,6 +12,17 @@ namespace {
 
 constexpr int kConnectMsMax = 5'000;
 
+std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ChannelOptions& options) {
+  if (!options.identity) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions ssl;
+  ssl.pem_root_certs = options.identity->authority_pem;
+  ssl.pem_cert_chain = options.identity->certificate_pem;
+  ssl.pem_private_key = options.identity->key_pem;
+  auto channel = grpc::SslCredentials(ssl);
+  if (options.token.empty()) return channel;
+  return grpc::CompositeChannelCredentials(channel, grpc::AccessTokenCredentials(options.token));
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(const std::string& address,
@@ -20,7 +31,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(const std::string& address,
   if (parsed.port == 0) {
     return absl::InvalidArgumentError("address \"" + address + "\": nobody listens on port 0");
   }
-  BATON_RETURN_IF_ERROR(CheckMayBeInsecure(parsed));
+  if (!options.identity) BATON_RETURN_IF_ERROR(CheckMayBeInsecure(parsed));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetMaxSendMessageSize(kMessageBytesMax);
@@ -34,8 +45,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(const std::string& address,
   // A proxy from the environment must not see, or break, calls to this machine.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (options.own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(parsed.ToString(), grpc::InsecureChannelCredentials(),
-                                   arguments);
+  if (options.identity) arguments.SetSslTargetNameOverride(tls::kSchedulerName);
+  return grpc::CreateCustomChannel(parsed.ToString(), CredentialsOf(options), arguments);
 }
 
 }  // namespace baton::rpc

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/tls/key.h"
 
 namespace grpc {
 class Channel;
@@ -22,6 +24,9 @@ struct ChannelOptions {
   int64_t keepalive_ms = 10'000;  // a silent peer is probed, and gone when it stays silent as long
   // Own TCP connection, not one shared with other channels of this process to the same address.
   bool own_connection = false;
+  // TLS with these; none: not encrypted, which only loopback may be.
+  std::optional<tls::Identity> identity;
+  std::string token;  // goes with each call, over TLS only
 };
 
 // A lazy channel: it connects at the first call. InvalidArgument for a malformed address,

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,8 @@
 #include "common/rpc/address.h"
 #include "common/rpc/server.h"
 #include "common/status.h"
+#include "scheduler/access/entrance.h"
+#include "scheduler/edge/access_service.h"
 #include "scheduler/edge/blob_service.h"
 #include "scheduler/edge/client_service.h"
 #include "scheduler/edge/collector.h"
@@ -89,13 +92,17 @@ struct Scheduler::State {
   std::unique_ptr<ClientService> clients;
   std::unique_ptr<WorkerService> workers;
   std::unique_ptr<BlobService> blobs;
+  std::unique_ptr<access::Entrance> entrance;  // null: without TLS
+  std::unique_ptr<AccessService> accesses;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<rpc::Server> server;
 
   absl::Status OpenFolders();
   absl::Status Recover();
   void Wire();
+  absl::Status OpenEntrance(bool tls);
   absl::Status Listen();
+  absl::StatusOr<std::optional<rpc::Guard>> MakeGuard() const;
   std::string AddressFile() const { return options.data_dir + "/address"; }
 };
 
@@ -174,20 +181,42 @@ void Scheduler::State::Wire() {
   blobs = std::make_unique<BlobService>(*artifacts, clock);
 }
 
+absl::Status Scheduler::State::OpenEntrance(bool tls) {
+  if (tls) {
+    BATON_ASSIGN_OR_RETURN(entrance, access::Entrance::Open(options.data_dir, SystemClock()));
+  }
+  accesses = std::make_unique<AccessService>(entrance.get());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<rpc::Guard>> Scheduler::State::MakeGuard() const {
+  if (entrance == nullptr) return std::nullopt;
+  rpc::Guard guard;
+  BATON_ASSIGN_OR_RETURN(guard.identity,
+                         entrance->authority().CertifyScheduler(entrance->now_unix_s()));
+  guard.admit = [door = entrance.get()](const rpc::Caller& caller, std::string* name) {
+    const auto admitted = door->Admit(caller.method, caller.certificate, caller.token);
+    if (admitted.ok()) *name = admitted->Word();
+    return admitted.status();
+  };
+  return guard;
+}
+
 // Workers and clients of the run before know its address: a free choice takes it again.
 absl::Status Scheduler::State::Listen() {
   const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
-                                                blobs->service()};
+                                                blobs->service(), accesses->service()};
+  BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());
   const bool any_port =
       options.listen.size() > 2 && options.listen.compare(options.listen.size() - 2, 2, ":0") == 0;
   const std::string host = options.listen.substr(0, options.listen.rfind(':'));
   if (any_port && former.ok() && former->rfind(host + ":", 0) == 0) {
-    auto again = rpc::Server::Start(*former, services);
+    auto again = rpc::Server::Start(*former, services, guard);
     if (again.ok()) server = *std::move(again);
   }
   if (server == nullptr) {
-    BATON_ASSIGN_OR_RETURN(server, rpc::Server::Start(options.listen, services));
+    BATON_ASSIGN_OR_RETURN(server, rpc::Server::Start(options.listen, services, guard));
   }
   return WriteFileAtomically(AddressFile(), server->address());
 }
@@ -199,7 +228,6 @@ Scheduler::~Scheduler() { Shutdown(); }
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Start(const SchedulerOptions& options) {
   // Before any folder is made: a mistake in the flags leaves nothing behind.
   BATON_ASSIGN_OR_RETURN(const rpc::Address address, rpc::ParseAddress(options.listen));
-  BATON_RETURN_IF_ERROR(rpc::CheckMayBeInsecure(address));
   auto state = std::make_unique<State>();
   state->options = options;
   BATON_RETURN_IF_ERROR(state->OpenFolders());
@@ -208,6 +236,7 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Start(const SchedulerOptio
   std::unique_ptr<Scheduler> scheduler(new Scheduler(std::move(state)));
   State& parts = *scheduler->state_;
   parts.driver->Start();
+  BATON_RETURN_IF_ERROR(parts.OpenEntrance(options.tls || !rpc::IsLoopback(address.host)));
   BATON_RETURN_IF_ERROR(parts.Listen());
   parts.collector = std::make_unique<Collector>(
       *parts.driver, *parts.artifacts, [&parts] { return parts.blobs->PinnedChunks(); },

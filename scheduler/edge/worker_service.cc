@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "baton/v1/worker.grpc.pb.h"
+#include "common/rpc/server.h"
 #include "common/rpc/status.h"
+#include "scheduler/access/entrance.h"
 #include "scheduler/edge/worker_session.h"
 
 namespace baton::edge {
@@ -24,7 +26,7 @@ struct Gate {
 
 class StreamReactor : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::SchedulerMessage> {
  public:
-  StreamReactor(const Parts& parts, std::atomic<uint64_t>& sequence)
+  StreamReactor(const Parts& parts, std::string certified, std::atomic<uint64_t>& sequence)
       : gate_(std::make_shared<Gate>()) {
     gate_->reactor = this;
     const auto pump = [gate = gate_] {
@@ -32,7 +34,7 @@ class StreamReactor : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::Sche
       if (gate->reactor != nullptr) gate->reactor->Pump();
     };
     outbox_ = std::make_shared<Outbox>(parts.facts.term, sequence, Outbox::Limits{}, pump);
-    session_ = std::make_shared<WorkerSession>(parts, outbox_);
+    session_ = std::make_shared<WorkerSession>(parts, std::move(certified), outbox_);
     ReadOn(gate_);
   }
 
@@ -115,8 +117,9 @@ class WorkerService::Impl : public v1::Worker::CallbackService {
   explicit Impl(const Parts& parts) : parts_(parts) {}
 
   grpc::ServerBidiReactor<v1::WorkerMessage, v1::SchedulerMessage>* Session(
-      grpc::CallbackServerContext*) override {
-    return new StreamReactor(parts_, sequence_);
+      grpc::CallbackServerContext* context) override {
+    const std::string caller = rpc::CallerName(*context->auth_context());
+    return new StreamReactor(parts_, access::Caller::OfWord(caller).name, sequence_);
   }
 
  private:

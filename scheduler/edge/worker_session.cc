@@ -38,8 +38,9 @@ bool HasAck(const state::Outputs& outputs) {
 
 }  // namespace
 
-WorkerSession::WorkerSession(const Parts& parts, std::shared_ptr<Outbox> outbox)
-    : parts_(parts), outbox_(std::move(outbox)) {}
+WorkerSession::WorkerSession(const Parts& parts, std::string certified,
+                             std::shared_ptr<Outbox> outbox)
+    : parts_(parts), certified_(std::move(certified)), outbox_(std::move(outbox)) {}
 
 void WorkerSession::OnMessage(v1::WorkerMessage message, const std::function<void()>& read_on) {
   if (node_.empty()) {
@@ -104,6 +105,12 @@ absl::Status WorkerSession::CheckHello(const v1::Hello& hello) const {
     return absl::FailedPreconditionError(
         absl::StrCat("the worker belongs to cluster ", hello.cluster_id(), ", this scheduler is ",
                      parts_.facts.cluster_id, "; give the worker a folder of its own"));
+  }
+  if (!certified_.empty() && hello.node_id() != certified_) {
+    return absl::PermissionDeniedError(
+        "the worker's certificate is another node's; remove the folder tls in its --dir and join "
+        "it "
+        "anew (`baton join`)");
   }
   if (hello.term_seen() > parts_.facts.term) {
     return absl::FailedPreconditionError(absl::StrCat(

@@ -18,8 +18,9 @@ namespace baton::edge {
 
 class WorkerSession : public std::enable_shared_from_this<WorkerSession> {
  public:
-  // `outbox` is where answers go.
-  WorkerSession(const Parts& parts, std::shared_ptr<Outbox> outbox);
+  // `certified`: the node that the worker was certified as, the only one it may be; empty: without
+  // TLS. `outbox` is where answers go.
+  WorkerSession(const Parts& parts, std::string certified, std::shared_ptr<Outbox> outbox);
 
   // Takes a message; messages come one at a time, the next one after `read_on` was called, which
   // may be before this returns or later, on any thread.
@@ -49,6 +50,7 @@ class WorkerSession : public std::enable_shared_from_this<WorkerSession> {
   absl::Status CheckHello(const v1::Hello& hello) const;
 
   const Parts& parts_;
+  const std::string certified_;
   const std::shared_ptr<Outbox> outbox_;
   std::atomic<bool> ended_{false};
   // Set by the hello, before any other message is taken.

@@ -204,6 +204,7 @@ class Session::Impl {
     options.reconnect_ms_min = options_.retry_ms_min;
     options.reconnect_ms_max = options_.retry_ms_max;
     options.own_connection = true;
+    options.identity = options_.identity;
     auto channel = rpc::Dial(options_.address, options);
     if (!channel.ok()) return nullptr;
     while (!ending()) {
@@ -295,7 +296,9 @@ class Session::Impl {
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Start(const SessionOptions& options,
                                                         SessionEvents events) {
-  BATON_RETURN_IF_ERROR(rpc::Dial(options.address).status());
+  rpc::ChannelOptions dial;
+  dial.identity = options.identity;
+  BATON_RETURN_IF_ERROR(rpc::Dial(options.address, dial).status());
   auto impl = std::make_unique<Impl>(options, std::move(events));
   impl->Run();
   return std::unique_ptr<Session>(new Session(std::move(impl)));

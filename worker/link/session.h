@@ -6,15 +6,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "baton/v1/worker.pb.h"
+#include "common/tls/key.h"
 
 namespace baton::worker {
 
 struct SessionOptions {
-  std::string address;        // of the scheduler, "host:port"
+  std::string address;                    // of the scheduler, "host:port"
+  std::optional<tls::Identity> identity;  // none: without TLS
   int64_t retry_ms_min = 50;  // pause after the second try in a row that came to nothing
   int64_t retry_ms_max = 2'000;
   int64_t welcome_ms_max = 10'000;  // a scheduler that does not answer the hello is given up

@@ -2,19 +2,31 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/server_context.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+#include <filesystem>
+
 #include "baton/v1/blob.grpc.pb.h"
+#include "common/rpc/address.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/status.h"
+#include "common/tls/fetch.h"
+#include "scheduler/access/authority.h"
 
 namespace baton::rpc {
 namespace {
 
 class EchoManifest : public v1::Blob::Service {
  public:
-  grpc::Status PutManifest(grpc::ServerContext*, const v1::PutManifestRequest* request,
+  int calls = 0;
+  std::string caller;
+
+  grpc::Status PutManifest(grpc::ServerContext* context, const v1::PutManifestRequest* request,
                            v1::PutManifestResponse* response) override {
+    ++calls;
+    caller = CallerName(*context->auth_context());
     response->set_digest(std::to_string(request->manifest().size()));
     return grpc::Status::OK;
   }
@@ -64,6 +76,79 @@ TEST(Server, RefusesToServeOrDialOffLoopbackWithoutTls) {
   EXPECT_EQ(Dial("10.1.2.3:7070").status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Dial("127.0.0.1:0").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Dial("nowhere").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// A cluster's authority would make them.
+tls::Identity Certified() {
+  static const std::string folder = [] {
+    std::string made = ::testing::TempDir() + "/server_test";
+    std::filesystem::create_directories(made);
+    return made;
+  }();
+  return *access::Authority::Open(folder, time(nullptr))->CertifyScheduler(time(nullptr));
+}
+
+TEST(Server, AGuardedServerAsksWhoCallsBeforeItServes) {
+  const tls::Identity identity = Certified();
+  Guard guard;
+  guard.identity = identity;
+  guard.admit = [](const Caller& caller, std::string* name) {
+    *name = "ada";
+    if (caller.token == "open sesame" && caller.method == "/baton.v1.Blob/PutManifest" &&
+        caller.certificate.empty()) {
+      return absl::OkStatus();
+    }
+    return absl::PermissionDeniedError("not you");
+  };
+  EchoManifest service;
+  auto server = Server::Start("127.0.0.1:0", {&service}, guard);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto call = [&](const std::string& authority_pem, const std::string& token) {
+    ChannelOptions options;
+    options.identity = tls::Identity{authority_pem, "", ""};
+    options.token = token;
+    options.own_connection = true;
+    std::string answer;
+    return PutBytes(**Dial((*server)->address(), options), 1, &answer);
+  };
+  EXPECT_TRUE(call(identity.authority_pem, "open sesame").ok());
+  const absl::Status refused = call(identity.authority_pem, "guess");
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(refused.message(), "not you");
+  EXPECT_EQ(call(identity.authority_pem, "").code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(service.calls, 1) << "nobody else came that far";
+  EXPECT_EQ(service.caller, "ada");
+
+  const std::string other = ::testing::TempDir() + "/server_test_other";
+  std::filesystem::create_directories(other);
+  const auto stranger = *access::Authority::Open(other, time(nullptr));
+  EXPECT_FALSE(call(stranger.certificate_pem(), "open sesame").ok()) << "another's authority";
+  std::string answer;
+  EXPECT_FALSE(PutBytes(**Dial((*server)->address()), 1, &answer).ok()) << "no TLS";
+}
+
+TEST(Server, ShowsItsAuthorityToWhoHasTheFingerprint) {
+  Guard guard;
+  guard.identity = Certified();
+  guard.admit = [](const Caller&, std::string*) { return absl::OkStatus(); };
+  EchoManifest service;
+  auto server = Server::Start("127.0.0.1:0", {&service}, guard);
+  ASSERT_TRUE(server.ok());
+  const int port = ParseAddress((*server)->address())->port;
+  const std::string fingerprint = *tls::Fingerprint(guard.identity.authority_pem);
+  const auto fetched = tls::FetchAuthority("127.0.0.1", port, fingerprint);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_EQ(*fetched, guard.identity.authority_pem);
+  EXPECT_EQ(tls::FetchAuthority("127.0.0.1", port, std::string(32, '0')).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  EchoManifest plain_service;
+  auto plain = Server::Start("127.0.0.1:0", {&plain_service});
+  EXPECT_EQ(tls::FetchAuthority("127.0.0.1", ParseAddress((*plain)->address())->port, fingerprint)
+                .status()
+                .code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(tls::FetchAuthority("127.0.0.1", 1, fingerprint).status().code(),
+            absl::StatusCode::kUnavailable);
 }
 
 TEST(Server, ACallToNobodyEndsAtItsDeadlineOrBefore) {

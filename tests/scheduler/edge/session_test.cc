@@ -94,7 +94,7 @@ class WorkerEnd {
       ready_ = true;
       changed_.notify_all();
     });
-    session_ = std::make_shared<WorkerSession>(edge.parts, outbox_);
+    session_ = std::make_shared<WorkerSession>(edge.parts, "", outbox_);
   }
   ~WorkerEnd() { session_->OnEnd(); }
 
