@@ -183,6 +183,7 @@ absl::Status Api::RevokeToken(const std::string& id) {
 
 const v1::GetServerResponse& Api::server() const { return state_->server; }
 const std::string& Api::address() const { return state_->address; }
+std::shared_ptr<grpc::Channel> Api::channel() { return state_->channel; }
 artifact::Store& Api::blobs() { return *state_->blobs; }
 
 absl::StatusOr<v1::SubmitJobsResponse> Api::Submit(const v1::SubmitJobsRequest& request) {

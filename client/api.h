@@ -14,6 +14,10 @@
 #include "baton/v1/client.pb.h"
 #include "common/artifact/artifact.h"
 
+namespace grpc {
+class Channel;
+}  // namespace grpc
+
 namespace baton::client {
 
 // Of a scheduler that speaks TLS.
@@ -66,6 +70,9 @@ class Api {
 
   // The records of a segment of the event log, in pieces; 0: the newest.
   absl::Status ExportLog(uint64_t segment, const std::function<void(const std::string&)>& piece);
+
+  // For streams of other services (tunnel.h).
+  std::shared_ptr<grpc::Channel> channel();
 
   // The scheduler's blob store.
   artifact::Store& blobs();

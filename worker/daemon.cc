@@ -25,6 +25,7 @@
 #include "worker/link/spool.h"
 #include "worker/preparer.h"
 #include "worker/runner.h"
+#include "worker/tunnel/tunnels.h"
 
 extern char** environ;
 
@@ -58,6 +59,7 @@ class Daemon {
     if (poller_.joinable()) poller_.join();
     // The link first: nothing is told any more. The tasks before what they use.
     session_.reset();
+    tunnels_.reset();
     gpu_watch_.reset();
     runner_.reset();
     preparer_.reset();
@@ -105,6 +107,8 @@ class Daemon {
     dial.identity = options_.identity;
     BATON_ASSIGN_OR_RETURN(auto channel, rpc::Dial(options_.scheduler, dial));
     store_ = std::make_unique<artifact::BlobStore>(channel);
+    tunnels_ = std::make_unique<Tunnels>(
+        channel, [this](const TaskKey& key) { return folder_.TaskFolder(key); });
     cache_ = std::make_unique<ArtifactCache>(
         CacheOptions{folder_.cache(), options_.cache_bytes_max}, *store_);
     SpoolOptions spool;
@@ -190,6 +194,8 @@ class Daemon {
         const v1::ReportAck& ack = message.report_ack();
         return Post(ReportAcked{FromProto(ack.task()), FromProto(ack.stage())});
       }
+      case v1::SchedulerMessage::kTunnel:
+        return tunnels_->Open(message.tunnel());
       case v1::SchedulerMessage::kRefused:
         return OnRefused(message.refused().reason());
       case v1::SchedulerMessage::MESSAGE_NOT_SET:
@@ -253,8 +259,12 @@ class Daemon {
     preparer_->Cancel(effect.key);
     runner_->Kill(effect.key);
   }
-  void Do(const Collect& effect) { runner_->Collect(effect); }
+  void Do(const Collect& effect) {
+    tunnels_->EndTask(effect.key);
+    runner_->Collect(effect);
+  }
   void Do(const Forget& effect) {
+    tunnels_->EndTask(effect.key);
     runner_->Remove(effect.key);
     preparer_->Remove(effect.key);
   }
@@ -337,6 +347,7 @@ class Daemon {
   std::atomic<uint64_t> stream_{0};  // whose hello is said, or about to be
 
   std::unique_ptr<artifact::BlobStore> store_;
+  std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<ArtifactCache> cache_;
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<Rendezvous> rendezvous_;

@@ -19,6 +19,7 @@ void AddCompletion(CLI::App& app, Context& context);
 void AddData(CLI::App& app, Context& context);
 void AddDoctor(CLI::App& app, Context& context);
 void AddDrain(CLI::App& app, Context& context);
+void AddExec(CLI::App& app, Context& context);
 void AddJobs(CLI::App& app, Context& context);
 void AddLocal(CLI::App& app, Context& context);
 void AddLogin(CLI::App& app, Context& context);

@@ -17,6 +17,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddWait(app, context);
   AddLogs(app, context);
   AddMetrics(app, context);
+  AddExec(app, context);
   AddCancel(app, context);
   AddRetry(app, context);
   AddCollect(app, context);

@@ -10,9 +10,10 @@ namespace baton::access {
 namespace {
 
 constexpr absl::string_view kClient = "/baton.v1.Client/", kWorker = "/baton.v1.Worker/",
-                            kBlob = "/baton.v1.Blob/";
+                            kBlob = "/baton.v1.Blob/", kTunnel = "/baton.v1.Tunnel/";
 // A token is in its request, or the caller is certified already: it looks itself.
 constexpr absl::string_view kEnroll = "/baton.v1.Access/Enroll";
+constexpr absl::string_view kServe = "/baton.v1.Tunnel/Serve";
 
 constexpr std::array<absl::string_view, 10> kViewing = {
     "/baton.v1.Client/GetServer", "/baton.v1.Client/GetJob",      "/baton.v1.Client/ListJobs",
@@ -27,11 +28,18 @@ bool Has(const List& list, absl::string_view method) {
   return std::find(list.begin(), list.end(), method) != list.end();
 }
 
+// What only workers call.
+bool IsWorkers(absl::string_view method) {
+  return absl::StartsWith(method, kWorker) || method == kServe;
+}
+
 // The least that a person needs.
 Role Needed(absl::string_view method) {
   if (Has(kViewing, method)) return Role::kViewer;
   if (Has(kRunningTheCluster, method)) return Role::kAdmin;
-  if (absl::StartsWith(method, kClient) || absl::StartsWith(method, kBlob)) return Role::kUser;
+  for (const absl::string_view service : {kClient, kBlob, kTunnel}) {
+    if (absl::StartsWith(method, service)) return Role::kUser;
+  }
   return Role::kAdmin;
 }
 
@@ -59,12 +67,12 @@ absl::Status MayCall(Role role, absl::string_view method) {
         "admin's `baton token create`");
   }
   if (role == Role::kWorker) {
-    if (absl::StartsWith(method, kWorker) || absl::StartsWith(method, kBlob)) {
+    if (IsWorkers(method) || absl::StartsWith(method, kBlob)) {
       return absl::OkStatus();
     }
     return absl::PermissionDeniedError("a worker's certificate is not for this call");
   }
-  if (absl::StartsWith(method, kWorker)) {
+  if (IsWorkers(method)) {
     return absl::PermissionDeniedError(
         "a worker is let in by its certificate, not by a person's token; an admin's `baton join` "
         "prints the line that makes one");

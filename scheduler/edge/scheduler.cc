@@ -23,6 +23,7 @@
 #include "scheduler/edge/collector.h"
 #include "scheduler/edge/folder_lock.h"
 #include "scheduler/edge/reactions.h"
+#include "scheduler/edge/tunnel_service.h"
 #include "scheduler/edge/worker_service.h"
 #include "scheduler/store/recover.h"
 #include "scheduler/store/rocksdb_journal.h"
@@ -94,6 +95,7 @@ struct Scheduler::State {
   std::unique_ptr<BlobService> blobs;
   std::unique_ptr<access::Entrance> entrance;  // null: without TLS
   std::unique_ptr<AccessService> accesses;
+  std::unique_ptr<TunnelService> tunnels;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<rpc::Server> server;
 
@@ -179,6 +181,7 @@ void Scheduler::State::Wire() {
   clients = std::make_unique<ClientService>(*parts, *calls);
   workers = std::make_unique<WorkerService>(*parts);
   blobs = std::make_unique<BlobService>(*artifacts, clock);
+  tunnels = std::make_unique<TunnelService>(*parts);
 }
 
 absl::Status Scheduler::State::OpenEntrance(bool tls) {
@@ -205,7 +208,8 @@ absl::StatusOr<std::optional<rpc::Guard>> Scheduler::State::MakeGuard() const {
 // Workers and clients of the run before know its address: a free choice takes it again.
 absl::Status Scheduler::State::Listen() {
   const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
-                                                blobs->service(), accesses->service()};
+                                                blobs->service(), accesses->service(),
+                                                tunnels->service()};
   BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());
   const bool any_port =

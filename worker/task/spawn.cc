@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -22,6 +23,8 @@ struct Plan {
   const char* folder;
   int input;
   int output;
+  int error;
+  bool terminal;
   // Written by the child.
   volatile int error_number = 0;
   const char* volatile what = "";
@@ -49,9 +52,10 @@ void ResetSignals() {
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   ResetSignals();
-  if (dup2(plan.input, 0) < 0 || dup2(plan.output, 1) < 0 || dup2(plan.output, 2) < 0) {
+  if (dup2(plan.input, 0) < 0 || dup2(plan.output, 1) < 0 || dup2(plan.error, 2) < 0) {
     Fail(plan, "dup2");
   }
+  if (plan.terminal && ioctl(0, TIOCSCTTY, 0) != 0) Fail(plan, "the terminal");
   if (chdir(plan.folder) != 0) Fail(plan, "the working folder");
   int error_number = ENOENT;
   for (const std::string& program : *plan.programs) {
@@ -97,8 +101,14 @@ Spawned Spawn(const SpawnRequest& request) {
   const std::vector<std::string> programs = Programs(request);
   const std::vector<char*> argv = Pointers(request.argv);
   const std::vector<char*> environment = Pointers(request.environment);
-  Plan plan{argv.data(),   environment.data(), &programs, request.folder.c_str(),
-            request.input, request.output};
+  Plan plan{argv.data(),
+            environment.data(),
+            &programs,
+            request.folder.c_str(),
+            request.input,
+            request.output,
+            request.error >= 0 ? request.error : request.output,
+            request.terminal};
   // vfork: the parent sleeps until the exec, so the child's errors are in `plan` when it returns.
   const pid_t pid = vfork();
   if (pid == 0) RunChild(plan);

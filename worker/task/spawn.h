@@ -13,7 +13,9 @@ struct SpawnRequest {
   std::vector<std::string> environment;  // NAME=value
   std::string folder;
   int input = -1;   // becomes stdin
-  int output = -1;  // becomes stdout and stderr
+  int output = -1;  // becomes stdout, and stderr too unless `error` is given
+  int error = -1;
+  bool terminal = false;  // stdin is one, and becomes the session's own
 };
 
 struct Spawned {
