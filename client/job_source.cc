@@ -1,0 +1,203 @@
+#include "client/job_source.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/spec/entry.h"
+#include "common/status.h"
+
+namespace baton::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kFirstLineBytesMax = 256;
+
+struct Program {
+  std::string folder;                // its working folder
+  std::string script;                // as its person wrote it; empty: only a command
+  std::vector<std::string> command;  // in the folder
+  std::string name;                  // of the job, where nothing gives one
+};
+
+std::string FirstLine(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::string text(kFirstLineBytesMax, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(stream.gcount()));
+  return text.substr(0, text.find('\n'));
+}
+
+absl::Status CheckScript(const std::string& script) {
+  std::error_code error;
+  const auto kind = fs::status(script, error).type();
+  if (kind == fs::file_type::not_found) {
+    return absl::NotFoundError(
+        absl::StrCat("no file ", script, "; mend the path, or write a command behind `--`"));
+  }
+  if (kind == fs::file_type::directory) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(script, ": is a folder; name the script or the spec in it"));
+  }
+  if (kind != fs::file_type::regular) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(script, ": is no plain file; name a script or a spec"));
+  }
+  if (::access(script.c_str(), R_OK) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("can't read ", script, ": ", std::strerror(errno), "; chmod u+r it"));
+  }
+  if (spec::KindOfScript(script) != spec::ScriptKind::kOther) return absl::OkStatus();
+  // By the file's mode: root may run what nobody else may.
+  const fs::perms runs = fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
+  if ((fs::status(script, error).permissions() & runs) != fs::perms::none) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      script,
+      ": is no spec (.yaml), no script that Baton knows (.py, .R, .sh, .ipynb) and not "
+      "executable; `chmod +x` it, or write what runs it: baton train -- PROGRAM ",
+      script));
+}
+
+// The script's path below the folder. Links in the way don't count, a script that is one does.
+absl::StatusOr<std::string> NameInFolder(const std::string& script, const std::string& folder) {
+  std::error_code error;
+  const fs::path parent = fs::path(script).parent_path();
+  const fs::path from = fs::canonical(parent.empty() ? "." : parent, error);
+  const fs::path top = error ? fs::path() : fs::canonical(folder, error);
+  if (error) {
+    return absl::NotFoundError(
+        absl::StrCat("can't look at the folder ", folder, ": ", error.message()));
+  }
+  const std::string name = (from / fs::path(script).filename()).lexically_relative(top).string();
+  if (name.empty() || absl::StartsWith(name, "..")) {
+    return absl::InvalidArgumentError(absl::StrCat(script, " lies outside of --folder ", folder,
+                                                   "; name a folder that holds it"));
+  }
+  return name;
+}
+
+absl::Status CheckFolder(const std::string& folder) {
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return absl::OkStatus();
+  return fs::exists(folder, error)
+             ? absl::InvalidArgumentError(absl::StrCat("--folder ", folder, " is no folder"))
+             : absl::NotFoundError(absl::StrCat("no folder ", folder, "; mend --folder"));
+}
+
+// "python3 -u src/train.py" is the job "train".
+std::string NameOfCommand(const std::vector<std::string>& command) {
+  for (const std::string& word : command) {
+    if (spec::KindOfScript(word) != spec::ScriptKind::kOther) return spec::NameFromFile(word);
+  }
+  return spec::NameFromFile(command.front());
+}
+
+absl::StatusOr<Program> ProgramOf(const JobSourceOptions& options) {
+  Program program;
+  program.folder = options.folder.empty() ? "." : options.folder;
+  if (options.target.empty()) {
+    program.command = options.command;
+    if (!program.command.empty()) program.name = NameOfCommand(program.command);
+    return program;
+  }
+  program.script = options.target;
+  BATON_RETURN_IF_ERROR(CheckScript(program.script));
+  if (options.folder.empty()) {
+    const fs::path parent = fs::path(program.script).parent_path();
+    program.folder = parent.empty() ? "." : parent.string();
+  }
+  BATON_ASSIGN_OR_RETURN(const std::string name, NameInFolder(program.script, program.folder));
+  program.command = spec::EntryCommand(name, options.arguments, FirstLine(program.script));
+  program.name = spec::NameFromFile(program.script);
+  return program;
+}
+
+std::string ParentOf(const std::string& file) {
+  const fs::path parent = fs::path(file).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
+// What a file without a name of its own is called when its program is known.
+std::string DefaultName(const std::string& spec_file, const spec::JobSpec& job) {
+  if (!job.entry.empty()) return spec::NameFromFile(job.entry);
+  std::error_code error;
+  const fs::path folder = fs::canonical(ParentOf(spec_file), error);
+  return error ? "" : spec::NameFromFile(folder.string());
+}
+
+absl::StatusOr<JobSource> ReadSpec(const JobSourceOptions& options, const std::string& spec_file) {
+  JobSource source;
+  source.spec_file = spec_file;
+  source.folder = options.folder.empty() ? ParentOf(spec_file) : options.folder;
+  spec::Overrides overrides = options.overrides;
+  if (options.target.empty()) {
+    BATON_ASSIGN_OR_RETURN(const spec::Reading plain, spec::ReadSpecFile(spec_file));
+    overrides.default_name = DefaultName(spec_file, plain.spec);
+  }
+  BATON_ASSIGN_OR_RETURN(source.reading, spec::ReadSpecFile(spec_file, overrides));
+  return source;
+}
+
+}  // namespace
+
+std::string FindProjectFile(const std::string& folder) {
+  std::error_code error;
+  fs::path at = fs::canonical(folder, error);
+  if (error) return "";
+  const fs::path here = at;
+  while (true) {
+    for (const char* name : {"baton.yml", "baton.yaml"}) {
+      // The short path, as its person would write it.
+      if (!fs::is_regular_file(at / name, error)) continue;
+      const fs::path shown = folder == "." ? fs::path() : fs::path(folder);
+      return (shown / at.lexically_relative(here) / name).lexically_normal().string();
+    }
+    if (fs::exists(at / ".git", error) || at == at.parent_path()) return "";
+    at = at.parent_path();
+  }
+}
+
+absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
+  if (!options.folder.empty()) BATON_RETURN_IF_ERROR(CheckFolder(options.folder));
+  if (!options.target.empty() && spec::IsSpecName(options.target)) {
+    if (!options.arguments.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("`", options.arguments.front(), "` stands behind the spec ", options.target,
+                       ", whose `command` has all words; put it there"));
+    }
+    return ReadSpec(options, options.target);
+  }
+  BATON_ASSIGN_OR_RETURN(const Program program, ProgramOf(options));
+  const std::string project = FindProjectFile(program.folder);
+  if (program.command.empty()) {
+    if (!project.empty()) return ReadSpec(options, project);
+    return absl::InvalidArgumentError(
+        "nothing to run is named; name a script or a spec (baton train train.py), write a command "
+        "behind `--` (baton train -- python3 train.py), or put a baton.yml with `entry: train.py` "
+        "into this folder");
+  }
+  JobSource source;
+  source.spec_file = project;
+  source.folder = program.folder;
+  spec::Overrides overrides = options.overrides;
+  overrides.default_name = program.name;
+  const std::string what = program.script.empty() ? program.command.front() : program.script;
+  overrides.settings.push_back(
+      {.source = what, .path = {"command"}, .value = spec::ListValue(program.command)});
+  if (project.empty()) {
+    source.reading = spec::ReadSettings(what, overrides);
+  } else {
+    BATON_ASSIGN_OR_RETURN(source.reading, spec::ReadSpecFile(project, overrides));
+  }
+  return source;
+}
+
+}  // namespace baton::client
