@@ -11,7 +11,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/atomic_file.h"
 #include "common/spec/entry.h"
+#include "common/spec/flags_file.h"
 #include "common/status.h"
 
 namespace baton::client {
@@ -20,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kFirstLineBytesMax = 256;
+constexpr size_t kScriptBytesMax = 1 << 20;
 
 struct Program {
   std::string folder;                // its working folder
@@ -133,14 +136,60 @@ std::string DefaultName(const std::string& spec_file, const spec::JobSpec& job) 
   return error ? "" : spec::NameFromFile(folder.string());
 }
 
+std::string InFolder(const std::string& folder, const std::string& name) {
+  return folder == "." ? name : (fs::path(folder) / name).string();
+}
+
+// Flags of the command line, and of flags.yml below them.
+void AddFlags(const std::string& script_text, JobSource* source, spec::Overrides* overrides) {
+  spec::FlagsFile file;
+  for (const char* name : {"flags.yml", "flags.yaml"}) {
+    const std::string path = InFolder(source->folder, name);
+    const absl::StatusOr<std::string> text = ReadFile(path);
+    if (!text.ok()) continue;
+    file = spec::ReadFlagsFile(*text, path);
+    break;
+  }
+  std::vector<std::string> given;
+  for (const spec::Setting& setting : overrides->settings) {
+    if (absl::StartsWith(setting.source, "--flag ") && setting.path.size() == 2) {
+      given.push_back(setting.path[1]);
+    }
+  }
+  for (const std::string& flag : spec::UndeclaredFlags(given, file.declared, script_text)) {
+    source->warnings.push_back(
+        absl::StrCat("--flag ", flag,
+                     ": neither the script nor flags.yml declares it; it is handed "
+                     "on, but nothing may read it"));
+  }
+  overrides->settings.insert(overrides->settings.begin(), file.settings.begin(),
+                             file.settings.end());
+}
+
+// What the folder and the script say of the job. `script` is its path; empty: a mere command.
+void AddFoundSettings(const std::string& script, JobSource* source, spec::Overrides* overrides) {
+  std::string text;
+  if (!script.empty()) {
+    // Enough for what is looked for; a program of many MiB is no script.
+    std::ifstream stream(script, std::ios::binary);
+    text.resize(kScriptBytesMax);
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<size_t>(stream.gcount()));
+  }
+  AddFlags(text, source, overrides);
+}
+
 absl::StatusOr<JobSource> ReadSpec(const JobSourceOptions& options, const std::string& spec_file) {
   JobSource source;
   source.spec_file = spec_file;
   source.folder = options.folder.empty() ? ParentOf(spec_file) : options.folder;
   spec::Overrides overrides = options.overrides;
-  if (options.target.empty()) {
-    BATON_ASSIGN_OR_RETURN(const spec::Reading plain, spec::ReadSpecFile(spec_file));
-    overrides.default_name = DefaultName(spec_file, plain.spec);
+  // Read twice: what is found in the folder depends on the program that the file names.
+  BATON_ASSIGN_OR_RETURN(const spec::Reading plain, spec::ReadSpecFile(spec_file, overrides));
+  if (options.target.empty()) overrides.default_name = DefaultName(spec_file, plain.spec);
+  if (!plain.spec.command.empty()) {
+    const std::string& entry = plain.spec.entry;
+    AddFoundSettings(entry.empty() ? "" : InFolder(source.folder, entry), &source, &overrides);
   }
   BATON_ASSIGN_OR_RETURN(source.reading, spec::ReadSpecFile(spec_file, overrides));
   return source;
@@ -192,6 +241,7 @@ absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
   const std::string what = program.script.empty() ? program.command.front() : program.script;
   overrides.settings.push_back(
       {.source = what, .path = {"command"}, .value = spec::ListValue(program.command)});
+  AddFoundSettings(program.script, &source, &overrides);
   if (project.empty()) {
     source.reading = spec::ReadSettings(what, overrides);
   } else {

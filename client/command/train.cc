@@ -274,6 +274,8 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
   AddFieldFlag(verb, flags, "--project", {"project"}, "NAME",
                "whose share of the machines it uses");
   AddMapFlag(verb, flags, "--env", "env", "NAME=VALUE", "a variable of the program; repeatable");
+  AddMapFlag(verb, flags, "--flag", "params", "NAME=VALUE",
+             "a hyperparameter of the program, over flags.yml; repeatable");
   AddMapFlag(verb, flags, "--require", "require", "LABEL=VALUE",
              "only nodes with this label (baton-worker --labels); repeatable");
 }

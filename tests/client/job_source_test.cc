@@ -142,6 +142,23 @@ TEST_F(JobSourceTest, AProjectFileIsNotLookedForAboveARepository) {
   EXPECT_EQ(FindProjectFile(Path("inner/src")), Path("inner/baton.yml"));
 }
 
+TEST_F(JobSourceTest, FlagsComeFromTheFileTheSpecAndTheCommandLine) {
+  Write("train.R", "FLAGS <- flags(flag_numeric('dropout', 0.4), flag_integer(\"units\", 8))\n");
+  Write("flags.yml",
+        "default: {dropout: 0.4, units: 8, seed: 1}\ncloudml: {units: 16, data: /srv}\n"
+        "baton: {seed: 2}\nlocal: {units: 1}\n");
+  Write("baton.yml", "flags: {data: /mnt}\n");
+  JobSourceOptions options = {.target = Path("train.R")};
+  options.overrides.settings = {spec::MapSetting("--flag", "dropout=0.3", "params"),
+                                spec::MapSetting("--flag", "dropuot=0.3", "params")};
+  const JobSource source = Read(options);
+  EXPECT_EQ(source.reading.spec.params_json,
+            R"({"data":"/mnt","dropout":0.3,"dropuot":0.3,"seed":2,"units":16})");
+  EXPECT_THAT(source.warnings, ElementsAre(HasSubstr("--flag dropuot: neither the script nor")));
+  Write("flags.yml", "a: [\n");
+  EXPECT_THAT(ErrorOf(options), HasSubstr("flags.yml:2: not YAML"));
+}
+
 TEST_F(JobSourceTest, MistakesHaveTheirPlaces) {
   Write("train.py");
   Write("baton.yml", "gpus: many\nimage: x\nresources: {gpus: 1}\nrankz: 2\n");
