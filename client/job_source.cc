@@ -14,6 +14,7 @@
 #include "common/atomic_file.h"
 #include "common/spec/entry.h"
 #include "common/spec/flags_file.h"
+#include "common/spec/sbatch.h"
 #include "common/status.h"
 
 namespace baton::client {
@@ -166,8 +167,26 @@ void AddFlags(const std::string& script_text, JobSource* source, spec::Overrides
                              file.settings.end());
 }
 
+// The #SBATCH lines of a script. They beat a baton.yml that holds for many scripts, and give way to
+// the file that names this one.
+enum class NamedBy { kPerson, kFile };
+void AddSbatchLines(const std::string& script, const std::string& text, NamedBy named_by,
+                    JobSource* source, spec::Overrides* overrides) {
+  spec::SbatchLines lines = spec::ReadSbatchLines(text, script);
+  if (!lines.found) return;
+  lines.settings.push_back(
+      {.source = script, .path = {"slurm"}, .value = spec::PlainValue("true"), .weak = true});
+  for (spec::Setting& setting : lines.settings) {
+    setting.weak = setting.weak || named_by == NamedBy::kFile;
+  }
+  overrides->settings.insert(overrides->settings.begin(), lines.settings.begin(),
+                             lines.settings.end());
+  source->warnings.insert(source->warnings.end(), lines.warnings.begin(), lines.warnings.end());
+}
+
 // What the folder and the script say of the job. `script` is its path; empty: a mere command.
-void AddFoundSettings(const std::string& script, JobSource* source, spec::Overrides* overrides) {
+void AddFoundSettings(const std::string& script, NamedBy named_by, JobSource* source,
+                      spec::Overrides* overrides) {
   std::string text;
   if (!script.empty()) {
     // Enough for what is looked for; a program of many MiB is no script.
@@ -175,6 +194,9 @@ void AddFoundSettings(const std::string& script, JobSource* source, spec::Overri
     text.resize(kScriptBytesMax);
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<size_t>(stream.gcount()));
+  }
+  if (spec::KindOfScript(script) != spec::ScriptKind::kNotebook) {
+    AddSbatchLines(script, text, named_by, source, overrides);
   }
   AddFlags(text, source, overrides);
 }
@@ -189,7 +211,8 @@ absl::StatusOr<JobSource> ReadSpec(const JobSourceOptions& options, const std::s
   if (options.target.empty()) overrides.default_name = DefaultName(spec_file, plain.spec);
   if (!plain.spec.command.empty()) {
     const std::string& entry = plain.spec.entry;
-    AddFoundSettings(entry.empty() ? "" : InFolder(source.folder, entry), &source, &overrides);
+    AddFoundSettings(entry.empty() ? "" : InFolder(source.folder, entry), NamedBy::kFile, &source,
+                     &overrides);
   }
   BATON_ASSIGN_OR_RETURN(source.reading, spec::ReadSpecFile(spec_file, overrides));
   return source;
@@ -241,7 +264,7 @@ absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
   const std::string what = program.script.empty() ? program.command.front() : program.script;
   overrides.settings.push_back(
       {.source = what, .path = {"command"}, .value = spec::ListValue(program.command)});
-  AddFoundSettings(program.script, &source, &overrides);
+  AddFoundSettings(program.script, NamedBy::kPerson, &source, &overrides);
   if (project.empty()) {
     source.reading = spec::ReadSettings(what, overrides);
   } else {

@@ -201,6 +201,12 @@ v1::JobSpec WireSpec(const spec::JobSpec& spec) {
     variable->set_name(name);
     variable->set_value(value);
   }
+  // By this variable the worker knows that the task wants all of them (worker/DESIGN.md).
+  if (spec.slurm && spec.env.count("SLURM_JOB_NAME") == 0) {
+    v1::EnvironmentVariable* variable = wire.add_environment();
+    variable->set_name("SLURM_JOB_NAME");
+    variable->set_value(spec.name);
+  }
   if (spec.native.has_value()) wire.set_shards(static_cast<int32_t>(spec.native->shards));
   return wire;
 }

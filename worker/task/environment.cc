@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -104,6 +106,63 @@ void SetField(const EnvironmentInput& input, Variables& v) {
   v["CUDA_VISIBLE_DEVICES"] = absl::StrJoin(task.gpus, ",");
 }
 
+// A user's program may want its parameters without reading a file: BATON_FLAG_DROPOUT=0.3. What is
+// long (lists, maps) is in BATON_PARAMS_FILE alone, since an environment has little room.
+void SetFlags(const Wanted& task, Variables& v) {
+  constexpr size_t kValueBytesMax = 4096;
+  const json params = json::parse(task.spec->params_json, nullptr, false);
+  if (!params.is_object()) return;
+  for (const auto& [name, value] : params.items()) {
+    std::string variable = contract::kFlagPrefix;
+    for (const char c : name) variable += absl::ascii_isalnum(c) ? absl::ascii_toupper(c) : '_';
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (!value.is_null() && text.size() <= kValueBytesMax) v[variable] = text;
+  }
+}
+
+// The number by which scripts make ports and names of a job: Slurm's ids are numbers.
+int64_t SlurmId(const std::string& job) {
+  int64_t id = 0;
+  for (const char c : job.substr(0, 7)) {
+    id = id * 16 + (absl::ascii_isdigit(c) ? c - '0' : (absl::ascii_tolower(c) - 'a' + 10) & 15);
+  }
+  return id;
+}
+
+// What a script with #SBATCH lines expects (sbatch(1), output environment variables). Each rank is
+// one of Slurm's tasks.
+void SetSlurm(const EnvironmentInput& input, Variables& v) {
+  const Wanted& task = *input.task;
+  const std::string id = absl::StrCat(SlurmId(task.key.job));
+  v["SLURM_JOB_ID"] = id;
+  v["SLURM_JOBID"] = id;
+  v["SLURM_CLUSTER_NAME"] = "baton";
+  v["SLURM_RESTART_COUNT"] = absl::StrCat(std::max(0, task.key.attempt - 1));
+  v["SLURM_PROCID"] = absl::StrCat(task.key.rank);
+  v["SLURM_LOCALID"] = absl::StrCat(task.local_rank);
+  v["SLURM_NODEID"] = absl::StrCat(task.node_rank);
+  v["SLURM_NTASKS"] = absl::StrCat(task.world_size);
+  v["SLURM_NPROCS"] = absl::StrCat(task.world_size);
+  v["SLURM_NTASKS_PER_NODE"] = absl::StrCat(task.local_world_size);
+  v["SLURM_NNODES"] = absl::StrCat(task.nodes);
+  v["SLURM_JOB_NUM_NODES"] = absl::StrCat(task.nodes);
+  const std::string cpus = absl::StrCat((task.spec->cpus_milli + 999) / 1000);
+  v["SLURM_CPUS_PER_TASK"] = cpus;
+  v["SLURM_CPUS_ON_NODE"] = cpus;
+  v["SLURM_GPUS_ON_NODE"] = absl::StrCat(task.gpus.size());
+  // Where `cd $SLURM_SUBMIT_DIR` leads to what was submitted.
+  v["SLURM_SUBMIT_DIR"] = input.places.work();
+  v["SLURMD_NODENAME"] = input.address;
+  std::vector<std::string> nodes;
+  for (const Peer& peer : task.peers) {
+    if (std::find(nodes.begin(), nodes.end(), peer.address) == nodes.end()) {
+      nodes.push_back(peer.address);
+    }
+  }
+  v["SLURM_JOB_NODELIST"] = absl::StrJoin(nodes, ",");
+  v["SLURM_NODELIST"] = v["SLURM_JOB_NODELIST"];
+}
+
 absl::Status MakeFolder(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
   return ErrnoStatus(errno, absl::StrCat("making the folder ", path));
@@ -139,9 +198,14 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
     const std::string name = variable.substr(0, equals);
     if (IsInherited(name)) variables[name] = variable.substr(equals + 1);
   }
-  for (const auto& [name, value] : input.task->spec->environment) variables[name] = value;
+  const TaskSpec& spec = *input.task->spec;
+  // A log that comes when the program ends is none; Python holds back what it prints into a pipe.
+  if (!spec.command.empty()) variables["PYTHONUNBUFFERED"] = "1";
+  for (const auto& [name, value] : spec.environment) variables[name] = value;
+  if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
   SetField(input, variables);
+  if (variables.count("SLURM_JOB_NAME") > 0) SetSlurm(input, variables);
   std::vector<std::string> environment;
   environment.reserve(variables.size());
   for (const auto& [name, value] : variables) environment.push_back(absl::StrCat(name, "=", value));

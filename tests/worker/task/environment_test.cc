@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -84,6 +85,47 @@ TEST(Environment, IsTheWholeContract) {
             "\"task\":{\"index\":1,\"type\":\"worker\"}}\n"
             "TORCHELASTIC_RESTART_COUNT=1\n"
             "WORLD_SIZE=2");
+}
+
+bool Has(const std::vector<std::string>& environment, const std::string& variable) {
+  return std::find(environment.begin(), environment.end(), variable) != environment.end();
+}
+
+TEST(Environment, AUsersProgramFindsItsFlags) {
+  Wanted task = TwoRanks();
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->command = {"python3", "train.py"};
+  spec->params_json = R"({"drop-out":0.3,"name":"a b","on":true,"n":null,"l":[1,2],"long":")" +
+                      std::string(5000, 'x') + "\"}";
+  task.spec = spec;
+  const auto environment = TaskEnvironment(InputFor(task));
+  for (const char* variable :
+       {"BATON_FLAG_DROP_OUT=0.3", "BATON_FLAG_NAME=a b", "BATON_FLAG_ON=true",
+        "BATON_FLAG_L=[1,2]", "PYTHONUNBUFFERED=1", "BATON_RANK=1"}) {
+    EXPECT_TRUE(Has(environment, variable)) << variable;
+  }
+  for (const std::string& variable : environment) {
+    EXPECT_NE(variable.rfind("BATON_FLAG_LONG", 0), 0u) << "too long for an environment";
+    EXPECT_NE(variable.rfind("SLURM", 0), 0u) << "nobody asked";
+  }
+}
+
+TEST(Environment, AScriptOfSlurmFindsWhatItExpects) {
+  Wanted task = TwoRanks();
+  task.key.job = "00000ff1234";
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->command = {"bash", "run.sh"};
+  spec->environment.emplace_back("SLURM_JOB_NAME", "fit");
+  spec->cpus_milli = 2500;
+  task.spec = spec;
+  const auto environment = TaskEnvironment(InputFor(task));
+  for (const char* variable :
+       {"SLURM_JOB_NAME=fit", "SLURM_JOB_ID=255", "SLURM_PROCID=1", "SLURM_LOCALID=0",
+        "SLURM_NTASKS=2", "SLURM_NNODES=2", "SLURM_NODEID=1", "SLURM_CPUS_PER_TASK=3",
+        "SLURM_SUBMIT_DIR=/w/tasks/t/work", "SLURM_RESTART_COUNT=1", "SLURM_GPUS_ON_NODE=2",
+        "SLURM_JOB_NODELIST=10.0.0.1,fe80::2"}) {
+    EXPECT_TRUE(Has(environment, variable)) << variable;
+  }
 }
 
 class TaskFilesTest : public testing::Test {
