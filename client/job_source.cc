@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include "common/atomic_file.h"
 #include "common/spec/entry.h"
 #include "common/spec/flags_file.h"
+#include "common/spec/machine_types.h"
 #include "common/spec/sbatch.h"
 #include "common/status.h"
 
@@ -184,6 +186,66 @@ void AddSbatchLines(const std::string& script, const std::string& text, NamedBy 
   source->warnings.insert(source->warnings.end(), lines.warnings.begin(), lines.warnings.end());
 }
 
+// The machines that cloudml's names stand for: the shipped ones, and the administrator's.
+spec::MachineTypes KnownMachines(spec::Overrides* overrides) {
+  spec::MachineTypes types;
+  std::vector<std::string> files;
+  const char* named = std::getenv(spec::kMachineTypesVariable);
+  const char* home = std::getenv("HOME");
+  if (named != nullptr && *named != '\0') {
+    files = {named};
+  } else {
+    if (home != nullptr) files.push_back(absl::StrCat(home, "/", spec::kMachineTypesOfUser));
+    files.push_back(spec::kMachineTypesOfHost);
+  }
+  for (const std::string& file : files) {
+    const absl::StatusOr<std::string> text = ReadFile(file);
+    if (absl::IsNotFound(text.status()) && named == nullptr) continue;
+    std::vector<spec::Setting> refusals;
+    if (text.ok()) {
+      refusals = types.Add(*text, file);
+    } else {
+      refusals = {{.source = file, .refusal = std::string(text.status().message())}};
+    }
+    overrides->settings.insert(overrides->settings.end(), refusals.begin(), refusals.end());
+    break;
+  }
+  return types;
+}
+
+// --config and --master-type, in this order: each beats what stands in files, and gives way to a
+// flag for one field. The settings that come with them stand first.
+void AddMachine(const JobSourceOptions& options, JobSource* source, spec::Overrides* overrides) {
+  if (options.config.empty() && options.master_type.empty()) return;
+  spec::Overrides found;
+  const spec::MachineTypes types = KnownMachines(&found);
+  std::vector<spec::Setting>& settings = found.settings;
+  if (!options.config.empty()) {
+    std::error_code error;
+    const std::string file = fs::is_directory(options.config, error)
+                                 ? (fs::path(options.config) / "cloudml.yml").string()
+                                 : options.config;
+    const absl::StatusOr<std::string> text = ReadFile(file);
+    if (text.ok()) {
+      spec::CloudmlConfig config = spec::ReadCloudmlConfig(*text, file, types);
+      settings.insert(settings.end(), config.settings.begin(), config.settings.end());
+      source->warnings.insert(source->warnings.end(), config.warnings.begin(),
+                              config.warnings.end());
+    } else {
+      settings.push_back(
+          {.source = absl::StrCat("--config ", options.config),
+           .refusal = absl::StrCat(std::string(text.status().message()), "; mend the path")});
+    }
+  }
+  if (!options.master_type.empty()) {
+    for (spec::Setting& setting : types.SettingsOf(
+             options.master_type, absl::StrCat("--master-type ", options.master_type), 0)) {
+      settings.push_back(std::move(setting));
+    }
+  }
+  overrides->settings.insert(overrides->settings.begin(), settings.begin(), settings.end());
+}
+
 // What the folder and the script say of the job. `script` is its path; empty: a mere command.
 void AddFoundSettings(const std::string& script, NamedBy named_by, JobSource* source,
                       spec::Overrides* overrides) {
@@ -206,6 +268,7 @@ absl::StatusOr<JobSource> ReadSpec(const JobSourceOptions& options, const std::s
   source.spec_file = spec_file;
   source.folder = options.folder.empty() ? ParentOf(spec_file) : options.folder;
   spec::Overrides overrides = options.overrides;
+  AddMachine(options, &source, &overrides);
   // Read twice: what is found in the folder depends on the program that the file names.
   BATON_ASSIGN_OR_RETURN(const spec::Reading plain, spec::ReadSpecFile(spec_file, overrides));
   if (options.target.empty()) overrides.default_name = DefaultName(spec_file, plain.spec);
@@ -260,6 +323,7 @@ absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
   source.spec_file = project;
   source.folder = program.folder;
   spec::Overrides overrides = options.overrides;
+  AddMachine(options, &source, &overrides);
   overrides.default_name = program.name;
   const std::string what = program.script.empty() ? program.command.front() : program.script;
   overrides.settings.push_back(

@@ -16,7 +16,9 @@ struct JobSourceOptions {
   std::vector<std::string> arguments = {};  // of the script
   std::vector<std::string> command = {};    // in the place of a target
   std::string folder = {};                  // --folder; empty: the script's, or the current one
-  spec::Overrides overrides = {};           // of the command line
+  std::string config = {};         // --config: cloudml's file, or a folder with a cloudml.yml
+  std::string master_type = {};    // --master-type: cloudml's name of a machine
+  spec::Overrides overrides = {};  // of the command line
 };
 
 struct JobSource {

@@ -321,6 +321,12 @@ void AddTrain(CLI::App& app, Context& context) {
   verb->add_option("--folder", flags->source.folder,
                    "the working folder to pack, where the script lies in a folder below it");
   AddFieldFlags(*verb, flags);
+  verb->add_option("--master-type", flags->source.master_type,
+                   "cloudml's name of a machine, such as standard_gpu")
+      ->type_name("NAME");
+  verb->add_option("--config", flags->source.config,
+                   "cloudml's cloudml.yml or tuning.yml, for the machine that it names")
+      ->type_name("FILE");
   verb->add_option("--ranks", flags->source.overrides.ranks,
                    "world sizes that are fine: 2, or 1..3");
   verb->add_option("--name", flags->name, "the job's name (the spec's)")

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "common/atomic_file.h"
+#include "common/spec/machine_types.h"
 
 namespace baton::client {
 namespace {
@@ -157,6 +159,44 @@ TEST_F(JobSourceTest, FlagsComeFromTheFileTheSpecAndTheCommandLine) {
   EXPECT_THAT(source.warnings, ElementsAre(HasSubstr("--flag dropuot: neither the script nor")));
   Write("flags.yml", "a: [\n");
   EXPECT_THAT(ErrorOf(options), HasSubstr("flags.yml:2: not YAML"));
+}
+
+TEST_F(JobSourceTest, CloudmlsMachinesAreResources) {
+  Write("train.R");
+  Write("cloudml.yml", "trainingInput:\n  scaleTier: CUSTOM\n  masterType: my_lab\n");
+  Write("types.yml", "my_lab: {gpus: h100:2, cpus: 6}\nstandard_gpu: {gpus: 3}\n");
+  ASSERT_EQ(::setenv(spec::kMachineTypesVariable, Path("types.yml").c_str(), 1), 0);
+  JobSourceOptions options = {.target = Path("train.R")};
+  options.config = top_;  // a folder with a cloudml.yml
+  options.overrides.settings = {spec::FlagSetting("--cpus", "5", {"resources", "cpus"})};
+  spec::Resources resources = Read(options).reading.spec.resources;
+  EXPECT_EQ(resources.gpus, 2);
+  EXPECT_EQ(resources.gpu_type, "h100");
+  EXPECT_EQ(resources.cpu_millis, 5000);
+  options.config.clear();
+  options.master_type = "standard_gpu";
+  EXPECT_EQ(Read(options).reading.spec.resources.gpus, 3);
+  options.config = Path("none.yml");
+  EXPECT_THAT(ErrorOf(options), HasSubstr("none.yml: "));
+  Write("types.yml", "my_lab: {gpu: 1}\n");
+  EXPECT_THAT(ErrorOf(options), HasSubstr("types.yml:1: the machine my_lab must be a map"));
+  ASSERT_EQ(::unsetenv(spec::kMachineTypesVariable), 0);
+}
+
+TEST_F(JobSourceTest, AScriptOfSlurmBeatsTheProjectAndGivesWayToTheFileThatNamesIt) {
+  Write("run.sh", "#!/bin/bash\n#SBATCH --time=5 --job-name=x --array=1\n#SBATCH -p gpu\n");
+  Write("baton.yml", "entry: run.sh\ntime_limit: 1h\n");
+  EXPECT_THAT(ErrorOf({.target = Path("run.sh")}), HasSubstr("run.sh:2: #SBATCH --array=1: "));
+  Write("run.sh", "#!/bin/bash\n#SBATCH --time=5 --job-name=x\n#SBATCH -p gpu\n");
+  const JobSource script = Read({.target = Path("run.sh")});
+  EXPECT_EQ(script.reading.spec.time_limit_ms, 300'000);
+  EXPECT_EQ(script.reading.spec.name, "x");
+  EXPECT_TRUE(script.reading.spec.slurm);
+  EXPECT_THAT(script.warnings, ElementsAre(HasSubstr("run.sh:3: #SBATCH -p gpu is ignored")));
+  const JobSource project = Read({.folder = top_});
+  EXPECT_EQ(project.reading.spec.time_limit_ms, 3'600'000);
+  EXPECT_EQ(project.reading.spec.name, "x");
+  EXPECT_TRUE(project.reading.spec.slurm);
 }
 
 TEST_F(JobSourceTest, MistakesHaveTheirPlaces) {
