@@ -233,7 +233,8 @@ absl::Status Run(Context& context, const Flags& flags) {
 
 // A flag that sets one field of the spec.
 void AddFieldFlag(CLI::App& verb, const std::shared_ptr<Flags>& flags, const std::string& flag,
-                  std::vector<std::string> path, const std::string& type, const std::string& help) {
+                  const std::vector<std::string>& path, const std::string& type,
+                  const std::string& help) {
   verb.add_option_function<std::string>(
           flag,
           [flags, flag, path](const std::string& value) {

@@ -30,7 +30,7 @@ SLURM_SCRIPT = """#!/bin/bash
 #SBATCH --partition=gpu
 cd "$SLURM_SUBMIT_DIR" || exit 1
 echo "task $SLURM_PROCID of $SLURM_NTASKS on $SLURM_NNODES port $((10000 + SLURM_JOB_ID % 1000))"
-cat data.txt
+srun --ntasks=2 cat data.txt
 """
 
 
@@ -148,10 +148,38 @@ def what_cannot_be_sent(cluster, scripts):
     wrong = scripts.baton("train", "bad/train.py")
     expect(wrong.returncode == 2 and "has 600 MiB" in wrong.stderr, wrong.stderr)
     os.remove(f"{scripts.path}/bad/huge")
-    job = scripts.baton("train", "--require", "site=moon", "bad/train.py")
-    shown = cluster.show(job.stdout.strip())
+
+
+def a_label_is_required(cluster, scripts):
+    scripts.write("label/train.py", "print('landed')\n")
+    done = scripts.baton("train", "--require", "site=moon", "label/train.py")
+    job = done.stdout.strip()
+    shown = cluster.show(job)
     expect(shown["state"] == "QUEUED" and "label" in shown["reason"], f"{shown['reason']}")
-    cluster.baton("cancel", job.stdout.strip())
+    worker = subprocess.Popen([cluster.programs + "/baton-worker", "--name", "lab", "--cpus", "1",
+                               "--scheduler", cluster.status()["address"], "--dir",
+                               cluster.folder + "/workers/lab", "--labels", "site=moon"],
+                              stderr=subprocess.DEVNULL)
+    ended = cluster.baton("wait", job, check=False)
+    nodes = cluster.show(job)["attempts"][0]["nodes"]
+    worker.terminate()
+    worker.wait(timeout=30)
+    expect(ended.returncode == 0 and nodes == ["lab"], f"{ended} {nodes}")
+
+
+def a_notebook(cluster, scripts):
+    """With jupyter it comes back with its outputs; without, the log says what is missing."""
+    scripts.write("nb/nb.ipynb", json.dumps({
+        "cells": [{"cell_type": "code", "source": ["print(6 * 7)"], "metadata": {}, "outputs": [],
+                   "execution_count": None, "id": "a"}],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    job = scripts.baton("train", "--retries", "0", "nb/nb.ipynb").stdout.strip()
+    if cluster.baton("wait", job, check=False).returncode == 0:
+        with open(cluster.collect(job) + "/nb.ipynb") as file:
+            expect("42" in file.read(), "its outputs came back")
+    else:
+        log = cluster.baton("logs", job).stdout
+        expect("nb.ipynb needs jupyter with nbconvert and a kernel on this node" in log, log)
 
 
 def a_second_submit_sends_nothing_again(cluster, scripts):
@@ -169,7 +197,8 @@ def test(programs):
     with Cluster(programs) as cluster:
         scripts = Scripts(cluster)
         for part in (a_python_script, an_r_script, a_script_of_slurm, an_executable_and_a_command,
-                     what_cannot_be_sent, a_second_submit_sends_nothing_again):
+                     what_cannot_be_sent, a_label_is_required, a_notebook,
+                     a_second_submit_sends_nothing_again):
             began = time.monotonic()
             part(cluster, scripts)
             print(f"{part.__name__}: {time.monotonic() - began:.1f} s", flush=True)

@@ -18,6 +18,7 @@
 #include "common/atomic_file.h"
 #include "common/contract.h"
 #include "common/status.h"
+#include "worker/task/slurm.h"
 
 namespace baton::worker {
 namespace {
@@ -120,49 +121,6 @@ void SetFlags(const Wanted& task, Variables& v) {
   }
 }
 
-// The number by which scripts make ports and names of a job: Slurm's ids are numbers.
-int64_t SlurmId(const std::string& job) {
-  int64_t id = 0;
-  for (const char c : job.substr(0, 7)) {
-    id = id * 16 + (absl::ascii_isdigit(c) ? c - '0' : (absl::ascii_tolower(c) - 'a' + 10) & 15);
-  }
-  return id;
-}
-
-// What a script with #SBATCH lines expects (sbatch(1), output environment variables). Each rank is
-// one of Slurm's tasks.
-void SetSlurm(const EnvironmentInput& input, Variables& v) {
-  const Wanted& task = *input.task;
-  const std::string id = absl::StrCat(SlurmId(task.key.job));
-  v["SLURM_JOB_ID"] = id;
-  v["SLURM_JOBID"] = id;
-  v["SLURM_CLUSTER_NAME"] = "baton";
-  v["SLURM_RESTART_COUNT"] = absl::StrCat(std::max(0, task.key.attempt - 1));
-  v["SLURM_PROCID"] = absl::StrCat(task.key.rank);
-  v["SLURM_LOCALID"] = absl::StrCat(task.local_rank);
-  v["SLURM_NODEID"] = absl::StrCat(task.node_rank);
-  v["SLURM_NTASKS"] = absl::StrCat(task.world_size);
-  v["SLURM_NPROCS"] = absl::StrCat(task.world_size);
-  v["SLURM_NTASKS_PER_NODE"] = absl::StrCat(task.local_world_size);
-  v["SLURM_NNODES"] = absl::StrCat(task.nodes);
-  v["SLURM_JOB_NUM_NODES"] = absl::StrCat(task.nodes);
-  const std::string cpus = absl::StrCat((task.spec->cpus_milli + 999) / 1000);
-  v["SLURM_CPUS_PER_TASK"] = cpus;
-  v["SLURM_CPUS_ON_NODE"] = cpus;
-  v["SLURM_GPUS_ON_NODE"] = absl::StrCat(task.gpus.size());
-  // Where `cd $SLURM_SUBMIT_DIR` leads to what was submitted.
-  v["SLURM_SUBMIT_DIR"] = input.places.work();
-  v["SLURMD_NODENAME"] = input.address;
-  std::vector<std::string> nodes;
-  for (const Peer& peer : task.peers) {
-    if (std::find(nodes.begin(), nodes.end(), peer.address) == nodes.end()) {
-      nodes.push_back(peer.address);
-    }
-  }
-  v["SLURM_JOB_NODELIST"] = absl::StrJoin(nodes, ",");
-  v["SLURM_NODELIST"] = v["SLURM_JOB_NODELIST"];
-}
-
 absl::Status MakeFolder(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
   return ErrnoStatus(errno, absl::StrCat("making the folder ", path));
@@ -205,7 +163,7 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
   SetField(input, variables);
-  if (variables.count("SLURM_JOB_NAME") > 0) SetSlurm(input, variables);
+  if (WantsSlurm(spec)) SetSlurm(input, &variables);
   std::vector<std::string> environment;
   environment.reserve(variables.size());
   for (const auto& [name, value] : variables) environment.push_back(absl::StrCat(name, "=", value));
@@ -230,6 +188,7 @@ absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places) {
   const json membership = {
       {"generation", task.generation}, {"world_size", task.world_size}, {"ranks", ranks}};
   BATON_RETURN_IF_ERROR(WriteWhole(places.membership(), membership.dump() + "\n"));
+  if (WantsSlurm(*task.spec)) BATON_RETURN_IF_ERROR(WriteSlurmPrograms(places));
   const std::string& params = task.spec->params_json;
   return WriteWhole(places.params(), (params.empty() ? "{}" : params) + "\n");
 }
