@@ -30,6 +30,7 @@ constexpr size_t kScriptBytesMax = 1 << 20;
 struct Program {
   std::string folder;                // its working folder
   std::string script;                // as its person wrote it; empty: only a command
+  std::string entry;                 // the script's path below the folder
   std::vector<std::string> command;  // in the folder
   std::string name;                  // of the job, where nothing gives one
 };
@@ -122,6 +123,7 @@ absl::StatusOr<Program> ProgramOf(const JobSourceOptions& options) {
   }
   BATON_ASSIGN_OR_RETURN(const std::string name, NameInFolder(program.script, program.folder));
   program.command = spec::EntryCommand(name, options.arguments, FirstLine(program.script));
+  program.entry = name;
   program.name = spec::NameFromFile(program.script);
   return program;
 }
@@ -334,6 +336,7 @@ absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
   } else {
     BATON_ASSIGN_OR_RETURN(source.reading, spec::ReadSpecFile(project, overrides));
   }
+  source.reading.spec.entry = program.entry;  // in the place of the project's own
   return source;
 }
 

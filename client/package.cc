@@ -120,14 +120,14 @@ void PlanProgram(const std::string& folder, PackagePlan* plan, spec::Reading* re
                   [&](const artifact::SourceFile& file) { return file.path == name; });
   if (sent) return;
   std::error_code ignored;
-  reading->AddMistake("entry",
-                      fs::exists(fs::path(folder) / name, ignored)
-                          ? absl::StrCat(entry,
-                                         " stays here by .batonignore, so that nothing would run; "
-                                         "take it back by the line !/",
-                                         name)
-                          : absl::StrCat("no file ", entry, " in ", folder,
-                                         "; mend the path, which starts at that folder"));
+  reading->AddMistake(
+      "entry", fs::exists(fs::path(folder) / name, ignored)
+                   ? absl::StrCat(entry,
+                                  " is among what stays here, so that nothing would run; take "
+                                  "it back by the line !/",
+                                  name, " in .batonignore")
+                   : absl::StrCat("no file ", entry, " in ", folder,
+                                  "; mend the path, which starts at that folder"));
 }
 
 // A private folder that is gone when the object is.

@@ -332,6 +332,10 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
                          "given; add one");
   }
   if (native || (native_field && !command)) {
+    for (const char* key : {"flags_as", "slurm"}) {
+      if (job.Has(key))
+        job.AddMistake(key, "only a job with `command` or `entry` has it; remove it");
+    }
     spec.native = ReadNative(job, spec.ranks, defaults, context);
   } else if (command) {
     for (const char* key : kNativeFields) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -114,6 +115,20 @@ TEST_F(FolderPlanTest, AFolderThatIsTooLargeNamesItsFiveLargest) {
   EXPECT_THAT(plan.mistakes[0],
               HasSubstr("the largest: d7 (210 MiB), d6 (180 MiB), d5 (150 MiB), d4 (120 MiB), d3 "
                         "(90 MiB); leave out"));
+}
+
+TEST_F(FolderPlanTest, WhatCannotBeReadIsAMistake) {
+  if (::geteuid() != 0) GTEST_SKIP();
+  Write("train.py");
+  Write("model.bin");
+  fs::permissions(folder_ + "/model.bin", fs::perms::none);
+  ASSERT_EQ(::setreuid(65534, static_cast<uid_t>(-1)), 0);  // as another user sees it
+  const FolderPlan plan = PlanFolder(folder_);
+  ASSERT_EQ(::setreuid(0, static_cast<uid_t>(-1)), 0);
+  ASSERT_EQ(plan.mistakes.size(), 1u);
+  EXPECT_THAT(plan.mistakes[0], HasSubstr("model.bin can't be read: Permission denied; mend its "
+                                          "permissions (chmod u+r), or leave it out by the line "
+                                          "/model.bin in .batonignore"));
 }
 
 TEST_F(FolderPlanTest, ManyMistakesAreCounted) {

@@ -92,6 +92,7 @@ TEST_F(JobSourceTest, TheFolderIsTheScriptsOrTheOneThatIsNamed) {
   const JobSource whole = Read({.target = Path("src/deep/train.py"), .folder = Path("src")});
   EXPECT_THAT(whole.reading.spec.command, ElementsAre("python3", "deep/train.py"));
   EXPECT_EQ(whole.folder, Path("src"));
+  EXPECT_EQ(whole.reading.spec.entry, "deep/train.py") << "packing asks whether it is sent";
   const JobSource words =
       Read({.command = {"python", "-u", "a/fit.py", "--lr", "1"}, .folder = Path("src")});
   EXPECT_EQ(words.reading.spec.name, "fit");

@@ -60,7 +60,7 @@ TEST_F(PackageTest, AnEntryThatIsNotSentIsAMistakeAtItsPlace) {
   Write("job.yaml", "entry: train.py\n");
   Write(".batonignore", "*.py\n");
   text = std::string(Plan(folder_ + "/job.yaml").status().message());
-  EXPECT_NE(text.find("by the line !/train.py"), std::string::npos) << text;
+  EXPECT_NE(text.find("by the line !/train.py in .batonignore"), std::string::npos) << text;
 }
 
 TEST_F(PackageTest, DataAboveTheSpecsFolderIsPackedByName) {

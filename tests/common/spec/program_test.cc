@@ -68,6 +68,7 @@ TEST(Program, FlagsAreParams) {
   EXPECT_THAT(ProgramWords(words), ElementsAre("a", "b"));
   EXPECT_THAT(Bad("command: [a]\nflags: {lr: 1}\nparams: {lr: 2}\n"),
               HasSubstr("job.yaml:2: lr: given beside params.lr, in line 3"));
+  EXPECT_THAT(Bad("epochs: 1\nflags_as: arguments\n"), HasSubstr("flags_as: only a job with"));
   EXPECT_THAT(Bad("command: [a]\nflags: 3\n"), HasSubstr("flags: must be a map"));
 }
 
