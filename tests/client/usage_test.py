@@ -110,7 +110,7 @@ def scripts():
             ([script, "--cpus", "some", "--require", "x"], 2, "--require x: must be NAME=VALUE"),
             (["--nonsense", script], 2, "--nonsense"),
             (["--folder", "/none", script], 3, "no folder /none"),
-            (["--", "true", "--cpus", "x"], 6, "no scheduler")):
+            (["--folder", folder, "--", "true", "--cpus", "x"], 6, "no scheduler")):
         wrong = run("train", *words)
         expect(wrong.returncode == code and told in wrong.stderr,
                f"{words}: {wrong.returncode} {wrong.stderr}")
