@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "client/api.h"
 #include "client/exit_code.h"
+#include "client/train_words.h"
 
 namespace baton::client {
 
@@ -18,6 +19,7 @@ struct Context {
   std::string address_flag;
   Output output = Output::kText;
   int exit_code = kOk;
+  TrainWords words;  // of `baton train`, taken apart
 
   // Set by the first Ctrl-C or SIGTERM; a second one ends the process.
   static std::atomic<bool> interrupted;

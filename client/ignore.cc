@@ -9,53 +9,113 @@
 namespace baton::client {
 namespace {
 
-constexpr absl::string_view kAlways = ".git/\n.venv/\nnode_modules/\n__pycache__/\n/runs/\n";
+constexpr absl::string_view kAlways =
+    ".git/\n.svn/\n.hg/\n.venv/\nnode_modules/\n__pycache__/\n.ipynb_checkpoints/\n/runs/\n"
+    "**/renv/library/\n**/packrat/lib*/\n";
+
+// Names by which programs find keys and passwords. Code that handles them is none of them.
+constexpr absl::string_view kSecrets = R"(.env
+.env.*
+*.env
+!.env.example
+!.env.sample
+!.env.template
+*.pem
+*.key
+*.p12
+*.pfx
+*.ppk
+*.kdbx
+id_rsa
+id_dsa
+id_ecdsa
+id_ecdsa_sk
+id_ed25519
+id_ed25519_sk
+credentials*
+*credentials*.json
+!credentials*.py
+!credentials*.R
+!credentials*.sh
+!credentials*.md
+secrets.json
+secrets.toml
+secrets.yaml
+secrets.yml
+service-account*.json
+service_account*.json
+kaggle.json
+.netrc
+_netrc
+.pgpass
+.git-credentials
+.pypirc
+.npmrc
+.Renviron
+.htpasswd
+.aws/
+.azure/
+.gnupg/
+.kube/
+.ssh/
+)";
 
 bool MatchParts(const std::vector<std::string>& pattern, size_t p,
-                const std::vector<std::string>& path, size_t s) {
+                const std::vector<std::string>& path, size_t s, int flags) {
   if (p == pattern.size()) return s == path.size();
   if (pattern[p] == "**") {
     // At the end it stands for at least one part, elsewhere for any number.
     const size_t first = p + 1 == pattern.size() ? s + 1 : s;
     for (size_t next = first; next <= path.size(); ++next) {
-      if (MatchParts(pattern, p + 1, path, next)) return true;
+      if (MatchParts(pattern, p + 1, path, next, flags)) return true;
     }
     return false;
   }
-  return s < path.size() && ::fnmatch(pattern[p].c_str(), path[s].c_str(), 0) == 0 &&
-         MatchParts(pattern, p + 1, path, s + 1);
+  return s < path.size() && ::fnmatch(pattern[p].c_str(), path[s].c_str(), flags) == 0 &&
+         MatchParts(pattern, p + 1, path, s + 1, flags);
 }
 
 }  // namespace
 
 IgnoreRules::IgnoreRules(absl::string_view text) {
-  for (const absl::string_view source : {kAlways, text}) {
-    for (absl::string_view line : absl::StrSplit(source, '\n')) {
-      absl::ConsumeSuffix(&line, "\r");
-      line = absl::StripTrailingAsciiWhitespace(line);
-      if (line.empty() || absl::StartsWith(line, "#")) continue;
-      Rule rule;
-      rule.negated = absl::ConsumePrefix(&line, "!");
-      absl::ConsumePrefix(&line, "\\");
-      rule.folders_only = absl::ConsumeSuffix(&line, "/");
-      rule.anchored = absl::StrContains(line, '/');
-      absl::ConsumePrefix(&line, "/");
-      rule.pattern = std::string(line);
-      if (!rule.pattern.empty()) rules_.push_back(std::move(rule));
-    }
+  Add(Verdict::kAlways, kAlways);
+  Add(Verdict::kSecret, kSecrets);
+  Add(Verdict::kIgnored, text);
+}
+
+void IgnoreRules::Add(Verdict verdict, absl::string_view text) {
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    absl::ConsumeSuffix(&line, "\r");
+    line = absl::StripTrailingAsciiWhitespace(line);
+    if (line.empty() || absl::StartsWith(line, "#")) continue;
+    Rule rule;
+    rule.verdict = verdict;
+    rule.negated = absl::ConsumePrefix(&line, "!");
+    absl::ConsumePrefix(&line, "\\");
+    rule.folders_only = absl::ConsumeSuffix(&line, "/");
+    rule.anchored = absl::StrContains(line, '/');
+    absl::ConsumePrefix(&line, "/");
+    rule.pattern = std::string(line);
+    if (verdict == Verdict::kSecret) rule.match_flags = FNM_CASEFOLD;
+    if (!rule.pattern.empty()) rules_.push_back(std::move(rule));
   }
 }
 
-bool IgnoreRules::Ignores(const std::string& path, EntryKind kind) const {
+Ruling IgnoreRules::Judge(const std::string& path, EntryKind kind) const {
   const std::vector<std::string> parts = absl::StrSplit(path, '/');
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
     if (rule->folders_only && kind != EntryKind::kFolder) continue;
-    const bool matches = rule->anchored
-                             ? MatchParts(absl::StrSplit(rule->pattern, '/'), 0, parts, 0)
-                             : ::fnmatch(rule->pattern.c_str(), parts.back().c_str(), 0) == 0;
-    if (matches) return !rule->negated;
+    const bool matches =
+        rule->anchored
+            ? MatchParts(absl::StrSplit(rule->pattern, '/'), 0, parts, 0, rule->match_flags)
+            : ::fnmatch(rule->pattern.c_str(), parts.back().c_str(), rule->match_flags) == 0;
+    if (!matches) continue;
+    if (rule->negated) return {Verdict::kTaken, rule->pattern};
+    absl::string_view shown = rule->pattern;
+    absl::ConsumePrefix(&shown, "**/");
+    return {rule->verdict, std::string(shown)};
   }
-  return false;
+  return {};
 }
 
 }  // namespace baton::client

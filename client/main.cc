@@ -1,7 +1,10 @@
 // The command line: global flags, signals, and the verbs of client/command.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/command/command.h"
 
@@ -43,7 +46,11 @@ int main(int argc, char** argv) {
     return baton::client::kOk;
   }
   try {
-    app.parse(argc, argv);
+    // From the last word to the first, as the parser takes them.
+    std::vector<std::string> words =
+        baton::client::TakeTrainWords(app, {argv + 1, argv + argc}, &context.words);
+    std::reverse(words.begin(), words.end());
+    app.parse(std::move(words));
   } catch (const CLI::Success& asked) {
     app.exit(asked);  // --help, --version
   } catch (const CLI::ParseError& error) {

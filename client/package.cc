@@ -10,10 +10,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/ignore.h"
+#include "client/folder_plan.h"
 #include "common/atomic_file.h"
 #include "common/image/folder.h"
 #include "common/job_limits.h"
+#include "common/spec/entry.h"
 #include "common/spec/files.h"
 #include "common/spec/write.h"
 #include "common/status.h"
@@ -104,71 +105,29 @@ void PlanData(const std::string& folder, PackagePlan* plan, spec::Reading* readi
                            "file:///path"));
 }
 
-std::string LargestFolders(const std::map<std::string, int64_t>& sizes) {
-  std::vector<std::pair<int64_t, std::string>> largest;
-  for (const auto& [folder, bytes] : sizes) largest.emplace_back(bytes, folder);
-  std::sort(largest.rbegin(), largest.rend());
-  std::string text;
-  for (size_t i = 0; i < std::min<size_t>(5, largest.size()); ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : ", ", largest[i].second, " (", largest[i].first >> 20,
-                    " MiB)");
-  }
-  return text;
-}
-
-// What `baton local up` keeps in its --dir (client/local/cluster.h). It changes while it is read,
-// and holds the packages of all jobs.
-const std::set<std::string>& ClusterNames() {
-  static const std::set<std::string> names = {"local.json", "lock",    "scheduler",
-                                              "blobs",      "workers", "log"};
-  return names;
-}
-
-bool HoldsCluster(const fs::path& folder) {
+void PlanProgram(const std::string& folder, PackagePlan* plan, spec::Reading* reading) {
+  FolderPlan found = PlanFolder(folder);
+  for (std::string& mistake : found.mistakes) reading->AddMistake("command", std::move(mistake));
+  plan->files = std::move(found.files);
+  plan->file_bytes = found.bytes;
+  plan->left_out = std::move(found.left_out);
+  plan->held_back = std::move(found.held_back);
+  const std::string& entry = plan->spec.entry;
+  if (entry.empty() || !found.mistakes.empty()) return;
+  const std::string name = fs::path(entry).lexically_normal().string();
+  const bool sent =
+      std::any_of(plan->files.begin(), plan->files.end(),
+                  [&](const artifact::SourceFile& file) { return file.path == name; });
+  if (sent) return;
   std::error_code ignored;
-  return fs::is_regular_file(folder / "local.json", ignored) &&
-         fs::is_directory(folder / "scheduler", ignored) &&
-         fs::is_directory(folder / "workers", ignored);
-}
-
-void PlanFolder(const std::string& folder, PackagePlan* plan, spec::Reading* reading) {
-  const absl::StatusOr<std::string> rules_text = ReadFile(folder + "/.batonignore");
-  const IgnoreRules rules(rules_text.ok() ? *rules_text : "");
-  std::map<std::string, int64_t> sizes;
-  const bool is_cluster = HoldsCluster(folder);
-  std::error_code error;
-  fs::recursive_directory_iterator it(folder, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().lexically_relative(folder).string();
-    const bool is_folder = it->is_directory() && !it->is_symlink();
-    const bool sendable = is_folder || (it->is_regular_file() && !it->is_symlink());
-    const bool of_cluster =
-        (is_folder && HoldsCluster(it->path())) || (is_cluster && ClusterNames().count(name) > 0);
-    if (of_cluster) ++plan->clusters_left_out;
-    if (!sendable || of_cluster ||
-        rules.Ignores(name, is_folder ? EntryKind::kFolder : EntryKind::kFile)) {
-      ++plan->left_out;
-      if (is_folder) it.disable_recursion_pending();
-      continue;
-    }
-    if (is_folder) continue;
-    const auto bytes = static_cast<int64_t>(it->file_size());
-    plan->files.push_back({name, it->path().string()});
-    plan->file_bytes += bytes;
-    sizes[fs::path(name).has_parent_path() ? fs::path(name).begin()->string() : "."] += bytes;
-  }
-  if (error) {
-    reading->AddMistake("command",
-                        absl::StrCat("its folder ", folder, " can't be read: ", error.message(),
-                                     "; leave it out by a .batonignore, or mend it"));
-  } else if (plan->file_bytes > kFolderBytesMax) {
-    reading->AddMistake(
-        "command",
-        absl::StrCat("its folder ", folder, " has ", plan->file_bytes >> 20, " MiB, more than the ",
-                     kFolderBytesMax >> 20,
-                     " MiB that a package may have; the largest: ", LargestFolders(sizes),
-                     "; leave out what the job does not need by a .batonignore"));
-  }
+  reading->AddMistake(
+      "entry", fs::exists(fs::path(folder) / name, ignored)
+                   ? absl::StrCat(entry,
+                                  " is among what stays here, so that nothing would run; take "
+                                  "it back by the line !/",
+                                  name, " in .batonignore")
+                   : absl::StrCat("no file ", entry, " in ", folder,
+                                  "; mend the path, which starts at that folder"));
 }
 
 // A private folder that is gone when the object is.
@@ -230,25 +189,35 @@ v1::JobSpec WireSpec(const spec::JobSpec& spec) {
   checkpoint->set_every_steps(spec.checkpoint.every_steps);
   wire.set_time_limit_ms(spec.time_limit_ms);
   wire.set_params_json(spec.params_json);
-  wire.mutable_command()->Assign(spec.command.begin(), spec.command.end());
+  const std::vector<std::string> words = spec::ProgramWords(spec);
+  wire.mutable_command()->Assign(words.begin(), words.end());
+  for (const auto& [key, value] : spec.require) {
+    v1::Label* label = wire.add_require();
+    label->set_key(key);
+    label->set_value(value);
+  }
   for (const auto& [name, value] : spec.env) {
     v1::EnvironmentVariable* variable = wire.add_environment();
     variable->set_name(name);
     variable->set_value(value);
   }
+  // By this variable the worker knows that the task wants all of them (worker/DESIGN.md).
+  if (spec.slurm && spec.env.count("SLURM_JOB_NAME") == 0) {
+    v1::EnvironmentVariable* variable = wire.add_environment();
+    variable->set_name("SLURM_JOB_NAME");
+    variable->set_value(spec.name);
+  }
   if (spec.native.has_value()) wire.set_shards(static_cast<int32_t>(spec.native->shards));
   return wire;
 }
 
-PackagePlan PlanPackage(const std::string& spec_file, spec::Reading* reading) {
+PackagePlan PlanPackage(const std::string& folder, spec::Reading* reading) {
   PackagePlan plan;
   plan.spec = reading->spec;
-  const fs::path parent = fs::path(spec_file).parent_path();
-  const std::string folder = parent.empty() ? "." : parent.string();
   if (plan.spec.native.has_value()) {
     PlanData(folder, &plan, reading);
   } else if (!plan.spec.command.empty()) {
-    PlanFolder(folder, &plan, reading);
+    PlanProgram(folder, &plan, reading);
   }
   const size_t bytes = WireSpec(plan.spec).ByteSizeLong() + kWireBytesOfUpload;
   if (bytes > limits::kSpecBytesMax) {

@@ -2,6 +2,7 @@
 // native job. Nothing is sent twice (common/artifact).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,6 @@ namespace baton::client {
 
 // Data given by path above this is not uploaded with a submit.
 inline constexpr int64_t kDataBytesMax = int64_t{64} << 20;
-inline constexpr int64_t kFolderBytesMax = int64_t{512} << 20;
 
 struct PackagePlan {
   spec::JobSpec spec;  // its data paths as the trainer finds them below BATON_DATA_DIR
@@ -22,13 +22,15 @@ struct PackagePlan {
   std::vector<artifact::SourceFile> data;
   int64_t file_bytes = 0;
   int64_t data_bytes = 0;
-  int64_t left_out = 0;           // files and folders that stayed at home
-  int64_t clusters_left_out = 0;  // of these: what belongs to a `baton local up --dir`
+  // Of a command's folder, as in FolderPlan.
+  std::map<std::string, int64_t> left_out;
+  std::vector<std::string> held_back;
 };
 
-// Lists; reads no content. What can't be sent, such as a folder that is too large, becomes a
-// mistake of the reading; with any mistake in it, the plan is of no use.
-PackagePlan PlanPackage(const std::string& spec_file, spec::Reading* reading);
+// `folder` is where the spec's paths start, and what a command takes along. Lists; reads no
+// content. What can't be sent, such as a folder that is too large, becomes a mistake of the
+// reading; with any mistake in it, the plan is of no use.
+PackagePlan PlanPackage(const std::string& folder, spec::Reading* reading);
 
 // Sends what `store` lacks and gives the wire's spec with both digests.
 absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Store& store,

@@ -24,6 +24,7 @@ inline constexpr char kDeadlineFile[] = "BATON_DEADLINE_FILE";
 inline constexpr char kMembershipFile[] = "BATON_MEMBERSHIP_FILE";
 inline constexpr char kRendezvous[] = "BATON_RENDEZVOUS";  // unix:PATH or dir:PATH
 inline constexpr char kParamsFile[] = "BATON_PARAMS_FILE";
+inline constexpr char kFlagPrefix[] = "BATON_FLAG_";  // and each of these params: BATON_FLAG_LR
 
 // Exit codes of a task.
 inline constexpr int kExitResumeMe = 75;  // EX_TEMPFAIL: checkpointed, wants to go on elsewhere

@@ -22,6 +22,8 @@ inline constexpr size_t kGpuTypeBytesMax = 128;
 inline constexpr size_t kArgumentsMax = 4'096;  // words of a command
 inline constexpr size_t kVariablesMax = 256;
 inline constexpr size_t kVariableNameBytesMax = 128;
+inline constexpr size_t kLabelsMax = 32;       // that a job requires
+inline constexpr size_t kLabelBytesMax = 128;  // of a label's name, and of its value
 
 // A whole job on the wire, without what its package and data hold.
 inline constexpr size_t kSpecBytesMax = 512 << 10;

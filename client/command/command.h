@@ -44,6 +44,11 @@ void AddCommands(CLI::App& app, Context& context);
 // once.
 void Complete(CLI::App& app, Context& context, const std::vector<std::string>& words);
 
+// The words of the command line without those that are a script's own: they are put into `taken`
+// when the verb is `train`, or one of its other names.
+std::vector<std::string> TakeTrainWords(const CLI::App& app, const std::vector<std::string>& words,
+                                        TrainWords* taken);
+
 // After a parse that failed: what to say of a word that stands where a verb should and is none; ""
 // when that was not the mistake.
 std::string UnknownVerb(const CLI::App& app);

@@ -1,21 +1,31 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
+#include "client/folder_plan.h"
 #include "client/follow.h"
+#include "client/job_source.h"
 #include "client/package.h"
 #include "client/refusal.h"
 #include "client/render/format.h"
 #include "client/render/json.h"
 #include "common/ids.h"
+#include "common/spec/entry.h"
 #include "common/spec/files.h"
 #include "common/spec/memory.h"
 #include "common/spec/parse.h"
+#include "common/spec/text.h"
 #include "common/spec/write.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
@@ -24,21 +34,12 @@ namespace baton::client {
 namespace {
 
 struct Flags {
-  std::string spec_file;
+  JobSourceOptions source;
   std::string name;
-  spec::Overrides overrides;
   bool follow = false;
   bool dry_run = false;
   bool queue_anyway = false;
 };
-
-absl::StatusOr<spec::Reading> ReadSpec(const Flags& flags) {
-  spec::Overrides overrides = flags.overrides;
-  overrides.name = flags.name;
-  BATON_ASSIGN_OR_RETURN(spec::Reading reading, spec::ReadSpecFile(flags.spec_file, overrides));
-  spec::CheckFiles(flags.spec_file, &reading);
-  return reading;
-}
 
 std::string PackedText(const PackagePlan& plan) {
   const auto count = plan.files.size() + 1;  // and the effective spec
@@ -47,11 +48,41 @@ std::string PackedText(const PackagePlan& plan) {
   if (!plan.data.empty()) {
     absl::StrAppend(&text, ", data ", plan.data.size(), " files ", Bytes(plan.data_bytes));
   }
-  if (plan.left_out > 0) {
-    absl::StrAppend(&text, ", ", plan.left_out, " left out (.batonignore",
-                    plan.clusters_left_out > 0 ? ", a local cluster" : "", ")");
+  if (!plan.left_out.empty()) {
+    absl::StrAppend(&text, "; left out: ", LeftOutText(plan.left_out));
   }
   return text;
+}
+
+// A command as a shell takes it, cut where it is long.
+std::string CommandText(const std::vector<std::string>& words) {
+  constexpr size_t kShown = 200;
+  std::string text;
+  for (const std::string& word : words) {
+    const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+      return absl::ascii_isalnum(c) || absl::StrContains("-_./=:,+@%", absl::string_view(&c, 1));
+    });
+    absl::StrAppend(
+        &text, text.empty() ? "" : " ",
+        plain ? word
+              : absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}, {"\n", " "}}), "'"));
+  }
+  return spec::Shown(text, kShown);
+}
+
+void Warn(const std::string& text) { std::fprintf(stderr, "baton: warning: %s\n", text.c_str()); }
+
+void WarnOfSecrets(const std::vector<std::string>& held_back) {
+  constexpr size_t kShown = 10;
+  for (size_t i = 0; i < std::min(kShown, held_back.size()); ++i) {
+    Warn(absl::StrCat(held_back[i],
+                      " looks like a secret and stays here; if the job needs it, add "
+                      "the line `!/",
+                      held_back[i], "` to .batonignore"));
+  }
+  if (held_back.size() > kShown) {
+    Warn(absl::StrCat("and ", held_back.size() - kShown, " more that look like secrets stay here"));
+  }
 }
 
 // Uploads on a terminal show how far they are.
@@ -76,9 +107,7 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), UploadPackage(plan, api.blobs(), ShowUpload()));
   const absl::StatusOr<v1::SubmitJobsResponse> response = api.Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
-  for (const std::string& warning : response->warnings()) {
-    std::fprintf(stderr, "baton: warning: %s\n", warning.c_str());
-  }
+  for (const std::string& warning : response->warnings()) Warn(warning);
   return response->job_ids(0);
 }
 
@@ -99,18 +128,15 @@ absl::Status FollowSubmitted(Context& context, Api& api, const std::string& id) 
 }
 
 // One thread a shard, on the fewest ranks: the most that a rank will need. Nothing of a command.
-std::string MemoryOf(const std::string& spec_file, const spec::JobSpec& job,
+std::string MemoryOf(const std::string& folder, const spec::JobSpec& job,
                      spec::MemoryEstimate* estimate) {
   if (!job.native) return "";
-  const std::filesystem::path folder = std::filesystem::path(spec_file).parent_path();
   spec::RankShape shape;
   shape.ranks = job.ranks.min;
   shape.threads = (job.native->shards + shape.ranks - 1) / shape.ranks;
   shape.data_bytes = spec::DataBytes(
       *job.native, [&](const spec::NamedFile& file) -> absl::StatusOr<std::optional<std::string>> {
-        BATON_ASSIGN_OR_RETURN(
-            std::string path,
-            spec::ResolveUri(file.source->uri, folder.empty() ? "." : folder.string()));
+        BATON_ASSIGN_OR_RETURN(std::string path, spec::ResolveUri(file.source->uri, folder));
         return path;
       });
   const auto found = spec::EstimateMemory(*job.native, shape);
@@ -122,12 +148,17 @@ std::string MemoryOf(const std::string& spec_file, const spec::JobSpec& job,
 void DryRun(const Context& context, const PackagePlan& plan, const std::string& memory,
             const spec::MemoryEstimate& estimate) {
   if (context.json()) {
+    int64_t left_out = 0;
+    for (const auto& [reason, count] : plan.left_out) left_out += count;
     nlohmann::ordered_json json = {{"name", plan.spec.name},
                                    {"files", plan.files.size() + 1},
                                    {"file_bytes", plan.file_bytes},
                                    {"data_files", plan.data.size()},
                                    {"data_bytes", plan.data_bytes},
-                                   {"left_out", plan.left_out},
+                                   {"left_out", left_out},
+                                   {"left_out_by", plan.left_out},
+                                   {"held_back", plan.held_back},
+                                   {"command", spec::ProgramWords(plan.spec)},
                                    {"spec", spec::WriteSpec(plan.spec)}};
     if (!memory.empty()) {
       json["memory"] = {{"host_bytes", estimate.host()}, {"device_bytes", estimate.device}};
@@ -143,28 +174,54 @@ void DryRun(const Context& context, const PackagePlan& plan, const std::string& 
               spec::WriteSpec(plan.spec).c_str());
 }
 
+// What is sent, and what runs: never in silence, since a folder holds more than its person knows.
+void Tell(const JobSource& source, const PackagePlan& plan) {
+  const std::vector<std::string> words = spec::ProgramWords(plan.spec);
+  std::fprintf(stderr, "%s\n", PackedText(plan).c_str());
+  if (words.empty()) return;
+  std::fprintf(stderr, "runs: %s\n", CommandText(words).c_str());
+  const std::filesystem::path file(source.spec_file);
+  if (absl::StartsWith(file.filename().string(), "baton.")) {
+    std::fprintf(stderr, "settings of %s hold\n", source.spec_file.c_str());
+  }
+}
+
 absl::Status Run(Context& context, const Flags& flags) {
-  BATON_ASSIGN_OR_RETURN(spec::Reading reading, ReadSpec(flags));
+  JobSourceOptions options = flags.source;
+  options.overrides.name = flags.name;
+  options.target = context.words.target;
+  options.arguments = context.words.arguments;
+  options.command = context.words.command;
+  BATON_ASSIGN_OR_RETURN(JobSource source, ReadJobSource(options));
+  spec::Reading& reading = source.reading;
+  if (reading.spec.native) spec::CheckFiles(source.spec_file, &reading);
   // Before packing gives the files other names.
   spec::MemoryEstimate estimate;
   std::string memory;
   if (flags.dry_run && reading.mistakes.empty()) {
-    memory = MemoryOf(flags.spec_file, reading.spec, &estimate);
+    memory = MemoryOf(source.folder, reading.spec, &estimate);
   }
-  const PackagePlan plan = PlanPackage(flags.spec_file, &reading);
+  const PackagePlan plan = PlanPackage(source.folder, &reading);
+  for (const std::string& warning : source.warnings) Warn(warning);
+  for (const std::string& flag : context.words.doubtful) {
+    Warn(absl::StrCat(flag, " stands among the words of ", options.target,
+                      " and goes to it; if Baton is meant, put it before ", options.target));
+  }
+  WarnOfSecrets(plan.held_back);
   BATON_RETURN_IF_ERROR(reading.mistakes.ToStatus());
   if (flags.dry_run) {
     DryRun(context, plan, memory, estimate);
     return absl::OkStatus();
   }
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
+  Tell(source, plan);
   BATON_ASSIGN_OR_RETURN(const std::string id, Submit(*api, flags, plan, reading));
   if (context.json()) {
     std::fputs(Pretty({{"id", id}, {"name", plan.spec.name}}).c_str(), stdout);
   } else if (::isatty(STDOUT_FILENO) != 1) {
     std::printf("%s\n", id.c_str());
   } else {
-    std::printf("%s   job %s accepted\n", PackedText(plan).c_str(), id.c_str());
+    std::printf("job %s accepted\n", id.c_str());
   }
   std::fflush(stdout);
   if (flags.follow) return FollowSubmitted(context, *api, id);
@@ -174,22 +231,112 @@ absl::Status Run(Context& context, const Flags& flags) {
   return absl::OkStatus();
 }
 
+// A flag that sets one field of the spec.
+void AddFieldFlag(CLI::App& verb, const std::shared_ptr<Flags>& flags, const std::string& flag,
+                  const std::vector<std::string>& path, const std::string& type,
+                  const std::string& help) {
+  verb.add_option_function<std::string>(
+          flag,
+          [flags, flag, path](const std::string& value) {
+            flags->source.overrides.settings.push_back(spec::FlagSetting(flag, value, path));
+          },
+          help)
+      ->type_name(type);
+}
+
+// A flag that may be repeated, each with NAME=VALUE: an entry of the map `field`.
+void AddMapFlag(CLI::App& verb, const std::shared_ptr<Flags>& flags, const std::string& flag,
+                const std::string& field, const std::string& type, const std::string& help) {
+  verb.add_option_function<std::vector<std::string>>(
+          flag,
+          [flags, flag, field, type](const std::vector<std::string>& values) {
+            for (const std::string& value : values) {
+              flags->source.overrides.settings.push_back(spec::MapSetting(flag, value, field));
+            }
+          },
+          help)
+      ->type_name(type)
+      ->allow_extra_args(false);
+}
+
+void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
+  AddFieldFlag(verb, flags, "--gpus", {"resources", "gpus"}, "[TYPE:]N",
+               "GPUs of a rank: 1, or h100:2");
+  AddFieldFlag(verb, flags, "--gpu-memory", {"resources", "gpu_memory"}, "BYTES",
+               "of each GPU, at least: 16GiB");
+  AddFieldFlag(verb, flags, "--cpus", {"resources", "cpus"}, "N", "of a rank: 4, or 0.5");
+  AddFieldFlag(verb, flags, "--memory", {"resources", "memory"}, "BYTES", "of a rank: 8GiB");
+  AddFieldFlag(verb, flags, "--disk", {"resources", "disk"}, "BYTES", "of a rank: 20GiB");
+  AddFieldFlag(verb, flags, "--time-limit", {"time_limit"}, "TIME",
+               "of all attempts together: 90m, 1h30m, 2d");
+  AddFieldFlag(verb, flags, "--capacity", {"capacity"}, "KIND", "auto, spot or on-demand");
+  AddFieldFlag(verb, flags, "--retries", {"retries"}, "N", "crashes of the program that are borne");
+  AddFieldFlag(verb, flags, "--priority", {"priority"}, "N", "0 to 100, higher first (50)");
+  AddFieldFlag(verb, flags, "--project", {"project"}, "NAME",
+               "whose share of the machines it uses");
+  AddMapFlag(verb, flags, "--env", "env", "NAME=VALUE", "a variable of the program; repeatable");
+  AddMapFlag(verb, flags, "--flag", "params", "NAME=VALUE",
+             "a hyperparameter of the program, over flags.yml; repeatable");
+  AddMapFlag(verb, flags, "--require", "require", "LABEL=VALUE",
+             "only nodes with this label (baton-worker --labels); repeatable");
+}
+
 }  // namespace
+
+std::vector<std::string> TakeTrainWords(const CLI::App& app, const std::vector<std::string>& words,
+                                        TrainWords* taken) {
+  // Before the verb there are global flags alone, and all but --address stand by themselves.
+  size_t at = 0;
+  while (at < words.size() && absl::StartsWith(words[at], "-")) {
+    at += words[at] == "--address" ? 2 : 1;
+  }
+  const CLI::App* verb = app.get_subcommand("train");
+  if (at >= words.size() || !verb->check_name(words[at])) return words;
+  const auto kind_of = [&](const std::string& flag) {
+    const CLI::Option* option = verb->get_option_no_throw(flag);
+    if (option == nullptr) option = app.get_option_no_throw(flag);
+    if (option == nullptr) return FlagKind::kUnknown;
+    return option->get_items_expected_min() > 0 ? FlagKind::kTakesAWord : FlagKind::kAlone;
+  };
+  std::vector<std::string> own(words.begin(), words.begin() + static_cast<int64_t>(at) + 1);
+  *taken = SplitTrainWords({words.begin() + static_cast<int64_t>(at) + 1, words.end()}, kind_of);
+  own.insert(own.end(), taken->own.begin(), taken->own.end());
+  return own;
+}
 
 void AddTrain(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb =
-      AddVerb(app, "train", "Submit a job: pack it, send it, queue it",
-              "baton train trainer/specs/lenet.yaml --ranks 1..3 --set lr=0.02 --follow");
-  verb->add_option("spec", flags->spec_file, "the job's YAML file")->required();
-  verb->add_option("--ranks", flags->overrides.ranks, "world sizes that are fine: 2, or 1..3");
+  CLI::App* verb = AddVerb(
+      app, "train", "Submit a job: a script, a command or a spec; pack it, send it, queue it",
+      "baton train trainer/specs/lenet.yaml --ranks 1..3 --set lr=0.02 --follow\n"
+      "         baton train --gpus 1 train.py --epochs 5\n"
+      "         baton train --cpus 2 -- python3 -m mypackage.train\n\n"
+      "Flags of Baton come before the script; all words from the script's first one on are "
+      "handed\nto it, and all words behind `--` too. The script's folder (with `--` the "
+      "current one) is packed\nand is where it runs. A baton.yml in that folder, or above "
+      "it, has settings that hold for\nall of its scripts.");
+  verb->alias("submit");
+  verb->alias("run");
+  verb->add_option("target", flags->source.target,
+                   "a script (.py, .R, .sh, .ipynb), an executable, or a spec (.yaml)");
+  verb->add_option("--folder", flags->source.folder,
+                   "the working folder to pack, where the script lies in a folder below it");
+  AddFieldFlags(*verb, flags);
+  verb->add_option("--master-type", flags->source.master_type,
+                   "cloudml's name of a machine, such as standard_gpu")
+      ->type_name("NAME");
+  verb->add_option("--config", flags->source.config,
+                   "cloudml's cloudml.yml or tuning.yml, for the machine that it names")
+      ->type_name("FILE");
+  verb->add_option("--ranks", flags->source.overrides.ranks,
+                   "world sizes that are fine: 2, or 1..3");
   verb->add_option("--name", flags->name, "the job's name (the spec's)")
       ->check(CLI::Validator(
           [](const std::string& name) {
             return std::string(name.empty() ? "is empty; leave it out for the spec's name" : "");
           },
           ""));
-  verb->add_option("--set", flags->overrides.sets,
+  verb->add_option("--set", flags->source.overrides.sets,
                    "change a field of the spec: optimizer.lr=0.1, or lr=0.1 where that is unique")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);

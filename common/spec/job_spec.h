@@ -261,7 +261,13 @@ struct JobSpec {
   int64_t time_limit_ms = 0;  // of all attempts together; 0: none
   std::map<std::string, std::string> env;
   CheckpointPolicy checkpoint;
-  std::string params_json = "{}";  // a JSON object: what the task finds in BATON_PARAMS_FILE
+  std::map<std::string, std::string> require;  // labels that a node must have
+  std::string params_json = "{}";   // a JSON object: what the task finds in BATON_PARAMS_FILE
+  bool flags_as_arguments = false;  // params also follow the command's words (ProgramWords)
+  bool slurm = false;               // the task finds SLURM_* variables
+
+  // `entry:` as the file has it, from which `command` follows; empty: it gives the command.
+  std::string entry;
 
   // Exactly one of the two: argv of a user's program, or a native job.
   std::vector<std::string> command;

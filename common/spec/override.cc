@@ -25,7 +25,8 @@ std::string Dotted(absl::string_view path) {
 
 // Fields below these have any name.
 bool IsFree(absl::string_view path) {
-  return absl::StartsWith(path, "params.") || absl::StartsWith(path, "env.");
+  return absl::StartsWith(path, "params.") || absl::StartsWith(path, "env.") ||
+         absl::StartsWith(path, "require.");
 }
 
 std::string LastPart(const std::string& path) { return path.substr(path.rfind('.') + 1); }
@@ -48,8 +49,9 @@ std::string Unknown(const std::string& path, const Schema& schema) {
 }
 
 // The full path that `given` means.
-std::optional<std::string> Resolve(const std::string& given, const Schema& schema, Place place,
+std::optional<std::string> Resolve(std::string given, const Schema& schema, Place place,
                                    Mistakes& mistakes) {
+  if (absl::StartsWith(given, "flags.")) given.replace(0, 5, "params");
   if (schema.paths.count(given) > 0 || IsFree(given)) return given;
   std::vector<std::string> candidates;
   for (const std::string& path : schema.paths) {
@@ -84,12 +86,13 @@ void ExpandShortForm(const std::string& path, const Schema& schema, Place place,
   }
 }
 
-void Put(const std::string& path, Value value, const Schema& schema, Value* root,
-         Mistakes& mistakes) {
+using Path = std::vector<std::string>;
+
+void Put(const Path& path, Value value, const Schema& schema, Value* root, Mistakes& mistakes) {
   const Place place = value.place;
   Value* at = root;
   std::string walked;
-  for (const std::string& part : std::vector<std::string>(absl::StrSplit(path, '.'))) {
+  for (const std::string& part : path) {
     ExpandShortForm(walked, schema, place, at);
     if (at->kind == Value::Kind::kMap) {
       if (at->Find(part) == nullptr) at->entries.push_back({part, place, Value{}});
@@ -99,7 +102,7 @@ void Put(const std::string& path, Value value, const Schema& schema, Value* root
       const bool inside = at->kind == Value::Kind::kList && absl::SimpleAtoi(part, &index) &&
                           index < at->items.size();
       if (!inside) {
-        mistakes.Add(place, path,
+        mistakes.Add(place, absl::StrJoin(path, "."),
                      absl::StrCat("'", walked, "' has no '", part, "' in this spec; set '", walked,
                                   "' as a whole"));
         return;
@@ -111,29 +114,19 @@ void Put(const std::string& path, Value value, const Schema& schema, Value* root
   *at = std::move(value);
 }
 
-void SetSource(Value* value, int source) {
-  value->place = {source, 0};
-  for (Value& item : value->items) SetSource(&item, source);
-  for (Entry& entry : value->entries) {
-    entry.place = {source, 0};
-    SetSource(&entry.value, source);
+bool IsThere(const Value& root, const Path& path) {
+  const Value* at = &root;
+  for (const std::string& part : path) {
+    at = at->Find(part);
+    if (at == nullptr) return false;
   }
+  return true;
 }
 
-Value Scalar(const std::string& text, int source) {
-  Value value;
-  value.kind = Value::Kind::kScalar;
-  value.place = {source, 0};
-  value.text = text;
-  return value;
-}
-
-// YAML where it is some, else the text as it stands: nobody quotes on a command line.
-Value ParseOverride(const std::string& text, int source) {
-  Mistakes scratch(std::vector<std::string>(static_cast<size_t>(source) + 1));
-  Value value = ParseTree(text, source, scratch);
-  if (!scratch.empty() || text.empty()) return Scalar(text, source);
-  SetSource(&value, source);
+// A variable is a text whatever it looks like.
+Value ValueOf(const std::string& path, const std::string& text, int source) {
+  Value value = absl::StartsWith(path, "env.") ? PlainValue(text) : YamlValue(text);
+  SetPlace(&value, {source, 0});
   return value;
 }
 
@@ -141,6 +134,7 @@ Value ParseOverride(const std::string& text, int source) {
 
 std::vector<std::string> OverrideNames(const Overrides& overrides) {
   std::vector<std::string> names;
+  for (const Setting& setting : overrides.settings) names.push_back(setting.source);
   for (const std::string& set : overrides.sets) names.push_back(absl::StrCat("--set ", set));
   if (!overrides.ranks.empty()) names.push_back(absl::StrCat("--ranks ", overrides.ranks));
   if (!overrides.name.empty()) names.push_back(absl::StrCat("--name ", overrides.name));
@@ -150,6 +144,17 @@ std::vector<std::string> OverrideNames(const Overrides& overrides) {
 void ApplyOverrides(const Overrides& overrides, const Schema& schema, Value* root,
                     Mistakes& mistakes) {
   int source = 0;
+  for (const Setting& setting : overrides.settings) {
+    const Place place = {++source, setting.line};
+    if (!setting.refusal.empty()) {
+      mistakes.Add(place, "", setting.refusal);
+      continue;
+    }
+    if (setting.weak && IsThere(*root, setting.path)) continue;
+    Value value = setting.value;
+    SetPlace(&value, place);
+    Put(setting.path, std::move(value), schema, root, mistakes);
+  }
   for (const std::string& set : overrides.sets) {
     const Place place = {++source, 0};
     const size_t equals = set.find('=');
@@ -160,17 +165,16 @@ void ApplyOverrides(const Overrides& overrides, const Schema& schema, Value* roo
     const std::optional<std::string> path =
         Resolve(Dotted(set.substr(0, equals)), schema, place, mistakes);
     if (!path) continue;
-    const std::string text = set.substr(equals + 1);
-    // A variable is a text whatever it looks like.
-    Value value =
-        absl::StartsWith(*path, "env.") ? Scalar(text, source) : ParseOverride(text, source);
-    Put(*path, std::move(value), schema, root, mistakes);
+    Put(absl::StrSplit(*path, '.'), ValueOf(*path, set.substr(equals + 1), source), schema, root,
+        mistakes);
   }
   if (!overrides.ranks.empty()) {
-    Put("ranks", ParseOverride(overrides.ranks, ++source), schema, root, mistakes);
+    Put({"ranks"}, ValueOf("ranks", overrides.ranks, ++source), schema, root, mistakes);
   }
   if (!overrides.name.empty()) {
-    Put("name", Scalar(overrides.name, ++source), schema, root, mistakes);
+    Value name = PlainValue(overrides.name);
+    SetPlace(&name, {++source, 0});
+    Put({"name"}, std::move(name), schema, root, mistakes);
   }
 }
 

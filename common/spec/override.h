@@ -1,5 +1,5 @@
-// Puts `--set PATH=VALUE`, `--ranks` and `--name` into the tree of a spec before it is read, so
-// that the field's own reader checks type and range.
+// Puts settings, `--set PATH=VALUE`, `--ranks` and `--name` into the tree of a spec before it is
+// read, so that the field's own reader checks type and range.
 #pragma once
 
 #include <string>

@@ -10,20 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/spec/override.h"
 #include "common/spec/read_spec.h"
+#include "common/spec/short_keys.h"
 #include "common/status.h"
 
 namespace baton::spec {
 namespace {
-
-// A spec "my job.yaml" without a name is the job "my-job".
-std::string NameFromFile(const std::string& file) {
-  std::string name = std::filesystem::path(file).stem().string().substr(0, 63);
-  for (char& c : name) {
-    if (!absl::ascii_isalnum(c) && c != '.' && c != '_' && c != '-') c = '-';
-  }
-  if (name.empty() || !absl::ascii_isalnum(name[0]) || name == "latest") return "job";
-  return name;
-}
 
 // Fields of this spec, found by reading it once without the overrides.
 Schema SchemaOf(const Value& root, const Defaults& defaults, size_t sources) {
@@ -48,23 +39,53 @@ absl::StatusOr<JobSpec> SpecOf(Reading reading, std::vector<Mistake>* mistakes) 
   return std::move(reading.spec);
 }
 
+// `root` is a map.
+void ReadTree(Value root, const std::string& file, const Overrides& overrides, Reading* reading) {
+  Mistakes& found = reading->mistakes;
+  const size_t sources = OverrideNames(overrides).size() + 1;
+  const Defaults defaults = {
+      overrides.default_name.empty() ? NameFromFile(file) : overrides.default_name,
+      DefaultShards(root)};
+  LiftShortKeys(&root, found);
+  ApplyOverrides(overrides, SchemaOf(root, defaults, sources), &root, found);
+  SplitGpuTypes(&root);
+  Context context{found, {}};
+  reading->spec = ReadJob(root, defaults, context);
+  reading->tree = std::move(root);
+}
+
+Mistakes MistakesOf(const std::string& file, const Overrides& overrides) {
+  std::vector<std::string> sources = OverrideNames(overrides);
+  sources.insert(sources.begin(), file);
+  return Mistakes(std::move(sources));
+}
+
 }  // namespace
+
+std::string NameFromFile(const std::string& file) {
+  std::string name = std::filesystem::path(file).stem().string().substr(0, 63);
+  for (char& c : name) {
+    if (!absl::ascii_isalnum(c) && c != '.' && c != '_' && c != '-') c = '-';
+  }
+  if (name.empty() || !absl::ascii_isalnum(name[0]) || name == "latest") return "job";
+  return name;
+}
 
 void Reading::AddMistake(const std::string& field, std::string message) {
   mistakes.Add(PlaceOf(tree, field), field, std::move(message));
 }
 
 Reading ReadSpecText(absl::string_view text, const std::string& file, const Overrides& overrides) {
-  std::vector<std::string> sources = OverrideNames(overrides);
-  sources.insert(sources.begin(), file);
-  Reading reading{{}, {}, Mistakes(sources)};
+  Reading reading{{}, {}, MistakesOf(file, overrides)};
   Mistakes& found = reading.mistakes;
   if (text.size() > kSpecBytesMax) {
     found.Add({}, "", "longer than 1 MiB; a spec is a short text, data goes into files of its own");
     return reading;
   }
-  Value& root = reading.tree;
-  root = ParseTree(text, 0, found);
+  Value root = ParseTree(text, 0, found);
+  if (root.kind == Value::Kind::kNull && !overrides.settings.empty() && found.empty()) {
+    root.kind = Value::Kind::kMap;  // all of it comes from elsewhere
+  }
   if (root.kind != Value::Kind::kMap) {
     if (found.empty() && root.kind == Value::Kind::kNull) {
       found.Add({}, "", "is empty; a spec has at least `model:` or `command:`");
@@ -73,10 +94,15 @@ Reading ReadSpecText(absl::string_view text, const std::string& file, const Over
     }
     return reading;
   }
-  const Defaults defaults = {NameFromFile(file), DefaultShards(root)};
-  ApplyOverrides(overrides, SchemaOf(root, defaults, sources.size()), &root, found);
-  Context context{found, {}};
-  reading.spec = ReadJob(root, defaults, context);
+  ReadTree(std::move(root), file, overrides, &reading);
+  return reading;
+}
+
+Reading ReadSettings(const std::string& file, const Overrides& overrides) {
+  Reading reading{{}, {}, MistakesOf(file, overrides)};
+  Value root;
+  root.kind = Value::Kind::kMap;
+  ReadTree(std::move(root), file, overrides, &reading);
   return reading;
 }
 

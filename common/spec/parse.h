@@ -8,27 +8,30 @@
 #include "absl/strings/string_view.h"
 #include "common/spec/job_spec.h"
 #include "common/spec/mistakes.h"
+#include "common/spec/setting.h"
 #include "common/spec/tree.h"
 
 namespace baton::spec {
 
 inline constexpr size_t kSpecBytesMax = 1 << 20;
 
-// What the command line changes. A mistake in one is reported with "--set PATH=VALUE", "--ranks N"
-// or "--name NAME" in the place of the file.
+// What changes a spec beside its file. A mistake in one is reported with the setting's source,
+// "--set PATH=VALUE", "--ranks N" or "--name NAME" in the place of the file.
 struct Overrides {
   // "a.b=c". The path is dotted from the top, or any end of a path that is unique ("lr" for
   // "optimizer.lr"); the value is YAML and takes the field's type. Later ones win.
   std::vector<std::string> sets = {};
   std::string ranks = {};  // "2" or "1..3"; empty: as the file says. Wins over a set of `ranks`.
   std::string name = {};   // as it stands; empty: as the file says. Wins over a set of `name`.
+  std::string default_name = {};       // where nothing gives a name; empty: by the file's name
+  std::vector<Setting> settings = {};  // in this order, before all others
 };
 
 // A spec that was looked at, right or not.
 struct Reading {
   JobSpec spec;  // a field with a mistake has its default
   Value tree;    // with the overrides in it: where each field stands
-  Mistakes mistakes;
+  Mistakes mistakes = Mistakes({""});
 
   // `message` at the field's place, as good as it is known.
   void AddMistake(const std::string& field, std::string message);
@@ -44,6 +47,13 @@ absl::StatusOr<Reading> ReadSpecFile(const std::string& path, const Overrides& o
 // default of `name`.
 Reading ReadSpecText(absl::string_view text, const std::string& file,
                      const Overrides& overrides = {});
+
+// As ReadSpecText for a job that has no spec file: what it is, the settings say. `file` stands for
+// it in messages.
+Reading ReadSettings(const std::string& file, const Overrides& overrides);
+
+// A spec "my job.yaml" without a name is the job "my-job".
+std::string NameFromFile(const std::string& file);
 
 // For those who ask for no more than a spec without mistakes: InvalidArgument joins all of them by
 // line breaks, in the order of the file; `mistakes`, where given, gets them one by one.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "common/job_limits.h"
 #include "common/spec/shapes.h"
+#include "common/spec/short_keys.h"
 
 namespace baton::spec {
 namespace {
@@ -80,7 +81,13 @@ void ReadResources(MapReader& job, Resources* resources) {
   // A count that is wrong has its own mistake.
   const bool none = gpus == nullptr || gpus->text == "0";
   for (const char* key : {"gpu_type", "gpu_memory"}) {
-    if (none && fields.Has(key)) {
+    const Value* kind = none ? fields.Get(key) : nullptr;
+    if (kind == nullptr) continue;
+    if (gpus != nullptr && gpus->place.source > kind->place.source) {
+      // `--gpus 0` over a file that wants some: what kind is void.
+      resources->gpu_type.clear();
+      resources->gpu_memory_bytes = 0;
+    } else {
       fields.AddMistake(key, "says what GPUs but `gpus` is 0; add e.g. `gpus: 1`");
     }
   }
@@ -106,59 +113,6 @@ void ReadCheckpoint(MapReader& job, CheckpointPolicy* checkpoint) {
         &checkpoint->from);
   }
   fields.Finish();
-}
-
-void ReadEnv(MapReader& job, Context& context, std::map<std::string, std::string>* env) {
-  const Value* value = job.Get("env");
-  if (value == nullptr) return;
-  if (value->kind != Value::Kind::kMap) {
-    job.AddMistake("env", "must be a map such as {NAME: value}");
-    return;
-  }
-  if (value->entries.size() > limits::kVariablesMax) {
-    job.AddMistake("env",
-                   absl::StrCat("must have at most ", limits::kVariablesMax, " variables, has ",
-                                value->entries.size(), "; put the others into a file"));
-  }
-  for (const Entry& entry : value->entries) {
-    const std::string path = absl::StrCat("env.", entry.key);
-    context.schema.paths.insert(path);
-    const bool name = !entry.key.empty() && !absl::ascii_isdigit(entry.key[0]) &&
-                      std::all_of(entry.key.begin(), entry.key.end(),
-                                  [](char c) { return absl::ascii_isalnum(c) || c == '_'; });
-    if (!name) {
-      context.mistakes.Add(entry.place, path,
-                           "no name of a variable; use letters, digits and _, a letter first");
-    } else if (entry.key.size() > limits::kVariableNameBytesMax) {
-      context.mistakes.Add(entry.place, path,
-                           absl::StrCat("a name of ", entry.key.size(), " bytes, at most ",
-                                        limits::kVariableNameBytesMax, "; shorten it"));
-    } else if (absl::StartsWith(entry.key, "BATON_")) {
-      context.mistakes.Add(entry.place, path,
-                           "names that start with BATON_ are Baton's; rename it");
-    } else if (entry.value.kind != Value::Kind::kScalar) {
-      context.mistakes.Add(entry.value.place, path, "must be a text; quote it, \"\" for none");
-    } else {
-      (*env)[entry.key] = entry.value.text;
-    }
-  }
-}
-
-void ReadCommand(MapReader& job, std::vector<std::string>* command) {
-  const Value* value = job.Get("command");
-  if (value == nullptr) return;
-  bool good = value->kind == Value::Kind::kList && !value->items.empty();
-  for (const Value& item : value->items) {
-    good = good && item.kind == Value::Kind::kScalar;
-    command->push_back(item.text);
-  }
-  if (!good || command->front().empty()) {
-    job.AddMistake("command", "must be a list, the program first, such as [python3, train.py]");
-  } else if (command->size() > limits::kArgumentsMax) {
-    job.AddMistake("command",
-                   absl::StrCat("must have at most ", limits::kArgumentsMax, " words, has ",
-                                command->size(), "; put the others into a file"));
-  }
 }
 
 void CheckShards(MapReader& job, const RanksRange& ranks, const NativeSpec& native) {
@@ -363,28 +317,35 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
   ReadLimits(job, &spec);
   ReadResources(job, &spec.resources);
   ReadCheckpoint(job, &spec.checkpoint);
-  ReadEnv(job, context, &spec.env);
   spec.params_json = ReadParams(job, context);
-  ReadCommand(job, &spec.command);
+  ReadProgram(job, context, &spec);
   const bool native = job.Has("model");
-  const bool command = job.Has("command");
+  const bool command = job.Has("command") || job.Has("entry");
   const bool native_field = std::any_of(kNativeFields.begin(), kNativeFields.end(),
                                         [&](const char* key) { return job.Has(key); });
   if (native && command) {
-    job.AddMistake("command", "given beside `model`; a job has one of the two, remove the other");
+    job.AddMistake(job.Has("command") ? "command" : "entry",
+                   "given beside `model`; a job has one of the two, remove the other");
   } else if (!native && !command) {
     context.mistakes.Add(root.place, "",
                          "neither `model` (Baton trains) nor `command` (your program does) is "
                          "given; add one");
   }
   if (native || (native_field && !command)) {
+    for (const char* key : {"flags_as", "slurm"}) {
+      if (job.Has(key))
+        job.AddMistake(key, "only a job with `command` or `entry` has it; remove it");
+    }
     spec.native = ReadNative(job, spec.ranks, defaults, context);
   } else if (command) {
     for (const char* key : kNativeFields) {
-      if (!job.Has(key)) continue;
+      if (!job.Has(key) || std::string(key) == "data") continue;
       job.AddMistake(key, "only a job with `model` has it; remove it, or put it into `params`");
     }
   }
+  RefuseLaterFields(job, native ? JobKind::kNative : JobKind::kProgram);
+  job.AlsoKnown(ShortResourceKeys());
+  job.AlsoKnown({"flags"});
   job.Finish();
   return spec;
 }

@@ -51,6 +51,14 @@ Optimizer ReadOptimizer(MapReader& job);
 // Notes what the optimizer asks for that a table with sparse gradients can't have.
 void CheckSparse(MapReader& job, const Model& model, const Optimizer& optimizer);
 
+// What belongs to a user's program: `command` or `entry`, `env`, `require`, `flags_as`, `slurm`.
+void ReadProgram(MapReader& job, Context& context, JobSpec* spec);
+
+// Notes each field that Baton will have and has not: a spec that asks for it would run as something
+// else.
+enum class JobKind { kNative, kProgram };
+void RefuseLaterFields(MapReader& job, JobKind kind);
+
 // `params:` as a JSON object.
 std::string ReadParams(MapReader& job, Context& context);
 

@@ -91,6 +91,11 @@ class MapReader {
   // A map in this map.
   MapReader Map(const std::string& key);
 
+  // Names that are spelled right but stand elsewhere by now; a slip of one is told to be that.
+  void AlsoKnown(const std::vector<std::string>& names) {
+    known_.insert(known_.end(), names.begin(), names.end());
+  }
+
   // Notes each field that none of the calls above asked for. Call it last.
   void Finish();
 

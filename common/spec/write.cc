@@ -138,7 +138,16 @@ std::string WriteSpec(const JobSpec& spec) {
     variables.push_back(absl::StrCat(name, ": ", Quoted(value)));
   }
   absl::StrAppend(&out, "env: {", absl::StrJoin(variables, ", "), "}\n");
+  if (!spec.require.empty()) {
+    std::vector<std::string> labels;
+    for (const auto& [name, value] : spec.require) {
+      labels.push_back(absl::StrCat(Quoted(name), ": ", Quoted(value)));
+    }
+    absl::StrAppend(&out, "require: {", absl::StrJoin(labels, ", "), "}\n");
+  }
   absl::StrAppend(&out, "params: ", spec.params_json, "\n");
+  if (spec.flags_as_arguments) absl::StrAppend(&out, "flags_as: arguments\n");
+  if (spec.slurm) absl::StrAppend(&out, "slurm: true\n");
   if (!spec.command.empty()) {
     std::vector<std::string> words;
     for (const std::string& word : spec.command) words.push_back(Quoted(word));

@@ -15,7 +15,6 @@ namespace {
 
 constexpr int kPriorityMax = 1'000;
 constexpr int64_t kGraceMsMax = 3'600'000;
-constexpr int kLabelsMax = 32;
 constexpr int kTextMax = 1'024;
 constexpr size_t kProblemsShown = 50;
 
@@ -94,10 +93,14 @@ class SpecCheck {
                                     " shards that there are to share out"));
     }
     if (!v1::Capacity_IsValid(spec_.capacity())) Add("capacity", "is no known value");
-    if (spec_.require_size() > kLabelsMax) Add("require", "has more than 32 labels");
+    if (spec_.require_size() > static_cast<int>(limits::kLabelsMax)) {
+      Add("require", absl::StrCat("has more than ", limits::kLabelsMax, " labels"));
+    }
     for (const v1::Label& label : spec_.require()) {
-      if (label.key().empty() || label.key().size() > 128 || label.value().size() > 128) {
-        Add("require", "has a label whose key is empty, or longer than 128 bytes");
+      if (label.key().empty() ||
+          std::max(label.key().size(), label.value().size()) > limits::kLabelBytesMax) {
+        Add("require", absl::StrCat("has a label whose key is empty, or longer than ",
+                                    limits::kLabelBytesMax, " bytes"));
       }
     }
   }

@@ -18,6 +18,26 @@ TEST(IgnoreRules, SomeFoldersAlwaysStayAtHome) {
   EXPECT_FALSE(rules.Ignores("train.py", kFile));
 }
 
+TEST(IgnoreRules, WhatLooksLikeASecretIsTold) {
+  const IgnoreRules rules("!/deploy.pem\n");
+  for (const char* name : {".env", "a/.env", ".env.local", "Server.PEM", "x/id_rsa", "id_ed25519",
+                           "credentials", "credentials.json", "my-credentials.json", ".netrc"}) {
+    EXPECT_EQ(rules.Judge(name, kFile).verdict, Verdict::kSecret) << name;
+  }
+  EXPECT_EQ(rules.Judge(".aws", kFolder).verdict, Verdict::kSecret);
+  for (const char* name : {"deploy.pem", "id_rsa.pub", "id_map.json", ".env.example",
+                           "credentials.py", "environment.yml", "src/credentials_test.R"}) {
+    EXPECT_EQ(rules.Judge(name, kFile).verdict, Verdict::kTaken) << name;
+  }
+}
+
+TEST(IgnoreRules, TheRulingHasThePatternThatDecided) {
+  const IgnoreRules rules("*.log\n");
+  EXPECT_EQ(rules.Judge("a/renv/library", kFolder).pattern, "renv/library");
+  EXPECT_EQ(rules.Judge(".git", kFolder).verdict, Verdict::kAlways);
+  EXPECT_EQ(rules.Judge("a.log", kFile).verdict, Verdict::kIgnored);
+}
+
 TEST(IgnoreRules, APatternWithoutSlashMatchesAtAnyDepth) {
   const IgnoreRules rules("*.log\n");
   EXPECT_TRUE(rules.Ignores("a.log", kFile));

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "client/folder_plan.h"
 #include "common/atomic_file.h"
 #include "common/spec/parse.h"
 
@@ -26,7 +27,7 @@ class PackageTest : public ::testing::Test {
   absl::StatusOr<PackagePlan> Plan(const std::string& spec_file) {
     auto reading = spec::ReadSpecFile(spec_file);
     if (!reading.ok()) return reading.status();
-    PackagePlan plan = PlanPackage(spec_file, &*reading);
+    PackagePlan plan = PlanPackage(fs::path(spec_file).parent_path().string(), &*reading);
     if (!reading->mistakes.empty()) return reading->mistakes.ToStatus();
     return plan;
   }
@@ -34,42 +35,32 @@ class PackageTest : public ::testing::Test {
 };
 
 TEST_F(PackageTest, ACommandTakesItsFolderAlong) {
-  Write("job.yaml", "command: [sh, run.sh]\n");
+  Write("job.yaml", "entry: run.sh\nrequire: {site: lab}\n");
   Write("run.sh", "echo hi\n");
   Write("src/a.py", "1\n");
   Write("runs/old/x", "1\n");
   Write("secret.log", "1\n");
   Write(".batonignore", "*.log\n");
-  fs::create_symlink("/etc/passwd", folder_ + "/link");
   const auto plan = Plan(folder_ + "/job.yaml");
   ASSERT_TRUE(plan.ok()) << plan.status();
   std::vector<std::string> names;
   for (const auto& file : plan->files) names.push_back(file.path);
-  std::sort(names.begin(), names.end());
   EXPECT_EQ(names, (std::vector<std::string>{".batonignore", "job.yaml", "run.sh", "src/a.py"}));
-  EXPECT_EQ(plan->left_out, 3);  // runs/, secret.log, link
+  EXPECT_EQ(plan->left_out, (std::map<std::string, int64_t>{{".batonignore", 1}, {"runs", 1}}));
+  const v1::JobSpec wire = WireSpec(plan->spec);
+  EXPECT_EQ(wire.command(0), "bash");
+  EXPECT_EQ(wire.require(0).key() + wire.require(0).value(), "sitelab");
 }
 
-TEST_F(PackageTest, ALocalClusterBelowStaysAtHome) {
-  Write("job.yaml", "command: [sh, run.sh]\n");
-  for (const std::string& cluster : {std::string("deep/c/"), std::string()}) {
-    for (const char* name : {"local.json", "lock", "scheduler/CURRENT", "workers/a/x", "blobs/y"}) {
-      Write(cluster + name, "x");
-    }
-    Write("log/x", "x");  // the user's, until the folder itself holds a cluster
-    const auto plan = Plan(folder_ + "/job.yaml");
-    ASSERT_TRUE(plan.ok()) << plan.status();
-    std::vector<std::string> names;
-    for (const auto& file : plan->files) names.push_back(file.path);
-    std::sort(names.begin(), names.end());
-    if (!cluster.empty()) {
-      EXPECT_EQ(names, (std::vector<std::string>{"job.yaml", "log/x"}));
-      EXPECT_EQ(plan->clusters_left_out, 1);
-    } else {
-      EXPECT_EQ(names, (std::vector<std::string>{"job.yaml"}));
-      EXPECT_EQ(plan->clusters_left_out, 7);
-    }
-  }
+TEST_F(PackageTest, AnEntryThatIsNotSentIsAMistakeAtItsPlace) {
+  Write("job.yaml", "name: x\nentry: trian.py\n");
+  Write("train.py", "");
+  std::string text(Plan(folder_ + "/job.yaml").status().message());
+  EXPECT_NE(text.find("job.yaml:2: entry: no file trian.py in "), std::string::npos) << text;
+  Write("job.yaml", "entry: train.py\n");
+  Write(".batonignore", "*.py\n");
+  text = std::string(Plan(folder_ + "/job.yaml").status().message());
+  EXPECT_NE(text.find("by the line !/train.py in .batonignore"), std::string::npos) << text;
 }
 
 TEST_F(PackageTest, DataAboveTheSpecsFolderIsPackedByName) {

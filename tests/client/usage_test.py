@@ -81,6 +81,41 @@ def data_sets():
     expect(not os.path.exists(os.path.dirname(folder)), "no empty folder is left")
 
 
+def scripts():
+    """What is said of a script before anything is sent; `submit` and `run` are `train`."""
+    folder = os.path.join(HOME, "scripts")
+    os.mkdir(folder)
+    script = os.path.join(folder, "train.py")
+    with open(script, "w") as file:
+        file.write("parser.add_argument('--lr')\n")
+    with open(os.path.join(folder, "notes.txt"), "w") as file:
+        file.write("x")
+    with open(os.path.join(folder, "id_rsa"), "w") as file:
+        file.write("x")
+    for verb in ("train", "submit", "run"):
+        dry = run(verb, "--dry-run", "-o", "json", "--gpus", "h100:2", script, "--lr", "0.1")
+        told = json.loads(dry.stdout)
+        expect(told["command"] == ["python3", "train.py", "--lr", "0.1"], f"{told}")
+        expect(told["held_back"] == ["id_rsa"] and told["left_out_by"] == {"secrets": 1} and
+               told["left_out"] == 1, f"{told}")
+        expect('gpu_type: "h100"' in told["spec"], told["spec"])
+    dry = run("train", "--dry-run", "--flag", "rl=1", script, "--follow", "--x", "--name", "y")
+    expect("--flag rl: neither the script nor flags.yml declares it" in dry.stderr, dry.stderr)
+    expect("--name stands among the words of" in dry.stderr, dry.stderr)
+    for words, code, told in (
+            ([os.path.join(folder, "notes.txt")], 2, "baton train -- PROGRAM"),
+            ([os.path.join(folder, "none.py")], 3, "mend the path"),
+            ([folder], 2, "is a folder"),
+            ([script, "--master-type", "k80"], 2, "known are complex_model_l"),
+            ([script, "--cpus", "some", "--require", "x"], 2, "--require x: must be NAME=VALUE"),
+            (["--nonsense", script], 2, "--nonsense"),
+            (["--folder", "/none", script], 3, "no folder /none"),
+            (["--folder", folder, "--", "true", "--cpus", "x"], 6, "no scheduler")):
+        wrong = run("train", *words)
+        expect(wrong.returncode == code and told in wrong.stderr,
+               f"{words}: {wrong.returncode} {wrong.stderr}")
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -186,6 +221,7 @@ def main():
 
     memory_of_a_dry_run()
     flags_and_paths(spec)
+    scripts()
     data_sets()
     models()
     continued_text()

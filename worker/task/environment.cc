@@ -4,18 +4,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
 #include "common/contract.h"
 #include "common/status.h"
+#include "worker/task/slurm.h"
 
 namespace baton::worker {
 namespace {
@@ -104,6 +107,20 @@ void SetField(const EnvironmentInput& input, Variables& v) {
   v["CUDA_VISIBLE_DEVICES"] = absl::StrJoin(task.gpus, ",");
 }
 
+// A user's program may want its parameters without reading a file: BATON_FLAG_DROPOUT=0.3. What is
+// long (lists, maps) is in BATON_PARAMS_FILE alone, since an environment has little room.
+void SetFlags(const Wanted& task, Variables& v) {
+  constexpr size_t kValueBytesMax = 4096;
+  const json params = json::parse(task.spec->params_json, nullptr, false);
+  if (!params.is_object()) return;
+  for (const auto& [name, value] : params.items()) {
+    std::string variable = contract::kFlagPrefix;
+    for (const char c : name) variable += absl::ascii_isalnum(c) ? absl::ascii_toupper(c) : '_';
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (!value.is_null() && text.size() <= kValueBytesMax) v[variable] = text;
+  }
+}
+
 absl::Status MakeFolder(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
   return ErrnoStatus(errno, absl::StrCat("making the folder ", path));
@@ -139,9 +156,14 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
     const std::string name = variable.substr(0, equals);
     if (IsInherited(name)) variables[name] = variable.substr(equals + 1);
   }
-  for (const auto& [name, value] : input.task->spec->environment) variables[name] = value;
+  const TaskSpec& spec = *input.task->spec;
+  // A log that comes when the program ends is none; Python holds back what it prints into a pipe.
+  if (!spec.command.empty()) variables["PYTHONUNBUFFERED"] = "1";
+  for (const auto& [name, value] : spec.environment) variables[name] = value;
+  if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
   SetField(input, variables);
+  if (WantsSlurm(spec)) SetSlurm(input, &variables);
   std::vector<std::string> environment;
   environment.reserve(variables.size());
   for (const auto& [name, value] : variables) environment.push_back(absl::StrCat(name, "=", value));
@@ -166,6 +188,7 @@ absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places) {
   const json membership = {
       {"generation", task.generation}, {"world_size", task.world_size}, {"ranks", ranks}};
   BATON_RETURN_IF_ERROR(WriteWhole(places.membership(), membership.dump() + "\n"));
+  if (WantsSlurm(*task.spec)) BATON_RETURN_IF_ERROR(WriteSlurmPrograms(places));
   const std::string& params = task.spec->params_json;
   return WriteWhole(places.params(), (params.empty() ? "{}" : params) + "\n");
 }

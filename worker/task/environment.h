@@ -23,6 +23,7 @@ struct TaskPlaces {
   std::string deadline() const { return folder + "/deadline.json"; }
   std::string membership() const { return folder + "/membership.json"; }
   std::string params() const { return folder + "/params.json"; }
+  std::string programs() const { return folder + "/bin"; }  // before all others in PATH
 };
 
 struct EnvironmentInput {
@@ -45,7 +46,7 @@ std::string TaskMark(const TaskPlaces& places);
 // Makes the folder (0700) and the contract's folders in it.
 absl::Status MakeTaskFolders(const TaskPlaces& places);
 
-// BATON_MEMBERSHIP_FILE and BATON_PARAMS_FILE.
+// BATON_MEMBERSHIP_FILE and BATON_PARAMS_FILE, and the programs of worker/task/slurm.h.
 absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places);
 
 // BATON_DEADLINE_FILE, whole or not at all.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -86,6 +87,47 @@ TEST(Environment, IsTheWholeContract) {
             "WORLD_SIZE=2");
 }
 
+bool Has(const std::vector<std::string>& environment, const std::string& variable) {
+  return std::find(environment.begin(), environment.end(), variable) != environment.end();
+}
+
+TEST(Environment, AUsersProgramFindsItsFlags) {
+  Wanted task = TwoRanks();
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->command = {"python3", "train.py"};
+  spec->params_json = R"({"drop-out":0.3,"name":"a b","on":true,"n":null,"l":[1,2],"long":")" +
+                      std::string(5000, 'x') + "\"}";
+  task.spec = spec;
+  const auto environment = TaskEnvironment(InputFor(task));
+  for (const char* variable :
+       {"BATON_FLAG_DROP_OUT=0.3", "BATON_FLAG_NAME=a b", "BATON_FLAG_ON=true",
+        "BATON_FLAG_L=[1,2]", "PYTHONUNBUFFERED=1", "BATON_RANK=1"}) {
+    EXPECT_TRUE(Has(environment, variable)) << variable;
+  }
+  for (const std::string& variable : environment) {
+    EXPECT_NE(variable.rfind("BATON_FLAG_LONG", 0), 0u) << "too long for an environment";
+    EXPECT_NE(variable.rfind("SLURM", 0), 0u) << "nobody asked";
+  }
+}
+
+TEST(Environment, AScriptOfSlurmFindsWhatItExpects) {
+  Wanted task = TwoRanks();
+  task.key.job = "00000ff1234";
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->command = {"bash", "run.sh"};
+  spec->environment.emplace_back("SLURM_JOB_NAME", "fit");
+  spec->cpus_milli = 2500;
+  task.spec = spec;
+  const auto environment = TaskEnvironment(InputFor(task));
+  for (const char* variable :
+       {"SLURM_JOB_NAME=fit", "SLURM_JOB_ID=255", "SLURM_PROCID=1", "SLURM_LOCALID=0",
+        "SLURM_NTASKS=2", "SLURM_NNODES=2", "SLURM_NODEID=1", "SLURM_CPUS_PER_TASK=3",
+        "PATH=/w/tasks/t/bin:/opt/bin", "SLURM_SUBMIT_DIR=/w/tasks/t/work", "SLURM_RESTART_COUNT=1",
+        "SLURM_GPUS_ON_NODE=2", "SLURM_JOB_NODELIST=10.0.0.1,fe80::2"}) {
+    EXPECT_TRUE(Has(environment, variable)) << variable;
+  }
+}
+
 class TaskFilesTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -110,6 +152,26 @@ TEST_F(TaskFilesTest, FilesAreWholeAndPrivate) {
   struct stat info {};
   ASSERT_EQ(stat(places_.folder.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST_F(TaskFilesTest, SrunStartsThisRanksPart) {
+  Wanted task = TwoRanks();
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->environment.emplace_back("SLURM_JOB_NAME", "fit");
+  task.spec = spec;
+  ASSERT_TRUE(WriteTaskFiles(task, places_).ok());
+  const auto says = [&](const std::string& words) {
+    const std::string out = folder_ + "/said";
+    const std::string line = "SLURM_PROCID=1 SLURM_JOB_NODELIST=a,b " + places_.programs() + "/" +
+                             words + " > " + out + " 2>&1";
+    EXPECT_EQ(std::system(line.c_str()), 0) << words;
+    return *ReadFile(out);
+  };
+  EXPECT_EQ(says("srun echo a b"), "a b\n");
+  EXPECT_EQ(says("srun -l --ntasks=2 --gpus-per-task 1 -c 4 -N2 --export=ALL echo -n x"), "x");
+  EXPECT_EQ(says("srun -n 1 echo only rank 0"), "");
+  EXPECT_EQ(says("srun --ntasks 2 -- echo --x"), "--x\n");
+  EXPECT_EQ(says("scontrol show hostnames $SLURM_JOB_NODELIST"), "a\nb\n");
 }
 
 TEST_F(TaskFilesTest, TheDeadlineFileComesChangesAndGoes) {

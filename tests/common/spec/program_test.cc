@@ -1,0 +1,131 @@
+// A user's own program in a spec: entry, command, env, require, short keys and settings.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/spec/entry.h"
+#include "common/spec/parse.h"
+#include "common/spec/write.h"
+
+namespace baton::spec {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+JobSpec Good(const std::string& text, const Overrides& overrides = {}) {
+  const Reading reading = ReadSpecText(text, "job.yaml", overrides);
+  EXPECT_TRUE(reading.mistakes.empty()) << reading.mistakes.ToStatus();
+  const absl::StatusOr<JobSpec> again = ParseText(WriteSpec(reading.spec), "again.yaml");
+  EXPECT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(WriteSpec(*again), WriteSpec(reading.spec));
+  return reading.spec;
+}
+
+std::string Bad(const std::string& text, const Overrides& overrides = {}) {
+  return std::string(ReadSpecText(text, "job.yaml", overrides).mistakes.ToStatus().message());
+}
+
+TEST(Program, AnEntryIsTheCommandThatItsEndingTells) {
+  EXPECT_THAT(Good("entry: a/train.py\n").command, ElementsAre("python3", "a/train.py"));
+  EXPECT_THAT(Good("entry: tool\n").command, ElementsAre("./tool"));
+  EXPECT_THAT(Bad("entry: ../x.py\n"), HasSubstr("below the folder that is packed"));
+  EXPECT_THAT(Bad("entry: /x.py\n"), HasSubstr("below the folder that is packed"));
+  EXPECT_THAT(Bad("entry: x.py\ncommand: [a]\n"), HasSubstr("entry: given beside `command`"));
+  EXPECT_THAT(EntryCommand("-x.py", {}, ""), ElementsAre("python3", "./-x.py"));
+  EXPECT_THAT(EntryCommand("x.sh", {"y"}, "#!/bin/zsh -l"), ElementsAre("zsh", "-l", "x.sh", "y"));
+  EXPECT_THAT(EntryCommand("x.sh", {}, "#!/usr/bin/env -S ksh"), ElementsAre("ksh", "x.sh"));
+  EXPECT_THAT(EntryCommand("x.sh", {}, "#!/usr/bin/env"), ElementsAre("bash", "x.sh"));
+  EXPECT_THAT(EntryCommand("x.sh", {}, "#!/usr/bin/python3"), ElementsAre("bash", "x.sh"));
+}
+
+TEST(Program, ShortKeysAreThoseOfResources) {
+  const JobSpec job = Good(
+      "command: [a]\ngpus: a100:2\ngpu_memory: 16GiB\ncpus: 4\nmemory: 8GiB\ndisk: 20GiB\n"
+      "require: {site: lab, a.b/c: \"1\"}\n");
+  EXPECT_EQ(job.resources.gpus, 2);
+  EXPECT_EQ(job.resources.gpu_type, "a100");
+  EXPECT_EQ(job.resources.gpu_memory_bytes, int64_t{16} << 30);
+  EXPECT_EQ(job.resources.cpu_millis, 4000);
+  EXPECT_EQ(job.require.size(), 2u);
+  EXPECT_EQ(Good("command: [a]\ncpus: 4\n", {.sets = {"cpus=2"}}).resources.cpu_millis, 2000);
+  EXPECT_EQ(Good("command: [a]\ncpus: 4\nresources:\n").resources.cpu_millis, 4000);
+  EXPECT_THAT(Bad("command: [a]\nresources: {cpus: 1}\ncpus: 4\n"),
+              HasSubstr("job.yaml:3: cpus: given beside resources.cpus, in line 2; remove one"));
+  EXPECT_THAT(Bad("command: [a]\ngpuz: 1\n"), HasSubstr("did you mean gpus?"));
+  EXPECT_THAT(Bad("command: [a]\nrequire: [site]\n"), HasSubstr("a map of node labels"));
+}
+
+TEST(Program, FlagsAreParams) {
+  const JobSpec job = Good("command: [a]\nflags: {lr: 0.1}\nparams: {n: 2}\nflags_as: arguments\n",
+                           {.sets = {"flags.lr=0.5"}});
+  EXPECT_EQ(job.params_json, R"({"lr":0.5,"n":2})");
+  JobSpec words = Good(
+      "command: [a, b]\nflags_as: arguments\n"
+      "flags: {on: true, none: null, list: [1, x], s: \"two words\", f: 1.50}\n");
+  EXPECT_THAT(ProgramWords(words),
+              ElementsAre("a", "b", "--f=1.5", "--list=[1,\"x\"]", "--on=true", "--s=two words"));
+  words.flags_as_arguments = false;
+  EXPECT_THAT(ProgramWords(words), ElementsAre("a", "b"));
+  EXPECT_THAT(Bad("command: [a]\nflags: {lr: 1}\nparams: {lr: 2}\n"),
+              HasSubstr("job.yaml:2: lr: given beside params.lr, in line 3"));
+  EXPECT_THAT(Bad("epochs: 1\nflags_as: arguments\n"), HasSubstr("flags_as: only a job with"));
+  EXPECT_THAT(Bad("command: [a]\nflags: 3\n"), HasSubstr("flags: must be a map"));
+}
+
+TEST(Program, WhatComesLaterIsRefusedInWords) {
+  for (const char* field : {"nodes: 2", "any_of: [a]", "environment: x", "secrets: [A]", "setup: x",
+                            "image: x", "metrics: {a: b}", "data: x"}) {
+    EXPECT_THAT(Bad(std::string("command: [a]\n") + field + "\n"),
+                HasSubstr("comes in a later version"))
+        << field;
+  }
+}
+
+TEST(Program, SettingsComeOverTheFileInTheirOrder) {
+  Overrides overrides;
+  overrides.settings = {
+      {.source = "flags.yml", .path = {"params", "a"}, .value = PlainValue("1"), .weak = true},
+      {.source = "flags.yml", .path = {"params", "b"}, .value = PlainValue("1"), .weak = true},
+      {.source = "flags.yml", .path = {"params", "b"}, .value = PlainValue("2"), .weak = true},
+      FlagSetting("--cpus", "3", {"resources", "cpus"}),
+      MapSetting("--flag", "c=[1, 2]", "params"),
+      MapSetting("--env", "N=007", "env")};
+  const JobSpec job = Good("command: [a]\ncpus: 2\nparams: {a: 9}\n", overrides);
+  EXPECT_EQ(job.params_json, R"({"a":9,"b":1,"c":[1,2]})");
+  EXPECT_EQ(job.resources.cpu_millis, 3000);
+  EXPECT_EQ(job.env.at("N"), "007");
+}
+
+TEST(Program, ASettingsMistakeNamesItsSourceAndLine) {
+  Overrides overrides;
+  overrides.settings = {
+      {.source = "run.sh", .line = 4, .path = {"ranks"}, .value = PlainValue("x")},
+      {.source = "run.sh", .line = 2, .refusal = "has no meaning; remove it"},
+      FlagSetting("--gpus", "h100:", {"resources", "gpus"})};
+  const std::string text = Bad("command: [a]\n", overrides);
+  EXPECT_THAT(text, HasSubstr("run.sh:4: ranks: must be a whole number or a range"));
+  EXPECT_THAT(text, HasSubstr("run.sh:2: has no meaning; remove it"));
+  EXPECT_THAT(text, HasSubstr("--gpus h100:: resources.gpus: must be a whole number"));
+}
+
+TEST(Program, NoGpusOverAFileThatWantsSome) {
+  const JobSpec job = Good("command: [a]\ngpus: a100:2\ngpu_memory: 1GiB\n",
+                           {.settings = {FlagSetting("--gpus", "0", {"resources", "gpus"})}});
+  EXPECT_EQ(job.resources.gpus, 0);
+  EXPECT_EQ(job.resources.gpu_type, "");
+  EXPECT_EQ(job.resources.gpu_memory_bytes, 0);
+  EXPECT_THAT(Bad("command: [a]\ngpu_type: a100\n"), HasSubstr("says what GPUs but `gpus` is 0"));
+}
+
+TEST(Program, SettingsAloneAreAJob) {
+  Overrides overrides = {.default_name = "train"};
+  overrides.settings = {
+      {.source = "train.py", .path = {"command"}, .value = ListValue({"python3", "train.py"})}};
+  const Reading reading = ReadSettings("train.py", overrides);
+  EXPECT_TRUE(reading.mistakes.empty()) << reading.mistakes.ToStatus();
+  EXPECT_EQ(reading.spec.name, "train");
+  EXPECT_TRUE(ReadSpecText("# nothing\n", "baton.yml", overrides).mistakes.empty());
+}
+
+}  // namespace
+}  // namespace baton::spec
