@@ -30,14 +30,14 @@ class JobSourceTest : public ::testing::Test {
   }
   std::string Path(const std::string& name) { return top_ + "/" + name; }
   // Without mistakes.
-  JobSource Read(JobSourceOptions options) {
+  JobSource Read(const JobSourceOptions& options) {
     absl::StatusOr<JobSource> source = ReadJobSource(options);
     EXPECT_TRUE(source.ok()) << source.status();
     if (!source.ok()) return {};
     EXPECT_TRUE(source->reading.mistakes.empty()) << source->reading.mistakes.ToStatus();
     return *std::move(source);
   }
-  std::string ErrorOf(JobSourceOptions options) {
+  std::string ErrorOf(const JobSourceOptions& options) {
     absl::StatusOr<JobSource> source = ReadJobSource(options);
     if (!source.ok()) return std::string(source.status().message());
     return std::string(source->reading.mistakes.ToStatus().message());
