@@ -5,26 +5,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/glob.h"
 
 namespace baton::client {
 namespace {
 
 constexpr absl::string_view kAlways = ".git/\n.venv/\nnode_modules/\n__pycache__/\n/runs/\n";
-
-bool MatchParts(const std::vector<std::string>& pattern, size_t p,
-                const std::vector<std::string>& path, size_t s) {
-  if (p == pattern.size()) return s == path.size();
-  if (pattern[p] == "**") {
-    // At the end it stands for at least one part, elsewhere for any number.
-    const size_t first = p + 1 == pattern.size() ? s + 1 : s;
-    for (size_t next = first; next <= path.size(); ++next) {
-      if (MatchParts(pattern, p + 1, path, next)) return true;
-    }
-    return false;
-  }
-  return s < path.size() && ::fnmatch(pattern[p].c_str(), path[s].c_str(), 0) == 0 &&
-         MatchParts(pattern, p + 1, path, s + 1);
-}
 
 }  // namespace
 
@@ -51,7 +37,7 @@ bool IgnoreRules::Ignores(const std::string& path, EntryKind kind) const {
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
     if (rule->folders_only && kind != EntryKind::kFolder) continue;
     const bool matches = rule->anchored
-                             ? MatchParts(absl::StrSplit(rule->pattern, '/'), 0, parts, 0)
+                             ? Glob(absl::StrSplit(rule->pattern, '/')).Matches(path)
                              : ::fnmatch(rule->pattern.c_str(), parts.back().c_str(), 0) == 0;
     if (matches) return !rule->negated;
   }
