@@ -366,6 +366,7 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
   ReadEnv(job, context, &spec.env);
   spec.params_json = ReadParams(job, context);
   ReadCommand(job, &spec.command);
+  ReadScript(job, context, &spec);
   const bool native = job.Has("model");
   const bool command = job.Has("command");
   const bool native_field = std::any_of(kNativeFields.begin(), kNativeFields.end(),

@@ -51,6 +51,9 @@ Optimizer ReadOptimizer(MapReader& job);
 // Notes what the optimizer asks for that a table with sparse gradients can't have.
 void CheckSparse(MapReader& job, const Model& model, const Optimizer& optimizer);
 
+// `checkpoints:` and `notice_signal:`.
+void ReadScript(MapReader& job, Context& context, JobSpec* spec);
+
 // `params:` as a JSON object.
 std::string ReadParams(MapReader& job, Context& context);
 
