@@ -10,13 +10,17 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/contract.h"
 #include "common/log.h"
 #include "common/printable.h"
 #include "common/status.h"
+#include "worker/checkpoint/file_checkpoints.h"
 #include "worker/link/spool_file.h"
 #include "worker/task/environment.h"
 #include "worker/task/package.h"
+#include "worker/task/process_tree.h"
 #include "worker/task/progress.h"
 
 namespace baton::worker {
@@ -36,6 +40,8 @@ struct Running {
   bool uploads_checkpoints = true;
   std::optional<ProgressReader> progress;
   std::optional<CheckpointWatcher> watcher;
+  std::shared_ptr<FileCheckpoints> files;  // where the spec names some
+  int32_t pid = 0;
   int64_t polled_ms = 0;
   bool ended = false;
   std::string committed;  // newest checkpoint that is, by name
@@ -96,26 +102,60 @@ struct Runner::State {
     {
       std::lock_guard<std::mutex> lock(mutex);
       key = KeyOf(launch);
+      if (key.has_value()) tasks[*key].pid = pid;
     }
     if (key.has_value()) emit(TaskStarted{*key, pid});
   }
 
   void OnExited(uint64_t launch, TaskExited exited) {
+    std::shared_ptr<FileCheckpoints> files;
     {
       std::lock_guard<std::mutex> lock(mutex);
       const std::optional<TaskKey> key = KeyOf(launch);
       if (!key.has_value()) return;
       exited.key = *key;
       by_launch.erase(launch);
+      files = tasks[*key].files;
       // What it wrote is still there: a disk that it could not write to is full now, too.
       if (exited.code != 0 && exited.error.empty()) {
         exited.error = DiskFull(tasks[*key].places.folder, options.disk_bytes_min);
         exited.infrastructure = !exited.error.empty();
       }
     }
-    // The last steps are told before the end.
-    LookAt(exited.key, true);
-    emit(exited);
+    const auto tell = [this, exited] {
+      // The last steps are told before the end.
+      LookAt(exited.key, true);
+      emit(exited);
+    };
+    if (files == nullptr) return tell();
+    files->End(exited.code < 0 ? TaskEnd::kKilled : TaskEnd::kByItself, tell);
+  }
+
+  // Looks from before the program starts on.
+  std::shared_ptr<FileCheckpoints> WatchFiles(const Wanted& task, const TaskPlaces& places) {
+    if (task.spec->checkpoint_globs.empty()) return nullptr;
+    const TaskKey key = task.key;
+    if (task.spec->checkpoints_of_rank0_only && key.rank != 0) return nullptr;
+    FileCheckpointOptions watch;
+    watch.work = places.work();
+    watch.copies = places.copies();
+    watch.globs = task.spec->checkpoint_globs;
+    watch.name = absl::StrCat(contract::kFilesCheckpoint, key.attempt, ".", key.rank, ".");
+    watch.needs_known_file = key.rank != 0;
+    return std::make_shared<FileCheckpoints>(
+        watch, parts.clock,
+        FileCheckpointEvents{
+            [this, key](const FoundCheckpoint& found) { Offer(key, found); },
+            [this, key](const std::string& text) {
+              if (MayComplain(key)) Complain(key, text);
+            },
+            [this, key, mark = TaskMark(places)] { return InodesWritten(PidOf(key), mark); }});
+  }
+
+  int32_t PidOf(const TaskKey& key) {
+    std::lock_guard<std::mutex> lock(mutex);
+    const Running* task = Find(key);
+    return task == nullptr ? 0 : task->pid;
   }
 
   void OnFailed(uint64_t launch, int error, const std::string& what) {
@@ -224,6 +264,7 @@ struct Runner::State {
     launch.folder = prepared.places.work();
     launch.mark = TaskMark(prepared.places);
     launch.log = log;
+    std::shared_ptr<FileCheckpoints> files = WatchFiles(task, prepared.places);
     {
       std::lock_guard<std::mutex> lock(mutex);
       launch.id = ++launches;
@@ -231,6 +272,7 @@ struct Runner::State {
       Running& running = tasks[task.key];
       running.launch = launch.id;
       running.places = prepared.places;
+      running.files = std::move(files);
       running.is_native = task.spec->command.empty();
       running.gpus = task.gpus;
       running.program = launch.argv[0];
@@ -290,7 +332,14 @@ absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const RunnerOptions& opti
 }
 
 Runner::Runner(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Runner::~Runner() = default;
+// No task ends any more while what belongs to tasks goes.
+Runner::~Runner() {
+  if (state_ == nullptr) return;
+  state_->launcher.reset();
+  std::vector<std::shared_ptr<FileCheckpoints>> files;
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  for (auto& [key, task] : state_->tasks) files.push_back(std::move(task.files));
+}
 
 void Runner::Start(const Wanted& task) {
   const auto prepared = state_->parts.preparer.Find(task.key);
@@ -312,8 +361,9 @@ void Runner::RemoveDeadline(const TaskKey& key) {
   if (places.has_value()) RemoveDeadlineFile(*places);
 }
 
-void Runner::Terminate(const TaskKey& key, bool all) {
-  if (const uint64_t launch = state_->LaunchOf(key)) state_->launcher->Terminate(launch, all);
+void Runner::Terminate(const struct Terminate& terminate) {
+  const uint64_t launch = state_->LaunchOf(terminate.key);
+  if (launch != 0) state_->launcher->Terminate(launch, terminate.all, terminate.signal);
 }
 
 void Runner::Kill(const TaskKey& key) {
@@ -357,7 +407,8 @@ void Runner::CheckpointDone(const TaskKey& key, const std::string& name, bool co
     if (task == nullptr) return;
     const std::string old = committed ? std::exchange(task->committed, name) : name;
     if (old.empty() || (committed && old == name)) return;
-    gone = absl::StrCat(task->places.checkpoints(), "/", old);
+    const bool is_copy = absl::StartsWith(old, contract::kFilesCheckpoint);
+    gone = absl::StrCat(is_copy ? task->places.copies() : task->places.checkpoints(), "/", old);
   }
   RemoveTree(gone);
 }
@@ -365,8 +416,12 @@ void Runner::CheckpointDone(const TaskKey& key, const std::string& name, bool co
 void Runner::Remove(const TaskKey& key) {
   state_->parts.uploader.Remove(key);
   state_->parts.rendezvous.Remove(key);
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  state_->tasks.erase(key);
+  std::shared_ptr<FileCheckpoints> files;  // its thread may ask for the mutex as it ends
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    if (Running* task = state_->Find(key)) files = std::move(task->files);
+    state_->tasks.erase(key);
+  }
 }
 
 std::vector<CardTask> Runner::CardTasks() const {

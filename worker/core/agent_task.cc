@@ -88,8 +88,12 @@ void Agent::On(const TaskProgressed& progressed, Now now) {
   report.save_ms = progress.save_ms;
   task->progress_is_new = true;
   if (report.first_step != 0) return;
-  // Steps are looked at ten times a second: the first one seen need not be the first one done.
-  report.first_step = std::min(progress.step, std::max<int64_t>(task->wanted.resume.step, 0) + 1);
+  // Steps are looked at ten times a second: the first one seen need not be the first one done. A
+  // checkpoint may not say its step.
+  const Resume& resume = task->wanted.resume;
+  report.first_step = resume.step == 0 && !resume.manifest_digest.empty()
+                          ? progress.step
+                          : std::min(progress.step, std::max<int64_t>(resume.step, 0) + 1);
   report.first_step_ms = progress.at_ms;
   if (task->phase == Phase::kRunning) Tell(*task, Stage::kFirstStep, now.unix_ms);
 }

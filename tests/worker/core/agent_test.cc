@@ -406,6 +406,37 @@ TEST_F(AgentTest, AStopForGoodReachesAlsoWhoDoesNotCatchIt) {
   EXPECT_TRUE(All<Terminate>()[0].all);
 }
 
+TEST_F(AgentTest, TheNoticeIsTheSignalOfTheSpecAndACancelIsNot) {
+  int attempt = 0;
+  for (const int signal : {10, 0}) {
+    TaskKey key = kKey;
+    key.attempt += ++attempt;
+    Connect();
+    Wanted wanted = Want(Goal::kRun, key);
+    auto spec = std::make_shared<TaskSpec>(*wanted.spec);
+    spec->notice_signal = signal;
+    wanted.spec = spec;
+    Wanting({wanted});
+    Do(TaskPrepared{key, "127.0.0.1", 4000, 10, 20});
+    Do(TaskStarted{key, 99});
+    Wanted stop = Want(Goal::kStop, key);
+    stop.spec = nullptr;
+    stop.stop_deadline_ms = unix_ms_ + 10'000;
+    Wanting({stop});
+    EXPECT_EQ(Count<WriteDeadline>(), 1);
+    ASSERT_EQ(Count<Terminate>(), signal == 0 ? 0 : 1);
+    if (signal != 0) {
+      EXPECT_EQ(All<Terminate>()[0].signal, signal);
+    }
+    stop.stop_for_good = true;
+    After(500);
+    Wanting({stop});
+    After(500);
+    ASSERT_EQ(Count<Terminate>(), 1);
+    EXPECT_EQ(All<Terminate>()[0].signal, 15);
+  }
+}
+
 TEST_F(AgentTest, ACheckpointOfATaskThatIsOverIsDropped) {
   Connect();
   Do(CheckpointUploaded{{kKey, "c", 1, 1, "d", 1}});
