@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
 #include "client/follow.h"
+#include "client/loss_note.h"
 #include "client/package.h"
 #include "client/refusal.h"
 #include "client/render/format.h"
@@ -79,6 +80,8 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   for (const std::string& warning : response->warnings()) {
     std::fprintf(stderr, "baton: warning: %s\n", warning.c_str());
   }
+  const std::string note = LossNote(plan);
+  if (!note.empty()) std::fprintf(stderr, "baton: warning: %s\n", note.c_str());
   return response->job_ids(0);
 }
 
