@@ -142,6 +142,23 @@ def a_flood_of_log_is_no_harm(cluster, work):
     expect("last line" in end, f"the log has its end: {end}")
 
 
+def a_script_without_checkpoints_is_told(cluster, work):
+    spec = work.spec("careless", "single.py", [PYTHON, "single.py", "1", "0"])
+    done = cluster.baton("train", spec)
+    expect("single.py saves (torch.save), but the spec names no `checkpoints`" in done.stderr and
+           "a lost node costs everything" in done.stderr, done.stderr)
+    cluster.baton("cancel", done.stdout.strip())
+
+
+def want_of_memory_is_told(cluster, work):
+    script = f"ulimit -v 500000; exec {PYTHON} -c 'x = bytearray(10 ** 10)'"
+    job = cluster.train(work.spec("greedy", None, ["sh", "-c", script], retries=0))
+    expect(cluster.baton("wait", job, check=False).returncode == 1, "the program failed")
+    end = cluster.show(job)["exit"]
+    expect(end["cause"] == "out-of-memory" and end["code"] == 1 and end["signal"] is None and
+           "MemoryError" in end["evidence"], f"{end}")
+
+
 def a_full_disk_is_the_nodes_fault(programs):
     cluster = Cluster(programs, workers="spot,on-demand")
     small = cluster.folder + "/workers/spot-a"
@@ -155,7 +172,8 @@ def a_full_disk_is_the_nodes_fault(programs):
                        cluster.show(job)["state"] == "FAILED", "its first attempt ended")
             first = cluster.show(job)["attempts"][0]
             expect("disk of the node is full" in first["end_detail"], f"told: {first}")
-            expect(first["end_cause"] != "crashed", f"not the program's fault: {first}")
+            expect(first["exit"]["cause"] == "disk-full" and first["end_cause"] != "crashed",
+                   f"not the program's fault: {first}")
     finally:
         subprocess.run(["umount", "-l", small], check=True)
 
@@ -167,7 +185,8 @@ def test(programs):
         for part in (pytorch_goes_on_after_a_lost_node, ddp_goes_on_after_a_lost_rank,
                      r_goes_on_after_a_notice, a_daemon_keeps_nothing_alive,
                      who_ignores_sigterm_is_ended, a_notice_is_the_signal_that_the_spec_names,
-                     a_flood_of_log_is_no_harm):
+                     a_flood_of_log_is_no_harm, a_script_without_checkpoints_is_told,
+                     want_of_memory_is_told):
             began = time.monotonic()
             part(cluster, work)
             print(f"{part.__name__}: {time.monotonic() - began:.1f} s", flush=True)

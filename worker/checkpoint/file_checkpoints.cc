@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kLookEveryMs = 100;
-constexpr int64_t kLookEveryCosts = 20;  // or less often, where a look takes long
+constexpr int64_t kLookEveryCosts = 50;  // or less often, where a look takes long
 constexpr size_t kProblemsMax = 8;
 
 // 0, or what went wrong as errno.
@@ -46,6 +46,18 @@ int CopyBytes(int from, int to) {
       if (written < 0) return errno;
       done += written;
     }
+    offset += n;
+  }
+}
+
+bool SameBytes(int one, int other) {
+  std::string a(1 << 18, '\0');
+  std::string b(1 << 18, '\0');
+  for (off_t offset = 0;;) {
+    const ssize_t n = pread(one, a.data(), a.size(), offset);
+    const ssize_t m = pread(other, b.data(), b.size(), offset);
+    if (n < 0 || n != m || memcmp(a.data(), b.data(), static_cast<size_t>(n)) != 0) return false;
+    if (n == 0) return true;
     offset += n;
   }
 }
@@ -82,7 +94,8 @@ struct FileCheckpoints::State {
         clock(c),
         events(std::move(e)),
         globs(Globs(options)),
-        files(WalkFiles(options.work, globs).files) {}
+        files(WalkFiles(options.work, globs).files),
+        last(options.last) {}
 
   static std::vector<Glob> Globs(const FileCheckpointOptions& options) {
     std::vector<Glob> globs;
@@ -118,12 +131,16 @@ struct FileCheckpoints::State {
     return error;
   }
 
-  enum class Taken : uint8_t { kNo, kYes, kYesAndKnown };
+  struct Taken {
+    bool kept = false;
+    bool is_new = false;    // not the bytes of the set before
+    bool is_whole = false;  // as its structure tells
+  };
 
   // A copy of the file as it is, if it stays so and is whole.
   Taken Take(const std::string& path, const std::string& to, TaskEnd ended, int* error) {
     const Closer from{OpenInFolder(options.work, path)};
-    if (from.file < 0) return Taken::kNo;
+    if (from.file < 0) return {};
     const FileVersion before = VersionOf(from.file);
     *error = Copy(from.file, to, ended);
     const Closer copy{*error == 0 ? open(to.c_str(), O_RDONLY | O_CLOEXEC) : -1};
@@ -139,16 +156,22 @@ struct FileCheckpoints::State {
         files.NeedsProof(path, clock.MonotonicMillis(), ended)) {
       check = {Wholeness::kPartial, "was changed just before the program was killed"};
     }
-    if (copy.file >= 0 && is_same && check.wholeness != Wholeness::kPartial) {
+    if (is_same && check.wholeness != Wholeness::kPartial) {
       files.Saved(path, before);
-      return check.wholeness == Wholeness::kWhole ? Taken::kYesAndKnown : Taken::kYes;
+      return {true, !IsAsBefore(copy.file, path), check.wholeness == Wholeness::kWhole};
     }
     (void)unlink(to.c_str());
-    if (is_same && check.wholeness == Wholeness::kPartial) {
+    if (is_same) {
       files.Refused(path, before);
       Tell(absl::StrCat("'", Printable(path), "' is not kept as a checkpoint: it ", check.problem));
     }
-    return Taken::kNo;
+    return {};
+  }
+
+  // Programs write the same settings at each start: that is no news.
+  bool IsAsBefore(int copy, const std::string& path) const {
+    const Closer old{last.empty() ? -1 : OpenInFolder(last, path)};
+    return old.file >= 0 && SameBytes(old.file, copy);
   }
 
   // Makes the set; false when there is none.
@@ -168,15 +191,15 @@ struct FileCheckpoints::State {
       }
       if (!is_fresh && !files.IsSaved(path)) continue;  // written right now, for the first time
       int error = failed.value();
-      const Taken taken = error == 0 ? Take(path, to, ended, &error) : Taken::kNo;
+      const Taken taken = error == 0 ? Take(path, to, ended, &error) : Taken();
       if (error != 0) {
         Tell(absl::StrCat("the files of `checkpoints` can't be copied: ", strerror(error),
                           error == ENOSPC ? "; the node needs room for two copies of them" : ""));
         return false;
       }
-      has_news |= is_fresh && taken != Taken::kNo;
-      has_known |= taken == Taken::kYesAndKnown;
-      if (taken == Taken::kNo) (void)LinkOld(path, to);
+      has_news |= is_fresh && taken.is_new;
+      has_known |= taken.is_whole;
+      if (!taken.kept) (void)LinkOld(path, to);
     }
     return has_news && (has_known || !options.needs_known_file);
   }

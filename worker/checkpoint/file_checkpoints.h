@@ -21,6 +21,7 @@ struct FileCheckpointOptions {
   std::string copies;  // where sets are made; on the same file system, and exists
   std::vector<std::string> globs;
   std::string name;  // of all sets: a number comes behind
+  std::string last;  // the set that the program goes on from; empty: none
   // Only a set that has a file whose structure tells that it is whole is a checkpoint.
   bool needs_known_file = false;
 };

@@ -18,6 +18,10 @@ constexpr int64_t kSavePatienceMs = 600'000;
 // What a program that was killed changed later than this need not be whole.
 constexpr int64_t kKilledRestMs = 2'000;
 
+// Between two questions who writes.
+constexpr int64_t kAskEveryMsMin = 100;
+constexpr int64_t kAskEveryMsMax = 5'000;
+
 constexpr int64_t kPauseMsMin = 1'000;
 constexpr int64_t kPausePerCost = 10;
 // Logs beside checkpoints are no reason for a set of their own more often than this.
@@ -65,7 +69,7 @@ bool FileSet::Look(const SeenFiles& seen, int64_t now_ms, TaskEnd end) {
   if (!changed_ms_) changed_ms_ = now_ms;
   if (end != TaskEnd::kRuns) return true;
   const bool at_rest = now_ms - newest_ms >= kRestMs;
-  return IsDue(now_ms) && (at_rest || now_ms - *changed_ms_ >= kPatienceMs);
+  return now_ms >= choose_ms_ && IsDue(now_ms) && (at_rest || now_ms - *changed_ms_ >= kPatienceMs);
 }
 
 std::vector<std::string> FileSet::Choose(const std::set<std::string>& written, int64_t now_ms,
@@ -93,9 +97,16 @@ std::vector<std::string> FileSet::Choose(const std::set<std::string>& written, i
     }
     if (!open && rest_ms >= short_rest_ms) rested_shortly.push_back(path);
   }
+  // A program that writes a log and fails, again and again, makes no progress by that.
+  const bool has_known = std::any_of(at_rest.begin(), at_rest.end(), HasKnownEnd);
+  if (end == TaskEnd::kFailed && !has_known) return {};
   if (end != TaskEnd::kRuns || all_at_rest) return at_rest;
   const int64_t patience_ms = save_under_way ? kSavePatienceMs : kPatienceMs;
-  return waited_ms >= patience_ms ? rested_shortly : std::vector<std::string>();
+  if (waited_ms < patience_ms) rested_shortly.clear();
+  if (rested_shortly.empty()) {
+    choose_ms_ = now_ms + std::clamp(waited_ms / 10, kAskEveryMsMin, kAskEveryMsMax);
+  }
+  return rested_shortly;
 }
 
 bool FileSet::NeedsProof(const std::string& path, int64_t now_ms, TaskEnd end) const {

@@ -21,7 +21,8 @@ struct FileVersion {
 // By path, relative to the working folder.
 using SeenFiles = std::map<std::string, FileVersion>;
 
-enum class TaskEnd : uint8_t { kRuns, kByItself, kKilled };
+// kFailed: by itself, with a code above 0, and nobody had asked it to end.
+enum class TaskEnd : uint8_t { kRuns, kByItself, kFailed, kKilled };
 
 // Times are steady milliseconds.
 class FileSet {
@@ -63,6 +64,7 @@ class FileSet {
 
   std::map<std::string, State> files_;
   std::optional<int64_t> changed_ms_;  // the first change that is not saved was seen
+  int64_t choose_ms_ = 0;  // not before: asking who writes is not cheap
   int64_t saved_ms_ = 0;
   int64_t pause_ms_ = 0;  // after saved_ms_
 };

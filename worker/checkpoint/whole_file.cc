@@ -179,7 +179,7 @@ FileCheck CheckSafetensors(const Bytes& file) {
 FileCheck CheckHdf5(const Bytes& file) {
   const auto head = file.Read(0, std::min<int64_t>(file.size(), 128));
   if (!head || head->size() < 16) return Partial("ends within its superblock");
-  const int version = (*head)[8];
+  const int version = static_cast<unsigned char>((*head)[8]);
   size_t at;
   size_t width;
   if (version == 0 || version == 1) {

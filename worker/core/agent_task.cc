@@ -121,6 +121,11 @@ void Agent::On(const TaskCollected& collected, Now now) {
   TaskExited& exited = task->exited;
   // A success whose result is lost is none, and the program is not to blame.
   exited.infrastructure |= exited.code == 0 && collected.output_missing;
+  // What was killed here did not die of anything else.
+  if (!task->killed && exited.error.empty() && !collected.out_of_memory.empty()) {
+    exited.error = collected.out_of_memory;
+    exited.cause = "out-of-memory";
+  }
   const bool failed_by_itself = exited.code > 0 && exited.error.empty();
   if (failed_by_itself) exited.error = collected.last_words;
   if (exited.error.empty()) exited.error = collected.error;
@@ -135,6 +140,7 @@ void Agent::EndIfComplete(AgentTask& task, Now) {
   task.report.exit_code = task.exited.code;
   task.report.error = task.exited.error;
   task.report.infrastructure = task.exited.infrastructure;
+  task.report.exit_cause = task.exited.cause;
   // When it ended, not when its outputs were uploaded: it is billed until then.
   Tell(task, Stage::kExited, task.exited_ms);
 }

@@ -96,6 +96,8 @@ struct Report {
   int64_t output_bytes = 0;
   bool infrastructure = false;
   std::string bad_checkpoint;
+  // With kExited: out-of-memory or disk-full, and `error` has the evidence; empty: neither.
+  std::string exit_cause;
   int64_t log_bytes = 0;  // written in all, with kExited and kFailed
   int64_t metrics_bytes = 0;
   bool operator==(const Report&) const = default;

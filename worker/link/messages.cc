@@ -125,6 +125,7 @@ v1::TaskReport ToProto(const Report& report) {
   proto.set_output_bytes(report.output_bytes);
   proto.set_infrastructure(report.infrastructure);
   proto.set_bad_checkpoint(report.bad_checkpoint);
+  proto.set_exit_cause(report.exit_cause);
   if (report.stage == Stage::kExited || report.stage == Stage::kFailed) {
     proto.mutable_ends()->set_log_bytes(report.log_bytes);
     proto.mutable_ends()->set_metrics_bytes(report.metrics_bytes);

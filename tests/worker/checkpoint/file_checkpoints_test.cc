@@ -41,7 +41,7 @@ class FileCheckpointsTest : public testing::Test {
   void Watch(std::vector<std::string> globs, bool needs_known_file = false) {
     watched_ = std::make_unique<FileCheckpoints>(
         FileCheckpointOptions{folder_ + "/work", folder_ + "/copies", std::move(globs),
-                              "files.1.0.", needs_known_file},
+                              "files.1.0.", last_, needs_known_file},
         SystemClock(),
         FileCheckpointEvents{[this](const FoundCheckpoint& found) {
                                std::lock_guard<std::mutex> lock(mutex_);
@@ -80,6 +80,7 @@ class FileCheckpointsTest : public testing::Test {
   }
 
   std::string folder_;
+  std::string last_;  // set before Watch
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<FoundCheckpoint> found_;
@@ -164,6 +165,25 @@ TEST_F(FileCheckpointsTest, LinksAreNotFollowed) {
     files += entry.is_regular_file() ? 1 : 0;
   }
   EXPECT_EQ(files, 1u);
+}
+
+TEST_F(FileCheckpointsTest, SettingsThatAreWrittenAnewAreNoNews) {
+  Write("out/settings.yaml", "lr: 1");
+  fs::create_directories(folder_ + "/before/out");
+  fs::copy_file(work("out/settings.yaml"), folder_ + "/before/out/settings.yaml");
+  last_ = folder_ + "/before";
+  Watch({"out/**"});
+  fs::remove(work("out/settings.yaml"));
+  Write("out/settings.yaml", "lr: 1");
+  End(TaskEnd::kByItself);
+  EXPECT_TRUE(found_.empty());
+}
+
+TEST_F(FileCheckpointsTest, AProgramThatFailsMakesNoProgressByItsLogs) {
+  Watch({"**"});
+  Write("run.log", "x");
+  End(TaskEnd::kFailed);
+  EXPECT_TRUE(found_.empty());
 }
 
 TEST_F(FileCheckpointsTest, ARankThatKeepsNoModelHasNoCheckpoint) {
