@@ -79,6 +79,7 @@ struct FileCheckpoints::State {
   FileSet files;
   std::string last;  // folder of the newest set, which may be gone meanwhile
   int64_t number = 0;
+  bool failed_to_copy = false;  // at the last set
   int64_t pause_ms = kLookEveryMs;
   std::set<std::string> told;
   std::thread thread;
@@ -180,6 +181,7 @@ struct FileCheckpoints::State {
     const std::set<std::string> fresh(chosen.begin(), chosen.end());
     bool has_news = false;
     bool has_known = false;
+    failed_to_copy = false;
     for (const auto& [path, version] : seen) {
       const std::string to = CopyOf(folder, path);
       std::error_code failed;
@@ -193,6 +195,7 @@ struct FileCheckpoints::State {
       int error = failed.value();
       const Taken taken = error == 0 ? Take(path, to, ended, &error) : Taken();
       if (error != 0) {
+        failed_to_copy = true;
         Tell(absl::StrCat("the files of `checkpoints` can't be copied: ", strerror(error),
                           error == ENOSPC ? "; the node needs room for two copies of them" : ""));
         return false;
@@ -227,7 +230,12 @@ struct FileCheckpoints::State {
     std::error_code ignored;
     const bool made = Make(walked.files, chosen, ended, making) &&
                       rename(making.c_str(), found.folder.c_str()) == 0;
-    files.Paced(clock.MonotonicMillis(), clock.MonotonicMillis() - start_ms);
+    const int64_t now_ms = clock.MonotonicMillis();
+    if (made || failed_to_copy) {
+      files.Paced(now_ms, now_ms - start_ms);
+    } else {
+      files.Missed(now_ms, now_ms - start_ms);
+    }
     if (!made) {
       fs::remove_all(making, ignored);
       return;

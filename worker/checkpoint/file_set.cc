@@ -69,11 +69,14 @@ bool FileSet::Look(const SeenFiles& seen, int64_t now_ms, TaskEnd end) {
   if (!changed_ms_) changed_ms_ = now_ms;
   if (end != TaskEnd::kRuns) return true;
   const bool at_rest = now_ms - newest_ms >= kRestMs;
-  return now_ms >= choose_ms_ && IsDue(now_ms) && (at_rest || now_ms - *changed_ms_ >= kPatienceMs);
+  const bool may_ask =
+      now_ms >= choose_ms_ || (newest_ms > asked_ms_ && now_ms - newest_ms >= kShortRestMs);
+  return may_ask && IsDue(now_ms) && (at_rest || now_ms - *changed_ms_ >= kPatienceMs);
 }
 
 std::vector<std::string> FileSet::Choose(const std::set<std::string>& written, int64_t now_ms,
                                          TaskEnd end) {
+  asked_ms_ = now_ms;
   const int64_t waited_ms = changed_ms_ ? now_ms - *changed_ms_ : 0;
   const int64_t short_rest_ms = waited_ms >= kNoRestAfterMs ? 0 : kShortRestMs;
   std::vector<std::string> at_rest;
@@ -128,6 +131,10 @@ void FileSet::Saved(const std::string& path, const FileVersion& version) {
 void FileSet::Refused(const std::string& path, const FileVersion& version) {
   const auto at = files_.find(path);
   if (at != files_.end()) at->second.refused = version;
+}
+
+void FileSet::Missed(int64_t now_ms, int64_t cost_ms) {
+  choose_ms_ = std::max(choose_ms_, now_ms + cost_ms);
 }
 
 void FileSet::Paced(int64_t now_ms, int64_t cost_ms) {

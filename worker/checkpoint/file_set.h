@@ -50,6 +50,8 @@ class FileSet {
   void Refused(const std::string& path, const FileVersion& version);
   // Saving took so long: the next set comes after a multiple of it.
   void Paced(int64_t now_ms, int64_t cost_ms);
+  // The files changed while they were copied, which took so long: they are tried again soon.
+  void Missed(int64_t now_ms, int64_t cost_ms);
 
  private:
   struct State {
@@ -64,7 +66,9 @@ class FileSet {
 
   std::map<std::string, State> files_;
   std::optional<int64_t> changed_ms_;  // the first change that is not saved was seen
-  int64_t choose_ms_ = 0;  // not before: asking who writes is not cheap
+  // Asking who writes is not cheap: not before `choose_ms_`, but for a change since `asked_ms_`.
+  int64_t choose_ms_ = 0;
+  int64_t asked_ms_ = 0;
   int64_t saved_ms_ = 0;
   int64_t pause_ms_ = 0;  // after saved_ms_
 };
