@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/glob.h"
 
 namespace baton::client {
 namespace {
@@ -60,21 +61,6 @@ _netrc
 .ssh/
 )";
 
-bool MatchParts(const std::vector<std::string>& pattern, size_t p,
-                const std::vector<std::string>& path, size_t s, int flags) {
-  if (p == pattern.size()) return s == path.size();
-  if (pattern[p] == "**") {
-    // At the end it stands for at least one part, elsewhere for any number.
-    const size_t first = p + 1 == pattern.size() ? s + 1 : s;
-    for (size_t next = first; next <= path.size(); ++next) {
-      if (MatchParts(pattern, p + 1, path, next, flags)) return true;
-    }
-    return false;
-  }
-  return s < path.size() && ::fnmatch(pattern[p].c_str(), path[s].c_str(), flags) == 0 &&
-         MatchParts(pattern, p + 1, path, s + 1, flags);
-}
-
 }  // namespace
 
 IgnoreRules::IgnoreRules(absl::string_view text) {
@@ -107,7 +93,7 @@ Ruling IgnoreRules::Judge(const std::string& path, EntryKind kind) const {
     if (rule->folders_only && kind != EntryKind::kFolder) continue;
     const bool matches =
         rule->anchored
-            ? MatchParts(absl::StrSplit(rule->pattern, '/'), 0, parts, 0, rule->match_flags)
+            ? Glob(absl::StrSplit(rule->pattern, '/'), rule->match_flags).Matches(path)
             : ::fnmatch(rule->pattern.c_str(), parts.back().c_str(), rule->match_flags) == 0;
     if (!matches) continue;
     if (rule->negated) return {Verdict::kTaken, rule->pattern};

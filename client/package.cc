@@ -149,6 +149,18 @@ class TemporaryFolder {
   std::string path_;
 };
 
+v1::NoticeSignal WireSignal(spec::NoticeSignal signal) {
+  switch (signal) {
+    case spec::NoticeSignal::kTerm:
+      return v1::NOTICE_SIGNAL_TERM;
+    case spec::NoticeSignal::kUsr1:
+      return v1::NOTICE_SIGNAL_USR1;
+    case spec::NoticeSignal::kNone:
+      return v1::NOTICE_SIGNAL_NONE;
+  }
+  return v1::NOTICE_SIGNAL_TERM;
+}
+
 v1::Capacity WireCapacity(spec::Capacity capacity) {
   switch (capacity) {
     case spec::Capacity::kSpot:
@@ -187,6 +199,8 @@ v1::JobSpec WireSpec(const spec::JobSpec& spec) {
   checkpoint->set_keep(static_cast<int32_t>(spec.checkpoint.keep));
   checkpoint->set_every_ms(spec.checkpoint.every_ms);
   checkpoint->set_every_steps(spec.checkpoint.every_steps);
+  checkpoint->mutable_globs()->Assign(spec.checkpoint_globs.begin(), spec.checkpoint_globs.end());
+  if (!spec.command.empty()) wire.set_notice_signal(WireSignal(spec.notice_signal));
   wire.set_time_limit_ms(spec.time_limit_ms);
   wire.set_params_json(spec.params_json);
   const std::vector<std::string> words = spec::ProgramWords(spec);

@@ -40,6 +40,12 @@ inline constexpr int kExitPeerLost = 76;  // another rank of the gang went away
 inline constexpr char kCheckpointTmpSuffix[] = ".tmp";
 inline constexpr char kCheckpointMeta[] = "checkpoint.json";  // {step, world_size?, metrics?}
 
+// A program that knows nothing of this: the files in its working folder that match a pattern of
+// `checkpoints` in its spec (common/glob.h). Once they are closed, at rest and whole as far as
+// their kind can tell, all of them together are a checkpoint, whose name begins as below; no other
+// name may. Before the next attempt starts they are back at their paths, over those of the package.
+inline constexpr char kFilesCheckpoint[] = "files.";
+
 // Beside BATON_METRICS_FILE, under its name with this suffix: how far the program is, rewritten in
 // place (one pwrite, no sync) after every finished step, for whoever wants to poll it cheaply.
 // Optional; the native trainer writes it in every rank. A shorter file says nothing yet.

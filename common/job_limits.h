@@ -20,6 +20,7 @@ inline constexpr int64_t kGpusMax = 64;
 inline constexpr size_t kGpuTypeBytesMax = 128;
 
 inline constexpr size_t kArgumentsMax = 4'096;  // words of a command
+inline constexpr size_t kGlobsMax = 64;         // patterns of `checkpoints`
 inline constexpr size_t kVariablesMax = 256;
 inline constexpr size_t kVariableNameBytesMax = 128;
 inline constexpr size_t kLabelsMax = 32;       // that a job requires

@@ -254,7 +254,7 @@ class Daemon {
     runner_->WriteDeadline(effect.key, effect.deadline_ms, effect.reason);
   }
   void Do(const RemoveDeadline& effect) { runner_->RemoveDeadline(effect.key); }
-  void Do(const Terminate& effect) { runner_->Terminate(effect.key, effect.all); }
+  void Do(const Terminate& effect) { runner_->Terminate(effect); }
   void Do(const worker::Kill& effect) {
     preparer_->Cancel(effect.key);
     runner_->Kill(effect.key);

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
+#include "common/contract.h"
 #include "common/status.h"
 #include "worker/task/package.h"
 
@@ -143,6 +144,10 @@ struct Preparer::State {
     const auto fetched = Acquire(job, resume.manifest_digest);
     absl::Status status = fetched.status();
     if (status.ok()) status = LinkResume(resume, *fetched, task);
+    // The files of a program that looks for them where it has written them.
+    if (status.ok() && absl::StartsWith(resume.name, contract::kFilesCheckpoint)) {
+      status = CopyPackage(*fetched, task.places.work());
+    }
     if (status.ok()) return true;
     failure = FailureOf(absl::StrCat("checkpoint ", resume.name), status);
     if (!failure.infrastructure) failure.bad_checkpoint = resume.name;

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -10,19 +11,25 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/contract.h"
 #include "common/log.h"
 #include "common/printable.h"
 #include "common/status.h"
+#include "worker/checkpoint/file_checkpoints.h"
 #include "worker/link/spool_file.h"
 #include "worker/task/environment.h"
+#include "worker/task/memory.h"
 #include "worker/task/package.h"
+#include "worker/task/process_tree.h"
 #include "worker/task/progress.h"
 
 namespace baton::worker {
 namespace {
 
 constexpr int64_t kProgressEveryMs = 100;
+constexpr int64_t kMemoryEveryMs = 1'000;
 constexpr int kComplaintsMax = 16;
 constexpr size_t kLastWordsBytesMax = 500;
 
@@ -36,6 +43,9 @@ struct Running {
   bool uploads_checkpoints = true;
   std::optional<ProgressReader> progress;
   std::optional<CheckpointWatcher> watcher;
+  std::shared_ptr<FileCheckpoints> files;  // where the spec names some
+  int32_t pid = 0;
+  MemoryEnd memory;  // until it ends `oom_kills` counts from the machine's start on
   int64_t polled_ms = 0;
   bool ended = false;
   std::string committed;  // newest checkpoint that is, by name
@@ -63,6 +73,7 @@ struct Runner::State {
   RunnerParts parts;
   std::function<void(Event)> emit;
   std::unique_ptr<Launcher> launcher;
+  int64_t memory_seen_ms = 0;  // of Poll's thread
 
   std::mutex mutex;  // protects what follows
   uint64_t launches = 0;
@@ -76,11 +87,11 @@ struct Runner::State {
     return {[this](uint64_t id, int32_t pid) { OnStarted(id, pid); },
             [this](uint64_t id, int error, const std::string& what) { OnFailed(id, error, what); },
             [this](uint64_t id, int32_t code) {
-              OnExited(id, {{}, code, "", false});
+              OnExited(id, {{}, code, "", false, ""});
             },
             [this](const std::vector<uint64_t>& ids) {
               for (const uint64_t id : ids) {
-                OnExited(id, {{}, -9, "the worker's keeper died, and the task with it", true});
+                OnExited(id, {{}, -9, "the worker's keeper died, and the task with it", true, ""});
               }
             }};
   }
@@ -96,26 +107,77 @@ struct Runner::State {
     {
       std::lock_guard<std::mutex> lock(mutex);
       key = KeyOf(launch);
+      if (key.has_value()) tasks[*key].pid = pid;
     }
     if (key.has_value()) emit(TaskStarted{*key, pid});
   }
 
   void OnExited(uint64_t launch, TaskExited exited) {
+    std::shared_ptr<FileCheckpoints> files;
+    std::string deadline;
     {
       std::lock_guard<std::mutex> lock(mutex);
       const std::optional<TaskKey> key = KeyOf(launch);
       if (!key.has_value()) return;
       exited.key = *key;
       by_launch.erase(launch);
+      files = tasks[*key].files;
+      deadline = tasks[*key].places.deadline();
+      MemoryEnd& memory = tasks[*key].memory;
+      const MemoryFacts facts = ReadMemoryFacts();
+      memory.code = exited.code;
+      memory.limit_bytes = facts.limit_bytes;
+      memory.oom_kills = facts.oom_kills - memory.oom_kills;
       // What it wrote is still there: a disk that it could not write to is full now, too.
       if (exited.code != 0 && exited.error.empty()) {
         exited.error = DiskFull(tasks[*key].places.folder, options.disk_bytes_min);
         exited.infrastructure = !exited.error.empty();
+        if (exited.infrastructure) exited.cause = "disk-full";
       }
     }
-    // The last steps are told before the end.
-    LookAt(exited.key, true);
-    emit(exited);
+    const auto tell = [this, exited] {
+      // The last steps are told before the end.
+      LookAt(exited.key, true);
+      emit(exited);
+    };
+    if (files == nullptr) return tell();
+    // Where it was asked to end there is a deadline file, and what it has saved last counts.
+    const bool failed = exited.code > 0 && access(deadline.c_str(), F_OK) != 0;
+    files->End(exited.code < 0 ? TaskEnd::kKilled
+               : failed        ? TaskEnd::kFailed
+                               : TaskEnd::kByItself,
+               tell);
+  }
+
+  // Looks from before the program starts on.
+  std::shared_ptr<FileCheckpoints> WatchFiles(const Wanted& task, const PreparedTask& prepared) {
+    const TaskPlaces& places = prepared.places;
+    if (task.spec->checkpoint_globs.empty()) return nullptr;
+    const TaskKey key = task.key;
+    if (task.spec->checkpoints_of_rank0_only && key.rank != 0) return nullptr;
+    FileCheckpointOptions watch;
+    watch.work = places.work();
+    watch.copies = places.copies();
+    watch.globs = task.spec->checkpoint_globs;
+    watch.name = absl::StrCat(contract::kFilesCheckpoint, key.attempt, ".", key.rank, ".");
+    watch.needs_known_file = key.rank != 0;
+    if (absl::StartsWith(task.resume.name, contract::kFilesCheckpoint)) {
+      watch.last = prepared.resume_folder;
+    }
+    return std::make_shared<FileCheckpoints>(
+        watch, parts.clock,
+        FileCheckpointEvents{
+            [this, key](const FoundCheckpoint& found) { Offer(key, found); },
+            [this, key](const std::string& text) {
+              if (MayComplain(key)) Complain(key, text);
+            },
+            [this, key, mark = TaskMark(places)] { return InodesWritten(PidOf(key), mark); }});
+  }
+
+  int32_t PidOf(const TaskKey& key) {
+    std::lock_guard<std::mutex> lock(mutex);
+    const Running* task = Find(key);
+    return task == nullptr ? 0 : task->pid;
   }
 
   void OnFailed(uint64_t launch, int error, const std::string& what) {
@@ -224,6 +286,7 @@ struct Runner::State {
     launch.folder = prepared.places.work();
     launch.mark = TaskMark(prepared.places);
     launch.log = log;
+    std::shared_ptr<FileCheckpoints> files = WatchFiles(task, prepared);
     {
       std::lock_guard<std::mutex> lock(mutex);
       launch.id = ++launches;
@@ -231,6 +294,8 @@ struct Runner::State {
       Running& running = tasks[task.key];
       running.launch = launch.id;
       running.places = prepared.places;
+      running.memory.oom_kills = ReadMemoryFacts().oom_kills;
+      running.files = std::move(files);
       running.is_native = task.spec->command.empty();
       running.gpus = task.gpus;
       running.program = launch.argv[0];
@@ -245,10 +310,13 @@ struct Runner::State {
 
   void OnStreamsEnded(const TaskKey& key, const StreamEnds& ends) {
     TaskCollected collected;
+    collected.last_words = Printable(ends.last_line, kLastWordsBytesMax);
     {
       std::lock_guard<std::mutex> lock(mutex);
-      const Running* task = Find(key);
+      Running* task = Find(key);
       if (task == nullptr) return;
+      task->memory.last_words = collected.last_words;
+      collected.out_of_memory = OutOfMemory(task->memory);
       collected.output_digest = task->output.digest;
       collected.output_bytes = task->output.bytes;
       collected.error = task->output.error;
@@ -257,8 +325,30 @@ struct Runner::State {
     collected.key = key;
     collected.log_bytes = ends.log_bytes;
     collected.metrics_bytes = ends.metrics_bytes;
-    collected.last_words = Printable(ends.last_line, kLastWordsBytesMax);
     emit(collected);
+  }
+
+  // How much memory tasks use, now and then.
+  void LookAtMemory() {
+    const int64_t now_ms = parts.clock.MonotonicMillis();
+    if (now_ms - memory_seen_ms < kMemoryEveryMs) return;
+    memory_seen_ms = now_ms;
+    std::map<TaskKey, int32_t> pids;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      for (const auto& [key, task] : tasks) {
+        if (!task.ended && task.pid != 0) pids[key] = task.pid;
+      }
+    }
+    if (pids.empty()) return;
+    const std::vector<Process> all = AllProcesses();
+    for (const auto& [key, pid] : pids) {
+      const int64_t bytes = ResidentBytes(pid, all);
+      std::lock_guard<std::mutex> lock(mutex);
+      if (Running* task = Find(key)) {
+        task->memory.peak_bytes = std::max(task->memory.peak_bytes, bytes);
+      }
+    }
   }
 
   // Null when the task does not run. Caller holds the mutex.
@@ -290,7 +380,14 @@ absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const RunnerOptions& opti
 }
 
 Runner::Runner(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Runner::~Runner() = default;
+// No task ends any more while what belongs to tasks goes.
+Runner::~Runner() {
+  if (state_ == nullptr) return;
+  state_->launcher.reset();
+  std::vector<std::shared_ptr<FileCheckpoints>> files;
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  for (auto& [key, task] : state_->tasks) files.push_back(std::move(task.files));
+}
 
 void Runner::Start(const Wanted& task) {
   const auto prepared = state_->parts.preparer.Find(task.key);
@@ -312,8 +409,9 @@ void Runner::RemoveDeadline(const TaskKey& key) {
   if (places.has_value()) RemoveDeadlineFile(*places);
 }
 
-void Runner::Terminate(const TaskKey& key, bool all) {
-  if (const uint64_t launch = state_->LaunchOf(key)) state_->launcher->Terminate(launch, all);
+void Runner::Terminate(const struct Terminate& terminate) {
+  const uint64_t launch = state_->LaunchOf(terminate.key);
+  if (launch != 0) state_->launcher->Terminate(launch, terminate.all, terminate.signal);
 }
 
 void Runner::Kill(const TaskKey& key) {
@@ -357,7 +455,8 @@ void Runner::CheckpointDone(const TaskKey& key, const std::string& name, bool co
     if (task == nullptr) return;
     const std::string old = committed ? std::exchange(task->committed, name) : name;
     if (old.empty() || (committed && old == name)) return;
-    gone = absl::StrCat(task->places.checkpoints(), "/", old);
+    const bool is_copy = absl::StartsWith(old, contract::kFilesCheckpoint);
+    gone = absl::StrCat(is_copy ? task->places.copies() : task->places.checkpoints(), "/", old);
   }
   RemoveTree(gone);
 }
@@ -365,8 +464,12 @@ void Runner::CheckpointDone(const TaskKey& key, const std::string& name, bool co
 void Runner::Remove(const TaskKey& key) {
   state_->parts.uploader.Remove(key);
   state_->parts.rendezvous.Remove(key);
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  state_->tasks.erase(key);
+  std::shared_ptr<FileCheckpoints> files;  // its thread may ask for the mutex as it ends
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    if (Running* task = state_->Find(key)) files = std::move(task->files);
+    state_->tasks.erase(key);
+  }
 }
 
 std::vector<CardTask> Runner::CardTasks() const {
@@ -388,6 +491,7 @@ void Runner::Poll() {
     }
   }
   for (const TaskKey& key : keys) state_->LookAt(key, false);
+  state_->LookAtMemory();
 }
 
 }  // namespace baton::worker

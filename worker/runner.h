@@ -55,7 +55,7 @@ class Runner {
   void Start(const Wanted& task);
   void WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason);
   void RemoveDeadline(const TaskKey& key);
-  void Terminate(const TaskKey& key, bool all);
+  void Terminate(const struct Terminate& terminate);
   void Kill(const TaskKey& key);
   void Collect(const struct Collect& collect);
   // The local copy of a committed checkpoint stays until a newer one is committed.

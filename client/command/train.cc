@@ -16,6 +16,7 @@
 #include "client/folder_plan.h"
 #include "client/follow.h"
 #include "client/job_source.h"
+#include "client/loss_note.h"
 #include "client/package.h"
 #include "client/refusal.h"
 #include "client/render/format.h"
@@ -108,6 +109,8 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   const absl::StatusOr<v1::SubmitJobsResponse> response = api.Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
   for (const std::string& warning : response->warnings()) Warn(warning);
+  const std::string note = LossNote(plan);
+  if (!note.empty()) Warn(note);
   return response->job_ids(0);
 }
 

@@ -17,6 +17,24 @@ double Dollars(int64_t usd_micro) { return static_cast<double>(usd_micro) / 1e6;
 // Seconds since 1970, or null when it has not happened.
 Json Time(int64_t unix_ms) { return unix_ms == 0 ? Json() : Json(Seconds(unix_ms)); }
 
+// How the programs of an attempt ended; null while it runs. `code` or `signal` is that of the first
+// rank that failed, as far as anybody saw it.
+Json ExitJson(const v1::Attempt& a) {
+  if (a.end_unix_ms() == 0) return Json();
+  int ended = a.exit_codes().empty() ? kExitUnknown : 0;
+  for (const int code : a.exit_codes()) {
+    if (code == 0) continue;
+    ended = code;
+    if (code != kExitUnknown) break;
+  }
+  Json json;
+  json["code"] = ended >= 0 ? Json(ended) : Json();
+  json["signal"] = ended < 0 && ended != kExitUnknown ? Json(-ended) : Json();
+  json["cause"] = a.exit_cause().empty() ? a.end_cause() : a.exit_cause();
+  json["evidence"] = a.end_detail();
+  return json;
+}
+
 Json AttemptJson(const v1::Attempt& a) {
   Json json;
   json["number"] = a.number();
@@ -33,6 +51,7 @@ Json AttemptJson(const v1::Attempt& a) {
   for (const int code : a.exit_codes()) {
     json["exit_codes"].push_back(code == kExitUnknown ? Json() : Json(code));
   }
+  json["exit"] = ExitJson(a);
   return json;
 }
 
@@ -106,6 +125,10 @@ Json JobJson(const v1::Job& job) {
   json["ranks"] = {{"min", job.spec().ranks().min()}, {"max", job.spec().ranks().max()}};
   json["attempts"] = Json::array();
   for (const v1::Attempt& a : job.attempts()) json["attempts"].push_back(AttemptJson(a));
+  json["exit"] = nullptr;  // of the newest attempt that has ended
+  for (const v1::Attempt& a : job.attempts()) {
+    if (a.end_unix_ms() != 0) json["exit"] = ExitJson(a);
+  }
   json["preemptions"] = job.preemptions();
   json["steps_lost"] = job.steps_lost();
   json["recoveries_s"] = Json::array();

@@ -43,6 +43,9 @@ struct CheckpointPolicy {
   From from = From::kAny;
 };
 
+// What tells a program that catches it that its node goes away.
+enum class NoticeSignal { kTerm, kUsr1, kNone };
+
 // A file that the spec names. `uri` is a path relative to the spec file, an absolute path (both
 // are packed and uploaded by the client), or file:///path (read on the node, never uploaded).
 struct FileSource {
@@ -268,6 +271,11 @@ struct JobSpec {
 
   // `entry:` as the file has it, from which `command` follows; empty: it gives the command.
   std::string entry;
+
+  // Of a user's program. Its files that are checkpoints, as patterns (common/glob.h) in its working
+  // folder.
+  std::vector<std::string> checkpoint_globs;
+  NoticeSignal notice_signal = NoticeSignal::kTerm;
 
   // Exactly one of the two: argv of a user's program, or a native job.
   std::vector<std::string> command;

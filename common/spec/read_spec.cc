@@ -319,6 +319,7 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
   ReadCheckpoint(job, &spec.checkpoint);
   spec.params_json = ReadParams(job, context);
   ReadProgram(job, context, &spec);
+  ReadScript(job, context, &spec);
   const bool native = job.Has("model");
   const bool command = job.Has("command") || job.Has("entry");
   const bool native_field = std::any_of(kNativeFields.begin(), kNativeFields.end(),

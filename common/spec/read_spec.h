@@ -59,6 +59,9 @@ void ReadProgram(MapReader& job, Context& context, JobSpec* spec);
 enum class JobKind { kNative, kProgram };
 void RefuseLaterFields(MapReader& job, JobKind kind);
 
+// `checkpoints:` and `notice_signal:`.
+void ReadScript(MapReader& job, Context& context, JobSpec* spec);
+
 // `params:` as a JSON object.
 std::string ReadParams(MapReader& job, Context& context);
 

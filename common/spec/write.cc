@@ -20,6 +20,18 @@ std::string Thousandths(int64_t count) {
   return text;
 }
 
+const char* Word(NoticeSignal signal) {
+  switch (signal) {
+    case NoticeSignal::kTerm:
+      return "TERM";
+    case NoticeSignal::kUsr1:
+      return "USR1";
+    case NoticeSignal::kNone:
+      return "none";
+  }
+  return "";
+}
+
 const char* Word(Capacity capacity) {
   switch (capacity) {
     case Capacity::kAuto:
@@ -152,6 +164,12 @@ std::string WriteSpec(const JobSpec& spec) {
     std::vector<std::string> words;
     for (const std::string& word : spec.command) words.push_back(Quoted(word));
     absl::StrAppend(&out, "command: [", absl::StrJoin(words, ", "), "]\n");
+    absl::StrAppend(&out, "notice_signal: ", Word(spec.notice_signal), "\n");
+    words.clear();
+    for (const std::string& glob : spec.checkpoint_globs) words.push_back(Quoted(glob));
+    if (!words.empty()) {
+      absl::StrAppend(&out, "checkpoints: [", absl::StrJoin(words, ", "), "]\n");
+    }
   }
   if (spec.native) WriteNative(*spec.native, &out);
   return out;

@@ -152,6 +152,7 @@ void Machine::OnExited(const TaskReported& report, Job* job, Task* task) {
     attempt.running_ms = std::max(attempt.running_ms, std::min(since_ms, at_ms));
   }
   task->exit_code = report.exit_code;
+  task->exit_cause = report.exit_cause;
   task->infrastructure = report.infrastructure;
   if (report.exit_code == 0) task->error = report.error;
   EndTask(job, task, TaskPhase::kExited, at_ms);

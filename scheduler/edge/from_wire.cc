@@ -228,6 +228,8 @@ absl::StatusOr<state::TaskReported> ReportFromWire(const v1::TaskReport& report,
   event.output_digest = report.output_digest();
   event.infrastructure = report.infrastructure();
   event.bad_checkpoint = report.bad_checkpoint();
+  BATON_RETURN_IF_ERROR(CheckText(report.exit_cause(), "exit_cause"));
+  event.exit_cause = report.exit_cause();
   return event;
 }
 

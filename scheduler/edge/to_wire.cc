@@ -59,6 +59,7 @@ void AttemptToWire(const Seen& seen, const Progress& progress, const state::Job&
     if (attempt.end_ms != 0) {
       const bool known = task.phase == state::TaskPhase::kExited;
       wire->add_exit_codes(known ? task.exit_code : kExitUnknown);
+      if (wire->exit_cause().empty()) wire->set_exit_cause(task.exit_cause);
     }
   }
   if (first != std::numeric_limits<int64_t>::max()) wire->set_first_step(first);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "baton/v1/client.pb.h"
 #include "common/artifact/chunk.h"
+#include "common/glob.h"
 #include "common/job_limits.h"
 
 namespace baton::edge {
@@ -145,6 +146,7 @@ class SpecCheck {
       Add("command",
           absl::StrCat("must have 1 to ", limits::kArgumentsMax, " words, the first not empty"));
     }
+    CheckGlobs();
     if (static_cast<size_t>(spec_.environment_size()) > limits::kVariablesMax) {
       Add("environment", absl::StrCat("has more than ", limits::kVariablesMax, " variables"));
     }
@@ -157,6 +159,19 @@ class SpecCheck {
     if (!spec_.params_json().empty()) {
       const auto params = nlohmann::json::parse(spec_.params_json(), nullptr, false);
       if (!params.is_object()) Add("params_json", "is no JSON object");
+    }
+  }
+
+  void CheckGlobs() {
+    if (static_cast<size_t>(spec_.checkpoint().globs_size()) > limits::kGlobsMax) {
+      Add("checkpoint.globs", absl::StrCat("has more than ", limits::kGlobsMax, " patterns"));
+    }
+    for (const std::string& glob : spec_.checkpoint().globs()) {
+      const absl::Status status = CheckGlob(glob);
+      if (!status.ok()) Add("checkpoint.globs", status.message());
+    }
+    if (!v1::NoticeSignal_IsValid(spec_.notice_signal())) {
+      Add("notice_signal", "is unknown to this version of the scheduler");
     }
   }
 

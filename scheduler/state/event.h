@@ -74,6 +74,7 @@ struct TaskReported {
   std::string output_digest;
   bool infrastructure = false;
   std::string bad_checkpoint;  // with kFailed: this checkpoint could not be restored
+  std::string exit_cause;      // with kExited: out-of-memory or disk-full; empty: neither
 };
 
 // A worker said hello; `tasks` are those that run there or whose end is not acknowledged.

@@ -97,6 +97,7 @@ struct Task {
   std::string error;
   bool infrastructure = false;  // the failure was the node's
   std::string output_digest;
+  std::string exit_cause;  // out-of-memory or disk-full; empty: neither
   bool operator==(const Task&) const = default;
 };
 

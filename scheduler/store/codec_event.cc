@@ -25,7 +25,7 @@ absl::Status FromRecord(const TaskKey& record, state::TaskKey* value) {
 static void ToRecord(const state::TaskReported& value, TaskReported* record) {
   const auto& [task, node, incarnation, stage, at_ms, exit_code, error, first_step, first_step_ms,
                last_step, last_step_ms, setup_ms, restore_ms, save_ms, address, port, output_digest,
-               infrastructure, bad_checkpoint] = value;
+               infrastructure, bad_checkpoint, exit_cause] = value;
   ToRecord(task, record->mutable_task());
   record->set_node(node);
   record->set_incarnation(incarnation);
@@ -45,6 +45,7 @@ static void ToRecord(const state::TaskReported& value, TaskReported* record) {
   record->set_output_digest(output_digest);
   record->set_infrastructure(infrastructure);
   record->set_bad_checkpoint(bad_checkpoint);
+  record->set_exit_cause(exit_cause);
 }
 
 static absl::Status FromRecord(const TaskReported& record, state::TaskReported* value) {
@@ -68,6 +69,7 @@ static absl::Status FromRecord(const TaskReported& record, state::TaskReported* 
   value->output_digest = record.output_digest();
   value->infrastructure = record.infrastructure();
   value->bad_checkpoint = record.bad_checkpoint();
+  value->exit_cause = record.exit_cause();
   return absl::OkStatus();
 }
 

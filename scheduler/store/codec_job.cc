@@ -79,7 +79,7 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
 static void ToRecord(const state::Task& value, Task* record) {
   const auto& [rank, node, phase, gpus, address, port, exit_code, end_ms, first_step, first_step_ms,
                last_step, last_step_ms, setup_ms, restore_ms, save_ms, error, infrastructure,
-               output_digest] = value;
+               output_digest, exit_cause] = value;
   record->set_rank(rank);
   record->set_node(node);
   record->set_phase(EnumNumber(phase));
@@ -98,6 +98,7 @@ static void ToRecord(const state::Task& value, Task* record) {
   record->set_error(error);
   record->set_infrastructure(infrastructure);
   record->set_output_digest(output_digest);
+  record->set_exit_cause(exit_cause);
 }
 
 static absl::Status FromRecord(const Task& record, state::Task* value) {
@@ -120,6 +121,7 @@ static absl::Status FromRecord(const Task& record, state::Task* value) {
   value->error = record.error();
   value->infrastructure = record.infrastructure();
   value->output_digest = record.output_digest();
+  value->exit_cause = record.exit_cause();
   return absl::OkStatus();
 }
 

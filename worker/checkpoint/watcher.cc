@@ -66,6 +66,9 @@ FoundCheckpoint Judge(const std::string& name, const std::string& path, bool is_
   found.folder = path;
   if (!is_folder) {
     found.problem = "is no folder, and only folders are kept: put it into one";
+  } else if (absl::StartsWith(name, contract::kFilesCheckpoint)) {
+    found.problem = absl::StrCat("has a name that begins with ", contract::kFilesCheckpoint,
+                                 ", which are the worker's own: rename it");
   } else if (!IsGoodName(name)) {
     found.problem = "has a name that can't be kept: up to 128 letters, digits and .-_=+";
   }

@@ -122,7 +122,11 @@ void Agent::ApplyStop(AgentTask& task, Now now) {
     Emit(Kill{task.wanted.key});
   } else if (now.steady_ms - task.terminated_ms >= options_.terminate_again_ms) {
     task.terminated_ms = now.steady_ms;
-    Emit(Terminate{task.wanted.key, task.wanted.goal == Goal::kStop && task.wanted.stop_for_good});
+    // What its owner wants to be the notice is no cancel.
+    const bool for_good = task.wanted.goal == Goal::kStop && task.wanted.stop_for_good;
+    const int signal =
+        for_good || task.wanted.spec == nullptr ? kSigTerm : task.wanted.spec->notice_signal;
+    if (signal != 0) Emit(Terminate{task.wanted.key, for_good, signal});
   }
 }
 

@@ -88,8 +88,12 @@ void Agent::On(const TaskProgressed& progressed, Now now) {
   report.save_ms = progress.save_ms;
   task->progress_is_new = true;
   if (report.first_step != 0) return;
-  // Steps are looked at ten times a second: the first one seen need not be the first one done.
-  report.first_step = std::min(progress.step, std::max<int64_t>(task->wanted.resume.step, 0) + 1);
+  // Steps are looked at ten times a second: the first one seen need not be the first one done. A
+  // checkpoint may not say its step.
+  const Resume& resume = task->wanted.resume;
+  report.first_step = resume.step == 0 && !resume.manifest_digest.empty()
+                          ? progress.step
+                          : std::min(progress.step, std::max<int64_t>(resume.step, 0) + 1);
   report.first_step_ms = progress.at_ms;
   if (task->phase == Phase::kRunning) Tell(*task, Stage::kFirstStep, now.unix_ms);
 }
@@ -117,6 +121,11 @@ void Agent::On(const TaskCollected& collected, Now now) {
   TaskExited& exited = task->exited;
   // A success whose result is lost is none, and the program is not to blame.
   exited.infrastructure |= exited.code == 0 && collected.output_missing;
+  // What was killed here did not die of anything else.
+  if (!task->killed && exited.error.empty() && !collected.out_of_memory.empty()) {
+    exited.error = collected.out_of_memory;
+    exited.cause = "out-of-memory";
+  }
   const bool failed_by_itself = exited.code > 0 && exited.error.empty();
   if (failed_by_itself) exited.error = collected.last_words;
   if (exited.error.empty()) exited.error = collected.error;
@@ -131,6 +140,7 @@ void Agent::EndIfComplete(AgentTask& task, Now) {
   task.report.exit_code = task.exited.code;
   task.report.error = task.exited.error;
   task.report.infrastructure = task.exited.infrastructure;
+  task.report.exit_cause = task.exited.cause;
   // When it ended, not when its outputs were uploaded: it is billed until then.
   Tell(task, Stage::kExited, task.exited_ms);
 }

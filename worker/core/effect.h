@@ -32,11 +32,12 @@ struct RemoveDeadline {
   TaskKey key;
 };
 
-// SIGTERM to each process of the task that catches it and was not sent it before. `all`: where
+// The signal to each process of the task that catches it and was not sent it before. `all`: where
 // nobody catches it, to everybody.
 struct Terminate {
   TaskKey key;
   bool all = false;
+  int signal = kSigTerm;
 };
 
 // SIGKILL to all its processes -> TaskExited. A preparation is given up -> TaskFailed.

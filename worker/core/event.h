@@ -78,6 +78,7 @@ struct TaskExited {
   int32_t code = 0;
   std::string error;            // empty, or why it ended, when not by itself
   bool infrastructure = false;  // the keeper died
+  std::string cause;            // as in Report
 };
 
 // After an exit: all that could be uploaded is.
@@ -90,6 +91,7 @@ struct TaskCollected {
   std::string error;            // what could not be uploaded, and why; empty: nothing
   bool output_missing = false;  // there are outputs, and none of them is uploaded
   std::string last_words;       // the last line that it printed; empty: none
+  std::string out_of_memory;    // evidence that it ended of that; empty: none
 };
 
 struct CheckpointUploaded {

@@ -11,6 +11,8 @@
 
 namespace baton::worker {
 
+inline constexpr int kSigTerm = 15;  // as Linux has it: <csignal> is not pure
+
 struct TaskKey {
   std::string job;
   int32_t attempt = 0;
@@ -30,6 +32,8 @@ struct TaskSpec {
   int64_t notice_grace_ms = 10'000;
   int32_t cpus_milli = 1000;
   bool checkpoints_of_rank0_only = false;
+  std::vector<std::string> checkpoint_globs;  // files in the working folder that are checkpoints
+  int notice_signal = kSigTerm;               // 0: none, the deadline file tells
   bool operator==(const TaskSpec&) const = default;
 };
 
@@ -92,6 +96,8 @@ struct Report {
   int64_t output_bytes = 0;
   bool infrastructure = false;
   std::string bad_checkpoint;
+  // With kExited: out-of-memory or disk-full, and `error` has the evidence; empty: neither.
+  std::string exit_cause;
   int64_t log_bytes = 0;  // written in all, with kExited and kFailed
   int64_t metrics_bytes = 0;
   bool operator==(const Report&) const = default;

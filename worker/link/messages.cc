@@ -1,5 +1,6 @@
 #include "worker/link/messages.h"
 
+#include <csignal>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,11 @@ namespace {
 constexpr int64_t kNoticeGraceMsDefault = 10'000;
 // Words of programs and names of files are in it, and the wire takes UTF-8 only.
 constexpr size_t kErrorBytesMax = 2'000;
+
+int SignalOf(v1::NoticeSignal signal) {
+  if (signal == v1::NOTICE_SIGNAL_NONE) return 0;
+  return signal == v1::NOTICE_SIGNAL_USR1 ? SIGUSR1 : SIGTERM;
+}
 
 std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
   auto spec = std::make_shared<TaskSpec>();
@@ -27,6 +33,9 @@ std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
       proto.notice_grace_ms() > 0 ? proto.notice_grace_ms() : kNoticeGraceMsDefault;
   if (proto.resources().cpus_milli() > 0) spec->cpus_milli = proto.resources().cpus_milli();
   spec->checkpoints_of_rank0_only = proto.checkpoint().from() == v1::CheckpointPolicy::RANK0;
+  spec->checkpoint_globs.assign(proto.checkpoint().globs().begin(),
+                                proto.checkpoint().globs().end());
+  spec->notice_signal = SignalOf(proto.notice_signal());
   return spec;
 }
 
@@ -116,6 +125,7 @@ v1::TaskReport ToProto(const Report& report) {
   proto.set_output_bytes(report.output_bytes);
   proto.set_infrastructure(report.infrastructure);
   proto.set_bad_checkpoint(report.bad_checkpoint);
+  proto.set_exit_cause(report.exit_cause);
   if (report.stage == Stage::kExited || report.stage == Stage::kFailed) {
     proto.mutable_ends()->set_log_bytes(report.log_bytes);
     proto.mutable_ends()->set_metrics_bytes(report.metrics_bytes);

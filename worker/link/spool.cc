@@ -49,13 +49,13 @@ struct Stream {
   int64_t unacked() const { return file->size() - file->acked(); }
 };
 
-// The last line that is not blank.
+// The last line that is not blank, and that says something: R ends with the same words always.
 std::string LastLine(absl::string_view tail) {
   while (!tail.empty()) {
     const size_t end = tail.find_last_of('\n');
     const absl::string_view line = end == absl::string_view::npos ? tail : tail.substr(end + 1);
     const absl::string_view bare = absl::StripAsciiWhitespace(line);
-    if (!bare.empty()) return std::string(bare);
+    if (!bare.empty() && bare != "Execution halted") return std::string(bare);
     tail = end == absl::string_view::npos ? absl::string_view() : tail.substr(0, end);
   }
   return "";

@@ -177,6 +177,7 @@ std::string TaskMark(const TaskPlaces& places) {
 absl::Status MakeTaskFolders(const TaskPlaces& places) {
   BATON_RETURN_IF_ERROR(MakeFolder(places.folder));
   BATON_RETURN_IF_ERROR(MakeFolder(places.checkpoints()));
+  BATON_RETURN_IF_ERROR(MakeFolder(places.copies()));
   return MakeFolder(places.output());
 }
 

@@ -5,13 +5,16 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "worker/task/keeper_protocol.h"
@@ -35,7 +38,8 @@ struct KeptTask {
   uint64_t id = 0;
   pid_t root = 0;
   std::string mark;
-  std::set<std::pair<pid_t, unsigned long long>> terminated;  // were sent SIGTERM
+  std::pair<dev_t, ino_t> output{};  // the pipe that is its own alone; zeros: none
+  std::set<std::tuple<pid_t, unsigned long long, int>> terminated;  // were sent that signal
   bool closing = false;  // the root has ended; the rest is being killed
   int32_t code = 0;
   int64_t closing_since_ms = 0;
@@ -80,7 +84,7 @@ class Keeper {
     if (frame.type == FrameType::kStart) return Start(frame);
     const auto at = tasks_.find(frame.task);
     if (at == tasks_.end() || at->second.closing) return;
-    if (frame.type == FrameType::kTerminate) Terminate(at->second, frame.code == 1);
+    if (frame.type == FrameType::kTerminate) Terminate(at->second, frame.code);
     if (frame.type == FrameType::kKill) Kill(at->second);
   }
 
@@ -88,6 +92,8 @@ class Keeper {
     const int log = frames_.TakeDescriptor();
     const Spawned spawned =
         Spawn({frame.argv, frame.environment, frame.folder, null_, log >= 0 ? log : null_});
+    struct stat output {};
+    const bool has_output = log >= 0 && fstat(log, &output) == 0 && S_ISFIFO(output.st_mode);
     if (log >= 0) close(log);
     Frame answer;
     answer.task = frame.task;
@@ -100,6 +106,7 @@ class Keeper {
       task.id = frame.task;
       task.root = spawned.pid;
       task.mark = frame.mark;
+      if (has_output) task.output = {output.st_dev, output.st_ino};
       answer.type = FrameType::kStarted;
       answer.code = spawned.pid;
     }
@@ -107,7 +114,7 @@ class Keeper {
   }
 
   // The task's processes: the tree of its root, and those that left it and came to us: they are in
-  // its session still, or carry its mark in their environment.
+  // its session still, carry its mark in their environment, or hold its output open.
   std::vector<Process> ProcessesOf(const KeptTask& task) {
     const std::vector<Process> all = AllProcesses();
     const pid_t self = getpid();
@@ -130,22 +137,24 @@ class Keeper {
       if (!other.closing && other.root == process.pid) return false;
     }
     return process.session == task.root || tasks_.size() == 1 ||
-           HasVariable(process.pid, task.mark);
+           HasVariable(process.pid, task.mark) ||
+           (task.output.second != 0 && HasOpen(process.pid, task.output.first, task.output.second));
   }
 
-  // Who does not catch SIGTERM dies of it. So a shell that waits for a program which saves its
+  // Who does not catch the signal dies of it. So a shell that waits for a program which saves its
   // state is not sent it: the shell's end would be the task's, and the program's.
-  void Terminate(KeptTask& task, bool all) {
+  void Terminate(KeptTask& task, int32_t code) {
+    const int signal = std::abs(code);
     const std::vector<Process> processes = ProcessesOf(task);
     bool somebody_catches = false;
     for (const Process& process : processes) {
-      if (!Catches(process.pid, SIGTERM)) continue;
+      if (!Catches(process.pid, signal)) continue;
       somebody_catches = true;
-      const bool is_new = task.terminated.insert({process.pid, process.start}).second;
-      if (is_new) kill(process.pid, SIGTERM);
+      const bool is_new = task.terminated.insert({process.pid, process.start, signal}).second;
+      if (is_new) kill(process.pid, signal);
     }
-    if (somebody_catches || !all) return;
-    for (const Process& process : processes) kill(process.pid, SIGTERM);
+    if (somebody_catches || code > 0) return;
+    for (const Process& process : processes) kill(process.pid, signal);
   }
 
   void Kill(KeptTask& task) {

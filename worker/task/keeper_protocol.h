@@ -14,8 +14,8 @@ inline constexpr uint32_t kFrameBytesMax = 8 << 20;
 
 enum class FrameType : uint8_t {
   kStart = 1,        // worker: start a task; its log descriptor travels with the frame
-  kTerminate = 2,    // worker: SIGTERM to each process of the task that catches it, once each;
-                     // `code` 1: where nobody catches it, to everybody
+  kTerminate = 2,    // worker: signal `code` to each process of the task that catches it, once
+                     // each; -`code`: where nobody catches it, to everybody
   kKill = 3,         // worker: SIGKILL to all processes of the task
   kStarted = 4,      // keeper: `code` is the pid
   kStartFailed = 5,  // keeper: `code` is the errno, `text` what failed

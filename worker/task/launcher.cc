@@ -217,10 +217,10 @@ void Launcher::Start(const Launch& launch) {
   state_->Send(frame, launch.log);
 }
 
-void Launcher::Terminate(uint64_t id, bool all) {
+void Launcher::Terminate(uint64_t id, bool all, int signal) {
   Frame frame;
   frame.type = FrameType::kTerminate;
-  frame.code = all ? 1 : 0;
+  frame.code = all ? -signal : signal;
   frame.task = id;
   state_->Send(frame);
 }

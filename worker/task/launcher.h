@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "worker/core/task.h"
 
 namespace baton::worker {
 
@@ -45,9 +46,9 @@ class Launcher {
   Launcher& operator=(const Launcher&) = delete;
 
   void Start(const Launch& launch);
-  // SIGTERM to each process of the task that catches it and was not sent it before. `all`: where
+  // The signal to each process of the task that catches it and was not sent it before. `all`: where
   // nobody catches it, to everybody.
-  void Terminate(uint64_t id, bool all = false);
+  void Terminate(uint64_t id, bool all = false, int signal = kSigTerm);
   // SIGKILL to all of its processes.
   void Kill(uint64_t id);
 

@@ -33,6 +33,7 @@ absl::Status CopyPackage(const std::string& from, const std::string& to) {
     if (fs::is_directory(status)) {
       fs::create_directory(target, error);
     } else if (fs::is_regular_file(status)) {
+      fs::remove(target, error);  // it may be there and read-only
       fs::copy_file(at->path(), target, fs::copy_options::overwrite_existing, error);
     } else {
       return absl::InvalidArgumentError(absl::StrCat(at->path().string(), " is no regular file"));

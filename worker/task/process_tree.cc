@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +122,46 @@ bool HasVariable(pid_t pid, const std::string& variable) {
   if (variable.empty()) return false;
   const std::string text = '\0' + ReadProc(ProcPath(pid, "environ"));
   return text.find('\0' + variable + '\0') != std::string::npos;
+}
+
+bool HasOpen(pid_t pid, dev_t device, ino_t inode) {
+  DIR* folder = opendir(ProcPath(pid, "fd").c_str());
+  if (folder == nullptr) return false;
+  bool found = false;
+  while (const dirent* entry = readdir(folder)) {
+    struct stat info {};
+    if (entry->d_name[0] == '.' || fstatat(dirfd(folder), entry->d_name, &info, 0) != 0) continue;
+    found |= info.st_dev == device && info.st_ino == inode;
+  }
+  closedir(folder);
+  return found;
+}
+
+std::set<uint64_t> InodesWritten(pid_t root, const std::string& variable) {
+  const std::vector<Process> all = AllProcesses();
+  std::set<pid_t> pids = {root};
+  for (const Process& process : Descendants(root, all)) pids.insert(process.pid);
+  for (const Process& process : all) {
+    if (HasVariable(process.pid, variable)) pids.insert(process.pid);
+  }
+  std::set<uint64_t> inodes;
+  for (const pid_t pid : pids) {
+    const std::string path = ProcPath(pid, "fd");
+    DIR* folder = opendir(path.c_str());
+    if (folder == nullptr) continue;
+    while (const dirent* entry = readdir(folder)) {
+      if (entry->d_name[0] == '.') continue;
+      struct stat info {};
+      if (fstatat(dirfd(folder), entry->d_name, &info, 0) != 0 || !S_ISREG(info.st_mode)) continue;
+      const std::string text = ReadProc(ProcPath(pid, "fdinfo/") + entry->d_name);
+      const size_t at = text.find("flags:");
+      if (at == std::string::npos) continue;
+      const unsigned long flags = strtoul(text.c_str() + at + 6, nullptr, 8);
+      if ((flags & O_ACCMODE) != O_RDONLY) inodes.insert(info.st_ino);
+    }
+    closedir(folder);
+  }
+  return inodes;
 }
 
 int KillMarked(const std::string& mark) {

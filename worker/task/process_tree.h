@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,13 @@ std::vector<pid_t> OwnChildren();
 
 // Whether the process has a handler for `signal` (SigCgt in /proc/PID/status).
 bool Catches(pid_t pid, int signal);
+
+// Whether the process has the file open, whatever for.
+bool HasOpen(pid_t pid, dev_t device, ino_t inode);
+
+// Inodes of the files that the processes below `root`, itself, and those that carry `variable` have
+// open for writing.
+std::set<uint64_t> InodesWritten(pid_t root, const std::string& variable);
 
 // Whether `variable` (NAME=value) is in the environment the process was started with.
 bool HasVariable(pid_t pid, const std::string& variable);

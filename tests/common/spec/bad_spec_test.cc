@@ -82,6 +82,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"checkpoint_from_all", Spoilt("epochs:", "checkpoint: {from: all}\nepochs:"),
              "s.yaml:3: checkpoint.from: 'all' (a checkpoint of node parts) comes later; use any "
              "or rank0"},
+        Case{"checkpoints_of_the_trainer", Spoilt("epochs:", "checkpoints: a.pt\nepochs:"),
+             "s.yaml:3: checkpoints: only a job with `command` has it, Baton's own trainer saves "
+             "by itself; remove it"},
         Case{"two_intervals",
              Spoilt("epochs:", "checkpoint: {every_steps: 5, every_s: 1}\nepochs:"),
              "s.yaml:3: checkpoint.every_s: given beside every_steps; remove one"},
@@ -287,6 +290,18 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"native_field_of_a_command", "command: [a]\nepochs: 3\n",
              "s.yaml:2: epochs: only a job with `model` has it; remove it, or put it into "
              "`params`"},
+        Case{"globs_that_leave_the_folder",
+             "command: [a]\ncheckpoints:\n- out/*.pt\n- ../x.pt\n- /tmp/x.pt\n- \"\"\n- {a: b}\n",
+             "s.yaml:4: checkpoints: '../x.pt' leaves the working folder; name files inside of "
+             "it, e.g. out/*.pt\n"
+             "s.yaml:5: checkpoints: '/tmp/x.pt' is absolute; write it relative to the working "
+             "folder, e.g. out/*.pt\n"
+             "s.yaml:6: checkpoints: '' names no file; write e.g. out/*.pt\n"
+             "s.yaml:7: checkpoints: must be a text such as out/*.pt"},
+        Case{"no_globs", "command: [a]\ncheckpoints: []\n",
+             "s.yaml:2: checkpoints: must be a list of files such as [out/*.pt, logs/**]"},
+        Case{"notice_signal", "command: [a]\nnotice_signal: KILL\n",
+             "s.yaml:2: notice_signal: unknown value 'KILL'; use TERM, USR1 or none"},
         Case{"number_for_json", "command: [a]\nparams: {x: .inf}\n",
              "s.yaml:2: params.x: .inf is no number that JSON can hold; quote it"},
         Case{

@@ -113,6 +113,18 @@ TEST(GoodSpec, ACommandKeepsItsWordsAndParams) {
   EXPECT_FALSE(spec.native.has_value());
 }
 
+TEST(GoodSpec, CheckpointsAreOnePatternOrAList) {
+  const JobSpec one = Parsed("command: [a]\ncheckpoints: out/*.pt\n");
+  EXPECT_EQ(one.checkpoint_globs, std::vector<std::string>{"out/*.pt"});
+  EXPECT_EQ(one.notice_signal, NoticeSignal::kTerm);
+  const JobSpec two =
+      Parsed("command: [a]\ncheckpoints: [\"*.rds\", lightning_logs/**]\nnotice_signal: none\n");
+  EXPECT_EQ(two.checkpoint_globs, (std::vector<std::string>{"*.rds", "lightning_logs/**"}));
+  EXPECT_EQ(two.notice_signal, NoticeSignal::kNone);
+  const JobSpec set = Parsed("command: [a]\n", {.sets = {"checkpoints=[a.pt, b/**]"}});
+  EXPECT_EQ(set.checkpoint_globs, (std::vector<std::string>{"a.pt", "b/**"}));
+}
+
 TEST(GoodSpec, AliasesAreWrittenOut) {
   const JobSpec spec =
       Parsed(Spoilt("{images: c.gz, labels: d.gz}", "*t")
@@ -135,6 +147,7 @@ TEST(WriteSpec, ReadsBackTheSame) {
              "{uri: \"file:///data/\\u00e9 \\\"x\\\".gz\", sha256: " + std::string(64, 'a') + "}"),
       "command: [a, \"b\\nc\", \"\"]\nenv: {X: \"\\t'\"}\nparams: {a: {b: [1e300, -0.0, 1e22, "
       "\"x\"]}}\ntime_limit: 400d\ncheckpoint: {every_s: 86400.125}\n",
+      "command: [a]\ncheckpoints: [\"*.pt\", \"a b/**\"]\nnotice_signal: USR1\n",
       "command: [a]\nresources: {cpus: 0.001, gpus: 1}\nseed: 18446744073709551615\n",
   };
   for (const std::string& text : texts) {

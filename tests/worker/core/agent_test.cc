@@ -75,10 +75,10 @@ TEST_F(AgentTest, ATaskIsPreparedStartedToldAndForgotten) {
   Do(TaskProgressed{{kKey, 12, 1'000'100, 5}});
   EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kFirstStep);
   EXPECT_EQ(All<SendReport>()[0].report.first_step, 1);
-  Do(TaskExited{kKey, 0, "", false});
+  Do(TaskExited{kKey, 0, "", false, ""});
   ASSERT_EQ(Count<Collect>(), 1);
   EXPECT_EQ(Count<SendReport>(), 0);
-  After(500, TaskCollected{kKey, "digest", 9, 100, 50, "", false, ""});
+  After(500, TaskCollected{kKey, "digest", 9, 100, 50, "", false, "", ""});
   ASSERT_EQ(Count<SendReport>(), 1);
   const Report end = All<SendReport>()[0].report;
   EXPECT_EQ(end.stage, Stage::kExited);
@@ -139,10 +139,10 @@ TEST_F(AgentTest, WhatIsNotWantedIsKilledToldOnceAndForgotten) {
   EXPECT_EQ(Count<Kill>(), 1);
   Wanting({});
   EXPECT_EQ(Count<Kill>(), 0) << "once";
-  Do(TaskExited{kKey, -9, "", false});
+  Do(TaskExited{kKey, -9, "", false, ""});
   ASSERT_EQ(Count<Collect>(), 1);
   EXPECT_FALSE(All<Collect>()[0].upload);
-  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, "", ""});
   EXPECT_EQ(Count<SendReport>(), 1);
   EXPECT_EQ(Count<Forget>(), 1);
 }
@@ -216,8 +216,8 @@ TEST_F(AgentTest, TheEndWaitsForTheLastCheckpointsAcknowledgement) {
   Run();
   Do(CheckpointUploaded{{kKey, "c", 10, 1, "d", 1}});
   EXPECT_EQ(Count<SendCheckpoint>(), 1);
-  Do(TaskExited{kKey, 75, "", false});
-  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
+  Do(TaskExited{kKey, 75, "", false, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, "", ""});
   EXPECT_EQ(Count<SendReport>(), 0);
   Do(LinkLost{});
   Do(LinkUp{});
@@ -234,9 +234,9 @@ TEST_F(AgentTest, TheEndWaitsForTheLastCheckpointsAcknowledgement) {
 
 TEST_F(AgentTest, AnUnacknowledgedEndIsInTheNextHello) {
   Run();
-  Do(TaskExited{kKey, 1, "", false});
+  Do(TaskExited{kKey, 1, "", false, ""});
   Do(LinkLost{});
-  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, "", ""});
   EXPECT_EQ(Count<SendReport>(), 0) << "nobody listens";
   Do(LinkUp{});
   EXPECT_EQ(All<SendHello>()[0].tasks[0].stage, Stage::kExited);
@@ -298,7 +298,7 @@ TEST_F(AgentTest, UploadsAreCutWhenTheNodeGoes) {
   notice.source = "file";
   notice.deadline_ms = unix_ms_ + 30'000;
   Do(Noticed{notice});
-  Do(TaskExited{kKey, 75, "", false});
+  Do(TaskExited{kKey, 75, "", false, ""});
   EXPECT_EQ(All<Collect>()[0].deadline_ms, notice.deadline_ms);
   notice.deadline_ms -= 10'000;
   Do(Noticed{notice});
@@ -319,8 +319,8 @@ TEST_F(AgentTest, AShutdownDrainsAndFinishes) {
   Wanting({Want(Goal::kRun), Want(Goal::kRun, next)});
   EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kFailed) << "no new work";
   Do(ReportAcked{next, Stage::kFailed});
-  Do(TaskExited{kKey, 75, "", false});
-  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
+  Do(TaskExited{kKey, 75, "", false, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, "", ""});
   EXPECT_EQ(Count<Finish>(), 0);
   Do(ReportAcked{kKey, Stage::kExited});
   EXPECT_EQ(Count<Finish>(), 1);
@@ -330,8 +330,8 @@ TEST_F(AgentTest, AShutdownWithoutASchedulerEndsByItsDeadline) {
   Run();
   Do(LinkLost{});
   Do(ShutdownAsked{unix_ms_ + 2000, "told to end"});
-  Do(TaskExited{kKey, 75, "", false});
-  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
+  Do(TaskExited{kKey, 75, "", false, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, "", ""});
   After(1999);
   EXPECT_EQ(Count<Finish>(), 0);
   After(1);
@@ -355,8 +355,8 @@ TEST_F(AgentTest, HeartbeatsRenewTheLeaseAndTellOnlyNewSteps) {
 
 TEST_F(AgentTest, ADeadKeeperIsTheNodesFault) {
   Run();
-  Do(TaskExited{kKey, -9, "the keeper died", true});
-  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, ""});
+  Do(TaskExited{kKey, -9, "the keeper died", true, ""});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "", false, "", ""});
   EXPECT_TRUE(All<SendReport>()[0].report.infrastructure);
   EXPECT_EQ(All<SendReport>()[0].report.error, "the keeper died");
 }
@@ -373,27 +373,52 @@ TEST_F(AgentTest, AComplaintIsToldAsTheStageThatTheTaskIsIn) {
     told += Count<SendReport>();
   }
   EXPECT_EQ(told, 8) << "the log has them all";
-  Do(TaskExited{kKey, 0, "", false});
-  Do(TaskCollected{kKey, "digest", 0, 0, 0, "", false, ""});
+  Do(TaskExited{kKey, 0, "", false, ""});
+  Do(TaskCollected{kKey, "digest", 0, 0, 0, "", false, "", ""});
   EXPECT_EQ(All<SendReport>()[0].report.error, "") << "the end has words of its own";
 }
 
 TEST_F(AgentTest, OutputsAreWaitedForOnlyByASuccess) {
   Run();
-  Do(TaskExited{kKey, 1, "", false});
+  Do(TaskExited{kKey, 1, "", false, ""});
   EXPECT_FALSE(All<Collect>()[0].patient);
-  Do(TaskCollected{kKey, "", 0, 0, 0, "the outputs were not uploaded", true, "ValueError: no"});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "the outputs were not uploaded", true, "ValueError: no", ""});
   EXPECT_EQ(All<SendReport>()[0].report.error, "ValueError: no") << "its last words say most";
   EXPECT_FALSE(All<SendReport>()[0].report.infrastructure);
 }
 
 TEST_F(AgentTest, ASuccessWithoutItsOutputsIsTheNodesFault) {
   Run();
-  Do(TaskExited{kKey, 0, "", false});
+  Do(TaskExited{kKey, 0, "", false, ""});
   EXPECT_TRUE(All<Collect>()[0].patient);
-  Do(TaskCollected{kKey, "", 0, 0, 0, "the outputs were not uploaded in time", true, "bye"});
+  Do(TaskCollected{kKey, "", 0, 0, 0, "the outputs were not uploaded in time", true, "bye", ""});
   EXPECT_TRUE(All<SendReport>()[0].report.infrastructure);
   EXPECT_EQ(All<SendReport>()[0].report.error, "the outputs were not uploaded in time");
+}
+
+TEST_F(AgentTest, WantOfMemoryIsACauseUnlessItWasKilledHere) {
+  Run();
+  Do(TaskExited{kKey, 1, "", false, ""});
+  TaskCollected collected;
+  collected.key = kKey;
+  collected.last_words = "MemoryError";
+  collected.out_of_memory = "it ran out of memory";
+  Do(collected);
+  EXPECT_EQ(All<SendReport>()[0].report.error, "it ran out of memory");
+  EXPECT_EQ(All<SendReport>()[0].report.exit_cause, "out-of-memory");
+}
+
+TEST_F(AgentTest, AKillOfOursIsNoWantOfMemory) {
+  Run();
+  Wanting({});
+  ASSERT_EQ(Count<Kill>(), 1);
+  Wanting({Want(Goal::kRun)});
+  Do(TaskExited{kKey, -9, "", false, ""});
+  TaskCollected collected;
+  collected.key = kKey;
+  collected.out_of_memory = "the kernel killed it";
+  Do(collected);
+  EXPECT_EQ(All<SendReport>()[0].report.exit_cause, "");
 }
 
 TEST_F(AgentTest, AStopForGoodReachesAlsoWhoDoesNotCatchIt) {
@@ -404,6 +429,37 @@ TEST_F(AgentTest, AStopForGoodReachesAlsoWhoDoesNotCatchIt) {
   Wanting({stop});
   ASSERT_EQ(Count<Terminate>(), 1);
   EXPECT_TRUE(All<Terminate>()[0].all);
+}
+
+TEST_F(AgentTest, TheNoticeIsTheSignalOfTheSpecAndACancelIsNot) {
+  int attempt = 0;
+  for (const int signal : {10, 0}) {
+    TaskKey key = kKey;
+    key.attempt += ++attempt;
+    Connect();
+    Wanted wanted = Want(Goal::kRun, key);
+    auto spec = std::make_shared<TaskSpec>(*wanted.spec);
+    spec->notice_signal = signal;
+    wanted.spec = spec;
+    Wanting({wanted});
+    Do(TaskPrepared{key, "127.0.0.1", 4000, 10, 20});
+    Do(TaskStarted{key, 99});
+    Wanted stop = Want(Goal::kStop, key);
+    stop.spec = nullptr;
+    stop.stop_deadline_ms = unix_ms_ + 10'000;
+    Wanting({stop});
+    EXPECT_EQ(Count<WriteDeadline>(), 1);
+    ASSERT_EQ(Count<Terminate>(), signal == 0 ? 0 : 1);
+    if (signal != 0) {
+      EXPECT_EQ(All<Terminate>()[0].signal, signal);
+    }
+    stop.stop_for_good = true;
+    After(500);
+    Wanting({stop});
+    After(500);
+    ASSERT_EQ(Count<Terminate>(), 1);
+    EXPECT_EQ(All<Terminate>()[0].signal, 15);
+  }
 }
 
 TEST_F(AgentTest, ACheckpointOfATaskThatIsOverIsDropped) {

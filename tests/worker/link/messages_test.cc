@@ -29,6 +29,19 @@ TEST(Messages, AWantedSetIsRead) {
   EXPECT_EQ(set->tasks[0].local_world_size, 1);
 }
 
+TEST(Messages, CheckpointFilesAndTheNoticeComeAlong) {
+  v1::WantedTasks set = OneTask();
+  v1::JobSpec* spec = set.mutable_tasks(0)->mutable_spec();
+  EXPECT_EQ(FromProto(set)->tasks[0].spec->notice_signal, 15);
+  spec->mutable_checkpoint()->add_globs("out/*.pt");
+  spec->set_notice_signal(v1::NOTICE_SIGNAL_USR1);
+  const auto read = FromProto(set);
+  EXPECT_EQ(read->tasks[0].spec->checkpoint_globs, std::vector<std::string>{"out/*.pt"});
+  EXPECT_EQ(read->tasks[0].spec->notice_signal, 10);
+  spec->set_notice_signal(v1::NOTICE_SIGNAL_NONE);
+  EXPECT_EQ(FromProto(set)->tasks[0].spec->notice_signal, 0);
+}
+
 TEST(Messages, ASetThatCantBeMeantIsRefused) {
   v1::WantedTasks set = OneTask();
   set.mutable_tasks(0)->mutable_task()->set_rank(2);

@@ -196,6 +196,16 @@ TEST_F(LauncherTest, SigtermOnlyToProcessesThatCatchIt) {
   EXPECT_EQ(Read(Path("shell")), "shell-lives\n");
 }
 
+TEST_F(LauncherTest, AnotherSignalToThoseWhoCatchThatOne) {
+  launcher_->Start(Script(1,
+                          "trap 'exit 4' USR1; sh -c 'trap \"exit 0\" TERM; echo > ready; "
+                          "while :; do sleep 0.05; done'; exit 5"));
+  ASSERT_TRUE(Await([&] { return access(Path("ready").c_str(), F_OK) == 0; }));
+  launcher_->Terminate(1, false, SIGUSR1);
+  launcher_->Terminate(1);
+  EXPECT_EQ(AwaitEnd(1).code, 4) << "the inner shell lived until SIGTERM";
+}
+
 TEST_F(LauncherTest, SigtermComesOnceHoweverOftenItIsAsked) {
   launcher_->Start(Script(1,
                           "trap 'echo got >> child' TERM; echo > ready; "
@@ -248,6 +258,27 @@ TEST_F(LauncherTest, WhatATaskLeavesBehindEndsWithIt) {
   EXPECT_EQ(AwaitEnd(1).code, 5);
   EXPECT_FALSE(Alive(AwaitNumber("escapee")));
   EXPECT_TRUE(Alive(AwaitPid(2)));
+}
+
+TEST_F(LauncherTest, ADaemonWithoutTheTasksEnvironmentIsFoundByTheTasksOutput) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  Launch launch =
+      Script(1,
+             "(env -i setsid /bin/sh -c 'echo $$ > escapee.tmp; mv escapee.tmp escapee; "
+             "exec /bin/sleep 1000' &) ; while [ ! -e escapee ]; do sleep 0.01; done; "
+             "exit 5");
+  launch.log = ends[1];
+  Launch other = Script(2, "exec sleep 1000");
+  other.log = open("/dev/null", O_RDWR | O_CLOEXEC);
+  launcher_->Start(other);
+  launcher_->Start(launch);
+  EXPECT_EQ(AwaitEnd(1).code, 5);
+  EXPECT_FALSE(Alive(AwaitNumber("escapee")));
+  EXPECT_TRUE(Alive(AwaitPid(2)));
+  close(other.log);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST_F(LauncherTest, AKilledKeeperTakesItsTasksAlongAndIsReplaced) {
