@@ -18,7 +18,10 @@ void AddCommands(CLI::App& app, Context& context) {
   AddLogs(app, context);
   AddMetrics(app, context);
   AddCancel(app, context);
+  AddPause(app, context);
+  AddResume(app, context);
   AddRetry(app, context);
+  AddDelete(app, context);
   AddCollect(app, context);
   AddPredict(app, context);
   AddCheckpoints(app, context);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
+#include "client/continue_from.h"
 #include "client/follow.h"
 #include "client/package.h"
 #include "client/refusal.h"
@@ -27,6 +28,7 @@ struct Flags {
   std::string spec_file;
   std::string name;
   spec::Overrides overrides;
+  std::string from;  // JOB[@STEP]
   bool follow = false;
   bool dry_run = false;
   bool queue_anyway = false;
@@ -74,6 +76,9 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   *request.mutable_submitter() = ThisSubmitter();
   request.set_queue_anyway(flags.queue_anyway);
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), UploadPackage(plan, api.blobs(), ShowUpload()));
+  if (!flags.from.empty()) {
+    BATON_RETURN_IF_ERROR(ContinueFrom(api, flags.from, request.mutable_jobs(0)));
+  }
   const absl::StatusOr<v1::SubmitJobsResponse> response = api.Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
   for (const std::string& warning : response->warnings()) {
@@ -193,6 +198,9 @@ void AddTrain(CLI::App& app, Context& context) {
                    "change a field of the spec: optimizer.lr=0.1, or lr=0.1 where that is unique")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
+  verb->add_option("--from", flags->from,
+                   "begin with a checkpoint of another job, its newest unless a step is given")
+      ->type_name("JOB[@STEP]");
   verb->add_flag("--follow", flags->follow, "show its progress; Ctrl-C leaves the job running");
   verb->add_flag("--dry-run", flags->dry_run, "check everything and send nothing");
   verb->add_flag("--queue-anyway", flags->queue_anyway,
