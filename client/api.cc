@@ -210,13 +210,41 @@ absl::StatusOr<v1::Job> Api::Cancel(const std::string& job) {
   return response.job();
 }
 
-absl::StatusOr<v1::Job> Api::Retry(const std::string& job) {
+absl::StatusOr<v1::Job> Api::Retry(const std::string& job, const std::string& from) {
   v1::RetryJobRequest request;
   request.set_job(job);
+  request.set_from(from);
   *request.mutable_submitter() = state_->submitter;
   v1::RetryJobResponse response;
   BATON_RETURN_IF_ERROR(state_->Call(&v1::Client::Stub::RetryJob, request, &response));
   return response.job();
+}
+
+absl::StatusOr<v1::Job> Api::Pause(const std::string& job) {
+  v1::PauseJobRequest request;
+  request.set_job(job);
+  *request.mutable_submitter() = state_->submitter;
+  v1::PauseJobResponse response;
+  BATON_RETURN_IF_ERROR(state_->Call(&v1::Client::Stub::PauseJob, request, &response));
+  return response.job();
+}
+
+absl::StatusOr<v1::Job> Api::Resume(const std::string& job) {
+  v1::ResumeJobRequest request;
+  request.set_job(job);
+  *request.mutable_submitter() = state_->submitter;
+  v1::ResumeJobResponse response;
+  BATON_RETURN_IF_ERROR(state_->Call(&v1::Client::Stub::ResumeJob, request, &response));
+  return response.job();
+}
+
+absl::StatusOr<std::string> Api::Delete(const std::string& job) {
+  v1::DeleteJobRequest request;
+  request.set_job(job);
+  *request.mutable_submitter() = state_->submitter;
+  v1::DeleteJobResponse response;
+  BATON_RETURN_IF_ERROR(state_->Call(&v1::Client::Stub::DeleteJob, request, &response));
+  return response.job_id();
 }
 
 absl::StatusOr<std::vector<v1::Job>> Api::ListJobs() {

@@ -40,7 +40,12 @@ class Api {
   absl::StatusOr<v1::SubmitJobsResponse> Submit(const v1::SubmitJobsRequest& request);
   absl::StatusOr<v1::Job> GetJob(const std::string& job);
   absl::StatusOr<v1::Job> Cancel(const std::string& job);
-  absl::StatusOr<v1::Job> Retry(const std::string& job);
+  absl::StatusOr<v1::Job> Pause(const std::string& job);
+  absl::StatusOr<v1::Job> Resume(const std::string& job);
+  // `from`: a checkpoint's name or step, or "scratch"; empty: the newest.
+  absl::StatusOr<v1::Job> Retry(const std::string& job, const std::string& from);
+  // The id of what is no more.
+  absl::StatusOr<std::string> Delete(const std::string& job);
   // All jobs, newest first.
   absl::StatusOr<std::vector<v1::Job>> ListJobs();
   absl::StatusOr<std::vector<v1::Node>> ListNodes();

@@ -13,13 +13,17 @@ enum ExitCode {
   kUsage = 2,          // a bad flag or spec
   kNotFound = 3,
   kCancelled = 4,
-  kBudget = 5,          // held at the end of a budget or deadline
+  kBudget = 5,          // held by the scheduler, or at the end of a budget or a time limit
   kInfrastructure = 6,  // no scheduler, a full disk, ..
 };
 
 ExitCode ExitCodeOf(const absl::Status& status);
 
-// Of a job that has ended or is held.
+// True when nothing more comes of the job until somebody does something about it: it has ended, or
+// the scheduler holds it. A person's pause is none: whoever waits goes on to wait.
+bool HasStopped(const v1::Job& job);
+
+// Of a job that has stopped.
 ExitCode ExitCodeOf(const v1::Job& job);
 
 }  // namespace baton::client

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/exit_code.h"
 #include "client/render/format.h"
 #include "client/render/show.h"
 #include "client/render/table.h"
@@ -82,7 +83,7 @@ absl::StatusOr<v1::Job> Follow(Api& api, const std::string& job, const std::atom
     const double loss = LossOf(last);
     if (loss >= 0 && (losses.empty() || losses.back() != loss)) losses.push_back(loss);
     screen.Progress(ProgressLine(last, losses), update.server_unix_ms());
-    return last.state() != v1::HELD;
+    return !HasStopped(last);
   }));
   return last;
 }

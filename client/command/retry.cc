@@ -8,9 +8,9 @@
 namespace baton::client {
 namespace {
 
-absl::Status Run(const Context& context, const std::string& name) {
+absl::Status Run(const Context& context, const std::string& name, const std::string& from_what) {
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
-  BATON_ASSIGN_OR_RETURN(const v1::Job job, api->Retry(name));
+  BATON_ASSIGN_OR_RETURN(const v1::Job job, api->Retry(name, from_what));
   if (context.json()) {
     std::fputs(Pretty(JobSummaryJson(job)).c_str(), stdout);
     return absl::OkStatus();
@@ -31,8 +31,12 @@ void AddRetry(CLI::App& app, Context& context) {
               "baton retry lenet");
   auto name = std::make_shared<std::string>();
   verb->add_option("job", *name, "a name, an id or its unique prefix, or latest")->required();
+  auto from = std::make_shared<std::string>();
+  verb->add_option("--from", *from,
+                   "a checkpoint by name or step, or scratch; newer ones are given up (to keep "
+                   "them: baton train --from)");
   AddOutputFlag(*verb, context);
-  OnVerb(*verb, context, [&context, name] { return Run(context, *name); });
+  OnVerb(*verb, context, [&context, name, from] { return Run(context, *name, *from); });
 }
 
 }  // namespace baton::client

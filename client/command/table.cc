@@ -19,7 +19,10 @@ void AddCommands(CLI::App& app, Context& context) {
   AddMetrics(app, context);
   AddExec(app, context);
   AddCancel(app, context);
+  AddPause(app, context);
+  AddResume(app, context);
   AddRetry(app, context);
+  AddDelete(app, context);
   AddCollect(app, context);
   AddPredict(app, context);
   AddCheckpoints(app, context);

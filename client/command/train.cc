@@ -13,6 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
+#include "client/continue_from.h"
 #include "client/folder_plan.h"
 #include "client/follow.h"
 #include "client/job_source.h"
@@ -37,6 +38,7 @@ namespace {
 struct Flags {
   JobSourceOptions source;
   std::string name;
+  std::string from;  // JOB[@STEP]
   bool follow = false;
   bool dry_run = false;
   bool queue_anyway = false;
@@ -106,6 +108,9 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   *request.mutable_submitter() = ThisSubmitter();
   request.set_queue_anyway(flags.queue_anyway);
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), UploadPackage(plan, api.blobs(), ShowUpload()));
+  if (!flags.from.empty()) {
+    BATON_RETURN_IF_ERROR(ContinueFrom(api, flags.from, request.mutable_jobs(0)));
+  }
   const absl::StatusOr<v1::SubmitJobsResponse> response = api.Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
   for (const std::string& warning : response->warnings()) Warn(warning);
@@ -277,6 +282,16 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
   AddFieldFlag(verb, flags, "--priority", {"priority"}, "N", "0 to 100, higher first (50)");
   AddFieldFlag(verb, flags, "--project", {"project"}, "NAME",
                "whose share of the machines it uses");
+  verb.add_option_function<std::vector<std::string>>(
+          "--checkpoint",
+          [flags](const std::vector<std::string>& globs) {
+            flags->source.overrides.settings.push_back({.source = "--checkpoint",
+                                                        .path = {"checkpoints"},
+                                                        .value = spec::ListValue(globs)});
+          },
+          "files of the program that are kept and put back: 'out/*.pt'; repeatable")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
   AddMapFlag(verb, flags, "--env", "env", "NAME=VALUE", "a variable of the program; repeatable");
   AddMapFlag(verb, flags, "--flag", "params", "NAME=VALUE",
              "a hyperparameter of the program, over flags.yml; repeatable");
@@ -343,6 +358,9 @@ void AddTrain(CLI::App& app, Context& context) {
                    "change a field of the spec: optimizer.lr=0.1, or lr=0.1 where that is unique")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
+  verb->add_option("--from", flags->from,
+                   "begin with a checkpoint of another job, its newest unless a step is given")
+      ->type_name("JOB[@STEP]");
   verb->add_flag("--follow", flags->follow, "show its progress; Ctrl-C leaves the job running");
   verb->add_flag("--dry-run", flags->dry_run, "check everything and send nothing");
   verb->add_flag("--queue-anyway", flags->queue_anyway,

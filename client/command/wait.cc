@@ -12,16 +12,11 @@
 namespace baton::client {
 namespace {
 
-bool HasStopped(v1::JobState state) {
-  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::CANCELLED ||
-         state == v1::HELD;
-}
-
 absl::StatusOr<v1::Job> WaitFor(Api& api, const std::string& id) {
   v1::Job last;
   BATON_RETURN_IF_ERROR(api.Watch(id, Context::interrupted, [&](const auto& update) {
     last = update.job();
-    return !HasStopped(last.state());
+    return !HasStopped(last);
   }));
   return last;
 }
@@ -62,11 +57,13 @@ absl::Status Run(Context& context, const std::vector<std::string>& names) {
 }  // namespace
 
 void AddWait(CLI::App& app, Context& context) {
-  CLI::App* verb = AddVerb(app, "wait",
-                           "Wait until the jobs have ended; the exit code tells how (0 succeeded, "
-                           "1 failed, 4 cancelled, 5 held by a budget). Of several jobs it is that "
-                           "of the first one, in the order given, that did not succeed",
-                           "baton wait lenet && baton collect lenet");
+  CLI::App* verb =
+      AddVerb(app, "wait",
+              "Wait until the jobs have ended; the exit code tells how (0 succeeded, "
+              "1 failed, 4 cancelled, 5 held by the scheduler); a paused job is waited "
+              "for. Of several jobs it is that "
+              "of the first one, in the order given, that did not succeed",
+              "baton wait lenet && baton collect lenet");
   auto names = std::make_shared<std::vector<std::string>>();
   verb->add_option("jobs", *names, "names, ids or their unique prefixes, or latest")->required();
   AddOutputFlag(*verb, context);

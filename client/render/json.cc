@@ -55,6 +55,20 @@ Json AttemptJson(const v1::Attempt& a) {
   return json;
 }
 
+// Null while no attempt has ended. The code is null when a signal, or nothing that was heard, ended
+// it.
+Json ExitJson(const v1::Job& job) {
+  if (!job.has_exit()) return {};
+  const v1::Exit& exit = job.exit();
+  const bool heard = exit.code() != 0 || exit.cause() == "succeeded";
+  Json json;
+  json["code"] = heard && exit.signal() == 0 ? Json(exit.code()) : Json();
+  json["signal"] = exit.signal() == 0 ? Json() : Json(exit.signal());
+  json["cause"] = exit.cause();
+  json["evidence"] = exit.evidence();
+  return json;
+}
+
 Json PhasesJson(const v1::Phases& p) {
   Json json;
   json["queue_s"] = Seconds(p.queue_ms());
@@ -96,6 +110,8 @@ Json JobSummaryJson(const v1::Job& job) {
   json["name"] = job.name();
   json["state"] = StateName(job.state());
   json["reason"] = job.reason();
+  json["state_since"] = Time(job.state_since_unix_ms());
+  json["held_by"] = job.held_by().empty() ? Json() : Json(job.held_by());
   json["owner"] = job.owner();
   json["folder"] = job.folder();
   json["submitted_at"] = Time(job.submit_unix_ms());
@@ -114,6 +130,8 @@ Json JobJson(const v1::Job& job) {
   json["name"] = job.name();
   json["state"] = StateName(job.state());
   json["reason"] = job.reason();
+  json["state_since"] = Time(job.state_since_unix_ms());
+  json["held_by"] = job.held_by().empty() ? Json() : Json(job.held_by());
   json["owner"] = job.owner();
   json["folder"] = job.folder();
   json["submitted_at"] = Time(job.submit_unix_ms());
@@ -135,6 +153,11 @@ Json JobJson(const v1::Job& job) {
   for (const int64_t ms : job.recoveries_ms()) json["recoveries_s"].push_back(Seconds(ms));
   json["retries_left"] = job.retries_left();
   json["checkpoints"] = CheckpointsJson(job);
+  json["exit"] = ExitJson(job);
+  json["from"] =
+      job.spec().from_job().empty()
+          ? Json()
+          : Json({{"job", job.spec().from_job()}, {"checkpoint", job.spec().from_checkpoint()}});
   json["metrics"] = MetricsJson(job.metrics_json());
   json["phases"] = PhasesJson(job.phases());
   json["cost_usd"] = Dollars(job.cost_usd_micro());

@@ -167,6 +167,13 @@ std::string JobText(const v1::Job& job) {
     if (!value.empty()) absl::StrAppend(&text, absl::StrFormat("  %-12s", name), value, "\n");
   };
   line("reason", job.reason());
+  if (job.state() == v1::HELD) {
+    line("held", absl::StrCat("since ", Stamp(job.state_since_unix_ms())));
+  }
+  if (!job.spec().from_job().empty()) {
+    line("began with",
+         absl::StrCat(job.spec().from_checkpoint(), " of job ", job.spec().from_job()));
+  }
   line("submitted",
        absl::StrCat(Stamp(job.submit_unix_ms()), " by ", job.owner(), " in ", job.folder()));
   if (job.end_unix_ms() != 0) {

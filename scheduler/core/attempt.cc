@@ -6,7 +6,7 @@
 #include "scheduler/core/exits.h"
 #include "scheduler/core/ledger.h"
 #include "scheduler/core/machine.h"
-#include "scheduler/policy/capacity.h"
+#include "scheduler/policy/progress.h"
 
 namespace baton::core {
 namespace {
@@ -48,6 +48,7 @@ void Machine::Begin(Job* job, const policy::Placement& placement) {
   Dequeue(job);
   state::JobHistory& history = HistoryOf(job);
   CloseQueueTime(job);
+  GiveUpCrashLoop(job);
   Attempt attempt;
   int64_t taken_ms = 0;
   if (!history.checkpoints.empty()) {
@@ -85,10 +86,10 @@ void Machine::SayPlaced(const Job& job, int64_t undone) {
   const Attempt& attempt = *job.LiveAttempt();
   std::string text = absl::StrCat(attempt.world_size, attempt.world_size == 1 ? " rank" : " ranks",
                                   " on ", NodeNames(attempt), ": the cheapest with room");
-  if (policy::PrefersOnDemand(job.spec->capacity, job.history.get())) {
-    absl::StrAppend(&text, ", on-demand first since spot nodes have taken it down again and again");
+  if (job.history->on_demand_only) {
+    absl::StrAppend(&text, ", on-demand only since it was taken away again and again");
   }
-  if (attempt.number > 1) {
+  if (attempt.number > 1 || !attempt.resume_name.empty()) {
     absl::StrAppend(&text, attempt.resume_name.empty()
                                ? "; from the start"
                                : absl::StrCat("; resumes from step ", attempt.resume_step));

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "scheduler/core/exits.h"
 #include "scheduler/core/fence.h"
 #include "scheduler/core/machine.h"
 
@@ -86,18 +87,70 @@ void Machine::Retain(Job* job) {
   std::erase_if(kept, [&](const Checkpoint& c) { return newer-- > keep && c.name != in_use; });
 }
 
-void Machine::DropCheckpoint(Job* job, const std::string& name) {
+void Machine::DropCheckpoint(Job* job, const std::string& name, absl::string_view why) {
   std::vector<Checkpoint>& kept = job->history->checkpoints;
   if (std::erase_if(kept, [&](const Checkpoint& c) { return c.name == name; }) == 0) return;
   MarkJob(*job);
   const std::string from = kept.empty()
                                ? "the start, since there is no earlier one"
                                : absl::StrCat(kept.back().name, " of step ", kept.back().step);
-  Say(*job, "checkpoint-damaged",
-      absl::StrCat("checkpoint ", name,
-                   " could not be restored twice and is given up; the job "
-                   "goes on from ",
-                   from));
+  Say(*job, "checkpoint-given-up",
+      absl::StrCat("checkpoint ", name, " ", why, " and is given up; the job goes on from ", from));
+}
+
+// A checkpoint on which the program crashes again and again may be the reason: the one before it is
+// tried. Not that of another job with which this one was to begin: without it, it is another job.
+void Machine::GiveUpCrashLoop(Job* job) {
+  state::JobHistory& history = *job->history;
+  if (history.checkpoints.empty() || history.checkpoints.back().attempt == 0) return;
+  const std::string name = history.checkpoints.back().name;
+  if (policy::CrashesOn(history, name) < policy::kCrashesForGivingUp) return;
+  absl::StrAppend(&history.attempts.back().detail, "; checkpoint ", name, " is given up");
+  DropCheckpoint(job, name, "was begun with twice in a row and crashed without a step");
+}
+
+// The checkpoint of another job with which a job of this spec begins, as its own.
+absl::StatusOr<Checkpoint> Machine::OriginOf(const state::JobSpec& spec) const {
+  const auto job = state_.jobs.find(spec.from_job);
+  if (job == state_.jobs.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("from_job: no job ", spec.from_job, " is known; `baton jobs` lists all"));
+  }
+  const state::JobHistory* history = job->second.history.get();
+  if (history == nullptr || history->checkpoints.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("from_job: job ", spec.from_job, " has no checkpoint"));
+  }
+  Checkpoint origin = history->checkpoints.back();
+  if (!spec.from_checkpoint.empty()) {
+    const auto found = FindCheckpoint(history->checkpoints, spec.from_checkpoint);
+    if (!found.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("from_checkpoint: ", std::string(found.status().message())));
+    }
+    origin = *found;
+  }
+  origin.attempt = 0;
+  origin.committed_ms = now_ms_;
+  return origin;
+}
+
+// What is newer than the checkpoint `from` is given up: steps that are done again are saved again
+// under the same names.
+void Machine::GoBackTo(Job* job, const std::string& from) {
+  if (from.empty()) return;
+  std::vector<Checkpoint>& kept = job->history->checkpoints;
+  size_t left = 0;
+  if (from != state::kFromScratch) {
+    const auto to = FindCheckpoint(kept, from);
+    while (kept[left++].name != to->name) continue;
+  }
+  if (left == kept.size()) return;
+  Say(*job, "checkpoint-given-up",
+      absl::StrCat(kept.size() - left,
+                   kept.size() - left == 1 ? " newer checkpoint is" : " newer checkpoints are",
+                   " given up"));
+  kept.resize(left);
 }
 
 }  // namespace baton::core

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace baton::core {
 namespace {
@@ -118,6 +120,22 @@ std::set<state::NodeId> NodesOfStartFailures(const JobHistory& history) {
     }
   });
   return nodes;
+}
+
+absl::StatusOr<state::Checkpoint> FindCheckpoint(const std::vector<state::Checkpoint>& kept,
+                                                 const std::string& what) {
+  int64_t step = 0;
+  const bool is_step = absl::SimpleAtoi(what, &step) && step > 0;
+  std::vector<std::string> words;
+  for (const state::Checkpoint& c : kept) {
+    if (c.name == what || (is_step && c.step == step)) return c;
+    words.push_back(c.step == 0 ? c.name : absl::StrCat(c.name, " (step ", c.step, ")"));
+  }
+  return absl::NotFoundError(absl::StrCat(
+      "no checkpoint ", what, " is kept; there ",
+      words.empty()
+          ? "is none"
+          : absl::StrCat(words.size() == 1 ? "is " : "are ", absl::StrJoin(words, ", "))));
 }
 
 int32_t RestoreFailures(const JobHistory& history, const std::string& name) {

@@ -3,7 +3,9 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "scheduler/state/job.h"
 
 namespace baton::core {
@@ -46,6 +48,10 @@ bool BlamesProgram(const state::Attempt& attempt);
 int32_t StartFailuresInARow(const state::JobHistory& history);
 // Nodes to blame for those.
 std::set<state::NodeId> NodesOfStartFailures(const state::JobHistory& history);
+
+// By its name, or by its step. NotFound lists the ones there are.
+absl::StatusOr<state::Checkpoint> FindCheckpoint(const std::vector<state::Checkpoint>& kept,
+                                                 const std::string& what);
 
 // How many of the job's attempts could not restore the checkpoint of that name.
 int32_t RestoreFailures(const state::JobHistory& history, const std::string& name);

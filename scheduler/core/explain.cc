@@ -55,6 +55,9 @@ std::string Words(WhyNot why, const Job& job, const state::Node& node) {
     case WhyNot::kNotice:
       return absl::StrCat("with a notice (", node.notice.kind, ")");
     case WhyNot::kCapacity:
+      if (node.offer.spot && job.history != nullptr && job.history->on_demand_only) {
+        return "spot, which has taken it away again and again";
+      }
       return node.offer.spot ? "spot, where on-demand is asked for"
                              : "on-demand, where spot is asked for";
     case WhyNot::kLabel:
@@ -149,7 +152,7 @@ std::string Machine::Explain(const state::JobId& id, int64_t now_ms) const {
   const Attempt* attempt = job.LiveAttempt();
   switch (job.state) {
     case JobState::kHeld:
-      return job.reason.empty() ? "held" : job.reason;
+      return absl::StrCat(job.reason, "; `baton resume ", job.id, "` lets it go on");
     case JobState::kQueued:
       return ExplainQueued(job, now_ms);
     case JobState::kStarting:

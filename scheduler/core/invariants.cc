@@ -118,6 +118,16 @@ std::string EndIsTold(const Job& job) {
   return "";
 }
 
+std::string HoldIsTold(const Job& job) {
+  if ((job.state == JobState::kHeld) != (job.hold != state::Hold::kNone)) {
+    return About(job, "its state and its hold differ");
+  }
+  if (job.state == JobState::kHeld && job.reason.empty()) {
+    return About(job, "it is held without a reason");
+  }
+  return "";
+}
+
 std::string WaitsForAReason(const Core& core, const Job& job, int64_t now_ms) {
   if (job.state != JobState::kQueued) return "";
   const std::string reason = core.Explain(job.id, now_ms);
@@ -163,7 +173,8 @@ std::string NoDeviceTwice(const state::State& state) {
 }
 
 std::string MoneyAgrees(const state::State& state) {
-  __int128 paid = 0;
+  __int128 paid = static_cast<__int128>(state.counters.deleted_usd_micro) * kMoneyUnit +
+                  state.counters.deleted_remainder;
   __int128 held = 0;
   for (const auto& [id, job] : state.jobs) {
     if (job.history == nullptr) continue;

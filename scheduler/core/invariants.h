@@ -28,6 +28,8 @@ std::string CheckpointsInOrder(const state::Job& job);
 std::string RetriesCoverVerdicts(const state::Job& job);
 // A job that ended has said how; one that has not ended has no end.
 std::string EndIsTold(const state::Job& job);
+// A job is held by somebody and for a reason, and no other is.
+std::string HoldIsTold(const state::Job& job);
 // A queued job has a reason in words, and if it could start, a pass is due.
 std::string WaitsForAReason(const Core& core, const state::Job& job, int64_t now_ms);
 
@@ -72,7 +74,11 @@ std::string OnlyFailuresCostRetries(const JobMemory& before, const state::Job& a
 // A job that has ended stays so, unless a person retries it; SUCCEEDED is for ever.
 std::string EndedStaysEnded(const state::Event& event, const JobMemory& before,
                             const state::Job& after);
-// The newest committed checkpoint leaves only for a newer one, or because it is damaged.
+// A job goes only when a person deletes it, and only once it has ended; its request stays known.
+std::string OnlyEndedIsDeleted(const Core& core, const state::Event& event, const JobMemory& before,
+                               const state::Job& deleted);
+// The newest committed checkpoint leaves only for a newer one, because it is damaged, because the
+// program crashes on it again and again, or for a person's retry from another.
 std::string CheckpointsStay(const state::Event& event, const JobMemory& before,
                             const state::Job& after);
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/core/invariants.h"
+#include "scheduler/policy/progress.h"
 #include "scheduler/state/job_state.h"
 
 namespace baton::core {
@@ -76,7 +77,8 @@ JobMemory Remember(const Job& job) {
 
 std::string RefusalChangesNothing(const Outputs& outputs) {
   if (outputs.reply.ok()) return "";
-  const bool changed = !outputs.dirty_jobs.empty() || !outputs.dirty_nodes.empty() ||
+  const bool changed = !outputs.deleted_jobs.empty() || !outputs.forgotten.empty() ||
+                       !outputs.dirty_jobs.empty() || !outputs.dirty_nodes.empty() ||
                        outputs.counters_dirty || !outputs.notes.empty();
   return changed
              ? absl::StrCat("a refusal changed something: ", std::string(outputs.reply.message()))
@@ -137,15 +139,28 @@ std::string EndedStaysEnded(const state::Event& event, const JobMemory& before, 
   return About(after, absl::StrCat("it had ended as ", state::Name(before.state)));
 }
 
+std::string OnlyEndedIsDeleted(const Core& core, const state::Event& event, const JobMemory& before,
+                               const Job& deleted) {
+  const auto* wish = std::get_if<state::JobDeleted>(&event);
+  if (wish == nullptr || wish->job != deleted.id) return About(deleted, "it is lost");
+  if (!state::IsEnded(before.state)) return About(deleted, "it was deleted and had not ended");
+  const bool known = core.state().deleted.count(deleted.id) != 0;
+  return known ? "" : About(deleted, "its request is forgotten");
+}
+
 std::string CheckpointsStay(const state::Event& event, const JobMemory& before, const Job& after) {
   if (before.newest_checkpoint.empty()) return "";
   const auto& checkpoints = after.history->checkpoints;
   const auto kept = [&](const state::Checkpoint& c) { return c.name == before.newest_checkpoint; };
   if (std::any_of(checkpoints.begin(), checkpoints.end(), kept)) return "";
+  const auto* retry = std::get_if<state::JobRetried>(&event);
+  if (retry != nullptr && !retry->from.empty()) return "";
   const auto* report = std::get_if<state::TaskReported>(&event);
   const bool damaged = report != nullptr && report->bad_checkpoint == before.newest_checkpoint;
   const bool joined = std::holds_alternative<state::NodeJoined>(event);  // may carry that report
-  if (damaged || joined) return "";
+  const bool crash_loop =
+      policy::CrashesOn(*after.history, before.newest_checkpoint) >= policy::kCrashesForGivingUp;
+  if (damaged || joined || crash_loop) return "";
   const bool replaced = !checkpoints.empty() && checkpoints.back().committed_ms != 0 &&
                         std::holds_alternative<state::CheckpointUploaded>(event);
   return replaced ? "" : About(after, "its newest checkpoint is gone");
@@ -184,6 +199,11 @@ std::string InvariantChecker::AfterStep(const Core& core, const state::Event& ev
   for (const state::JobId& id : outputs.dirty_jobs) {
     if (wrong.empty()) wrong = CheckJob(core, event, id, now_ms);
   }
+  for (const auto& job : outputs.deleted_jobs) {
+    if (wrong.empty()) wrong = OnlyEndedIsDeleted(core, event, jobs_.at(job->id), *job);
+    jobs_.erase(job->id);
+    placed_.erase(job->id);
+  }
   if (!wrong.empty()) return wrong;
   if (core.state().jobs.size() != jobs_.size()) return "a job is lost, or came unannounced";
   for (const state::NodeId& id : touched_) {
@@ -204,6 +224,7 @@ std::string InvariantChecker::CheckJob(const Core& core, const state::Event& eve
   if (wrong.empty()) wrong = CheckpointsInOrder(job);
   if (wrong.empty()) wrong = RetriesCoverVerdicts(job);
   if (wrong.empty()) wrong = EndIsTold(job);
+  if (wrong.empty()) wrong = HoldIsTold(job);
   const auto memory = jobs_.find(id);
   if (memory != jobs_.end()) {
     const JobMemory& before = memory->second;
@@ -249,6 +270,7 @@ std::string InvariantChecker::Everything(const Core& core, int64_t now_ms) const
     if (wrong.empty()) wrong = CheckpointsInOrder(job);
     if (wrong.empty()) wrong = RetriesCoverVerdicts(job);
     if (wrong.empty()) wrong = EndIsTold(job);
+    if (wrong.empty()) wrong = HoldIsTold(job);
     if (wrong.empty()) wrong = WaitsForAReason(core, job, now_ms);
   }
   return wrong;

@@ -7,6 +7,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "scheduler/core/exits.h"
+#include "scheduler/core/ledger.h"
 #include "scheduler/core/machine.h"
 #include "scheduler/state/job_state.h"
 
@@ -146,7 +148,8 @@ absl::Status Machine::CheckSubmit(const state::JobsSubmitted& event) const {
   std::set<state::JobId> ids;
   for (size_t i = 0; i < event.jobs.size(); ++i) {
     const state::NewJob& job = event.jobs[i];
-    if (!ids.insert(job.id).second || state_.jobs.count(job.id) != 0) {
+    const bool used = state_.jobs.count(job.id) != 0 || state_.deleted.count(job.id) != 0;
+    if (!ids.insert(job.id).second || used) {
       return absl::AlreadyExistsError(
           absl::StrCat("job ", job.id, " exists already, from another request"));
     }
@@ -154,6 +157,7 @@ absl::Status Machine::CheckSubmit(const state::JobsSubmitted& event) const {
     checked = job.spec.get();
     absl::Status status = CheckShape(*checked);
     if (status.ok()) status = CouldEverRun(*checked);
+    if (status.ok() && !checked->from_job.empty()) status = OriginOf(*checked).status();
     if (!status.ok()) return OfJob(i, status);
   }
   return absl::OkStatus();
@@ -162,6 +166,13 @@ absl::Status Machine::CheckSubmit(const state::JobsSubmitted& event) const {
 absl::Status Machine::On(const state::JobsSubmitted& event) {
   for (const state::NewJob& job : event.jobs) out_.job_ids.push_back(job.id);
   if (!event.jobs.empty()) {
+    const auto deleted = state_.deleted.find(event.jobs.front().id);
+    if (deleted != state_.deleted.end()) {
+      if (deleted->second.request_digest == event.request_digest) return absl::OkStatus();
+      out_.job_ids.clear();
+      return absl::AlreadyExistsError(
+          "this request id was used for another submit; make a new request id");
+    }
     const auto seen = state_.jobs.find(event.jobs.front().id);
     if (seen != state_.jobs.end() && seen->second.request_digest == event.request_digest) {
       return absl::OkStatus();
@@ -187,6 +198,13 @@ absl::Status Machine::On(const state::JobsSubmitted& event) {
     job.submit_ms = now_ms_;
     job.state_since_ms = now_ms_;
     job.retries_left = submitted.spec->retries;
+    if (!job.spec->from_job.empty()) {
+      HistoryOf(&job).checkpoints.push_back(*OriginOf(*job.spec));
+      const state::Checkpoint& origin = job.history->checkpoints.back();
+      Say(job, "continues",
+          absl::StrCat("begins with checkpoint ", origin.name, " of step ", origin.step, " of job ",
+                       job.spec->from_job));
+    }
     Enqueue(&job);
   }
   return absl::OkStatus();
@@ -223,6 +241,49 @@ absl::Status Machine::On(const state::JobCancelled& event) {
   return absl::OkStatus();
 }
 
+absl::Status Machine::On(const state::JobDeleted& event) {
+  const auto it = state_.jobs.find(event.job);
+  if (it == state_.jobs.end()) {
+    return absl::NotFoundError(absl::StrCat("no job ", event.job, " is known"));
+  }
+  const Job& job = it->second;
+  if (!state::IsEnded(job.state)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("job ", job.id, " is ", state::Name(job.state),
+                     "; only what has ended is deleted: `baton cancel` ends it"));
+  }
+  ForgetDeleted();
+  state_.deleted[job.id] = {.request_digest = job.request_digest, .deleted_ms = now_ms_};
+  if (job.history != nullptr) {
+    // Nodes were held for it: the two ledgers go on to agree.
+    state::Counters& counters = state_.counters;
+    const int64_t fractions = counters.deleted_remainder + job.history->cost_remainder;
+    counters.deleted_usd_micro += job.history->cost_usd_micro + fractions / kMoneyUnit;
+    counters.deleted_remainder = fractions % kMoneyUnit;
+  }
+  undecided_.erase(job.id);
+  deadlines_.Set(job.id, Deadlines::kNever);
+  // The node handle keeps the job where it was, for indexes that hold its address.
+  auto node = std::make_shared<std::map<state::JobId, Job>::node_type>(state_.jobs.extract(it));
+  out_.deleted_jobs.emplace_back(node, &node->mapped());
+  out_.counters_dirty = true;
+  return absl::OkStatus();
+}
+
+// A request is known at least this long after its answer.
+void Machine::ForgetDeleted() {
+  constexpr int64_t kKnownMs = int64_t{7} * 24 * 3600 * 1000;
+  for (auto it = state_.deleted.begin(); it != state_.deleted.end();) {
+    if (now_ms_ - it->second.deleted_ms <= kKnownMs) {
+      ++it;
+      continue;
+    }
+    out_.forgotten.push_back(it->first);
+    out_.counters_dirty = true;
+    it = state_.deleted.erase(it);
+  }
+}
+
 absl::Status Machine::On(const state::JobRetried& event) {
   const auto it = state_.jobs.find(event.job);
   if (it == state_.jobs.end()) {
@@ -232,7 +293,15 @@ absl::Status Machine::On(const state::JobRetried& event) {
   if (job.state != JobState::kFailed && job.state != JobState::kCancelled) {
     return absl::FailedPreconditionError(
         absl::StrCat("job ", job.id, " is ", state::Name(job.state),
-                     "; only a FAILED or CANCELLED job can be sent on again"));
+                     "; only a FAILED or CANCELLED job can be sent on again",
+                     job.state == JobState::kHeld ? "; `baton resume` lets a held one go on" : ""));
+  }
+  if (!event.from.empty() && event.from != state::kFromScratch) {
+    static const std::vector<state::Checkpoint> kNone;
+    const absl::Status known =
+        FindCheckpoint(job.history == nullptr ? kNone : job.history->checkpoints, event.from)
+            .status();
+    if (!known.ok()) return known;
   }
   state::JobHistory& history = HistoryOf(&job);
   for (state::Attempt& attempt : history.attempts) {
@@ -240,6 +309,7 @@ absl::Status Machine::On(const state::JobRetried& event) {
       CloseVerdict(&job, &attempt, state::EndCause::kCrashed);
     }
   }
+  GoBackTo(&job, event.from);
   history.phases.idle_ms += now_ms_ - history.phases_until_ms;
   history.phases_until_ms = now_ms_;
   history.retried_after = history.attempts.empty() ? 0 : history.attempts.back().number;
@@ -254,7 +324,7 @@ absl::Status Machine::On(const state::JobRetried& event) {
           : absl::StrCat("from the checkpoint of step ", history.checkpoints.back().step);
   Say(job, "retried",
       absl::StrCat("sent on again", event.by.empty() ? "" : " by ", event.by, ", ", from));
-  Enqueue(&job);
+  QueueOrHold(&job);
   return absl::OkStatus();
 }
 

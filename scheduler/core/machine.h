@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "scheduler/core/deadlines.h"
 #include "scheduler/core/queue.h"
 #include "scheduler/core/step.h"
 #include "scheduler/policy/fleet.h"
 #include "scheduler/policy/placement.h"
+#include "scheduler/policy/progress.h"
 #include "scheduler/state/state.h"
 
 namespace baton::core {
@@ -64,10 +66,21 @@ class Machine {
   absl::Status On(const state::TaskReported& event);
   absl::Status On(const state::CheckpointUploaded& event);
   absl::Status On(const state::TimerFired& event);
+  absl::Status On(const state::JobPaused& event);
+  absl::Status On(const state::JobResumed& event);
+  absl::Status On(const state::JobDeleted& event);
 
   // job_events.cc
   absl::Status CheckSubmit(const state::JobsSubmitted& event) const;
+  void ForgetDeleted();
   absl::Status CouldEverRun(const state::JobSpec& spec) const;
+
+  // hold_events.cc
+  void HoldJob(state::Job* job, state::Hold hold, const std::string& reason);
+  policy::NextTry NextTryOf(const state::Job& job) const;
+  void QueueOrHold(state::Job* job);
+  void Reconsider(state::Job* job);
+  std::string LossWords(const state::Job& job) const;
 
   // task_events.cc: the report of a task of a live attempt.
   void Apply(const state::TaskReported& report, state::Job* job, state::Task* task);
@@ -91,7 +104,10 @@ class Machine {
   absl::Status CheckCheckpoint(const state::CheckpointUploaded& event,
                                const std::vector<state::Checkpoint>& committed, bool* known) const;
   void Retain(state::Job* job);
-  void DropCheckpoint(state::Job* job, const std::string& name);
+  void DropCheckpoint(state::Job* job, const std::string& name, absl::string_view why);
+  void GiveUpCrashLoop(state::Job* job);
+  absl::StatusOr<state::Checkpoint> OriginOf(const state::JobSpec& spec) const;
+  void GoBackTo(state::Job* job, const std::string& from);
 
   // attempt.cc: the life of an attempt.
   void Begin(state::Job* job, const policy::Placement& placement);

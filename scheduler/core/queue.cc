@@ -28,6 +28,7 @@ std::string ClassKey(const Job& job) {
   AppendText(&key, r.gpu_type);
   AppendText(&key, s.project);
   AppendText(&key, DeviceKindOf(job));
+  if (job.history != nullptr && job.history->on_demand_only) AppendText(&key, "on-demand");
   for (const state::Label& label : s.require) {
     AppendText(&key, label.key);
     AppendText(&key, label.value);

@@ -5,7 +5,6 @@
 #include "scheduler/core/exits.h"
 #include "scheduler/core/machine.h"
 #include "scheduler/policy/backfill.h"
-#include "scheduler/policy/capacity.h"
 
 namespace baton::core {
 namespace {
@@ -79,7 +78,7 @@ policy::Ask Machine::AskOf(const Job& job) const {
   if (job.history == nullptr) return ask;
   ask.device_kind = job.history->device_kind;
   ask.avoid = NodesOfStartFailures(*job.history);
-  ask.on_demand_first = policy::PrefersOnDemand(job.spec->capacity, job.history.get());
+  ask.on_demand_only = job.history->on_demand_only;
   return ask;
 }
 

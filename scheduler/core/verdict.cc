@@ -40,7 +40,7 @@ void Machine::Finish(Job* job) {
     if (!once_more) return EndSucceeded(job, missing);
     attempt.detail = absl::StrCat(attempt.detail, "; ", ErrorsOf(attempt));
   }
-  if (history.pending_loss_ms == 0) {
+  if (history.pending_loss_ms == 0 && attempt.cause != EndCause::kPaused) {
     history.pending_loss_ms = progress.last_step_ms != 0 ? progress.last_step_ms
                               : attempt.failed_ms != 0   ? attempt.failed_ms
                                                          : now_ms_;
@@ -51,6 +51,9 @@ void Machine::Finish(Job* job) {
       return;
     case EndCause::kTimeLimit:
       End(job, JobState::kFailed, attempt.detail);
+      return;
+    case EndCause::kPaused:
+      Requeue(job);
       return;
     case EndCause::kPreempted:
     case EndCause::kNodeLost:
@@ -121,7 +124,17 @@ void Machine::EndStartFailed(Job* job) {
   Attempt& attempt = job->history->attempts.back();
   const std::string detail = attempt.detail;
   if (RestoreFailures(*job->history, attempt.bad_checkpoint) >= 2) {
-    DropCheckpoint(job, attempt.bad_checkpoint);
+    const std::vector<state::Checkpoint>& kept = job->history->checkpoints;
+    const bool origin = std::any_of(kept.begin(), kept.end(), [&](const state::Checkpoint& c) {
+      return c.name == attempt.bad_checkpoint && c.attempt == 0;
+    });
+    if (!origin) DropCheckpoint(job, attempt.bad_checkpoint, "could not be restored twice");
+    if (origin) {
+      const std::string reason = absl::StrCat("the checkpoint of job ", job->spec->from_job,
+                                              " that it was to begin with is damaged: ", detail);
+      Say(*job, "failed", reason);
+      return End(job, JobState::kFailed, reason);
+    }
   }
   if (StartFailuresInARow(*job->history) >= state_.config.start_failures_max) {
     return EndByNodes(job, "could not be started");
@@ -159,6 +172,7 @@ void Machine::CloseVerdict(Job* job, Attempt* attempt, EndCause cause) {
                      was_lost ? "a node of it went down, which explains its end ("
                               : "a node of it failed it (",
                      attempt->detail, "); no retry is counted"));
+    Reconsider(job);
     ReleaseIfReady(job);
     return;
   }
@@ -173,7 +187,7 @@ void Machine::CloseVerdict(Job* job, Attempt* attempt, EndCause cause) {
                      hopeless ? "; the spec or its data is wrong, which no retry would mend"
                               : "; no retries are left");
     Say(*job, "failed", reason);
-    if (job->state == JobState::kQueued) {
+    if (job->state == JobState::kQueued || job->state == JobState::kHeld) {
       Dequeue(job);
       CloseQueueTime(job);
     }
@@ -186,15 +200,18 @@ void Machine::CloseVerdict(Job* job, Attempt* attempt, EndCause cause) {
   ReleaseIfReady(job);
 }
 
+// Whatever ended the attempt: a job that a person wants paused is held, not queued.
 void Machine::Requeue(Job* job) {
+  if (job->intent == Intent::kPause) return HoldJob(job, state::Hold::kPerson, job->reason);
   job->intent = Intent::kNone;
   Move(job, JobState::kQueued);
-  Enqueue(job);
+  QueueOrHold(job);
 }
 
 void Machine::End(Job* job, JobState how, const std::string& reason) {
   Move(job, how);
   job->intent = Intent::kNone;
+  job->hold = state::Hold::kNone;
   job->end_ms = now_ms_;
   job->reason = reason;
   if (job->history != nullptr) job->history->pending_loss_ms = 0;

@@ -226,9 +226,49 @@ void ClientCalls::CancelJob(const v1::CancelJobRequest& request,
 void ClientCalls::RetryJob(const v1::RetryJobRequest& request,
                            const Done<v1::RetryJobResponse>& done) {
   ChangeJob(request.job(), request.submitter(), done,
+            [by = OwnerOf(request.submitter()), from = request.from()](const state::JobId& id)
+                -> state::Event { return state::JobRetried{.job = id, .by = by, .from = from}; });
+}
+
+void ClientCalls::PauseJob(const v1::PauseJobRequest& request,
+                           const Done<v1::PauseJobResponse>& done) {
+  ChangeJob(request.job(), request.submitter(), done,
             [by = OwnerOf(request.submitter())](const state::JobId& id) -> state::Event {
-              return state::JobRetried{.job = id, .by = by};
+              return state::JobPaused{.job = id, .by = by};
             });
+}
+
+void ClientCalls::ResumeJob(const v1::ResumeJobRequest& request,
+                            const Done<v1::ResumeJobResponse>& done) {
+  ChangeJob(request.job(), request.submitter(), done,
+            [by = OwnerOf(request.submitter())](const state::JobId& id) -> state::Event {
+              return state::JobResumed{.job = id, .by = by};
+            });
+}
+
+// Its record goes first and its streams after it: a scheduler that dies in between finds the rest
+// at its next start (scheduler.cc).
+void ClientCalls::DeleteJob(const v1::DeleteJobRequest& request,
+                            const Done<v1::DeleteJobResponse>& done) {
+  WithJob(request.job(), request.submitter(), done,
+          [this, done, by = OwnerOf(request.submitter())](const Seen&,
+                                                          const state::Job& found) -> Release {
+            return [this, done, by, id = found.id] {
+              const absl::Status posted = parts_.driver.Post(
+                  Driver::Source::kClient, state::JobDeleted{.job = id, .by = by},
+                  [this, done, id](const Seen& seen) -> Release {
+                    return [this, done, id, reply = seen.outputs->reply] {
+                      if (!reply.ok()) return done(reply, {});
+                      OnWorkThread(done, [this, done, id] {
+                        v1::DeleteJobResponse response;
+                        response.set_job_id(id);
+                        done(parts_.journal_writer.Forget(id), response);
+                      });
+                    };
+                  });
+              if (!posted.ok()) done(posted, {});
+            };
+          });
 }
 
 void ClientCalls::AddMetrics(v1::Job* job) {

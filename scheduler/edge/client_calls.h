@@ -26,6 +26,9 @@ class ClientCalls {
   void SubmitJobs(const v1::SubmitJobsRequest& request, const Done<v1::SubmitJobsResponse>& done);
   void CancelJob(const v1::CancelJobRequest& request, const Done<v1::CancelJobResponse>& done);
   void RetryJob(const v1::RetryJobRequest& request, const Done<v1::RetryJobResponse>& done);
+  void PauseJob(const v1::PauseJobRequest& request, const Done<v1::PauseJobResponse>& done);
+  void ResumeJob(const v1::ResumeJobRequest& request, const Done<v1::ResumeJobResponse>& done);
+  void DeleteJob(const v1::DeleteJobRequest& request, const Done<v1::DeleteJobResponse>& done);
   void GetJob(const v1::GetJobRequest& request, const Done<v1::GetJobResponse>& done);
   void ListJobs(const v1::ListJobsRequest& request, const Done<v1::ListJobsResponse>& done);
   void ListNodes(const Done<v1::ListNodesResponse>& done);

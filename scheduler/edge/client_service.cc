@@ -95,10 +95,14 @@ class FollowReactor : public grpc::ServerWriteReactor<Message> {
 // All calls by callback, but the export: it pushes a long stream, so it gets a thread of gRPC's.
 using Base = v1::Client::WithCallbackMethod_GetServer<v1::Client::WithCallbackMethod_SubmitJobs<
     v1::Client::WithCallbackMethod_CancelJob<v1::Client::WithCallbackMethod_RetryJob<
-        v1::Client::WithCallbackMethod_GetJob<v1::Client::WithCallbackMethod_ListJobs<
-            v1::Client::WithCallbackMethod_WatchJob<v1::Client::WithCallbackMethod_ReadStreams<
-                v1::Client::WithCallbackMethod_ListNodes<v1::Client::WithCallbackMethod_DrainNode<
-                    v1::Client::WithCallbackMethod_Explain<v1::Client::Service>>>>>>>>>>>;
+        v1::Client::WithCallbackMethod_DeleteJob<v1::Client::WithCallbackMethod_PauseJob<
+            v1::Client::WithCallbackMethod_ResumeJob<v1::Client::WithCallbackMethod_GetJob<
+                v1::Client::WithCallbackMethod_ListJobs<v1::Client::WithCallbackMethod_WatchJob<
+                    v1::Client::WithCallbackMethod_ReadStreams<
+                        v1::Client::WithCallbackMethod_ListNodes<
+                            v1::Client::WithCallbackMethod_DrainNode<
+                                v1::Client::WithCallbackMethod_Explain<
+                                    v1::Client::Service>>>>>>>>>>>>>>;
 
 }  // namespace
 
@@ -135,6 +139,30 @@ class ClientService::Impl : public Base {
                                      v1::RetryJobResponse* response) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     calls_.RetryJob(*request, Answer(reactor, response));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context,
+                                      const v1::DeleteJobRequest* request,
+                                      v1::DeleteJobResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    calls_.DeleteJob(*request, Answer(reactor, response));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* PauseJob(grpc::CallbackServerContext* context,
+                                     const v1::PauseJobRequest* request,
+                                     v1::PauseJobResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    calls_.PauseJob(*request, Answer(reactor, response));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* ResumeJob(grpc::CallbackServerContext* context,
+                                      const v1::ResumeJobRequest* request,
+                                      v1::ResumeJobResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    calls_.ResumeJob(*request, Answer(reactor, response));
     return reactor;
   }
 

@@ -50,7 +50,7 @@ void CommitThread::CommitLoop() {
     changed_.notify_all();  // there is room again
     std::vector<store::Batch> batches;
     for (Entry& entry : entries) {
-      if (entry.batch.puts.empty() && entry.batch.deletes.empty()) continue;
+      if (entry.batch.IsEmpty()) continue;
       batches.push_back(std::move(entry.batch));
     }
     // Nothing to write means that all that was seen is on disk already: commits are in order.

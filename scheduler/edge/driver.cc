@@ -111,6 +111,7 @@ void Driver::Apply(state::Event event, const View& view) {
   const int64_t now_ms = parts_.clock.UnixMillis();
   const state::Outputs outputs = parts_.core.Step(event, now_ms);
   index_.Update(outputs.dirty_jobs);
+  for (const auto& job : outputs.deleted_jobs) index_.Remove(*job);
   auto batch = parts_.committer.Make(parts_.core.state(), event, outputs, now_ms);
   if (!batch.ok()) {
     Fail(batch.status());

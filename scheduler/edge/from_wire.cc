@@ -59,6 +59,8 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
   spec.time_limit_ms = wire.time_limit_ms();
   spec.notice_grace_ms = wire.notice_grace_ms();
   spec.queue_anyway = queue_anyway;
+  spec.from_job = wire.from_job();
+  spec.from_checkpoint = wire.from_checkpoint();
   v1::JobSpec nameless = wire;
   nameless.clear_name();
   spec.wire = nameless.SerializeAsString();

@@ -74,6 +74,42 @@ void JobIndex::Add(const state::Job& job) {
   Refresh(*place);
 }
 
+// Slow, and asked only for a job that is deleted.
+const state::Job* JobIndex::Newest(const std::function<bool(const state::Job&)>& which) const {
+  const auto at = std::find_if(by_age_.rbegin(), by_age_.rend(),
+                               [&](const Entry& entry) { return which(*entry.job); });
+  return at == by_age_.rend() ? nullptr : at->job;
+}
+
+void JobIndex::Remove(const state::Job& job) {
+  const auto entry = std::lower_bound(by_age_.begin(), by_age_.end(), Entry{.job = &job}, Older);
+  if (entry == by_age_.end() || entry->job != &job) return;
+  queued_ -= static_cast<int64_t>(entry->queued);
+  live_.erase(job.id);
+  by_age_.erase(entry);
+  const auto named = by_name_.find(HashOf(job.name));
+  if (named != by_name_.end() && named->second == &job) {
+    const state::Job* other =
+        Newest([&](const state::Job& candidate) { return candidate.name == job.name; });
+    if (other != nullptr) {
+      named->second = other;
+    } else {
+      by_name_.erase(named);
+    }
+  }
+  if (job.submitter == nullptr) return;
+  const auto latest = latest_.find({job.submitter->owner, job.submitter->folder});
+  if (latest == latest_.end() || latest->second != &job) return;
+  const state::Job* other = Newest([&](const state::Job& candidate) {
+    return candidate.submitter != nullptr && *candidate.submitter == *job.submitter;
+  });
+  if (other != nullptr) {
+    latest->second = other;
+  } else {
+    latest_.erase(latest);
+  }
+}
+
 void JobIndex::Refresh(Entry& entry) {
   const bool queued = entry.job->state == state::JobState::kQueued;
   queued_ += static_cast<int64_t>(queued) - static_cast<int64_t>(entry.queued);

@@ -1,10 +1,11 @@
 // What clients ask for and the core's state has no order for: newest first, newest of a name,
 // newest of a submitter, counts. Derived from the state, fed with the jobs that each event changed.
 // Belongs to the thread that applies events. Holds pointers into State::jobs, whose nodes stay
-// where they are; the core never removes a job.
+// where they are; one that the core takes out is to be removed here while it still exists.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -24,6 +25,9 @@ class JobIndex {
   explicit JobIndex(const state::State& state);
 
   void Update(const std::vector<state::JobId>& changed);
+
+  // It is in State::jobs no more and still at the address that it had there.
+  void Remove(const state::Job& job);
 
   // "latest" (of `asker`: owner and folder), an id, a name (its newest job), or an id's unique
   // prefix. NotFound; InvalidArgument for an ambiguous prefix, with the candidates.
@@ -50,6 +54,7 @@ class JobIndex {
   };
   static bool Older(const Entry& a, const Entry& b);
   void Add(const state::Job& job);
+  const state::Job* Newest(const std::function<bool(const state::Job&)>& which) const;
   void Refresh(Entry& entry);
 
   const state::State& state_;

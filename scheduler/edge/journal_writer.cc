@@ -84,6 +84,22 @@ int64_t JournalWriter::EndOf(const store::StreamKey& stream) const {
   return 0;
 }
 
+absl::Status JournalWriter::Forget(const std::string& job) {
+  {
+    std::lock_guard<std::mutex> lock(forget_mutex_);
+    forgotten_.insert(job);
+  }
+  return journal_.Remove(job);
+}
+
+absl::StatusOr<int64_t> JournalWriter::Append(const store::StreamKey& key, const Chunk& chunk) {
+  std::lock_guard<std::mutex> lock(forget_mutex_);
+  if (forgotten_.count(key.job) != 0) {
+    return chunk.wire.offset() + static_cast<int64_t>(chunk.wire.data().size());
+  }
+  return journal_.Append(key, chunk.wire.offset(), chunk.wire.data());
+}
+
 bool JournalWriter::Store(const std::vector<Chunk>& chunks) {
   struct Ack {
     std::weak_ptr<Outbox> to;
@@ -96,7 +112,7 @@ bool JournalWriter::Store(const std::vector<Chunk>& chunks) {
   absl::Status trouble;
   for (const Chunk& chunk : chunks) {
     const store::StreamKey key = KeyOf(chunk.wire);
-    auto end = journal_.Append(key, chunk.wire.offset(), chunk.wire.data());
+    auto end = Append(key, chunk);
     // A gap: the worker has skipped what is not here; it hears where to go on.
     if (absl::IsOutOfRange(end.status())) end = EndOf(key);
     if (!end.ok()) {

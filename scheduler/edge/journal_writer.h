@@ -7,10 +7,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "baton/v1/worker.pb.h"
 #include "scheduler/edge/outbox.h"
 #include "scheduler/store/journal.h"
@@ -36,6 +39,10 @@ class JournalWriter {
   // the caller may send more.
   [[nodiscard]] bool Push(Chunk chunk, const std::function<void()>& room);
 
+  // The job was deleted: its streams go from the journal, and what a worker still sends of it is
+  // acknowledged and dropped. Blocks for the disk.
+  absl::Status Forget(const std::string& job);
+
   // Stores what was taken, then ends the thread. Idempotent.
   void Close();
 
@@ -43,6 +50,7 @@ class JournalWriter {
   void Loop();
   // False: nothing is acknowledged, the same call is to be repeated.
   bool Store(const std::vector<Chunk>& chunks);
+  absl::StatusOr<int64_t> Append(const store::StreamKey& key, const Chunk& chunk);
   int64_t EndOf(const store::StreamKey& stream) const;
 
   store::Journal& journal_;
@@ -54,6 +62,8 @@ class JournalWriter {
   std::vector<std::function<void()>> paused_;  // guarded by mutex_
   size_t bytes_ = 0;                           // guarded by mutex_: of chunks_
   bool closed_ = false;                        // guarded by mutex_
+  std::mutex forget_mutex_;                    // held over each append: none comes after Forget
+  std::set<std::string> forgotten_;            // guarded by forget_mutex_
   bool failing_ = false;                       // the writer's thread only
   std::thread thread_;
 };

@@ -24,6 +24,7 @@ Release Reactions::OnApplied(const Seen& seen) {
   const state::Outputs& outputs = *seen.outputs;
   to_.watches.AddNotes(outputs.notes);
   std::vector<RendezvousRelay::Gang> gangs;
+  for (const auto& job : outputs.deleted_jobs) to_.watches.Changed(job->id);
   for (const state::JobId& id : outputs.dirty_jobs) {
     const auto it = seen.core.state().jobs.find(id);
     if (it == seen.core.state().jobs.end()) continue;

@@ -153,6 +153,13 @@ void Scheduler::State::Wire() {
   journal_writer =
       std::make_unique<JournalWriter>(*journal, JournalWriter::Options{},
                                       [this](const std::string& job) { watches->Changed(job); });
+  // A delete that was cut short by the scheduler's end, and what workers may still send.
+  for (const auto& [job, deleted] : core->state().deleted) {
+    const absl::Status forgotten = journal_writer->Forget(job);
+    if (!forgotten.ok()) {
+      LogWarning(absl::StrCat("logs of deleted job ", job, ": ", forgotten.message()));
+    }
+  }
   Driver::Options limits;
   limits.lease_ms = options.lease_ms;
   driver = std::make_unique<Driver>(Driver::Parts{.store = *store,

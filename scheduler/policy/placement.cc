@@ -30,9 +30,14 @@ bool HasLabels(const state::NodeOffer& offer, const std::vector<state::Label>& r
   });
 }
 
+bool CapacityFits(const Ask& ask, const state::NodeOffer& offer) {
+  return CapacityAllows(ask.on_demand_only ? state::Capacity::kOnDemand : ask.spec->capacity,
+                        offer);
+}
+
 bool Allowed(const NodeRoom& room, const Ask& ask) {
   const state::NodeOffer& offer = room.node->offer;
-  return CapacityAllows(ask.spec->capacity, offer) &&
+  return CapacityFits(ask, offer) &&
          (ask.device_kind.empty() || offer.device_kind == ask.device_kind) &&
          HasLabels(offer, ask.spec->require);
 }
@@ -62,13 +67,9 @@ template <typename Visit>
 void ForEachInOrder(const Fleet& fleet, const Ask& ask, const Visit& visit) {
   for (const bool avoided : {false, true}) {
     if (avoided && ask.avoid.empty()) return;
-    for (const bool spot : {false, true}) {
-      if (spot && !ask.on_demand_first) break;
-      for (const NodeRoom* room : fleet.open()) {
-        if ((ask.avoid.count(room->node->offer.id) != 0) != avoided) continue;
-        if (ask.on_demand_first && room->node->offer.spot != spot) continue;
-        if (!visit(*room)) return;
-      }
+    for (const NodeRoom* room : fleet.open()) {
+      if ((ask.avoid.count(room->node->offer.id) != 0) != avoided) continue;
+      if (!visit(*room)) return;
     }
   }
 }
@@ -138,7 +139,7 @@ WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   if (!node.up) return WhyNot::kDown;
   if (node.drained) return WhyNot::kDrained;
   if (node.has_notice) return WhyNot::kNotice;
-  if (!CapacityAllows(ask.spec->capacity, node.offer)) return WhyNot::kCapacity;
+  if (!CapacityFits(ask, node.offer)) return WhyNot::kCapacity;
   if (!HasLabels(node.offer, ask.spec->require)) return WhyNot::kLabel;
   if (!Allowed(room, ask)) return WhyNot::kDeviceKind;
   if (!room.takes_work) return WhyNot::kUnheard;

@@ -19,7 +19,7 @@ struct Ask {
   std::shared_ptr<const state::JobSpec> spec;
   std::string device_kind;          // empty: any
   std::set<state::NodeId> avoid;    // a start failed there: only if there is no other way
-  bool on_demand_first = false;     // capacity.h
+  bool on_demand_only = false;      // whatever the spec allows (progress.h)
   std::set<state::JobId> honoured;  // promises to these jobs are left alone
 };
 

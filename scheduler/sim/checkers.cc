@@ -25,9 +25,11 @@ bool CapacityFits(state::Capacity capacity, bool spot) {
 
 int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
   const state::Resources& need = job.spec->resources;
+  const bool on_demand_only = job.history != nullptr && job.history->on_demand_only;
+  const auto capacity = on_demand_only ? state::Capacity::kOnDemand : job.spec->capacity;
   int64_t ranks = 0;
   for (const auto& [id, node] : state.nodes) {
-    if (!node.TakesWork() || !CapacityFits(job.spec->capacity, node.offer.spot)) continue;
+    if (!node.TakesWork() || !CapacityFits(capacity, node.offer.spot)) continue;
     int64_t here = node.offer.cpus_milli / need.cpus_milli;
     if (need.memory_bytes > 0) here = std::min(here, node.offer.memory_bytes / need.memory_bytes);
     if (need.gpus > 0) {
@@ -38,9 +40,15 @@ int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
   return ranks;
 }
 
+// Once deleted it stays away, and its request is known.
+bool Checkers::IsLost(const state::State& state, const state::JobId& acknowledged) const {
+  if (state.jobs.count(acknowledged) != 0) return false;
+  return delete_called_.count(acknowledged) == 0 || state.deleted.count(acknowledged) == 0;
+}
+
 void Checkers::OnRecovered(const state::State& state) {
   for (const state::JobId& id : acknowledged_) {
-    if (state.jobs.count(id) == 0) {
+    if (IsLost(state, id)) {
       Fail("no acknowledged job is lost", id + " was acknowledged and is gone after a restart");
     }
   }
@@ -63,7 +71,7 @@ void Checkers::OnApplied(const core::Core& core, const state::Event& event,
 void Checkers::Everything(const core::Core& core, int64_t now_ms) {
   if (invariants_ != nullptr) Fail("core", invariants_->Everything(core, now_ms));
   for (const state::JobId& id : acknowledged_) {
-    if (core.state().jobs.count(id) == 0) Fail("no acknowledged job is lost", id);
+    if (IsLost(core.state(), id)) Fail("no acknowledged job is lost", id);
   }
 }
 
@@ -91,7 +99,7 @@ void Checkers::OnReleased(const store::Store& store, uint64_t sequence,
 void Checkers::OnAnswered(const store::Store& store, const state::Outputs& outputs) {
   if (!outputs.reply.ok()) return;
   for (const state::JobId& id : outputs.job_ids) {
-    if (store.Get(store::Table::kJobs, id).ok()) continue;
+    if (store.Get(store::Table::kJobs, id).ok() || delete_called_.count(id) != 0) continue;
     Fail("store before speak", id + " is acknowledged and not stored");
   }
 }
@@ -120,6 +128,7 @@ void Checkers::OnQuiet(const store::Store& store, const core::Core& core) {
   const state::State& stored = recovered->state;
   const state::State& held = core.state();
   if (!(stored.counters == held.counters)) Fail("stored is held", "the counters differ");
+  if (!(stored.deleted == held.deleted)) Fail("stored is held", "the deleted jobs differ");
   if (stored.nodes != held.nodes) Fail("stored is held", "the nodes differ");
   if (stored.jobs.size() != held.jobs.size()) Fail("stored is held", "some jobs are not stored");
   for (const auto& [id, job] : stored.jobs) {
@@ -151,7 +160,7 @@ void Checkers::CancelAcknowledged(const state::JobId& job, uint64_t retries_call
 
 bool Checkers::AllEnded(const core::Core& core) const {
   for (const auto& [id, job] : core.state().jobs) {
-    if (state::IsEnded(job.state) || job.state == state::JobState::kHeld) continue;
+    if (state::IsEnded(job.state)) continue;
     if (job.state != state::JobState::kQueued) return false;
     if (RanksThatCouldFit(core.state(), job) >= job.spec->ranks_min) return false;
   }
@@ -175,6 +184,7 @@ void Checkers::AtTheEnd(const core::Core& core, int64_t now_ms) {
 }
 
 void Checkers::CountProbes(const state::Outputs& outputs) {
+  if (!outputs.deleted_jobs.empty()) context_.probes.Hit("job deleted");
   for (const state::Note& note : outputs.notes) context_.probes.Hit("note: " + note.code);
   if (!outputs.reply.ok()) {
     context_.probes.Hit(absl::StrCat("refused: ", absl::StatusCodeToString(outputs.reply.code())));

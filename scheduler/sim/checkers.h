@@ -41,6 +41,8 @@ class Checkers {
   // cancel holds once it was answered, if no retry was called after it. Returns the calls so far.
   uint64_t RetriesCalled(const state::JobId& job) const;
   void RetryCalled(const state::JobId& job);
+  // From now on it may be gone, whether or not an answer comes.
+  void DeleteCalled(const state::JobId& job) { delete_called_.insert(job); }
   void CancelAcknowledged(const state::JobId& job, uint64_t retries_called_before);
 
   // After the faults have stopped and time has passed: what could run has ended.
@@ -56,12 +58,14 @@ class Checkers {
   void CheckTokens(const state::SendWanted& wanted);
   void CheckHealthy(const state::Job& job);
   void CountProbes(const state::Outputs& outputs);
+  bool IsLost(const state::State& state, const state::JobId& acknowledged) const;
 
   Context& context_;
   std::unique_ptr<core::InvariantChecker> invariants_;
   uint64_t applied_ = 0;
   std::set<state::JobId> acknowledged_;
   std::set<state::JobId> cancelled_;
+  std::set<state::JobId> delete_called_;
   std::map<state::JobId, uint64_t> retries_called_;
   // Of attempts that workers were told about.
   std::map<state::Token, std::pair<state::JobId, int32_t>> attempt_of_token_;

@@ -27,8 +27,14 @@ void Clients::Act(const std::vector<state::NodeId>& nodes) {
     Submit();
   } else if (dice < 76) {
     Cancel(AnyJob());
-  } else if (dice < 88) {
+  } else if (dice < 86) {
     Retry(AnyJob());
+  } else if (dice < 88) {
+    scheduler_.Call(state::JobPaused{.job = AnyJob(), .by = "ada"}, nullptr);
+  } else if (dice < 90) {
+    scheduler_.Call(state::JobResumed{.job = AnyJob(), .by = "ada"}, nullptr);
+  } else if (dice < 92) {
+    Delete(AnyJob());
   } else if (dice < 97) {
     Drain(nodes[context_.random.Below(nodes.size())]);
   } else {
@@ -52,7 +58,8 @@ void Clients::Submit() {
       std::make_shared<const state::Submitter>(state::Submitter{"ada", "host:/home/ada"});
   const uint64_t jobs = context_.random.Chance(1, 10) ? context_.random.Below(12) + 1 : 1;
   for (uint32_t i = 0; i < jobs; ++i) {
-    const state::JobSpec& spec = specs_[context_.random.Below(specs_.size())];
+    state::JobSpec spec = specs_[context_.random.Below(specs_.size())];
+    if (context_.random.Chance(1, 20)) spec.from_job = AnyJob();
     event.jobs.push_back({JobId(event.request_id, i), absl::StrCat("job-", requests_, "-", i),
                           std::make_shared<const state::JobSpec>(spec)});
   }
@@ -106,7 +113,18 @@ void Clients::Retry(const state::JobId& job) {
   context_.Send(
       [this, job] {
         checkers_.RetryCalled(job);
-        scheduler_.Call(state::JobRetried{.job = job, .by = "ada"}, nullptr);
+        std::string from;
+        if (context_.random.Chance(1, 4)) from = state::kFromScratch;
+        scheduler_.Call(state::JobRetried{.job = job, .by = "ada", .from = from}, nullptr);
+      },
+      [] {});
+}
+
+void Clients::Delete(const state::JobId& job) {
+  context_.Send(
+      [this, job] {
+        checkers_.DeleteCalled(job);
+        scheduler_.Call(state::JobDeleted{.job = job, .by = "ada"}, nullptr);
       },
       [] {});
 }
@@ -118,6 +136,17 @@ void Clients::Drain(const state::NodeId& node) {
   context_.agenda.In(context_.random.Between(5'000, 120'000), [this, node] {
     scheduler_.Call(state::NodeUndrained{.node = node}, nullptr);
   });
+}
+
+void Clients::ResumeAll() {
+  if (!scheduler_.up()) return;
+  std::vector<state::JobId> held;
+  for (const auto& [id, job] : scheduler_.core().state().jobs) {
+    if (job.state == state::JobState::kHeld) held.push_back(id);
+  }
+  for (const state::JobId& id : held) {
+    scheduler_.Call(state::JobResumed{.job = id, .by = "ada"}, nullptr);
+  }
 }
 
 // The same id for another request must be refused.

@@ -1,4 +1,5 @@
-// People and scripts: submit, ask again when no answer comes, cancel, retry, drain.
+// People and scripts: submit, ask again when no answer comes, cancel, retry, pause,
+// resume, delete, drain.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,8 @@ class Clients {
   // One random act.
   void Act(const std::vector<state::NodeId>& nodes);
   void Submit();
+  // Every job that is held, whoever holds it, so that none waits for a person's word.
+  void ResumeAll();
 
   // Requests without an answer.
   size_t waiting() const { return waiting_; }
@@ -32,6 +35,7 @@ class Clients {
   void Ask(const std::shared_ptr<Request>& request);
   void Cancel(const state::JobId& job);
   void Retry(const state::JobId& job);
+  void Delete(const state::JobId& job);
   void Drain(const state::NodeId& node);
   void ReuseRequestId();
   state::JobId AnyJob();

@@ -60,6 +60,9 @@ struct EventWords {
     return StrCat("checkpoint ", Key(e.task), " ", e.name, " of step ", e.step);
   }
   std::string operator()(const state::TimerFired&) { return "timer"; }
+  std::string operator()(const state::JobPaused& e) { return StrCat("pause ", e.job); }
+  std::string operator()(const state::JobDeleted& e) { return StrCat("delete ", e.job); }
+  std::string operator()(const state::JobResumed& e) { return StrCat("resume ", e.job); }
 };
 
 struct EffectWords {

@@ -362,6 +362,7 @@ WorldResult World::Run() {
     const int64_t end_ms = context_.now_ms() + kHealedMs;
     good = RunUntil(UINT64_MAX, context_.now_ms() + 200'000);
     while (good && context_.now_ms() < end_ms) {
+      clients_.ResumeAll();
       if (clients_.waiting() == 0 && checkers_.AllEnded(scheduler_.core())) break;
       good = RunUntil(UINT64_MAX, context_.now_ms() + 60'000);
     }

@@ -33,12 +33,27 @@ struct JobsSubmitted {
   std::vector<NewJob> jobs;
 };
 
+// In place of a checkpoint.
+inline constexpr char kFromScratch[] = "scratch";
+
 struct JobCancelled {
   JobId job;
   std::string by;
 };
 
 struct JobRetried {
+  JobId job;
+  std::string by;
+  std::string from;  // a checkpoint's name or step, or kFromScratch; empty: the newest
+};
+
+// It is to stop without ending: HELD until a person resumes it.
+struct JobPaused {
+  JobId job;
+  std::string by;
+};
+
+struct JobResumed {
   JobId job;
   std::string by;
 };
@@ -133,11 +148,18 @@ struct CheckpointUploaded {
   int64_t taken_ms = 0;
 };
 
+// One that has ended: nothing of it is kept but that its request was answered.
+struct JobDeleted {
+  JobId job;
+  std::string by;
+};
+
 // A deadline has passed (core/step.h: NextDeadline).
 struct TimerFired {};
 
-using Event = std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined,
-                           NodeLost, NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn,
-                           TaskReported, CheckpointUploaded, TimerFired>;
+using Event =
+    std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined, NodeLost,
+                 NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn, TaskReported,
+                 CheckpointUploaded, TimerFired, JobPaused, JobResumed, JobDeleted>;
 
 }  // namespace baton::state

@@ -48,6 +48,8 @@ struct JobSpec {
   int64_t time_limit_ms = 0;    // of running time; 0: none
   int64_t notice_grace_ms = 0;  // 0: the default
   bool queue_anyway = false;
+  JobId from_job;               // begins with a checkpoint of this job; empty: from scratch
+  std::string from_checkpoint;  // its name; empty: the newest
   std::string wire;
   bool operator==(const JobSpec&) const = default;
 };
@@ -73,6 +75,13 @@ enum class JobState : uint8_t {
 
 // What becomes of a STOPPING job once its attempt has ended.
 enum class Intent : uint8_t { kNone, kFinish, kRequeue, kPause, kCancel, kBudget, kFail };
+
+// Why a job is HELD: who holds it decides what `wait` answers.
+enum class Hold : uint8_t {
+  kNone,
+  kPerson,      // `baton pause`
+  kNoProgress,  // it was lost again and again and has got nowhere (policy/progress.h)
+};
 
 // kLost: its node was lost, or it did not stop in time and was killed unheard.
 enum class TaskPhase : uint8_t { kPreparing, kPrepared, kRunning, kExited, kLost };
@@ -108,7 +117,7 @@ struct Checkpoint {
   std::string manifest_digest;
   int64_t taken_ms = 0;  // when the step boundary was passed
   int64_t committed_ms = 0;
-  int32_t attempt = 0;
+  int32_t attempt = 0;  // 0: another job's, with which this one began
   int32_t rank = 0;
   bool operator==(const Checkpoint&) const = default;
 };
@@ -123,7 +132,7 @@ enum class EndCause : uint8_t {
   kStartFailed,  // prepare or start failed or missed its deadline
   kCancelled,
   kTimeLimit,
-  kPaused,
+  kPaused,  // a person holds the job: costs no retry
 };
 
 // Wall milliseconds of one attempt by what they were spent on; they add up to end - start.
@@ -180,9 +189,10 @@ struct JobHistory {
   int64_t cost_on_demand_usd_micro = 0;
   int64_t cost_remainder = 0;  // what the two lack, in 1 / kMoneyUnit micro-USD (core/ledger.h)
   int64_t cost_on_demand_remainder = 0;
-  int32_t retried_after = 0;  // newest attempt when a person last sent the job on again
-  std::string device_kind;    // a native job that has finished a step goes on only there
-  std::string output_digest;  // of rank 0's newest output
+  int32_t retried_after = 0;    // newest attempt when a person last sent the job on again
+  bool on_demand_only = false;  // decided when it was queued (policy/progress.h)
+  std::string device_kind;      // a native job that has finished a step goes on only there
+  std::string output_digest;    // of rank 0's newest output
   bool operator==(const JobHistory&) const = default;
 };
 
@@ -198,6 +208,7 @@ struct Job {
   int64_t state_since_ms = 0;
   JobState state = JobState::kQueued;
   Intent intent = Intent::kNone;
+  Hold hold = Hold::kNone;  // set if and only if it is HELD
   int32_t retries_left = 0;
   std::string reason;                   // how it ended, or why it is held; empty while queued
   std::unique_ptr<JobHistory> history;  // null until the first attempt

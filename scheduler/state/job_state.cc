@@ -7,10 +7,10 @@ namespace {
 
 constexpr uint32_t Bit(JobState s) { return 1u << static_cast<uint32_t>(s); }
 
-// Row: from; bits: to. QUEUED -> FAILED: the verdict on the last attempt has used up the retries,
-// or the checkpoint to go on from is gone. STARTING -> QUEUED: the gang missed its start.
+// Row: from; bits: to. HELD, QUEUED -> FAILED: the verdict on the last attempt has used up the
+// retries. STARTING -> QUEUED: the gang missed its start.
 constexpr uint32_t kMoves[] = {
-    /* HELD */ Bit(JobState::kQueued) | Bit(JobState::kCancelled),
+    /* HELD */ Bit(JobState::kQueued) | Bit(JobState::kCancelled) | Bit(JobState::kFailed),
     /* QUEUED */ Bit(JobState::kHeld) | Bit(JobState::kStarting) | Bit(JobState::kCancelled) |
         Bit(JobState::kFailed),
     /* STARTING */ Bit(JobState::kRunning) | Bit(JobState::kStopping),
@@ -71,6 +71,18 @@ absl::string_view Name(Intent intent) {
       return "fail";
   }
   CheckFailed(__FILE__, __LINE__, "unknown intent");
+}
+
+absl::string_view Name(Hold hold) {
+  switch (hold) {
+    case Hold::kNone:
+      return "";
+    case Hold::kPerson:
+      return "person";
+    case Hold::kNoProgress:
+      return "no-progress";
+  }
+  CheckFailed(__FILE__, __LINE__, "unknown hold");
 }
 
 absl::string_view Name(TaskPhase phase) {

@@ -15,6 +15,8 @@ bool LegalMove(JobState from, JobState to);
 absl::string_view Name(JobState state);
 // "finish", "requeue", ..; "none".
 absl::string_view Name(Intent intent);
+// "person", "no-progress"; empty for kNone.
+absl::string_view Name(Hold hold);
 // "preparing", ..
 absl::string_view Name(TaskPhase phase);
 // "succeeded", "preempted", "node-lost", ..; empty for kNone.

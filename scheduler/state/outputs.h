@@ -1,6 +1,7 @@
 // What one event made of the state: the answer, what to tell whom, and what to store first.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,6 +18,9 @@ struct Outputs {
   std::vector<Note> notes;
   std::vector<JobId> dirty_jobs;  // records to store, sorted, each once
   std::vector<NodeId> dirty_nodes;
+  // Jobs that are no more, as they were; their addresses are those that they had in State::jobs.
+  std::vector<std::shared_ptr<const Job>> deleted_jobs;
+  std::vector<JobId> forgotten;  // of State::deleted, sorted
   bool counters_dirty = false;
 };
 

@@ -29,6 +29,13 @@ struct ProjectUsage {
   bool operator==(const ProjectUsage&) const = default;
 };
 
+// What is left of a job that was deleted, so that its request, sent again, is no new job.
+struct DeletedJob {
+  uint64_t request_digest = 0;
+  int64_t deleted_ms = 0;
+  bool operator==(const DeletedJob&) const = default;
+};
+
 struct Counters {
   uint64_t term = 0;
   Token next_token = 1;
@@ -37,6 +44,8 @@ struct Counters {
   int64_t started_ms =
       0;  // when the scheduler last started: no deadline fires within a lease of it
   std::map<std::string, ProjectUsage> usage;  // by project
+  int64_t deleted_usd_micro = 0;              // what jobs had paid that were deleted
+  int64_t deleted_remainder = 0;
   bool operator==(const Counters&) const = default;
 };
 
@@ -44,6 +53,7 @@ struct State {
   Config config;
   Counters counters;
   std::map<JobId, Job> jobs;
+  std::map<JobId, DeletedJob> deleted;  // of the last days (core/job_events.cc)
   std::map<NodeId, Node> nodes;
 };
 

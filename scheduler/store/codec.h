@@ -30,6 +30,10 @@ absl::StatusOr<state::Node> DecodeNode(absl::string_view bytes);
 std::string EncodeCounters(const state::Counters& counters);
 absl::StatusOr<state::Counters> DecodeCounters(absl::string_view bytes);
 
+// What is left of a deleted job.
+std::string EncodeDeletedJob(const state::DeletedJob& job);
+absl::StatusOr<state::DeletedJob> DecodeDeletedJob(absl::string_view bytes);
+
 std::string EncodeConfig(const state::Config& config);
 absl::StatusOr<state::Config> DecodeConfig(absl::string_view bytes);
 

@@ -119,9 +119,10 @@ class EventWriter {
     event_->mutable_job_cancelled()->set_by(by);
   }
   void operator()(const state::JobRetried& e) {
-    const auto& [job, by] = e;
+    const auto& [job, by, from] = e;
     event_->mutable_job_retried()->set_job(job);
     event_->mutable_job_retried()->set_by(by);
+    event_->mutable_job_retried()->set_from(from);
   }
   void operator()(const state::NodeJoined& e) {
     const auto& [offer, tasks, notice] = e;
@@ -174,6 +175,21 @@ class EventWriter {
     record->set_taken_ms(taken_ms);
   }
   void operator()(const state::TimerFired&) { event_->mutable_timer_fired(); }
+  void operator()(const state::JobPaused& e) {
+    const auto& [job, by] = e;
+    event_->mutable_job_paused()->set_job(job);
+    event_->mutable_job_paused()->set_by(by);
+  }
+  void operator()(const state::JobDeleted& e) {
+    const auto& [job, by] = e;
+    event_->mutable_job_deleted()->set_job(job);
+    event_->mutable_job_deleted()->set_by(by);
+  }
+  void operator()(const state::JobResumed& e) {
+    const auto& [job, by] = e;
+    event_->mutable_job_resumed()->set_job(job);
+    event_->mutable_job_resumed()->set_by(by);
+  }
 
  private:
   SharedValues& shared_;
@@ -244,7 +260,8 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
     case Event::kJobCancelled:
       return state::JobCancelled{record.job_cancelled().job(), record.job_cancelled().by()};
     case Event::kJobRetried:
-      return state::JobRetried{record.job_retried().job(), record.job_retried().by()};
+      return state::JobRetried{record.job_retried().job(), record.job_retried().by(),
+                               record.job_retried().from()};
     case Event::kNodeJoined:
       return FromRecord(record.node_joined());
     case Event::kNodeLost:
@@ -268,6 +285,12 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
       return FromRecord(record.checkpoint_uploaded());
     case Event::kTimerFired:
       return state::TimerFired{};
+    case Event::kJobPaused:
+      return state::JobPaused{record.job_paused().job(), record.job_paused().by()};
+    case Event::kJobDeleted:
+      return state::JobDeleted{record.job_deleted().job(), record.job_deleted().by()};
+    case Event::kJobResumed:
+      return state::JobResumed{record.job_resumed().job(), record.job_resumed().by()};
     case Event::EVENT_NOT_SET:
       break;
   }

@@ -39,8 +39,8 @@ static void FromRecord(const Resources& record, state::Resources* value) {
 
 static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   const auto& [project, priority, ranks_min, ranks_max, shards, resources, retries, capacity,
-               require, checkpoints_kept, time_limit_ms, notice_grace_ms, queue_anyway, wire] =
-      value;
+               require, checkpoints_kept, time_limit_ms, notice_grace_ms, queue_anyway, from_job,
+               from_checkpoint, wire] = value;
   record->set_project(project);
   record->set_priority(priority);
   record->set_ranks_min(ranks_min);
@@ -54,6 +54,8 @@ static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   record->set_time_limit_ms(time_limit_ms);
   record->set_notice_grace_ms(notice_grace_ms);
   record->set_queue_anyway(queue_anyway);
+  record->set_from_job(from_job);
+  record->set_from_checkpoint(from_checkpoint);
   record->set_wire(wire);
 }
 
@@ -72,6 +74,8 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
   value->time_limit_ms = record.time_limit_ms();
   value->notice_grace_ms = record.notice_grace_ms();
   value->queue_anyway = record.queue_anyway();
+  value->from_job = record.from_job();
+  value->from_checkpoint = record.from_checkpoint();
   value->wire = record.wire();
   return absl::OkStatus();
 }
@@ -228,7 +232,7 @@ static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
 static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   const auto& [attempts, checkpoints, phases, phases_until_ms, preemptions, steps_lost,
                recoveries_ms, pending_loss_ms, cost_usd_micro, cost_on_demand_usd_micro,
-               cost_remainder, cost_on_demand_remainder, retried_after, device_kind,
+               cost_remainder, cost_on_demand_remainder, retried_after, on_demand_only, device_kind,
                output_digest] = value;
   ToRepeated(attempts, record->mutable_attempts());
   ToRepeated(checkpoints, record->mutable_checkpoints());
@@ -243,6 +247,7 @@ static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   record->set_cost_remainder(cost_remainder);
   record->set_cost_on_demand_remainder(cost_on_demand_remainder);
   record->set_retried_after(retried_after);
+  record->set_on_demand_only(on_demand_only);
   record->set_device_kind(device_kind);
   record->set_output_digest(output_digest);
 }
@@ -261,6 +266,7 @@ static absl::Status FromRecord(const JobHistory& record, state::JobHistory* valu
   value->cost_remainder = record.cost_remainder();
   value->cost_on_demand_remainder = record.cost_on_demand_remainder();
   value->retried_after = record.retried_after();
+  value->on_demand_only = record.on_demand_only();
   value->device_kind = record.device_kind();
   value->output_digest = record.output_digest();
   return absl::OkStatus();
@@ -300,7 +306,7 @@ absl::StatusOr<state::Submitter> DecodeSubmitter(absl::string_view bytes) {
 
 std::string EncodeJob(const state::Job& job, SharedValues& shared) {
   const auto& [id, name, spec, submitter, request_digest, order, submit_ms, end_ms, state_since_ms,
-               job_state, intent, retries_left, reason, history] = job;
+               job_state, intent, hold, retries_left, reason, history] = job;
   v1::Job record;
   record.set_id(id);
   record.set_name(name);
@@ -313,6 +319,7 @@ std::string EncodeJob(const state::Job& job, SharedValues& shared) {
   record.set_state_since_ms(state_since_ms);
   record.set_state(EnumNumber(job_state));
   record.set_intent(EnumNumber(intent));
+  record.set_hold(EnumNumber(hold));
   record.set_retries_left(retries_left);
   record.set_reason(reason);
   if (history != nullptr) ToRecord(*history, record.mutable_history());
@@ -335,6 +342,7 @@ absl::StatusOr<state::Job> DecodeJob(absl::string_view bytes, const SharedValues
   BATON_RETURN_IF_ERROR(
       EnumOfNumber(record.state(), state::JobState::kCancelled, "job state", &job.state));
   BATON_RETURN_IF_ERROR(EnumOfNumber(record.intent(), state::Intent::kFail, "intent", &job.intent));
+  BATON_RETURN_IF_ERROR(EnumOfNumber(record.hold(), state::Hold::kNoProgress, "hold", &job.hold));
   job.retries_left = record.retries_left();
   job.reason = record.reason();
   if (record.has_history()) {

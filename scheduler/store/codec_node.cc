@@ -131,13 +131,16 @@ absl::StatusOr<state::Node> DecodeNode(absl::string_view bytes) {
 }
 
 std::string EncodeCounters(const state::Counters& counters) {
-  const auto& [term, next_token, next_order, now_ms, started_ms, usage] = counters;
+  const auto& [term, next_token, next_order, now_ms, started_ms, usage, deleted_usd_micro,
+               deleted_remainder] = counters;
   v1::Counters record;
   record.set_term(term);
   record.set_next_token(next_token);
   record.set_next_order(next_order);
   record.set_now_ms(now_ms);
   record.set_started_ms(started_ms);
+  record.set_deleted_usd_micro(deleted_usd_micro);
+  record.set_deleted_remainder(deleted_remainder);
   for (const auto& [project, used] : usage) {
     auto* entry = record.add_usage();
     entry->set_project(project);
@@ -157,10 +160,26 @@ absl::StatusOr<state::Counters> DecodeCounters(absl::string_view bytes) {
   counters.next_order = record.next_order();
   counters.now_ms = record.now_ms();
   counters.started_ms = record.started_ms();
+  counters.deleted_usd_micro = record.deleted_usd_micro();
+  counters.deleted_remainder = record.deleted_remainder();
   for (const auto& entry : record.usage()) {
     counters.usage[entry.project()] = {entry.usage(), entry.as_of_ms()};
   }
   return counters;
+}
+
+std::string EncodeDeletedJob(const state::DeletedJob& job) {
+  const auto& [request_digest, deleted_ms] = job;
+  v1::DeletedJob record;
+  record.set_request_digest(request_digest);
+  record.set_deleted_ms(deleted_ms);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<state::DeletedJob> DecodeDeletedJob(absl::string_view bytes) {
+  v1::DeletedJob record;
+  BATON_RETURN_IF_ERROR(ParseRecord(bytes, "deleted job", &record));
+  return state::DeletedJob{record.request_digest(), record.deleted_ms()};
 }
 
 std::string EncodeConfig(const state::Config& config) {

@@ -13,7 +13,8 @@ namespace {
 // A refused event that left no trace need not be told again by a replay.
 bool ChangedNothing(const state::Outputs& outputs) {
   return !outputs.reply.ok() && outputs.effects.empty() && outputs.notes.empty() &&
-         outputs.dirty_jobs.empty() && outputs.dirty_nodes.empty() && !outputs.counters_dirty;
+         outputs.dirty_jobs.empty() && outputs.dirty_nodes.empty() &&
+         outputs.deleted_jobs.empty() && !outputs.counters_dirty;
 }
 
 absl::Status NameRecord(const absl::Status& status, absl::string_view key) {
@@ -68,8 +69,20 @@ absl::StatusOr<Batch> Committer::Make(const state::State& state, const state::Ev
   if (ChangedNothing(outputs)) return Batch();
   Change change;
   if (SegmentIsFull(now_ms)) BeginSegment(state.config, now_ms, change.batch);
-  const std::vector<Put> changed = ChangedRecords(state, outputs, *shared_);
-  for (const Put& put : changed) BATON_RETURN_IF_ERROR(WriteRecord(put, change));
+  const Changes changed = ChangedRecords(state, outputs, *shared_);
+  for (const Put& put : changed.puts) {
+    BATON_RETURN_IF_ERROR(SaveFormer({put.table, put.key}, change));
+    pending_[{put.table, put.key}] = {next_sequence_, put.value};
+    change.batch.puts.push_back(put);
+  }
+  for (const Delete& gone : changed.removed) {
+    BATON_RETURN_IF_ERROR(SaveFormer({gone.table, gone.key}, change));
+    pending_[{gone.table, gone.key}] = {next_sequence_, std::nullopt};
+    change.batch.removed.push_back(gone);
+  }
+  for (const auto& job : outputs.deleted_jobs) {
+    change.batch.deletes.push_back({Table::kNotes, NotesPrefix(job->id)});
+  }
   WriteLog(EncodeEvent(event, *shared_), OutcomeOf(outputs, changed, *shared_), now_ms, change);
   for (Put& put : shared_->TakeFresh()) change.batch.puts.push_back(std::move(put));
   ++next_sequence_;
@@ -138,23 +151,21 @@ void Committer::DropOldSegments(int64_t now_ms, Batch& batch) {
 absl::StatusOr<std::optional<std::string>> Committer::FormerValue(const RecordKey& key) const {
   // A batch on its way to the disk can't be read back yet.
   const auto pending = pending_.find(key);
-  if (pending != pending_.end()) return std::optional<std::string>(pending->second.value);
+  if (pending != pending_.end()) return pending->second.value;
   absl::StatusOr<std::string> stored = store_->Get(key.first, key.second);
   if (absl::IsNotFound(stored.status())) return std::optional<std::string>();
   BATON_RETURN_IF_ERROR(stored.status());
   return std::optional<std::string>(*std::move(stored));
 }
 
-absl::Status Committer::WriteRecord(const Put& put, Change& change) {
-  const RecordKey record(put.table, put.key);
+// To be called before the record is changed.
+absl::Status Committer::SaveFormer(const RecordKey& record, Change& change) {
   if (!touched_.contains(record)) {
     BATON_ASSIGN_OR_RETURN(auto former, FormerValue(record));
     change.undo.push_back({record, std::move(former)});
     touched_.insert(record);
   }
-  pending_[record] = {next_sequence_, put.value};
   pending_keys_[next_sequence_].push_back(record);
-  change.batch.puts.push_back(put);
   return absl::OkStatus();
 }
 

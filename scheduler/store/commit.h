@@ -59,7 +59,7 @@ class Committer {
   using RecordKey = std::pair<Table, std::string>;
   struct Pending {
     uint64_t sequence = 0;
-    std::string value;
+    std::optional<std::string> value;  // nullopt: it is removed
   };
   struct Undo {
     RecordKey key;
@@ -83,7 +83,7 @@ class Committer {
   void DropOldSegments(int64_t now_ms, Batch& batch);
   // Nullopt: there was no such record.
   absl::StatusOr<std::optional<std::string>> FormerValue(const RecordKey& key) const;
-  absl::Status WriteRecord(const Put& put, Change& change);
+  absl::Status SaveFormer(const RecordKey& record, Change& change);
   void WriteLog(const std::string& event, const Outcome& outcome, int64_t now_ms, Change& change);
 
   const Store* store_;

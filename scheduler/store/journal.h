@@ -34,6 +34,10 @@ class Journal {
   virtual absl::StatusOr<std::string> Read(const StreamKey& stream, int64_t offset,
                                            int64_t bytes_max) const = 0;
 
+  // All of the job's streams, durable when it returns. Nobody may append to them meanwhile or
+  // later. A job without streams costs no more than a look.
+  virtual absl::Status Remove(absl::string_view job) = 0;
+
   // The job's streams with their ends, sorted.
   struct StreamEnd {
     StreamKey stream;

@@ -15,6 +15,9 @@ inline constexpr char kCountersKey[] = "counters";  // Counters
 inline constexpr char kLogKey[] = "log";            // LogPosition
 inline constexpr char kSegmentsKey[] = "segments";  // Segments
 
+// The job's id follows.
+inline constexpr char kDeletedPrefix[] = "deleted/";  // DeletedJob
+
 // First byte of a key of table kShared; the digest follows.
 inline constexpr char kSpecPrefix = 's';
 inline constexpr char kSubmitterPrefix = 'u';

@@ -66,6 +66,7 @@ void MemoryStore::Apply(const Batch& batch) {
     while (end != records.end() && absl::StartsWith(end->first, gone.prefix)) ++end;
     records.erase(begin, end);
   }
+  for (const Delete& gone : batch.removed) tables_[gone.table].erase(gone.key);
   for (const Put& put : batch.puts) tables_[put.table].insert_or_assign(put.key, put.value);
 }
 

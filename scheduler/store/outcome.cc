@@ -15,9 +15,10 @@ uint64_t HashOf(absl::string_view bytes) { return Xxh3(bytes.data(), bytes.size(
 
 }  // namespace
 
-std::vector<Put> ChangedRecords(const state::State& state, const state::Outputs& outputs,
-                                SharedValues& shared) {
-  std::vector<Put> changed;
+Changes ChangedRecords(const state::State& state, const state::Outputs& outputs,
+                       SharedValues& shared) {
+  Changes changes;
+  std::vector<Put>& changed = changes.puts;
   for (const state::JobId& id : outputs.dirty_jobs) {
     const auto job = state.jobs.find(id);
     BATON_CHECK(job != state.jobs.end(), "a changed job is gone: " + id);
@@ -31,16 +32,26 @@ std::vector<Put> ChangedRecords(const state::State& state, const state::Outputs&
   if (outputs.counters_dirty) {
     changed.push_back({Table::kMeta, kCountersKey, EncodeCounters(state.counters)});
   }
-  return changed;
+  for (const std::shared_ptr<const state::Job>& job : outputs.deleted_jobs) {
+    changed.push_back(
+        {Table::kMeta, kDeletedPrefix + job->id, EncodeDeletedJob(state.deleted.at(job->id))});
+    changes.removed.push_back({Table::kJobs, job->id});
+  }
+  for (const state::JobId& id : outputs.forgotten) {
+    changes.removed.push_back({Table::kMeta, kDeletedPrefix + id});
+  }
+  return changes;
 }
 
-Outcome OutcomeOf(const state::Outputs& outputs, const std::vector<Put>& changed,
-                  SharedValues& shared) {
+Outcome OutcomeOf(const state::Outputs& outputs, const Changes& changed, SharedValues& shared) {
   Outcome outcome;
   outcome.decisions_digest = HashOf(EncodeDecisions(outputs, shared));
   std::string hashes;
-  for (const Put& put : changed) {
+  for (const Put& put : changed.puts) {
     hashes += NumberKey(HashOf(absl::StrCat(TableName(put.table), "/", put.key, "/", put.value)));
+  }
+  for (const Delete& gone : changed.removed) {
+    hashes += NumberKey(HashOf(absl::StrCat("no ", TableName(gone.table), "/", gone.key)));
   }
   outcome.records_digest = HashOf(hashes);
   outcome.notes = outputs.notes;

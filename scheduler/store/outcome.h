@@ -20,12 +20,17 @@ struct Outcome {
   std::vector<state::Note> notes;
 };
 
-// The records that an event changed, encoded: jobs, nodes, counters. `state` is the state after it.
-std::vector<Put> ChangedRecords(const state::State& state, const state::Outputs& outputs,
-                                SharedValues& shared);
+// The records that an event changed, encoded: jobs, nodes, counters, and what is left of deleted
+// jobs.
+struct Changes {
+  std::vector<Put> puts;
+  std::vector<Delete> removed;
+};
+// `state` is the state after it.
+Changes ChangedRecords(const state::State& state, const state::Outputs& outputs,
+                       SharedValues& shared);
 
 // `changed` as made by ChangedRecords.
-Outcome OutcomeOf(const state::Outputs& outputs, const std::vector<Put>& changed,
-                  SharedValues& shared);
+Outcome OutcomeOf(const state::Outputs& outputs, const Changes& changed, SharedValues& shared);
 
 }  // namespace baton::store

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
@@ -76,6 +77,9 @@ absl::Status LoadUnnamed(Table table, absl::string_view key, absl::string_view v
     case Table::kMeta:
       if (key == kCountersKey) {
         BATON_ASSIGN_OR_RETURN(recovered.state.counters, DecodeCounters(value));
+      } else if (absl::StartsWith(key, kDeletedPrefix)) {
+        const std::string id(key.substr(sizeof(kDeletedPrefix) - 1));
+        BATON_ASSIGN_OR_RETURN(recovered.state.deleted[id], DecodeDeletedJob(value));
       }
       return absl::OkStatus();
     case Table::kLog:

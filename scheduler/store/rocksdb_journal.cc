@@ -82,6 +82,7 @@ class RocksdbJournal : public Journal {
   absl::Status Sync() override;
   absl::StatusOr<std::string> Read(const StreamKey& stream, int64_t offset,
                                    int64_t bytes_max) const override;
+  absl::Status Remove(absl::string_view job) override;
   absl::StatusOr<std::vector<StreamEnd>> Streams(absl::string_view job) const override;
 
  private:
@@ -225,6 +226,28 @@ absl::Status RocksdbJournal::Sync() {
   const std::shared_lock<std::shared_mutex> open_lock(open_mutex_);
   BATON_RETURN_IF_ERROR(CheckOpen());
   return FromRocksdb(db_->SyncWAL(), "storing the logs", folder_);
+}
+
+absl::Status RocksdbJournal::Remove(absl::string_view job) {
+  const std::string prefix = JobPrefix(job);
+  // '0' follows '/', with which the prefix ends.
+  const std::string end = absl::StrCat(job, "0");
+  const std::shared_lock<std::shared_mutex> open_lock(open_mutex_);
+  BATON_RETURN_IF_ERROR(CheckOpen());
+  {
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}));
+    it->Seek(prefix);
+    if (!it->status().ok()) return FromRocksdb(it->status(), "deleting logs", folder_);
+    if (!it->Valid() || !it->key().starts_with(prefix)) return absl::OkStatus();
+  }
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  BATON_RETURN_IF_ERROR(FromRocksdb(
+      db_->DeleteRange(synced, db_->DefaultColumnFamily(), prefix, end), "deleting logs", folder_));
+  // So that the bytes leave the disk now, and not when so much else has come.
+  const rocksdb::Slice from(prefix);
+  const rocksdb::Slice to(end);
+  return FromRocksdb(db_->CompactRange({}, &from, &to), "deleting logs", folder_);
 }
 
 absl::StatusOr<std::string> RocksdbJournal::Read(const StreamKey& stream, int64_t offset,

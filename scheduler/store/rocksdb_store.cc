@@ -293,6 +293,7 @@ absl::Status RocksdbStore::Commit(uint64_t term, const std::vector<Batch>& batch
       rocksdb::ColumnFamilyHandle* family = families_.at(gone.table);
       writes.DeleteRange(family, gone.prefix, PrefixEnd(gone.prefix));
     }
+    for (const Delete& gone : batch.removed) writes.Delete(families_.at(gone.table), gone.key);
     for (const Put& put : batch.puts) writes.Put(families_.at(put.table), put.key, put.value);
   }
   std::lock_guard<std::mutex> lock(mutex_);

@@ -53,6 +53,8 @@ struct DeletePrefix {
 struct Batch {
   std::vector<Put> puts;
   std::vector<DeletePrefix> deletes;
+  std::vector<Delete> removed;
+  bool IsEmpty() const { return puts.empty() && deletes.empty() && removed.empty(); }
 };
 
 class Reader {

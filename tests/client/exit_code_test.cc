@@ -29,5 +29,18 @@ TEST(ExitCode, OfAJob) {
   EXPECT_EQ(ExitCodeOf(job), 5);
 }
 
+TEST(HasStopped, NotWhileAPersonHoldsIt) {
+  v1::Job job;
+  job.set_state(v1::RUNNING);
+  EXPECT_FALSE(HasStopped(job));
+  job.set_state(v1::HELD);
+  job.set_held_by("person");
+  EXPECT_FALSE(HasStopped(job));
+  job.set_held_by("no-progress");
+  EXPECT_TRUE(HasStopped(job));
+  job.set_state(v1::CANCELLED);
+  EXPECT_TRUE(HasStopped(job));
+}
+
 }  // namespace
 }  // namespace baton::client

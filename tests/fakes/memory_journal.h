@@ -34,6 +34,12 @@ class MemoryJournal : public Journal {
     return error_;
   }
 
+  absl::Status Remove(absl::string_view job) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    std::erase_if(streams_, [&](const auto& stream) { return stream.first.job == job; });
+    return error_;
+  }
+
   absl::StatusOr<std::string> Read(const StreamKey& stream, int64_t offset,
                                    int64_t bytes_max) const override {
     std::lock_guard<std::mutex> lock(mutex_);

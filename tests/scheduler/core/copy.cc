@@ -10,6 +10,7 @@ state::State CopyOf(const state::State& from) {
   to.config = from.config;
   to.counters = from.counters;
   to.nodes = from.nodes;
+  to.deleted = from.deleted;
   for (const auto& [id, job] : from.jobs) {
     state::Job& copy = to.jobs[id];
     copy.id = job.id;
@@ -23,6 +24,7 @@ state::State CopyOf(const state::State& from) {
     copy.state_since_ms = job.state_since_ms;
     copy.state = job.state;
     copy.intent = job.intent;
+    copy.hold = job.hold;
     copy.retries_left = job.retries_left;
     copy.reason = job.reason;
     if (job.history != nullptr) copy.history = std::make_unique<state::JobHistory>(*job.history);
@@ -73,7 +75,8 @@ std::string TextOf(const state::Outputs& outputs) {
                     note.text, "\n");
   }
   absl::StrAppend(&text, absl::StrJoin(outputs.job_ids, " "), "\n",
-                  absl::StrJoin(outputs.dirty_jobs, " "), "\n",
+                  absl::StrJoin(outputs.dirty_jobs, " "), "\n", outputs.deleted_jobs.size(),
+                  absl::StrJoin(outputs.forgotten, " "), "\n",
                   absl::StrJoin(outputs.dirty_nodes, " "), "\n", outputs.counters_dirty);
   return text;
 }

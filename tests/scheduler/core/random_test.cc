@@ -26,15 +26,18 @@ class World {
   explicit World(uint64_t seed) : random_(seed) {}
 
   state::Event Next(const Core& core) {
-    switch (random_.Below(16)) {
+    switch (random_.Below(18)) {
       case 0:
       case 1:
-        return Submit();
+        return Submit(core);
       case 2:
         return state::JobCancelled{AnyJob(core), "ann"};
+      case 9:
+        return Hold(core);
       case 3:
-        return random_.Chance(1, 4) ? state::Event(state::JobRetried{AnyJob(core), "ann"})
-                                    : state::Event(state::TimerFired{});
+        return random_.Chance(1, 4)
+                   ? state::Event(state::JobRetried{AnyJob(core), "ann", AnyFrom()})
+                   : state::Event(state::TimerFired{});
       case 4:
         return Join();
       case 5:
@@ -60,7 +63,19 @@ class World {
     return it->first;
   }
 
-  state::Event Submit() {
+  state::Event Hold(const Core& core) {
+    if (random_.Chance(1, 4)) return state::JobDeleted{AnyJob(core), "ann"};
+    if (random_.Chance(1, 3)) return state::JobPaused{AnyJob(core), "ann"};
+    return state::JobResumed{AnyJob(core), "ann"};
+  }
+
+  std::string AnyFrom() {
+    return random_.Chance(1, 2)   ? ""
+           : random_.Chance(1, 2) ? state::kFromScratch
+                                  : absl::StrCat(random_.Below(60));
+  }
+
+  state::Event Submit(const Core& core) {
     auto spec = std::make_shared<state::JobSpec>();
     spec->project = random_.Chance(1, 2) ? "a" : "b";
     spec->priority = static_cast<int32_t>(random_.Below(2));
@@ -73,6 +88,7 @@ class World {
     spec->checkpoints_kept = 2;
     spec->time_limit_ms = random_.Chance(1, 4) ? 20'000 : 0;
     spec->queue_anyway = true;
+    if (random_.Chance(1, 8)) spec->from_job = AnyJob(core);
     state::JobsSubmitted event;
     event.request_id = absl::StrCat("request-", submits_);
     event.request_digest = 1;

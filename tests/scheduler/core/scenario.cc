@@ -67,7 +67,12 @@ std::string Scenario::Run(const std::string& line) {
   if (c == "ledger") return Ledger(words.plain.at(0));
   if (c == "why") return core_->Explain(IdOf(words.plain.at(0)), now_ms_) + "\n";
   if (c == "cancel") return Apply(state::JobCancelled{IdOf(words.plain.at(0)), "ann"});
-  if (c == "retry") return Apply(state::JobRetried{IdOf(words.plain.at(0)), "ann"});
+  if (c == "pause") return Apply(state::JobPaused{IdOf(words.plain.at(0)), "ann"});
+  if (c == "resume") return Apply(state::JobResumed{IdOf(words.plain.at(0)), "ann"});
+  if (c == "delete") return Apply(state::JobDeleted{IdOf(words.plain.at(0)), "ann"});
+  if (c == "retry") {
+    return Apply(state::JobRetried{IdOf(words.plain.at(0)), "ann", words.Text("from", "")});
+  }
   return NodeCommand(words);
 }
 
@@ -149,6 +154,11 @@ std::string Scenario::Submit(const Words& words) {
   spec->priority = static_cast<int32_t>(words.Number("priority", 0));
   spec->time_limit_ms = words.Millis("limit", 0);
   spec->checkpoints_kept = static_cast<int32_t>(words.Number("keep", 3));
+  if (const std::string from = words.Text("from", ""); !from.empty()) {
+    const std::vector<std::string> parts = absl::StrSplit(from, '@');
+    spec->from_job = IdOf(parts.front());
+    if (parts.size() > 1) spec->from_checkpoint = parts.back();
+  }
   spec->queue_anyway = words.Number("queue_anyway", 0) != 0;
   const std::string capacity = words.Text("capacity", "auto");
   spec->capacity = capacity == "spot"        ? state::Capacity::kSpot
@@ -172,7 +182,8 @@ state::TaskKey Scenario::KeyOf(const Words& words) const {
   key.job = IdOf(parts.at(0));
   BATON_CHECK(absl::SimpleAtoi(parts.at(1), &key.rank), "rank");
   const auto job = core_->state().jobs.find(key.job);
-  if (job != core_->state().jobs.end() && job->second.history != nullptr) {
+  if (job != core_->state().jobs.end() && job->second.history != nullptr &&
+      !job->second.history->attempts.empty()) {
     const auto& attempts = job->second.history->attempts;
     key.attempt = static_cast<int32_t>(words.Number("attempt", attempts.back().number));
     for (const Attempt& a : attempts) {
@@ -188,7 +199,8 @@ std::string Scenario::Report(const Words& words) {
   report.task = KeyOf(words);
   if (std::string wrong = Stage(words.plain.at(1), &report.stage); !wrong.empty()) return wrong;
   const auto job = core_->state().jobs.find(report.task.job);
-  if (job != core_->state().jobs.end() && job->second.history != nullptr) {
+  if (job != core_->state().jobs.end() && job->second.history != nullptr &&
+      !job->second.history->attempts.empty()) {
     for (const state::Task& task : job->second.history->attempts.back().tasks) {
       if (task.rank == report.task.rank) report.node = task.node;
     }

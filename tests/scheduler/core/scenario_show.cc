@@ -18,6 +18,12 @@ std::string Scenario::Told(const Outputs& outputs) const {
     absl::StrAppend(&told, NameOf(note.job), " ", note.code, ": ", note.text, "\n");
   }
   for (const state::Effect& effect : outputs.effects) absl::StrAppend(&told, ToldEffect(effect));
+  for (const auto& job : outputs.deleted_jobs) {
+    absl::StrAppend(&told, NameOf(job->id), " is no more\n");
+  }
+  for (const state::JobId& id : outputs.forgotten) {
+    absl::StrAppend(&told, NameOf(id), " is forgotten\n");
+  }
   for (const state::JobId& id : outputs.dirty_jobs) {
     absl::StrAppend(&told, NameOf(id), " is ", Name(core_->state().jobs.at(id).state), "\n");
   }

@@ -75,6 +75,22 @@ TEST_F(JobIndexTest, PagesAreNewestFirstAndMeetEachJobOnceThoughOthersCome) {
   EXPECT_EQ(index.jobs(), 29);
 }
 
+TEST_F(JobIndexTest, WhatIsDeletedLeavesTheNextNewest) {
+  Add("abc1", "lenet", 10);
+  Add("abd2", "lenet", 20);
+  JobIndex index(state_);
+  for (const std::string id : {"abd2", "abc1"}) {
+    const auto taken = state_.jobs.extract(id);
+    index.Remove(taken.mapped());
+    index.Remove(taken.mapped());
+    EXPECT_EQ(Find(index, id), "NOT_FOUND");
+    EXPECT_EQ(Find(index, "lenet"), id == "abd2" ? "abc1" : "NOT_FOUND");
+    EXPECT_EQ(Find(index, "latest"), id == "abd2" ? "abc1" : "NOT_FOUND");
+  }
+  EXPECT_EQ(index.jobs(), 0);
+  EXPECT_EQ(index.queued(), 0);
+}
+
 TEST_F(JobIndexTest, CountsFollowTheStates) {
   Add("a", "n", 1);
   JobIndex index(state_);

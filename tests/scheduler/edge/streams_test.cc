@@ -71,6 +71,18 @@ TEST(JournalWriter, AcknowledgesWhatIsSyncedAndTellsAGapWhereToGoOn) {
   EXPECT_EQ(journal.Read(Log(1, 0), 0, 100).value(), "hello world");
 }
 
+TEST(JournalWriter, DropsWhatIsStillSentOfAForgottenJob) {
+  store::MemoryJournal journal;
+  JournalWriter writer(journal, {}, [](const std::string&) {});
+  AckBox box;
+  EXPECT_TRUE(writer.Push(Chunk(0, "hello ", box.outbox), [] {}));
+  EXPECT_EQ(box.AwaitAck(), 6);
+  ASSERT_TRUE(writer.Forget(Log(1, 0).job).ok());
+  EXPECT_TRUE(writer.Push(Chunk(6, "world", box.outbox), [] {}));
+  EXPECT_EQ(box.AwaitAck(), 11) << "acknowledged, so that the worker drops it too";
+  EXPECT_TRUE(journal.Streams(Log(1, 0).job)->empty());
+}
+
 TEST(JournalWriter, KeepsWhatAFullDiskRefusesUntilThereIsRoom) {
   store::MemoryJournal journal;
   journal.SetError(absl::ResourceExhaustedError("full"));

@@ -90,7 +90,7 @@ TEST(Place, AvoidsANodeOnlyIfThereIsAnother) {
   EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"a"}));
 }
 
-TEST(Place, OnDemandFirstStillTakesSpot) {
+TEST(Place, OnDemandOnlyLeavesSpotAlone) {
   Node a = MakeNode("a", 2, 1);
   a.offer.spot = true;
   const Node b = MakeNode("b", 2, 9);
@@ -98,8 +98,12 @@ TEST(Place, OnDemandFirstStillTakesSpot) {
   fleet.Add(&a);
   fleet.Add(&b);
   Ask ask = MakeAsk(1, 2, 2);
-  ask.on_demand_first = true;
-  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"b", "a"}));
+  ask.on_demand_only = true;
+  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"b"}));
+  ask = MakeAsk(1, 1, 1);
+  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"a"}));
+  ask.on_demand_only = true;
+  EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"b"}));
 }
 
 TEST(Place, LeavesPromisedRoomAlone) {

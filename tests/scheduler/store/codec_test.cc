@@ -28,7 +28,7 @@ bool SameJob(const state::Job& a, const state::Job& b) {
          SameShared(a.submitter, b.submitter) && a.request_digest == b.request_digest &&
          a.order == b.order && a.submit_ms == b.submit_ms && a.end_ms == b.end_ms &&
          a.state_since_ms == b.state_since_ms && a.state == b.state && a.intent == b.intent &&
-         a.retries_left == b.retries_left && a.reason == b.reason &&
+         a.hold == b.hold && a.retries_left == b.retries_left && a.reason == b.reason &&
          (a.history == nullptr) == (b.history == nullptr) &&
          (a.history == nullptr || *a.history == *b.history);
 }
@@ -54,6 +54,8 @@ TEST(CodecTest, NodesCountersAndConfigComeBackAsTheyWere) {
     EXPECT_EQ(*DecodeNode(EncodeNode(node)), node);
     const state::Counters counters = values.Counters();
     EXPECT_EQ(*DecodeCounters(EncodeCounters(counters)), counters);
+    const state::DeletedJob deleted{counters.term, counters.now_ms};
+    EXPECT_EQ(*DecodeDeletedJob(EncodeDeletedJob(deleted)), deleted);
     const state::Config config = values.Config();
     EXPECT_EQ(*DecodeConfig(EncodeConfig(config)), config);
     const state::JobSpec spec = values.Spec();
@@ -92,7 +94,9 @@ struct FieldsOf {
     return text;
   }
   std::string operator()(const state::JobCancelled& e) { return e.job + "|" + e.by; }
-  std::string operator()(const state::JobRetried& e) { return e.job + "|" + e.by; }
+  std::string operator()(const state::JobRetried& e) {
+    return absl::StrCat(e.job, "|", e.by, "|", e.from);
+  }
   std::string operator()(const state::NodeJoined& e) {
     state::Node node;
     node.offer = e.offer;
@@ -123,6 +127,9 @@ struct FieldsOf {
                         e.manifest_digest, "|", e.taken_ms);
   }
   std::string operator()(const state::TimerFired&) { return "timer"; }
+  std::string operator()(const state::JobPaused& e) { return e.job + "|" + e.by; }
+  std::string operator()(const state::JobDeleted& e) { return e.job + "|" + e.by; }
+  std::string operator()(const state::JobResumed& e) { return e.job + "|" + e.by; }
 };
 
 TEST(CodecTest, EveryKindOfEventComesBackAsItWas) {

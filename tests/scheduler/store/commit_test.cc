@@ -75,6 +75,24 @@ TEST_F(CommitTest, WhatWasCommittedIsRecovered) {
   EXPECT_EQ(Words(recovered->state), Words(scripted_.state()));
 }
 
+TEST_F(CommitTest, WhatIsDeletedLeavesItsRequestAlone) {
+  scripted_.WriteJob("a", "first").WriteJob("ab", "second");
+  Commit();
+  scripted_.WriteJob("a", "renamed");
+  const Batch before = Make();
+  // The record that it overwrites is on its way to the disk: the undo image must not be of older.
+  scripted_.DeleteJob("a");
+  const Batch gone = Make();
+  ASSERT_TRUE(store_.Commit(term_, {before, gone}).ok());
+  committer_->Committed(committer_->last_sequence());
+  const auto recovered = Recover(store_, {});
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(Words(recovered->state), Words(scripted_.state()));
+  EXPECT_EQ(recovered->state.deleted, scripted_.state().deleted);
+  EXPECT_EQ(Count(Table::kNotes, NotesPrefix("a")), 0u);
+  EXPECT_EQ(Count(Table::kNotes, NotesPrefix("ab")), 1u);
+}
+
 TEST_F(CommitTest, ASpecIsStoredOnce) {
   scripted_.WriteJob("a", "first");
   Commit();

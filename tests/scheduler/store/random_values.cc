@@ -42,6 +42,8 @@ state::JobSpec RandomValues::Spec() {
   spec.time_limit_ms = I64();
   spec.notice_grace_ms = I64();
   spec.queue_anyway = Coin();
+  spec.from_job = Text();
+  spec.from_checkpoint = Text();
   spec.wire = Text();
   return spec;
 }
@@ -117,6 +119,7 @@ state::JobHistory RandomValues::History() {
   history.cost_remainder = I64();
   history.cost_on_demand_remainder = I64();
   history.retried_after = I32();
+  history.on_demand_only = Coin();
   history.device_kind = Text();
   history.output_digest = Text();
   return history;
@@ -135,6 +138,7 @@ state::Job RandomValues::Job() {
   job.state_since_ms = I64();
   job.state = Any(state::JobState::kCancelled);
   job.intent = Any(state::Intent::kFail);
+  job.hold = Any(state::Hold::kNoProgress);
   job.retries_left = I32();
   job.reason = Text();
   if (Coin()) job.history = std::make_unique<state::JobHistory>(History());
@@ -192,6 +196,8 @@ state::Counters RandomValues::Counters() {
   counters.next_order = Number();
   counters.now_ms = I64();
   counters.started_ms = I64();
+  counters.deleted_usd_micro = I64();
+  counters.deleted_remainder = I64();
   for (uint64_t n = random_.Below(4); n > 0; --n) counters.usage[Text()] = {I64(), I64()};
   return counters;
 }
@@ -237,7 +243,7 @@ state::Event RandomValues::Event(size_t kind) {
     case 2:
       return state::JobCancelled{Text(), Text()};
     case 3:
-      return state::JobRetried{Text(), Text()};
+      return state::JobRetried{Text(), Text(), Text()};
     case 4: {
       state::NodeJoined event{Offer(), Some([this] { return TaskReported(); }), {}};
       if (Coin()) event.notice = Notice();
@@ -259,8 +265,14 @@ state::Event RandomValues::Event(size_t kind) {
       return TaskReported();
     case 11:
       return state::CheckpointUploaded{TaskKey(), Text(), Text(), I64(), I64(), Text(), I64()};
-    default:
+    case 12:
       return state::TimerFired{};
+    case 13:
+      return state::JobPaused{Text(), Text()};
+    case 14:
+      return state::JobResumed{Text(), Text()};
+    default:
+      return state::JobDeleted{Text(), Text()};
   }
 }
 

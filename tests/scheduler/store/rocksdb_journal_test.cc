@@ -52,6 +52,22 @@ TEST_F(RocksdbJournalTest, AGapIsRefused) {
   EXPECT_TRUE(absl::IsOutOfRange(journal_->Append(kLog, 2, "x").status()));
 }
 
+TEST_F(RocksdbJournalTest, WhatIsRemovedIsGoneForGood) {
+  const StreamKey neighbour = {.job = kLog.job + "2"};
+  for (const StreamKey& stream :
+       {kLog, StreamKey{.job = kLog.job, .attempt = 2, .rank = 1, .metrics = true}, neighbour}) {
+    EXPECT_EQ(*journal_->Append(stream, 0, "hello"), 5);
+  }
+  EXPECT_TRUE(journal_->Remove("nobody").ok());
+  EXPECT_TRUE(journal_->Remove(kLog.job).ok());
+  EXPECT_TRUE(journal_->Streams(kLog.job)->empty());
+  EXPECT_EQ(All(neighbour), "hello");
+  Reopen({});
+  EXPECT_TRUE(absl::IsNotFound(journal_->Read(kLog, 0, 10).status()));
+  EXPECT_EQ(All(neighbour), "hello");
+  EXPECT_TRUE(journal_->Remove(kLog.job).ok()) << "again";
+}
+
 TEST_F(RocksdbJournalTest, BadKeysAreRefused) {
   for (const char* job : {"", "a/b"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(journal_->Append({.job = job}, 0, "x").status()));

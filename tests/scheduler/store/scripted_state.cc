@@ -30,6 +30,15 @@ ScriptedState& ScriptedState::WriteNode(const std::string& id, const std::string
   return *this;
 }
 
+ScriptedState& ScriptedState::DeleteJob(const std::string& id) {
+  auto node =
+      std::make_shared<std::map<state::JobId, state::Job>::node_type>(state_.jobs.extract(id));
+  state_.deleted[id] = {.request_digest = 7, .deleted_ms = 1};
+  outputs_.deleted_jobs.emplace_back(node, &node->mapped());
+  outputs_.counters_dirty = true;
+  return *this;
+}
+
 ScriptedState& ScriptedState::CountToken() {
   ++state_.counters.next_token;
   outputs_.counters_dirty = true;

@@ -17,6 +17,7 @@ class ScriptedState {
   ScriptedState& WriteJob(const std::string& id, const std::string& name);
   ScriptedState& WriteNode(const std::string& id, const std::string& name);
   ScriptedState& CountToken();
+  ScriptedState& DeleteJob(const std::string& id);
 
   // The outputs of all changes since the last call.
   state::Outputs Take();
