@@ -25,8 +25,8 @@ struct ChannelOptions {
   // Own TCP connection, not one shared with other channels of this process to the same address.
   bool own_connection = false;
   // TLS with these; none: not encrypted, which only loopback may be.
-  std::optional<tls::Identity> identity;
-  std::string token;  // goes with each call, over TLS only
+  std::optional<tls::Identity> identity = {};
+  std::string token = {};  // goes with each call, over TLS only
 };
 
 // A lazy channel: it connects at the first call. InvalidArgument for a malformed address,
