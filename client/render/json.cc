@@ -55,20 +55,6 @@ Json AttemptJson(const v1::Attempt& a) {
   return json;
 }
 
-// Null while no attempt has ended. The code is null when a signal, or nothing that was heard, ended
-// it.
-Json ExitJson(const v1::Job& job) {
-  if (!job.has_exit()) return {};
-  const v1::Exit& exit = job.exit();
-  const bool heard = exit.code() != 0 || exit.cause() == "succeeded";
-  Json json;
-  json["code"] = heard && exit.signal() == 0 ? Json(exit.code()) : Json();
-  json["signal"] = exit.signal() == 0 ? Json() : Json(exit.signal());
-  json["cause"] = exit.cause();
-  json["evidence"] = exit.evidence();
-  return json;
-}
-
 Json PhasesJson(const v1::Phases& p) {
   Json json;
   json["queue_s"] = Seconds(p.queue_ms());
@@ -153,7 +139,6 @@ Json JobJson(const v1::Job& job) {
   for (const int64_t ms : job.recoveries_ms()) json["recoveries_s"].push_back(Seconds(ms));
   json["retries_left"] = job.retries_left();
   json["checkpoints"] = CheckpointsJson(job);
-  json["exit"] = ExitJson(job);
   json["from"] =
       job.spec().from_job().empty()
           ? Json()

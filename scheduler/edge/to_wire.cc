@@ -88,28 +88,6 @@ void PhasesToWire(const state::Phases& phases, v1::Phases* wire) {
   wire->set_idle_ms(phases.idle_ms);
 }
 
-// Of the newest attempt that has ended.
-void ExitToWire(const state::JobHistory& history, v1::Job* wire) {
-  const auto ended = std::find_if(history.attempts.rbegin(), history.attempts.rend(),
-                                  [](const state::Attempt& a) { return a.end_ms != 0; });
-  if (ended == history.attempts.rend()) return;
-  v1::Exit* exit = wire->mutable_exit();
-  exit->set_cause(std::string(state::Name(ended->cause)));
-  exit->set_evidence(ended->detail);
-  const state::Task* first = nullptr;
-  for (const state::Task& task : ended->tasks) {
-    const bool told = task.phase == state::TaskPhase::kExited && task.exit_code != 0 &&
-                      task.exit_code != kExitUnknown;
-    if (told && (first == nullptr || task.end_ms < first->end_ms)) first = &task;
-  }
-  if (first == nullptr) return;
-  if (first->exit_code < 0) {
-    exit->set_signal(-first->exit_code);
-  } else {
-    exit->set_code(first->exit_code);
-  }
-}
-
 // A step counts for the job as soon as the newest attempt has reached it.
 int64_t StepOf(const Progress& progress, const state::Job& job) {
   if (job.history == nullptr || job.history->attempts.empty()) return 0;
@@ -244,7 +222,6 @@ v1::Job JobToWire(const Seen& seen, const Progress& progress, const state::Job& 
   }
   wire.set_prices_are_examples(PricesAreExamples(seen, job));
   if (job.history == nullptr) return wire;
-  ExitToWire(*job.history, &wire);
   for (const state::Attempt& attempt : job.history->attempts) {
     AttemptToWire(seen, progress, job, attempt, wire.add_attempts());
   }
