@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+JOBS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jobs")
 # One user per worker name; the wrapper makes the worker's folder before it gives up root.
 WRAPPER = """#!/bin/sh
 for word; do [ "$previous" = --dir ] && folder=$word; previous=$word; done
@@ -156,6 +157,20 @@ class Cluster:
         look = subprocess.run(["setpriv", "--reuid", str(user), "--clear-groups", "ls", first],
                               capture_output=True)
         expect(look.returncode != 0, f"user {user} can read {first}")
+
+
+class JobFolder:
+    """A working folder with the test programs and a spec per job."""
+
+    def __init__(self, cluster):
+        self.path = cluster.top + "/work"
+        shutil.copytree(JOBS, self.path)
+
+    def spec(self, name, command, **fields):
+        path = f"{self.path}/{name}.yaml"
+        with open(path, "w") as file:
+            json.dump({"name": name, "command": command, **fields}, file)
+        return path
 
 
 def main(test):

@@ -2,28 +2,11 @@
 exit codes, cancel, and what the command line says of it. Argument: folder of programs."""
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 
-from cluster import Cluster, expect, main, wait_until
-
-JOBS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jobs")
-
-
-class Folder:
-    """A working folder with the test programs and a spec per job."""
-
-    def __init__(self, cluster):
-        self.path = cluster.top + "/work"
-        shutil.copytree(JOBS, self.path)
-
-    def spec(self, name, command, **fields):
-        path = f"{self.path}/{name}.yaml"
-        with open(path, "w") as file:
-            json.dump({"name": name, "command": command, **fields}, file)
-        return path
+from cluster import Cluster, JobFolder, expect, main, wait_until
 
 
 def lines_of(text, prefix="line "):
@@ -202,7 +185,7 @@ def jobs_have_names(cluster, work):
 
 def test(programs):
     with Cluster(programs) as cluster:
-        work = Folder(cluster)
+        work = JobFolder(cluster)
         for part in (environment_and_output, logs_survive_a_killed_scheduler,
                      notice_hands_the_checkpoint_on, who_ignores_the_notice_trains_on,
                      failures_are_told, odd_outputs_cost_only_themselves,

@@ -1,29 +1,11 @@
 """Jobs that are held, continued, forked and deleted. Arguments: folder of programs, spec of a native
 job."""
-import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 
-from cluster import Cluster, expect, main, wait_until
-
-JOBS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jobs")
-
-
-class Folder:
-    """A working folder with the test programs and a spec per job."""
-
-    def __init__(self, cluster):
-        self.path = cluster.top + "/work"
-        shutil.copytree(JOBS, self.path)
-
-    def spec(self, name, command, **fields):
-        path = f"{self.path}/{name}.yaml"
-        with open(path, "w") as file:
-            json.dump({"name": name, "command": command, **fields}, file)
-        return path
+from cluster import Cluster, JobFolder, expect, main, wait_until
 
 
 def held(cluster, job):
@@ -176,7 +158,7 @@ def a_crash_loop_goes_back(cluster, work, spec):
 
 def test(programs, spec):
     with Cluster(programs) as cluster:
-        work = Folder(cluster)
+        work = JobFolder(cluster)
         for part in (pause_and_resume_keep_the_bytes, a_queued_job_is_held_at_once,
                      back_to_an_earlier_checkpoint, fork_and_delete, a_crash_loop_goes_back,
                      who_never_saves_is_not_repeated_for_ever):

@@ -301,7 +301,11 @@ TEST_P(EveryBackend, BatchesThatComeAheadGiveTheSameBits) {
     return Digest(gradient);
   };
   const uint64_t second = train(batches[1], {}), third = train(batches[2], {});
-  const auto bring_second = [&] { return NamedBatch{&batches[1], 2}; };
+  int asked = 0;
+  const auto bring_second = [&] {
+    ++asked;
+    return NamedBatch{&batches[1], 2};
+  };
   const auto train_first = [&] { train(batches[0], {1, bring_second}); };
   train_first();
   EXPECT_EQ(train(batches[1], {2, {}}), second);
@@ -313,6 +317,7 @@ TEST_P(EveryBackend, BatchesThatComeAheadGiveTheSameBits) {
   EXPECT_EQ(train(batches[1], {2, {}}), second) << "after an evaluation";
   train(batches[0], {1, [] { return NamedBatch{}; }});
   EXPECT_EQ(train(batches[1], {2, {}}), second) << "there was none";
+  EXPECT_EQ(asked, 3) << "once in each pass that names who fills the next";
 }
 
 }  // namespace
