@@ -45,7 +45,7 @@ absl::StatusOr<std::unique_ptr<Entrance>> Entrance::Open(const std::string& data
     BATON_RETURN_IF_ERROR(WriteFileAtomically(folder + "/admin.token", text + "\n"));
     LogInfo(absl::StrCat("the first admin's token is in ", folder,
                          "/admin.token: baton login ADDRESS --token-file ", folder,
-                         "/admin.token"));
+                         "/admin.token, and remove the file then"));
   }
   return std::unique_ptr<Entrance>(new Entrance(std::move(authority), std::move(tokens), clock));
 }

@@ -27,7 +27,7 @@ struct Caller {
 class Entrance {
  public:
   // In DATA_DIR/access, which only its owner may read. At the first time it makes an admin's token
-  // and leaves it there, in admin.token.
+  // and leaves it there, in admin.token, for the admin to take and remove.
   static absl::StatusOr<std::unique_ptr<Entrance>> Open(const std::string& data_dir,
                                                         const Clock& clock);
 

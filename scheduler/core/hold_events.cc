@@ -43,12 +43,10 @@ absl::Status Machine::On(const state::JobPaused& event) {
     Say(job, "paused", absl::StrCat(by, " while its ranks are being stopped"));
     return absl::OkStatus();
   }
-  const int64_t grace_ms =
-      job.spec->notice_grace_ms > 0 ? job.spec->notice_grace_ms : state_.config.cancel_grace_ms;
   Say(job, "paused", absl::StrCat(by, "; its ranks are told to save and stop"));
   Stop(&job, {.intent = Intent::kPause,
               .cause = state::EndCause::kPaused,
-              .deadline_ms = now_ms_ + grace_ms,
+              .deadline_ms = now_ms_ + StopGraceMs(job),
               .reason = by});
   return absl::OkStatus();
 }

@@ -231,12 +231,10 @@ absl::Status Machine::On(const state::JobCancelled& event) {
   if (job.state == JobState::kStopping && job.intent == state::Intent::kCancel) {
     return absl::OkStatus();
   }
-  const int64_t grace_ms =
-      job.spec->notice_grace_ms > 0 ? job.spec->notice_grace_ms : state_.config.cancel_grace_ms;
   Say(job, "cancelled", absl::StrCat(by, "; its ranks are being stopped"));
   Stop(&job, {.intent = state::Intent::kCancel,
               .cause = state::EndCause::kCancelled,
-              .deadline_ms = now_ms_ + grace_ms,
+              .deadline_ms = now_ms_ + StopGraceMs(job),
               .reason = by});
   return absl::OkStatus();
 }

@@ -113,6 +113,11 @@ class Machine {
   void Begin(state::Job* job, const policy::Placement& placement);
   void SayPlaced(const state::Job& job, int64_t undone);
   void Stop(state::Job* job, const StopOrder& order);
+  // How long ranks may take to save when a person ends or pauses the job.
+  int64_t StopGraceMs(const state::Job& job) const {
+    const int64_t own_ms = job.spec->notice_grace_ms;
+    return own_ms > 0 ? own_ms : state_.config.cancel_grace_ms;
+  }
   void StopPeers(state::Job* job, const std::string& why);
   void EndTask(state::Job* job, state::Task* task, state::TaskPhase phase, int64_t end_ms);
   void LoseTask(state::Job* job, state::Task* task, const std::string& why);
