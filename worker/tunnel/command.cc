@@ -78,8 +78,8 @@ absl::StatusOr<Ends> OpenTerminal(const v1::WindowSize& size) {
   }
   ends.child_in = Fd(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (ends.child_in.get() < 0) return ErrnoStatus(errno, "open a terminal");
-  ends.child_out = Fd(dup(ends.child_in.get()));
-  ends.out = Fd(dup(ends.in.get()));
+  ends.child_out = Fd(fcntl(ends.child_in.get(), F_DUPFD_CLOEXEC, 0));
+  ends.out = Fd(fcntl(ends.in.get(), F_DUPFD_CLOEXEC, 0));
   SetWindow(ends.in.get(), size);
   return ends;
 }
