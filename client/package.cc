@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/folder_plan.h"
+#include "client/wire_spec.h"
 #include "common/atomic_file.h"
 #include "common/image/folder.h"
 #include "common/job_limits.h"
@@ -149,81 +150,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-v1::NoticeSignal WireSignal(spec::NoticeSignal signal) {
-  switch (signal) {
-    case spec::NoticeSignal::kTerm:
-      return v1::NOTICE_SIGNAL_TERM;
-    case spec::NoticeSignal::kUsr1:
-      return v1::NOTICE_SIGNAL_USR1;
-    case spec::NoticeSignal::kNone:
-      return v1::NOTICE_SIGNAL_NONE;
-  }
-  return v1::NOTICE_SIGNAL_TERM;
-}
-
-v1::Capacity WireCapacity(spec::Capacity capacity) {
-  switch (capacity) {
-    case spec::Capacity::kSpot:
-      return v1::CAPACITY_SPOT;
-    case spec::Capacity::kOnDemand:
-      return v1::CAPACITY_ON_DEMAND;
-    case spec::Capacity::kAuto:
-      return v1::CAPACITY_AUTO;
-  }
-  return v1::CAPACITY_AUTO;
-}
-
 }  // namespace
-
-v1::JobSpec WireSpec(const spec::JobSpec& spec) {
-  v1::JobSpec wire;
-  wire.set_name(spec.name);
-  wire.set_project(spec.project);
-  wire.set_priority(static_cast<int32_t>(spec.priority));
-  wire.mutable_ranks()->set_min(static_cast<int32_t>(spec.ranks.min));
-  wire.mutable_ranks()->set_max(static_cast<int32_t>(spec.ranks.max));
-  v1::Resources* resources = wire.mutable_resources();
-  resources->set_cpus_milli(static_cast<int32_t>(spec.resources.cpu_millis));
-  resources->set_memory_bytes(spec.resources.memory_bytes);
-  resources->set_disk_bytes(spec.resources.disk_bytes);
-  resources->set_gpus(static_cast<int32_t>(spec.resources.gpus));
-  resources->set_gpu_type(spec.resources.gpu_type);
-  resources->set_gpu_memory_bytes(spec.resources.gpu_memory_bytes);
-  wire.set_retries(static_cast<int32_t>(spec.retries));
-  wire.set_capacity(WireCapacity(spec.capacity));
-  wire.set_launch(v1::LAUNCH_RANK);
-  v1::CheckpointPolicy* checkpoint = wire.mutable_checkpoint();
-  checkpoint->set_from(spec.checkpoint.from == spec::CheckpointPolicy::From::kRank0
-                           ? v1::CheckpointPolicy::RANK0
-                           : v1::CheckpointPolicy::ANY);
-  checkpoint->set_keep(static_cast<int32_t>(spec.checkpoint.keep));
-  checkpoint->set_every_ms(spec.checkpoint.every_ms);
-  checkpoint->set_every_steps(spec.checkpoint.every_steps);
-  checkpoint->mutable_globs()->Assign(spec.checkpoint_globs.begin(), spec.checkpoint_globs.end());
-  if (!spec.command.empty()) wire.set_notice_signal(WireSignal(spec.notice_signal));
-  wire.set_time_limit_ms(spec.time_limit_ms);
-  wire.set_params_json(spec.params_json);
-  const std::vector<std::string> words = spec::ProgramWords(spec);
-  wire.mutable_command()->Assign(words.begin(), words.end());
-  for (const auto& [key, value] : spec.require) {
-    v1::Label* label = wire.add_require();
-    label->set_key(key);
-    label->set_value(value);
-  }
-  for (const auto& [name, value] : spec.env) {
-    v1::EnvironmentVariable* variable = wire.add_environment();
-    variable->set_name(name);
-    variable->set_value(value);
-  }
-  // By this variable the worker knows that the task wants all of them (worker/DESIGN.md).
-  if (spec.slurm && spec.env.count("SLURM_JOB_NAME") == 0) {
-    v1::EnvironmentVariable* variable = wire.add_environment();
-    variable->set_name("SLURM_JOB_NAME");
-    variable->set_value(spec.name);
-  }
-  if (spec.native.has_value()) wire.set_shards(static_cast<int32_t>(spec.native->shards));
-  return wire;
-}
 
 PackagePlan PlanPackage(const std::string& folder, spec::Reading* reading) {
   PackagePlan plan;

@@ -36,7 +36,4 @@ PackagePlan PlanPackage(const std::string& folder, spec::Reading* reading);
 absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Store& store,
                                           const artifact::TransferOptions& options);
 
-// The fields that the scheduler reads, without package and data.
-v1::JobSpec WireSpec(const spec::JobSpec& spec);
-
 }  // namespace baton::client

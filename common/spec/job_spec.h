@@ -43,6 +43,30 @@ struct CheckpointPolicy {
   From from = From::kAny;
 };
 
+// kRank: a process for each rank. kNode: one for each node, which starts the others itself
+// (torchrun, mpirun); a rank of the job is then a node.
+enum class Launch { kRank, kNode };
+
+// What a program runs in.
+struct Environment {
+  std::vector<std::string> setup;  // shell commands before the program, once per content
+  std::string use;                 // conda:NAME or venv:PATH of the node; empty: what the files say
+  std::string image;               // of a container; empty: none
+};
+
+// Files that a program finds at BATON_DATA_DIR/name.
+struct DataSet {
+  std::string name;
+  std::string uri;  // a path, file:// of the node, http(s)://, s3://, or data:NAME (pushed before)
+  std::string sha256;  // of a fetched file; empty: whatever comes
+};
+
+// A metric read from what the program prints: group 1 of the match.
+struct MetricPattern {
+  std::string name;
+  std::string pattern;  // RE2
+};
+
 // What tells a program that catches it that its node goes away.
 enum class NoticeSignal { kTerm, kUsr1, kNone };
 
@@ -257,6 +281,7 @@ struct JobSpec {
   uint64_t seed = 1;
   RanksRange ranks;
   Resources resources;
+  std::vector<Resources> any_of;  // in the place of `resources`, best first; empty: no others
   Capacity capacity = Capacity::kAuto;
   int64_t retries = 3;
   int64_t priority = 50;  // 0..100, higher first
@@ -276,6 +301,12 @@ struct JobSpec {
   // folder.
   std::vector<std::string> checkpoint_globs;
   NoticeSignal notice_signal = NoticeSignal::kTerm;
+  Launch launch = Launch::kRank;
+  int64_t ranks_per_node = 0;  // from `nodes`; 0: any number
+  Environment environment;
+  std::vector<DataSet> data;
+  std::vector<MetricPattern> metrics;
+  std::vector<std::string> secrets;  // variables whose values travel apart from the spec
 
   // Exactly one of the two: argv of a user's program, or a native job.
   std::vector<std::string> command;

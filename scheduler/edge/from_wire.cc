@@ -49,7 +49,11 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
   spec.ranks_min = wire.ranks().min();
   spec.ranks_max = wire.ranks().max();
   spec.shards = wire.shards();
+  spec.ranks_per_node = wire.ranks_per_node();
   spec.resources = ResourcesFromWire(wire.resources());
+  for (const v1::Resources& other : wire.any_of()) {
+    spec.any_of.push_back(ResourcesFromWire(other));
+  }
   spec.retries = wire.retries();
   spec.capacity = CapacityFromWire(wire.capacity());
   for (const v1::Label& label : wire.require())

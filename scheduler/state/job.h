@@ -39,8 +39,10 @@ struct JobSpec {
   int32_t priority = 0;
   int32_t ranks_min = 1;
   int32_t ranks_max = 1;
-  int32_t shards = 0;  // V; 0: a command, any world size is worth its ranks
+  int32_t shards = 0;          // V; 0: a command, any world size is worth its ranks
+  int32_t ranks_per_node = 0;  // exactly so many on each node of a gang; 0: any number
   Resources resources;
+  std::vector<Resources> any_of;  // in the place of `resources`, best first; empty: no others
   int32_t retries = 3;
   Capacity capacity = Capacity::kAuto;
   std::vector<Label> require;

@@ -28,25 +28,28 @@ static void ToRecord(const state::Resources& value, Resources* record) {
   record->set_disk_bytes(disk_bytes);
 }
 
-static void FromRecord(const Resources& record, state::Resources* value) {
+static absl::Status FromRecord(const Resources& record, state::Resources* value) {
   value->cpus_milli = record.cpus_milli();
   value->memory_bytes = record.memory_bytes();
   value->gpus = record.gpus();
   value->gpu_type = record.gpu_type();
   value->gpu_memory_bytes = record.gpu_memory_bytes();
   value->disk_bytes = record.disk_bytes();
+  return absl::OkStatus();
 }
 
 static void ToRecord(const state::JobSpec& value, JobSpec* record) {
-  const auto& [project, priority, ranks_min, ranks_max, shards, resources, retries, capacity,
-               require, checkpoints_kept, time_limit_ms, notice_grace_ms, queue_anyway, from_job,
-               from_checkpoint, wire] = value;
+  const auto& [project, priority, ranks_min, ranks_max, shards, ranks_per_node, resources, any_of,
+               retries, capacity, require, checkpoints_kept, time_limit_ms, notice_grace_ms,
+               queue_anyway, from_job, from_checkpoint, wire] = value;
   record->set_project(project);
   record->set_priority(priority);
   record->set_ranks_min(ranks_min);
   record->set_ranks_max(ranks_max);
   record->set_shards(shards);
+  record->set_ranks_per_node(ranks_per_node);
   ToRecord(resources, record->mutable_resources());
+  ToRepeated(any_of, record->mutable_any_of());
   record->set_retries(retries);
   record->set_capacity(EnumNumber(capacity));
   ToRepeated(require, record->mutable_require());
@@ -65,7 +68,9 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
   value->ranks_min = record.ranks_min();
   value->ranks_max = record.ranks_max();
   value->shards = record.shards();
-  FromRecord(record.resources(), &value->resources);
+  value->ranks_per_node = record.ranks_per_node();
+  BATON_RETURN_IF_ERROR(FromRecord(record.resources(), &value->resources));
+  BATON_RETURN_IF_ERROR(FromRepeated(record.any_of(), &value->any_of));
   value->retries = record.retries();
   BATON_RETURN_IF_ERROR(
       EnumOfNumber(record.capacity(), state::Capacity::kOnDemand, "capacity", &value->capacity));

@@ -1,6 +1,6 @@
-// Inside of the codec: structs of scheduler/state <-> messages of record.proto. Each ToRecord
-// unpacks its struct by a structured binding, so that a new field does not compile until it is
-// stored.
+// Inside of the codec: structs of scheduler/state <-> messages of record.proto and
+// event_record.proto. Each ToRecord unpacks its struct by a structured binding, so that a new field
+// does not compile until it is stored.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "scheduler/state/event.h"
 #include "scheduler/state/job.h"
 #include "scheduler/state/node.h"
+#include "scheduler/store/event_record.pb.h"
 #include "scheduler/store/record.pb.h"
 
 namespace baton::store {

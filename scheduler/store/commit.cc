@@ -6,6 +6,7 @@
 #include "scheduler/store/codec.h"
 #include "scheduler/store/codec_records.h"
 #include "scheduler/store/keys.h"
+#include "scheduler/store/log_record.pb.h"
 
 namespace baton::store {
 namespace {

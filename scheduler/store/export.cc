@@ -13,6 +13,7 @@
 #include "scheduler/store/codec_records.h"
 #include "scheduler/store/frame.h"
 #include "scheduler/store/keys.h"
+#include "scheduler/store/log_record.pb.h"
 
 namespace baton::store {
 namespace {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "client/folder_plan.h"
+#include "client/wire_spec.h"
 #include "common/atomic_file.h"
 #include "common/spec/parse.h"
 

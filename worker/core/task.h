@@ -21,6 +21,22 @@ struct TaskKey {
   auto operator<=>(const TaskKey&) const = default;
 };
 
+// Files that a program finds at BATON_DATA_DIR/name.
+struct DataSet {
+  std::string name;
+  std::string uri;
+  std::string digest;  // of its manifest; empty: the node fetches `uri`
+  std::string sha256;  // of a file that the node fetches; empty: whatever comes
+  bool operator==(const DataSet&) const = default;
+};
+
+// A metric read from what the program prints: group 1 of the match (RE2).
+struct MetricPattern {
+  std::string name;
+  std::string pattern;
+  bool operator==(const MetricPattern&) const = default;
+};
+
 // What preparing and running a task needs of its job's spec.
 struct TaskSpec {
   std::string package_digest;        // empty: no files
@@ -34,6 +50,12 @@ struct TaskSpec {
   bool checkpoints_of_rank0_only = false;
   std::vector<std::string> checkpoint_globs;  // files in the working folder that are checkpoints
   int notice_signal = kSigTerm;               // 0: none, the deadline file tells
+  bool holds_its_node = false;     // the program starts the other ranks of its node itself
+  std::vector<std::string> setup;  // shell commands before the program, once per content
+  std::string environment_use;     // conda:NAME or venv:PATH; empty: what the files ask for
+  std::string image;               // of a container; empty: none
+  std::vector<DataSet> data;
+  std::vector<MetricPattern> metrics;
   bool operator==(const TaskSpec&) const = default;
 };
 

@@ -36,6 +36,16 @@ std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
   spec->checkpoint_globs.assign(proto.checkpoint().globs().begin(),
                                 proto.checkpoint().globs().end());
   spec->notice_signal = SignalOf(proto.notice_signal());
+  spec->holds_its_node = proto.launch() == v1::LAUNCH_NODE;
+  spec->setup.assign(proto.prepare().setup().begin(), proto.prepare().setup().end());
+  spec->environment_use = proto.prepare().use();
+  spec->image = proto.prepare().image();
+  for (const v1::DataSet& data : proto.data()) {
+    spec->data.push_back({data.name(), data.uri(), data.digest(), data.sha256()});
+  }
+  for (const v1::MetricPattern& metric : proto.metrics()) {
+    spec->metrics.push_back({metric.name(), metric.pattern()});
+  }
   return spec;
 }
 

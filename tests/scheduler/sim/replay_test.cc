@@ -15,7 +15,8 @@
 #include "scheduler/store/export.h"
 #include "scheduler/store/frame.h"
 #include "scheduler/store/memory_store.h"
-#include "scheduler/store/record.pb.h"
+#include "scheduler/store/event_record.pb.h"
+#include "scheduler/store/log_record.pb.h"
 #include "scheduler/store/recover.h"
 
 namespace baton::sim {
