@@ -24,8 +24,18 @@ void MetricLines::Add(int attempt, int rank, absl::string_view bytes) {
 
 bool MetricLines::AddLine(int attempt, int rank, const std::string& line) {
   Json json = Json::parse(PlainMetricsLine(line), nullptr, false);
-  if (!json.is_object() || !json.contains("step") || !json["step"].is_number()) return false;
-  if (!StepOfNumber(json["step"].get<double>()).has_value()) return false;
+  if (!json.is_object()) return false;
+  int64_t& last = last_steps_[{attempt, rank}];
+  if (json.contains("step")) {
+    const auto step =
+        json["step"].is_number() ? StepOfNumber(json["step"].get<double>()) : std::nullopt;
+    if (!step.has_value()) return false;
+    last = *step;
+  } else {
+    // Counted, where the program says nothing of steps; what a card does is of the step before.
+    if (!json.contains("gpu")) ++last;
+    json["step"] = last;
+  }
   json["attempt"] = attempt;
   json["rank"] = rank;
   lines_.push_back(std::move(json));

@@ -2,6 +2,7 @@
 // later attempt says of a step wins. Pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ class MetricLines {
   // Bytes of one stream in their order; a line may come in pieces.
   void Add(int attempt, int rank, absl::string_view bytes);
 
-  // JSON objects with "attempt" and "rank" added, by step; lines without a step are left out.
+  // JSON objects with "attempt" and "rank" added, by step. Lines without a step are counted on from
+  // the one before, those with a step that is none are left out.
   std::vector<nlohmann::ordered_json> Rows() const;
 
   // Rows as CSV with a head; a cell is empty where a row lacks the column.
@@ -29,6 +31,7 @@ class MetricLines {
   bool AddLine(int attempt, int rank, const std::string& line);
 
   std::map<std::pair<int, int>, std::string> rests_;
+  std::map<std::pair<int, int>, int64_t> last_steps_;
   std::vector<nlohmann::ordered_json> lines_;
 };
 

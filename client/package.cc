@@ -15,6 +15,7 @@
 #include "common/atomic_file.h"
 #include "common/image/folder.h"
 #include "common/job_limits.h"
+#include "common/metrics/pattern.h"
 #include "common/spec/entry.h"
 #include "common/spec/files.h"
 #include "common/spec/write.h"
@@ -150,11 +151,27 @@ class TemporaryFolder {
   std::string path_;
 };
 
+void CheckMetrics(const spec::JobSpec& spec, spec::Reading* reading) {
+  if (spec.metrics.size() > kMetricPatternsMax) {
+    reading->AddMistake("metrics", absl::StrCat("must have at most ", kMetricPatternsMax,
+                                                " metrics, has ", spec.metrics.size(),
+                                                "; have the program write the others to the "
+                                                "file that BATON_METRICS_FILE names"));
+    return;
+  }
+  for (const spec::MetricPattern& metric : spec.metrics) {
+    const absl::Status status = CheckMetricPattern(metric.name, metric.pattern);
+    if (status.ok()) continue;
+    reading->AddMistake(absl::StrCat("metrics.", metric.name), std::string(status.message()));
+  }
+}
+
 }  // namespace
 
 PackagePlan PlanPackage(const std::string& folder, spec::Reading* reading) {
   PackagePlan plan;
   plan.spec = reading->spec;
+  CheckMetrics(plan.spec, reading);
   if (plan.spec.native.has_value()) {
     PlanData(folder, &plan, reading);
   } else if (!plan.spec.command.empty()) {

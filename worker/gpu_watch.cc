@@ -1,8 +1,5 @@
 #include "worker/gpu_watch.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <set>
 
@@ -14,16 +11,6 @@ namespace {
 
 constexpr std::chrono::seconds kEvery{5};
 constexpr int64_t kMeanMs = 5 * 60 * 1000;
-
-// One write at the file's end: lines of the task and ours don't mix.
-void Append(const std::string& file, const std::string& lines) {
-  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return;  // the task's folder is gone
-  // A full disk costs the line, and is told where it costs more.
-  const ssize_t written = write(fd, lines.data(), lines.size());
-  static_cast<void>(written);
-  close(fd);
-}
 
 }  // namespace
 
@@ -58,10 +45,11 @@ std::string CardLines(const Nvml& nvml, const std::string& node, const CardTask&
   if (told > 0) mean->Add(clock.MonotonicMillis(), sum / static_cast<double>(told));
   std::string lines;
   for (const auto& [gpu, use] : uses) {
-    nlohmann::ordered_json line = {{"step", task.step},
-                                   {"time", static_cast<double>(clock.UnixMillis()) / 1000},
-                                   {"node", node},
-                                   {"gpu", gpu}};
+    nlohmann::ordered_json line;
+    if (task.step > 0) line["step"] = task.step;
+    line["time"] = static_cast<double>(clock.UnixMillis()) / 1000;
+    line["node"] = node;
+    line["gpu"] = gpu;
     const auto add = [&line](const char* name, const auto& value) {
       if (value) line[name] = *value;
     };
@@ -130,7 +118,7 @@ void GpuWatch::Look() {
   for (const CardTask& task : tasks_()) {
     seen.insert(task.key);
     const std::string lines = CardLines(*nvml_, node_, task, clock_, &means_[task.key]);
-    if (!lines.empty()) Append(task.metrics_file, lines);
+    if (!lines.empty()) task.metrics->Append(lines);
   }
   for (auto it = means_.begin(); it != means_.end();) {
     it = seen.count(it->first) > 0 ? std::next(it) : means_.erase(it);

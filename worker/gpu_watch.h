@@ -24,15 +24,16 @@
 #include "common/clock.h"
 #include "common/nvml.h"
 #include "worker/core/task.h"
+#include "worker/metrics/append.h"
 
 namespace baton::worker {
 
-// A task that has cards and appends whole lines to its metrics, so that others may do so, too.
+// A task that has cards.
 struct CardTask {
   TaskKey key;
-  std::string metrics_file;
+  std::shared_ptr<MetricsAppender> metrics;
   std::vector<int32_t> gpus;
-  int64_t step = 0;  // last finished, above 0
+  int64_t step = 0;  // last finished; 0: none is known, and its lines have none
 };
 
 // Of one task, over the last minutes.

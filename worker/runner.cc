@@ -1,6 +1,5 @@
 #include "worker/runner.h"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +18,8 @@
 #include "common/status.h"
 #include "worker/checkpoint/file_checkpoints.h"
 #include "worker/link/spool_file.h"
+#include "worker/metrics/task_metrics.h"
+#include "worker/task/disk_full.h"
 #include "worker/task/environment.h"
 #include "worker/task/memory.h"
 #include "worker/task/package.h"
@@ -44,6 +45,7 @@ struct Running {
   std::optional<ProgressReader> progress;
   std::optional<CheckpointWatcher> watcher;
   std::shared_ptr<FileCheckpoints> files;  // where the spec names some
+  std::shared_ptr<TaskMetrics> metrics;
   int32_t pid = 0;
   MemoryEnd memory;  // until it ends `oom_kills` counts from the machine's start on
   int64_t polled_ms = 0;
@@ -52,19 +54,6 @@ struct Running {
   int complaints = 0;     // about its checkpoints, told
   UploadedOutput output;
 };
-
-// Why the disk below `folder` took nothing more; empty: it has room.
-std::string DiskFull(const std::string& folder, int64_t bytes_min) {
-  struct statvfs disk {};
-  if (statvfs(folder.c_str(), &disk) != 0) return "";
-  const int64_t free_bytes =
-      static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
-  const bool no_files = disk.f_files > 0 && disk.f_favail == 0;
-  if (free_bytes >= bytes_min && !no_files) return "";
-  return absl::StrCat("the disk of the node is full (",
-                      no_files ? "no more files fit" : absl::StrCat(free_bytes >> 10, " KiB free"),
-                      " where the worker has its folder)");
-}
 
 }  // namespace
 
@@ -114,6 +103,7 @@ struct Runner::State {
 
   void OnExited(uint64_t launch, TaskExited exited) {
     std::shared_ptr<FileCheckpoints> files;
+    std::shared_ptr<TaskMetrics> metrics;
     std::string deadline;
     {
       std::lock_guard<std::mutex> lock(mutex);
@@ -122,6 +112,7 @@ struct Runner::State {
       exited.key = *key;
       by_launch.erase(launch);
       files = tasks[*key].files;
+      metrics = tasks[*key].metrics;
       deadline = tasks[*key].places.deadline();
       MemoryEnd& memory = tasks[*key].memory;
       const MemoryFacts facts = ReadMemoryFacts();
@@ -135,8 +126,9 @@ struct Runner::State {
         if (exited.infrastructure) exited.cause = "disk-full";
       }
     }
-    const auto tell = [this, exited] {
+    const auto tell = [this, exited, metrics] {
       // The last steps are told before the end.
+      metrics->End();
       LookAt(exited.key, true);
       emit(exited);
     };
@@ -208,6 +200,7 @@ struct Runner::State {
     std::vector<FoundCheckpoint> found;
     bool uploads = false;
     std::string step_problem;
+    std::string metrics_problem;
     {
       std::lock_guard<std::mutex> lock(mutex);
       const auto at = tasks.find(key);
@@ -219,6 +212,7 @@ struct Runner::State {
         task.polled_ms = steady_ms;
         const TaskSteps steps = last ? task.progress->Finish(now_ms) : task.progress->Poll(now_ms);
         step_problem = task.progress->TakeProblem();
+        metrics_problem = task.metrics->TakeProblem();
         task.step = steps.step;
         if (steps.step > 0) {
           progressed = TaskProgressed{{key, steps.step, steps.at_ms, steps.save_ms}};
@@ -229,7 +223,9 @@ struct Runner::State {
       task.ended = last;
     }
     if (progressed.has_value()) emit(*progressed);
-    if (!step_problem.empty()) Complain(key, step_problem);
+    for (const std::string& problem : {step_problem, metrics_problem}) {
+      if (!problem.empty()) Complain(key, problem);
+    }
     if (!uploads) return;
     for (const FoundCheckpoint& checkpoint : found) Offer(key, checkpoint);
   }
@@ -270,7 +266,12 @@ struct Runner::State {
     BATON_RETURN_IF_ERROR(WriteTaskFiles(task, prepared.places));
     BATON_ASSIGN_OR_RETURN(const std::string socket,
                            parts.rendezvous.Add(task.key, task.generation));
-    BATON_ASSIGN_OR_RETURN(const int log, parts.spool.Add(task.key, prepared.places.metrics()));
+    auto metrics = std::make_shared<TaskMetrics>(*task.spec, prepared.places, parts.clock,
+                                                 [this, key = task.key](const std::string& text) {
+                                                   if (MayComplain(key)) Complain(key, text);
+                                                 });
+    BATON_ASSIGN_OR_RETURN(
+        const int log, parts.spool.Add(task.key, prepared.places.metrics(), metrics->Listener()));
     EnvironmentInput input;
     input.task = &task;
     input.places = prepared.places;
@@ -296,6 +297,7 @@ struct Runner::State {
       running.places = prepared.places;
       running.memory.oom_kills = ReadMemoryFacts().oom_kills;
       running.files = std::move(files);
+      running.metrics = std::move(metrics);
       running.is_native = task.spec->command.empty();
       running.gpus = task.gpus;
       running.program = launch.argv[0];
@@ -384,9 +386,10 @@ Runner::Runner(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Runner::~Runner() {
   if (state_ == nullptr) return;
   state_->launcher.reset();
-  std::vector<std::shared_ptr<FileCheckpoints>> files;
+  // Their threads may ask for the mutex as they end.
+  std::map<TaskKey, Running> tasks;
   std::lock_guard<std::mutex> lock(state_->mutex);
-  for (auto& [key, task] : state_->tasks) files.push_back(std::move(task.files));
+  tasks.swap(state_->tasks);
 }
 
 void Runner::Start(const Wanted& task) {
@@ -464,20 +467,18 @@ void Runner::CheckpointDone(const TaskKey& key, const std::string& name, bool co
 void Runner::Remove(const TaskKey& key) {
   state_->parts.uploader.Remove(key);
   state_->parts.rendezvous.Remove(key);
-  std::shared_ptr<FileCheckpoints> files;  // its thread may ask for the mutex as it ends
-  {
-    std::lock_guard<std::mutex> lock(state_->mutex);
-    if (Running* task = state_->Find(key)) files = std::move(task->files);
-    state_->tasks.erase(key);
-  }
+  std::map<TaskKey, Running>::node_type task;  // its threads may ask for the mutex as they end
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  task = state_->tasks.extract(key);
 }
 
 std::vector<CardTask> Runner::CardTasks() const {
   std::vector<CardTask> tasks;
   std::lock_guard<std::mutex> lock(state_->mutex);
   for (const auto& [key, task] : state_->tasks) {
-    if (task.ended || !task.is_native || task.gpus.empty() || task.step == 0) continue;
-    tasks.push_back({key, task.places.metrics(), task.gpus, task.step});
+    if (task.ended || task.gpus.empty() || !task.metrics->TakesCardLines()) continue;
+    if (task.is_native && task.step == 0) continue;
+    tasks.push_back({key, task.metrics->appender(), task.gpus, task.step});
   }
   return tasks;
 }

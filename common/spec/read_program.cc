@@ -126,7 +126,6 @@ constexpr LaterField kLaterFields[] = {
     {"secrets", "put the value into a file that only the nodes' user can read"},
     {"setup", "install what the program needs on the nodes, or begin `command` with it"},
     {"image", "install what the program needs on the nodes"},
-    {"metrics", "append JSON lines to the file that BATON_METRICS_FILE names"},
 };
 
 }  // namespace

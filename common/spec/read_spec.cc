@@ -320,6 +320,7 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
   spec.params_json = ReadParams(job, context);
   ReadProgram(job, context, &spec);
   ReadScript(job, context, &spec);
+  ReadMetrics(job, context, &spec.metrics);
   const bool native = job.Has("model");
   const bool command = job.Has("command") || job.Has("entry");
   const bool native_field = std::any_of(kNativeFields.begin(), kNativeFields.end(),

@@ -62,6 +62,9 @@ void RefuseLaterFields(MapReader& job, JobKind kind);
 // `checkpoints:` and `notice_signal:`.
 void ReadScript(MapReader& job, Context& context, JobSpec* spec);
 
+// `metrics:`. Names and expressions are held to common/metrics/pattern.h by whoever sends the job.
+void ReadMetrics(MapReader& job, Context& context, std::vector<MetricPattern>* metrics);
+
 // `params:` as a JSON object.
 std::string ReadParams(MapReader& job, Context& context);
 

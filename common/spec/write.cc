@@ -170,6 +170,11 @@ std::string WriteSpec(const JobSpec& spec) {
     if (!words.empty()) {
       absl::StrAppend(&out, "checkpoints: [", absl::StrJoin(words, ", "), "]\n");
     }
+    words.clear();
+    for (const MetricPattern& metric : spec.metrics) {
+      words.push_back(absl::StrCat(Quoted(metric.name), ": ", Quoted(metric.pattern)));
+    }
+    if (!words.empty()) absl::StrAppend(&out, "metrics: {", absl::StrJoin(words, ", "), "}\n");
   }
   if (spec.native) WriteNative(*spec.native, &out);
   return out;

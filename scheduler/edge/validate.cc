@@ -10,6 +10,7 @@
 #include "common/artifact/chunk.h"
 #include "common/glob.h"
 #include "common/job_limits.h"
+#include "common/metrics/pattern.h"
 
 namespace baton::edge {
 namespace {
@@ -147,6 +148,7 @@ class SpecCheck {
           absl::StrCat("must have 1 to ", limits::kArgumentsMax, " words, the first not empty"));
     }
     CheckGlobs();
+    CheckMetrics();
     if (static_cast<size_t>(spec_.environment_size()) > limits::kVariablesMax) {
       Add("environment", absl::StrCat("has more than ", limits::kVariablesMax, " variables"));
     }
@@ -159,6 +161,17 @@ class SpecCheck {
     if (!spec_.params_json().empty()) {
       const auto params = nlohmann::json::parse(spec_.params_json(), nullptr, false);
       if (!params.is_object()) Add("params_json", "is no JSON object");
+    }
+  }
+
+  void CheckMetrics() {
+    if (static_cast<size_t>(spec_.metrics_size()) > kMetricPatternsMax) {
+      Add("metrics", absl::StrCat("has more than ", kMetricPatternsMax, " metrics"));
+      return;
+    }
+    for (const v1::MetricPattern& metric : spec_.metrics()) {
+      const absl::Status status = CheckMetricPattern(metric.name(), metric.pattern());
+      if (!status.ok()) Add("metrics", status.message());
     }
   }
 

@@ -29,8 +29,21 @@ TEST(MetricLines, WhatALaterAttemptDidAgainReplacesWhatWasUndone) {
 
 TEST(MetricLines, WhatIsNoMetricIsSkipped) {
   MetricLines metrics;
-  metrics.Add(1, 0, "hello\n[1]\n{\"loss\":1}\n{\"step\":\"x\"}\n\xff\xfe\n{\"step\":1}\n");
+  metrics.Add(1, 0, "hello\n[1]\n{\"step\":\"x\"}\n\xff\xfe\n{\"step\":1}\n{\"step\":1.5}\n");
   EXPECT_EQ(metrics.Rows().size(), 1u);
+}
+
+TEST(MetricLines, LinesWithoutAStepAreCountedOn) {
+  MetricLines metrics;
+  metrics.Add(1, 0, "{\"loss\":4}\n{\"loss\":3}\n{\"gpu\":0,\"gpu_utilization\":1}\n");
+  metrics.Add(1, 1, "{\"step\":7,\"loss\":2}\n{\"loss\":1}\n");
+  EXPECT_EQ(metrics.Csv(),
+            "step,time,loss,gpu,gpu_utilization,attempt,rank\n"
+            "1,,4,,,1,0\n"
+            "2,,3,,,1,0\n"
+            "2,,,0,1,1,0\n"
+            "7,,2,,,1,1\n"
+            "8,,1,,,1,1\n");
 }
 
 TEST(MetricLines, CsvHasAColumnPerNumber) {

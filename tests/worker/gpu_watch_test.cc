@@ -40,7 +40,7 @@ TEST(GpuWatch, TellsOfTheTasksCardsAlone) {
   ASSERT_TRUE(nvml.ok()) << nvml.status();
   FixedClock clock;
   UtilizationMean mean;
-  const CardTask task{{"job", 1, 0, 7}, "", {1, 2}, 42};
+  const CardTask task{{"job", 1, 0, 7}, nullptr, {1, 2}, 42};
   auto lines = Parsed(CardLines(**nvml, "w1", task, clock, &mean));
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0], (nlohmann::json{{"step", 42},

@@ -44,7 +44,8 @@ struct Stream {
   bool listening = false;  // the pipe is registered
   bool finished = false;   // nothing is added any more
   int64_t sent = 0;
-  std::string tail;  // of a log: the end of what the task printed
+  std::string tail;          // of a log: the end of what the task printed
+  Spool::Listener listener;  // of a log; may be null
 
   int64_t unacked() const { return file->size() - file->acked(); }
 };
@@ -123,6 +124,7 @@ struct Spool::State {
     stream.tail.append(bytes.data(), bytes.size());
     if (stream.tail.size() > kTailBytes) stream.tail.erase(0, stream.tail.size() - kTailBytes);
     Store(stream, bytes);
+    if (stream.listener != nullptr) stream.listener(bytes);
   }
 
   void Store(Stream& stream, absl::string_view bytes) {
@@ -164,6 +166,7 @@ struct Spool::State {
       Stream& log = at->second;
       if (log.pipe >= 0) (void)ReadPipe(log, kReadsAtEndMax);
       CloseInput(log);
+      if (log.listener != nullptr) log.listener("");
       log.file->AppendMarker();
       log.finished = true;
       ends.log_bytes = log.file->size();
@@ -303,7 +306,8 @@ Spool::~Spool() {
   state_->thread.join();
 }
 
-absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_file) {
+absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_file,
+                               Listener listener) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "a pipe for the task's log");
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
@@ -314,6 +318,7 @@ absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_fi
         absl::StrCat(state_->options.folder, "/", SpoolName(key, false)),
         SpoolFile::Options{.releases = true});
     log.pipe = ends[0];
+    log.listener = std::move(listener);
     state_->by_pipe[ends[0]] = {key, false};
     state_->Listen(log, true);
     Stream& metrics = state_->streams[{key, true}];

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "worker/core/task.h"
 
 namespace baton::worker {
@@ -49,9 +50,15 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
+  // Reads along: the bytes that the task prints, and once none at all: it has printed its last. Its
+  // own metrics may grow by it.
+  using Listener = std::function<void(absl::string_view bytes)>;
+
   // Returns the descriptor that the task gets as stdout and stderr; the caller closes it once the
-  // task has it. `metrics_file` need not exist.
-  absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file);
+  // task has it. `metrics_file` need not exist. `listener` may be null; called on the spool's
+  // thread, or by whoever calls Say, never at the same time; it calls nothing of the spool.
+  absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file,
+                          Listener listener = nullptr);
   // A line of the worker's own, "[baton: TEXT]", behind what the task has printed so far. Nothing
   // happens when the task's log is finished, or unknown.
   void Say(const TaskKey& key, const std::string& text);
