@@ -26,7 +26,7 @@ std::string Dotted(absl::string_view path) {
 // Fields below these have any name.
 bool IsFree(absl::string_view path) {
   return absl::StartsWith(path, "params.") || absl::StartsWith(path, "env.") ||
-         absl::StartsWith(path, "require.");
+         absl::StartsWith(path, "require.") || absl::StartsWith(path, "metrics.");
 }
 
 std::string LastPart(const std::string& path) { return path.substr(path.rfind('.') + 1); }

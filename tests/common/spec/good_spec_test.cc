@@ -125,6 +125,15 @@ TEST(GoodSpec, CheckpointsAreOnePatternOrAList) {
   EXPECT_EQ(set.checkpoint_globs, (std::vector<std::string>{"a.pt", "b/**"}));
 }
 
+TEST(GoodSpec, MetricsAreExpressionsByName) {
+  const JobSpec spec = Parsed("command: [a]\nmetrics: {step: 'at (\\d+)', acc: 'acc=(\\S+)'}\n",
+                              {.sets = {"metrics.loss=l=(.)"}});
+  ASSERT_EQ(spec.metrics.size(), 3u);
+  EXPECT_EQ(spec.metrics[1].name, "acc");
+  EXPECT_EQ(spec.metrics[1].pattern, "acc=(\\S+)");
+  EXPECT_EQ(spec.metrics[2].pattern, "l=(.)");
+}
+
 TEST(GoodSpec, AliasesAreWrittenOut) {
   const JobSpec spec =
       Parsed(Spoilt("{images: c.gz, labels: d.gz}", "*t")
@@ -148,6 +157,7 @@ TEST(WriteSpec, ReadsBackTheSame) {
       "command: [a, \"b\\nc\", \"\"]\nenv: {X: \"\\t'\"}\nparams: {a: {b: [1e300, -0.0, 1e22, "
       "\"x\"]}}\ntime_limit: 400d\ncheckpoint: {every_s: 86400.125}\n",
       "command: [a]\ncheckpoints: [\"*.pt\", \"a b/**\"]\nnotice_signal: USR1\n",
+      "command: [a]\nmetrics: {val/acc: '\\d \"(\\S+)'}\n",
       "command: [a]\nresources: {cpus: 0.001, gpus: 1}\nseed: 18446744073709551615\n",
   };
   for (const std::string& text : texts) {

@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -84,15 +82,6 @@ TEST_F(EventWatchTest, ScalarsOfOneStepAreOneLine) {
   EXPECT_FLOAT_EQ(lines[1]["accuracy"], 0.6F);
   EXPECT_GT(lines[1]["time"], 1.7e9);
   EXPECT_TRUE(problems_.empty());
-}
-
-TEST_F(EventWatchTest, TheyFlowWhileTheProgramRuns) {
-  Make();
-  Put("torch", "logs/events.out.tfevents.1");
-  for (int i = 0; i < 100 && Names().empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  EXPECT_EQ(Names()["accuracy"], 3);
 }
 
 TEST_F(EventWatchTest, FoldersBesideEachOtherTellTheirTagsApart) {
