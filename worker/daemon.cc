@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/artifact/blob.h"
 #include "common/clock.h"
@@ -38,9 +39,16 @@ constexpr milliseconds kPollEvery{20};
 constexpr size_t kMailboxCapacity = 1 << 20;
 constexpr int64_t kFlushMsMax = 5'000;
 
-std::vector<std::string> OwnEnvironment() {
+// The worker's, with the trainer's folder behind all others in PATH: a program of a job may call
+// it.
+std::vector<std::string> OwnEnvironment(const std::string& trainer) {
+  const std::string beside = trainer.substr(0, trainer.rfind('/'));
   std::vector<std::string> environment;
-  for (char** at = environ; at != nullptr && *at != nullptr; ++at) environment.emplace_back(*at);
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
+    environment.emplace_back(*at);
+    std::string& variable = environment.back();
+    if (absl::StartsWith(variable, "PATH=")) absl::StrAppend(&variable, ":", beside);
+  }
   return environment;
 }
 
@@ -135,7 +143,8 @@ class Daemon {
     preparer.address = options_.facts.data_addresses.front();
     preparer_ = std::make_unique<Preparer>(preparer, *cache_, clock_,
                                            [this](Event event) { Post(std::move(event)); });
-    RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment(), folder_.kept()};
+    RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment(options_.trainer),
+                         folder_.kept()};
     BATON_ASSIGN_OR_RETURN(
         runner_,
         Runner::Create(runner, RunnerParts{*preparer_, *spool_, *rendezvous_, *uploader_, clock_},

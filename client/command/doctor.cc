@@ -1,7 +1,10 @@
 #include <cstdio>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "client/command/command.h"
+#include "client/doctor_job.h"
+#include "client/probe.h"
 #include "client/render/json.h"
 #include "client/render/show.h"
 #include "client/trainer_program.h"
@@ -36,6 +39,15 @@ Json ClusterJson(const absl::StatusOr<std::vector<v1::Node>>& nodes) {
   return {{"reached", true}, {"nodes", list}};
 }
 
+absl::Status RunThere(Context& context, DoctorJob what) {
+  what.json = context.json();
+  BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
+  BATON_ASSIGN_OR_RETURN(const std::string log, RunDoctorJob(*api, what, Context::interrupted));
+  BATON_ASSIGN_OR_RETURN(const Json found, ParseProbe(log));
+  std::fputs(context.json() ? Pretty(found).c_str() : ProbeText(found).c_str(), stdout);
+  return absl::OkStatus();
+}
+
 absl::Status Run(Context& context) {
   const absl::StatusOr<TrainerRun> trainer =
       RunTrainer({"doctor", "--output", context.json() ? "json" : "text"});
@@ -57,13 +69,25 @@ absl::Status Run(Context& context) {
 }  // namespace
 
 void AddDoctor(CLI::App& app, Context& context) {
+  auto what = std::make_shared<DoctorJob>();
   CLI::App* verb =
       AddVerb(app, "doctor",
               "What this machine has for training, tried out, and whether the scheduler answers\n"
-              "(exit code 0: everything that is there works, 1: something does not)",
-              "baton doctor -o json");
+              "(exit code 0: everything that is there works, 1: something does not); or what a\n"
+              "node has, or what a job of this spec or script would find where it runs",
+              "baton doctor -o json\n"
+              "         baton doctor --node spot-a\n"
+              "         baton doctor --job train.py");
+  verb->add_option("--node", what->node, "a node's name: a small job looks at it")
+      ->type_name("NAME");
+  verb->add_option("--job", what->spec,
+                   "a spec or script: starts its environment, on --node where that is given, and "
+                   "says what torch, TensorFlow, JAX and R see there")
+      ->type_name("FILE");
   AddOutputFlag(*verb, context);
-  OnVerb(*verb, context, [&context] { return Run(context); });
+  OnVerb(*verb, context, [&context, what] {
+    return what->node.empty() && what->spec.empty() ? Run(context) : RunThere(context, *what);
+  });
 }
 
 }  // namespace baton::client

@@ -24,10 +24,15 @@ WorldRange RangeOf(const state::JobSpec& spec) {
   return {.ranks_min = spec.ranks_min, .ranks_max = spec.ranks_max, .shards = spec.shards};
 }
 
+// Each node is labelled with its name, too.
+bool HasLabel(const state::NodeOffer& offer, const state::Label& wanted) {
+  return std::find(offer.labels.begin(), offer.labels.end(), wanted) != offer.labels.end() ||
+         (wanted.key == "node" && wanted.value == offer.name);
+}
+
 bool HasLabels(const state::NodeOffer& offer, const std::vector<state::Label>& require) {
-  return std::all_of(require.begin(), require.end(), [&](const state::Label& label) {
-    return std::find(offer.labels.begin(), offer.labels.end(), label) != offer.labels.end();
-  });
+  return std::all_of(require.begin(), require.end(),
+                     [&](const state::Label& label) { return HasLabel(offer, label); });
 }
 
 bool CapacityFits(const Ask& ask, const state::NodeOffer& offer) {

@@ -90,6 +90,26 @@ TEST(Place, AvoidsANodeOnlyIfThereIsAnother) {
   EXPECT_EQ(NodesOf(Place(fleet, ask)), Names({"a"}));
 }
 
+TEST(Place, ANodesLabelsAndItsNameAreHeldTo) {
+  Node a = MakeNode("a", 4, 1);
+  Node b = MakeNode("b", 4, 2);
+  b.offer.labels = {{"site", "lab"}};
+  Fleet fleet;
+  fleet.Add(&a);
+  fleet.Add(&b);
+  const auto where = [&](const std::string& key, const std::string& value) {
+    Ask ask = MakeAsk(1, 1, 1);
+    auto spec = std::make_shared<state::JobSpec>(*ask.spec);
+    spec->require = {{key, value}};
+    ask.spec = spec;
+    return NodesOf(Place(fleet, ask));
+  };
+  EXPECT_EQ(where("site", "lab"), Names({"b"}));
+  EXPECT_EQ(where("site", "home"), Names());
+  EXPECT_EQ(where("node", "b"), Names({"b"}));
+  EXPECT_EQ(where("node", "c"), Names());
+}
+
 TEST(Place, OnDemandOnlyLeavesSpotAlone) {
   Node a = MakeNode("a", 2, 1);
   a.offer.spot = true;
