@@ -17,6 +17,7 @@ import models
 import recovery
 import scaling
 import scheduler
+import scripts
 import tasks
 import training
 import words
@@ -39,6 +40,10 @@ ROWS = {
     "checkpoint": training.checkpoint,
     "recovery": recovery.recovery,
     "words": words.words,
+    "folders": scripts.folders,
+    "logs": scripts.logs,
+    "overhead": scripts.overhead,
+    "ddp": scripts.ddp,
     "cards": cards.cards,
 }
 
