@@ -14,10 +14,11 @@ void Follower::Stop() {
   if (watch != 0) parts_.watches.Remove(watch);
 }
 
-absl::Status Follower::Watch(const state::JobId& job, const std::shared_ptr<Follower>& self) {
+absl::Status Follower::Watch(const state::JobId& job, WatchHub::Pace pace,
+                             const std::shared_ptr<Follower>& self) {
   std::lock_guard<std::mutex> lock(watch_mutex_);
   if (stopped_) return absl::CancelledError("nobody listens");
-  auto watch = parts_.watches.Add(job, [weak = std::weak_ptr<Follower>(self)] {
+  auto watch = parts_.watches.Add(job, pace, [weak = std::weak_ptr<Follower>(self)] {
     if (const auto follower = weak.lock()) follower->Poke();
   });
   if (!watch.ok()) return watch.status();
@@ -97,7 +98,8 @@ void JobFollower::Tell(Look look) {
     }
   }
   if (again) {
-    const absl::Status watched = Watch(look.response.job().id(), shared_from_this());
+    const absl::Status watched =
+        Watch(look.response.job().id(), WatchHub::Pace::kJob, shared_from_this());
     if (!watched.ok()) look.status = watched;
   }
   {
@@ -159,8 +161,9 @@ void BytesFollower::Find() {
           self->job_ = id;
           self->reader_ = std::make_unique<StreamReader>(
               self->parts_.journal, self->parts_.stream_ends, id, self->request_);
-          const absl::Status watched =
-              self->request_.follow() ? self->Watch(id, self) : absl::OkStatus();
+          const absl::Status watched = self->request_.follow()
+                                           ? self->Watch(id, WatchHub::Pace::kBytes, self)
+                                           : absl::OkStatus();
           if (watched.ok()) {
             self->ReadOn();
           } else {

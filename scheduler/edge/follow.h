@@ -33,7 +33,8 @@ class Follower {
 
  protected:
   // Registers with the hub, which calls Poke from then on. ResourceExhausted: too many follow.
-  absl::Status Watch(const state::JobId& job, const std::shared_ptr<Follower>& self);
+  absl::Status Watch(const state::JobId& job, WatchHub::Pace pace,
+                     const std::shared_ptr<Follower>& self);
   virtual void Poke() = 0;
 
   const Parts& parts_;

@@ -1,7 +1,9 @@
-// Wakes those who follow a job: at most ten times a second when something about it has changed, and
-// once a second in any case (time passes, and a reason may depend on other jobs). Thread-safe.
+// Wakes those who follow a job: at once when something about it has changed, but not sooner than
+// its pace allows after the last time, and once a second in any case (time passes, and a reason may
+// depend on other jobs). Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -11,6 +13,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,16 +25,18 @@ namespace baton::edge {
 class WatchHub {
  public:
   struct Options {
-    int64_t interval_ms = 100;
+    int64_t interval_ms = 100;       // of who follows the job
+    int64_t bytes_interval_ms = 20;  // of who follows its logs or metrics
     int64_t idle_interval_ms = 1'000;
     size_t watches_max = 10'000;
   };
   explicit WatchHub(const Options& options);
   ~WatchHub() { Close(); }
 
+  enum class Pace { kJob, kBytes };
   // `poke` is called on the hub's thread, short, until Remove has returned. ResourceExhausted when
   // too many watch already.
-  absl::StatusOr<uint64_t> Add(const state::JobId& job, std::function<void()> poke);
+  absl::StatusOr<uint64_t> Add(const state::JobId& job, Pace pace, std::function<void()> poke);
   // Waits for a poke under way, so never from within one.
   void Remove(uint64_t watch);
 
@@ -47,13 +52,19 @@ class WatchHub {
 
  private:
   static constexpr size_t kNotesMax = 1'000;  // kept for one watch
+  using Time = std::chrono::steady_clock::time_point;
   struct Watch {
     state::JobId job;
+    std::chrono::milliseconds interval;
     std::function<void()> poke;
     std::vector<state::Note> notes;
+    Time poked;  // last
+    Time next;   // its place in the agenda
   };
   void Loop();
-  std::vector<uint64_t> Due(bool all);  // caller holds mutex_
+  // Caller holds mutex_.
+  void MarkChanged(const state::JobId& job);
+  void Plan(uint64_t id, Watch* watch, Time next);
 
   const Options options_;
   std::mutex mutex_;
@@ -63,7 +74,7 @@ class WatchHub {
   uint64_t poking_ = 0;                                // guarded by mutex_: the watch; 0: none
   std::map<uint64_t, Watch> watches_;                  // guarded by mutex_
   std::map<state::JobId, std::set<uint64_t>> by_job_;  // guarded by mutex_
-  std::set<state::JobId> dirty_;                       // guarded by mutex_: watched and changed
+  std::set<std::pair<Time, uint64_t>> agenda_;         // guarded by mutex_: all, by when
   std::thread thread_;
 };
 

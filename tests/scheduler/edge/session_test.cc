@@ -63,7 +63,7 @@ struct EdgeFixture {
   StreamEnds ends;
   Sessions sessions{{}, progress};
   RendezvousRelay rendezvous{sessions, {}};
-  WatchHub watches{{.interval_ms = 1, .idle_interval_ms = 20}};
+  WatchHub watches{{.interval_ms = 1, .bytes_interval_ms = 1, .idle_interval_ms = 20}};
   Reactions reactions{{sessions, rendezvous, watches, progress}};
   WorkQueue work{2, 1'000};
   JournalWriter writer{journal, {}, [this](const std::string& job) { watches.Changed(job); }};
