@@ -304,6 +304,9 @@ Spool::~Spool() {
   state_->ending = true;
   state_->Knock();
   state_->thread.join();
+  // What was acknowledged just now is not sent again by the next worker.
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  state_->DropDelivered();
 }
 
 absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_file,
