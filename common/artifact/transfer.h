@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,24 @@ struct Progress {
   int64_t bytes_moved = 0;   // their compressed bytes, what the line carried
 };
 
+// Where a chunk's raw bytes lie in a file.
+struct ChunkPlace {
+  std::string digest;
+  std::string file;  // its path
+  int64_t offset = 0;
+  int64_t bytes = 0;
+};
+
 struct TransferOptions {
   // Asked between chunks; true ends the transfer with Cancelled. May be empty.
   std::function<bool()> cancelled;
   // Told after each chunk, on the caller's thread. May be empty.
   std::function<void(const Progress&)> progress;
+  // Download: where a chunk lies on this machine already; a file that is gone or has other bytes by
+  // now costs a look. May be empty, and give nothing.
+  std::function<std::optional<ChunkPlace>(const std::string& digest)> local;
+  // Download: told once the folder has appeared, of all that is in it. May be empty.
+  std::function<void(const std::vector<ChunkPlace>&)> placed;
   // UploadFolder: as in ListFolder; also for files that go away or may not be read.
   std::vector<std::string>* left_out = nullptr;
 };

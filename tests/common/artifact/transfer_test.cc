@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "common/artifact/chunk.h"
 #include "common/artifact/local_dir.h"
@@ -163,6 +164,38 @@ TEST_F(Transfer, ADownloadThatBrokeOffGoesOn) {
   ExpectSame();
   EXPECT_FALSE(fs::exists(top_ + "/out/stranger"));
   EXPECT_FALSE(fs::exists(fs::symlink_status(top_ + "/out/empty2")));
+}
+
+TEST_F(Transfer, WhatLiesOnThisMachineIsNotFetched) {
+  const std::string manifest = UploadAll().manifest;
+  std::map<std::string, ChunkPlace> known;
+  TransferOptions options;
+  options.placed = [&](const std::vector<ChunkPlace>& places) {
+    for (const ChunkPlace& place : places) known[place.digest] = place;
+  };
+  options.local = [&](const std::string& digest) -> std::optional<ChunkPlace> {
+    const auto it = known.find(digest);
+    if (it == known.end()) return std::nullopt;
+    return it->second;
+  };
+  ASSERT_TRUE(Download(*store_, manifest, top_ + "/older", options).ok());
+  EXPECT_EQ(store_->gets, 6);
+  EXPECT_EQ(known.size(), 6u);
+  store_->gets = 0;
+  ASSERT_TRUE(Download(*store_, manifest, top_ + "/out", options).ok());
+  EXPECT_EQ(store_->gets, 0);
+  ExpectSame();
+  // Bytes that changed, and a file that is gone, are fetched.
+  fs::remove_all(top_ + "/out");
+  fs::remove_all(top_ + "/older");
+  for (auto& [digest, place] : known) place.file = top_ + "/older/big";
+  std::string big = Read("in/big");
+  big[1] ^= 1;
+  fs::create_directories(top_ + "/older");
+  Write("older/big", big);
+  ASSERT_TRUE(Download(*store_, manifest, top_ + "/out", options).ok());
+  EXPECT_EQ(store_->gets, 3);  // the first of big, small, zeros
+  ExpectSame();
 }
 
 TEST_F(Transfer, CancelEndsBothBetweenChunks) {
