@@ -18,6 +18,7 @@
 #include "common/atomic_file.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "worker/checkpoint/chunk_index.h"
 #include "worker/checkpoint/retry.h"
 
 namespace baton::worker {
@@ -60,6 +61,7 @@ struct ArtifactCache::State {
 
   CacheOptions options;
   artifact::Store& store;
+  ChunkIndex chunks;
   std::mutex mutex;  // protects what follows
   std::condition_variable changed;
   std::map<std::string, Entry> entries;
@@ -82,10 +84,15 @@ struct ArtifactCache::State {
   absl::Status Fetch(const std::string& digest, const std::function<bool()>& cancelled,
                      int64_t* bytes) {
     if (IsIntact(digest, bytes)) return absl::OkStatus();
+    chunks.Remove(Folder(digest));
     RemoveAll(Folder(digest));
     RemoveAll(Folder(digest) + kStampSuffix);
     artifact::TransferOptions transfer;
     transfer.cancelled = cancelled;
+    transfer.local = [this](const std::string& chunk) { return chunks.Find(chunk); };
+    transfer.placed = [this, &digest](const std::vector<artifact::ChunkPlace>& places) {
+      chunks.Add(Folder(digest), places);
+    };
     int damaged = 0;
     const absl::Status fetched = RetryWhileAway(cancelled, [&] {
       absl::Status status = artifact::Download(store, digest, Folder(digest), transfer).status();
@@ -123,6 +130,7 @@ struct ArtifactCache::State {
       }
       if (oldest == entries.end()) return;
       idle -= oldest->second.bytes;
+      chunks.Remove(Folder(oldest->first));
       RemoveAll(Folder(oldest->first) + kStampSuffix);
       RemoveAll(Folder(oldest->first));
       entries.erase(oldest);

@@ -336,6 +336,23 @@ TEST_F(CheckpointTest, TheCacheFetchesOnceAndNoticesWhatATaskChanged) {
   EXPECT_EQ(*ReadFile(*path + "/w"), "the weights");
 }
 
+TEST_F(CheckpointTest, WhatAnOlderArtifactSharesIsNotFetchedAgain) {
+  Write("a", "", "the weights");
+  const auto older = artifact::UploadFolder(folder_ + "/c/a", *under_);
+  ASSERT_TRUE(older.ok());
+  Write("b", "", "the weights");
+  ASSERT_TRUE(WriteFileAtomically(folder_ + "/c/b/new", "of this one alone").ok());
+  const auto newer = artifact::UploadFolder(folder_ + "/c/b", *under_);
+  ASSERT_TRUE(newer.ok());
+  ArtifactCache cache({.folder = folder_ + "/cache"}, *store_);
+  ASSERT_TRUE(cache.Acquire(older->manifest, Never).ok());
+  store_->chunks_got = 0;
+  const auto path = cache.Acquire(newer->manifest, Never);
+  ASSERT_TRUE(path.ok()) << path.status();
+  EXPECT_EQ(store_->chunks_got, 1);
+  EXPECT_EQ(*ReadFile(*path + "/w"), "the weights");
+}
+
 TEST_F(CheckpointTest, DamageIsTriedOnceMoreThenReported) {
   Write("a", "");
   const auto manifest = artifact::UploadFolder(folder_ + "/c/a", *under_);

@@ -17,6 +17,7 @@ class FaultyStore : public artifact::Store {
   std::atomic<int> broken_for{0};  // so many calls answer Internal; negative: all
   std::atomic<int> damage_for{0};  // so many chunks come back damaged
   std::atomic<int> chunks_put{0};
+  std::atomic<int> chunks_got{0};
 
   absl::StatusOr<std::vector<std::string>> MissingChunks(
       const std::vector<std::string>& digests) override {
@@ -34,6 +35,7 @@ class FaultyStore : public artifact::Store {
       --damage_for;
       return absl::DataLossError("damaged by the test");
     }
+    ++chunks_got;
     return under_.GetChunk(digest);
   }
   absl::StatusOr<std::string> PutManifest(absl::string_view bytes) override {
