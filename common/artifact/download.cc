@@ -6,13 +6,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/artifact/chunk.h"
 #include "common/artifact/file.h"
 #include "common/artifact/manifest.h"
+#include "common/artifact/parallel.h"
 #include "common/artifact/transfer.h"
 #include "common/atomic_file.h"
 #include "common/hash.h"
@@ -46,10 +50,9 @@ class Downloader {
       NoteFolders(file.path);
     }
     BATON_RETURN_IF_ERROR(Prepare());
-    for (const ManifestFile& file : manifest_.files) {
-      BATON_RETURN_IF_ERROR(Fetch(file));
-      ++progress_.files;
-    }
+    BATON_RETURN_IF_ERROR(DoAll(
+        manifest_.files.size(), [this](size_t i) { return Fetch(manifest_.files[i]); },
+        [this] { Tell(); }));
     BATON_RETURN_IF_ERROR(Publish());
     if (options_.placed) options_.placed(Places());
     return progress_;
@@ -103,66 +106,86 @@ class Downloader {
     return file;
   }
 
+  void Count(const std::function<void(Progress*)>& change) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    change(&progress_);
+  }
+
+  void Tell() {
+    if (!options_.progress) return;
+    Progress progress;
+    Count([&](Progress* now) { progress = *now; });
+    options_.progress(progress);
+  }
+
+  // Of the file that a thread fetches.
+  struct Fetching {
+    // The chunk fetched last: files of zeros are many times the same one.
+    std::string digest;
+    std::string raw;
+    int64_t unsynced_bytes = 0;
+  };
+
   absl::Status Fetch(const ManifestFile& entry) {
     const std::string path = TmpPath(entry.path);
     BATON_ASSIGN_OR_RETURN(const File file, OpenForWriting(path));
+    Fetching last;
     int64_t offset = 0;
     for (const std::string& digest : entry.chunks) {
       if (options_.cancelled && options_.cancelled()) {
         return absl::CancelledError("the download was cancelled; the next one takes it up");
       }
       const int64_t size = std::min<int64_t>(kChunkBytes, entry.size - offset);
-      BATON_RETURN_IF_ERROR(FetchChunk(file, path, digest, offset, size));
+      BATON_RETURN_IF_ERROR(FetchChunk(file, path, digest, offset, size, &last));
       offset += size;
-      progress_.bytes_done += size;
-      if (options_.progress) options_.progress(progress_);
+      Count([size](Progress* progress) { progress->bytes_done += size; });
+      if (std::this_thread::get_id() == caller_) Tell();  // a file may be large
     }
     if (::ftruncate(file.fd(), static_cast<off_t>(entry.size)) != 0 ||
         ::fchmod(file.fd(), entry.mode) != 0) {
       return ErrnoStatus(errno, absl::StrCat("finish ", path));
     }
     if (::fsync(file.fd()) != 0) return ErrnoStatus(errno, absl::StrCat("sync ", path));
-    unsynced_bytes_ = 0;
+    Count([](Progress* progress) { ++progress->files; });
     return absl::OkStatus();
   }
 
   absl::Status FetchChunk(const File& file, const std::string& path, const std::string& digest,
-                          int64_t offset, int64_t size) {
+                          int64_t offset, int64_t size, Fetching* last) {
     BATON_ASSIGN_OR_RETURN(const std::string found,
                            ReadAt(file, offset, static_cast<size_t>(size), path));
     if (static_cast<int64_t>(found.size()) == size && Sha256Hex(found) == digest) {
       return absl::OkStatus();
     }
-    if (digest != last_digest_ && TakeLocal(digest, size)) {
-      last_digest_ = digest;
-    }
-    if (digest != last_digest_) {
+    if (digest != last->digest && !TakeLocal(digest, size, &last->raw)) {
       BATON_ASSIGN_OR_RETURN(const std::string compressed, store_.GetChunk(digest));
-      BATON_ASSIGN_OR_RETURN(last_raw_, OpenChunk(digest, compressed));
-      last_digest_ = digest;
-      ++progress_.chunks_moved;
-      progress_.bytes_moved += static_cast<int64_t>(compressed.size());
+      BATON_ASSIGN_OR_RETURN(last->raw, OpenChunk(digest, compressed));
+      Count([&](Progress* progress) {
+        ++progress->chunks_moved;
+        progress->bytes_moved += static_cast<int64_t>(compressed.size());
+      });
     }
-    if (static_cast<int64_t>(last_raw_.size()) != size) {
+    last->digest = digest;
+    if (static_cast<int64_t>(last->raw.size()) != size) {
       return absl::DataLossError(absl::StrCat("chunk ", digest, " of ", path, " has ",
-                                              last_raw_.size(), " bytes, not ", size));
+                                              last->raw.size(), " bytes, not ", size));
     }
-    BATON_RETURN_IF_ERROR(WriteAt(file, offset, last_raw_, path));
-    unsynced_bytes_ += size;
-    if (unsynced_bytes_ < kBytesPerSync) return absl::OkStatus();
-    unsynced_bytes_ = 0;
+    BATON_RETURN_IF_ERROR(WriteAt(file, offset, last->raw, path));
+    last->unsynced_bytes += size;
+    if (last->unsynced_bytes < kBytesPerSync) return absl::OkStatus();
+    last->unsynced_bytes = 0;
     return SyncData(file, path);
   }
 
-  // True when the chunk was found on this machine, as it should be; it is then in last_raw_.
-  bool TakeLocal(const std::string& digest, int64_t size) {
+  // True when the chunk was found on this machine, as it should be; it is then in `raw`.
+  bool TakeLocal(const std::string& digest, int64_t size, std::string* raw) const {
     const auto place = options_.local ? options_.local(digest) : std::nullopt;
     if (!place.has_value() || place->bytes != size) return false;
     const File file(::open(place->file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!file.is_open()) return false;
-    auto raw = ReadAt(file, place->offset, static_cast<size_t>(size), place->file);
-    if (!raw.ok() || Sha256Hex(*raw) != digest) return false;
-    last_raw_ = *std::move(raw);
+    auto found = ReadAt(file, place->offset, static_cast<size_t>(size), place->file);
+    if (!found.ok() || Sha256Hex(*found) != digest) return false;
+    *raw = *std::move(found);
     return true;
   }
 
@@ -197,12 +220,10 @@ class Downloader {
   const std::string folder_;
   const std::string tmp_;
   const TransferOptions& options_;
-  Progress progress_;
   std::set<std::string> folders_;  // of all files, relative
-  int64_t unsynced_bytes_ = 0;
-  // The chunk fetched last: files of zeros are many times the same one.
-  std::string last_digest_;
-  std::string last_raw_;
+  const std::thread::id caller_ = std::this_thread::get_id();
+  std::mutex mutex_;
+  Progress progress_;  // guarded by mutex_ while files are fetched
 };
 
 }  // namespace

@@ -32,12 +32,12 @@ struct ChunkPlace {
 };
 
 struct TransferOptions {
-  // Asked between chunks; true ends the transfer with Cancelled. May be empty.
+  // Asked between chunks, on any thread; true ends the transfer with Cancelled. May be empty.
   std::function<bool()> cancelled;
-  // Told after each chunk, on the caller's thread. May be empty.
+  // Told now and then, on the caller's thread. May be empty.
   std::function<void(const Progress&)> progress;
-  // Download: where a chunk lies on this machine already; a file that is gone or has other bytes by
-  // now costs a look. May be empty, and give nothing.
+  // Download, on any thread: where a chunk lies on this machine already; a file that is gone or has
+  // other bytes by now costs a look. May be empty, and give nothing.
   std::function<std::optional<ChunkPlace>(const std::string& digest)> local;
   // Download: told once the folder has appeared, of all that is in it. May be empty.
   std::function<void(const std::vector<ChunkPlace>&)> placed;

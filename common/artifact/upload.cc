@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "common/artifact/chunk.h"
 #include "common/artifact/file.h"
 #include "common/artifact/manifest.h"
+#include "common/artifact/parallel.h"
 #include "common/artifact/transfer.h"
 #include "common/atomic_file.h"
 #include "common/hash.h"
@@ -144,33 +146,36 @@ class Uploader {
       progress_.bytes_done -= copies->second;
     }
     Tell();
-    for (const std::string& digest : missing) BATON_RETURN_IF_ERROR(Send(digest));
-    return absl::OkStatus();
+    return DoAll(
+        missing.size(), [&](size_t i) { return Send(missing[i]); }, [this] { Tell(); });
   }
 
   absl::Status Send(const std::string& digest) {
     BATON_RETURN_IF_ERROR(CheckCancelled());
     const ChunkPlace& place = places_.at(digest);
     const SourceFile& source = sources_[place.file];
-    if (open_index_ != place.file || !open_.is_open()) {
-      BATON_ASSIGN_OR_RETURN(open_, opener_(source));
-      open_index_ = place.file;
-    }
+    BATON_ASSIGN_OR_RETURN(const File file, opener_(source));
     BATON_ASSIGN_OR_RETURN(
         const std::string raw,
-        ReadAt(open_, place.offset, static_cast<size_t>(place.size), source.from));
+        ReadAt(file, place.offset, static_cast<size_t>(place.size), source.from));
     if (Sha256Hex(raw) != digest) return Changed(source.from);
     const std::string compressed = CompressChunk(raw);
     BATON_RETURN_IF_ERROR(store_.PutChunk(digest, compressed));
+    std::lock_guard<std::mutex> lock(mutex_);
     ++progress_.chunks_moved;
     progress_.bytes_moved += static_cast<int64_t>(compressed.size());
     progress_.bytes_done += copies_bytes_.at(digest);
-    Tell();
     return absl::OkStatus();
   }
 
-  void Tell() const {
-    if (options_.progress) options_.progress(progress_);
+  void Tell() {
+    if (!options_.progress) return;
+    Progress progress;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      progress = progress_;
+    }
+    options_.progress(progress);
   }
 
   std::vector<SourceFile> sources_;
@@ -178,12 +183,11 @@ class Uploader {
   Store& store_;
   const TransferOptions& options_;
   Manifest manifest_;
-  Progress progress_;
+  std::mutex mutex_;
+  Progress progress_;  // guarded by mutex_ while chunks are sent
   std::map<std::string, ChunkPlace> places_;
   std::map<std::string, int64_t> copies_bytes_;  // raw bytes of all places with that content
   std::vector<std::string> order_;               // distinct digests, as first met
-  File open_;
-  size_t open_index_ = 0;
 };
 
 // The message goes on from the file's name.

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <map>
 
+#include "absl/strings/str_cat.h"
 #include "common/artifact/chunk.h"
 #include "common/artifact/local_dir.h"
 #include "common/artifact/manifest.h"
@@ -58,9 +60,9 @@ class Watched : public Store {
     return bytes;
   }
 
-  int puts = 0;
-  int gets = 0;
-  int calls_left = 1'000'000;
+  std::atomic<int> puts{0};
+  std::atomic<int> gets{0};
+  std::atomic<int> calls_left{1'000'000};
   bool flip = false;
   bool flip_manifest = false;
 
@@ -195,6 +197,42 @@ TEST_F(Transfer, WhatLiesOnThisMachineIsNotFetched) {
   Write("older/big", big);
   ASSERT_TRUE(Download(*store_, manifest, top_ + "/out", options).ok());
   EXPECT_EQ(store_->gets, 3);  // the first of big, small, zeros
+  ExpectSame();
+}
+
+// Enough of them to go several at a time.
+TEST_F(Transfer, ManySmallFilesGoThereAndBack) {
+  for (int i = 0; i < 200; ++i) {
+    Write(absl::StrCat("in/sub/", i), Bytes(100 + i, 50 + i));
+  }
+  TransferOptions options;
+  std::vector<Progress> told;
+  options.progress = [&told](const Progress& progress) { told.push_back(progress); };
+  const absl::StatusOr<Uploaded> uploaded = UploadFolder(top_ + "/in", *store_, options);
+  ASSERT_TRUE(uploaded.ok()) << uploaded.status();
+  EXPECT_EQ(store_->puts, 206);
+  EXPECT_EQ(told.back().bytes_done, told.back().bytes_total);
+  EXPECT_EQ(told.back().chunks_moved, 206);
+  told.clear();
+  const absl::StatusOr<Progress> fetched =
+      Download(*store_, uploaded->manifest, top_ + "/out", options);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_EQ(fetched->files, 204);
+  EXPECT_EQ(told.back().bytes_done, fetched->bytes_total);
+  ExpectSame();
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(Read(absl::StrCat("out/sub/", i)), Bytes(100 + i, 50 + i)) << i;
+  }
+  // One failure ends it, and what had arrived is not fetched again.
+  fs::remove_all(top_ + "/out");
+  store_->calls_left = 100;
+  EXPECT_EQ(Download(*store_, uploaded->manifest, top_ + "/out").status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(fs::exists(top_ + "/out"));
+  store_->calls_left = 1'000'000;
+  store_->gets = 0;
+  ASSERT_TRUE(Download(*store_, uploaded->manifest, top_ + "/out").ok());
+  EXPECT_EQ(store_->gets, 106);
   ExpectSame();
 }
 
