@@ -20,7 +20,7 @@ struct Outcome {
   std::vector<state::Note> notes;
 };
 
-// The records that an event changed, encoded: jobs, nodes, counters, and what is left of deleted
+// The records that an event changed, encoded: jobs, nodes, sweeps, counters, and what is left of deleted
 // jobs.
 struct Changes {
   std::vector<Put> puts;
