@@ -144,7 +144,7 @@ CloudmlConfig ReadCloudmlConfig(absl::string_view text, const std::string& file,
       }
     } else if (entry.key == "hyperparameters") {
       warn(entry.place.line, "trainingInput.hyperparameters",
-           "sweeps come in a later version; --flag gives one value");
+           kSweepIsElsewhere);
     } else {
       warn(entry.place.line, absl::StrCat("trainingInput.", entry.key),
            "of trainingInput Baton reads masterType and scaleTier");

@@ -181,8 +181,11 @@ absl::Status Machine::On(const state::TrialReported& event) {
   }
   SaySweep(*sweep, "trial",
            absl::StrCat("trial ", trial.index, " is ", state::Name(trial.outcome),
-                        trial.has_metric ? "" : ", without a value", trial.detail.empty() ? "" : ": ",
-                        trial.detail,
+                        trial.has_metric
+                            ? absl::StrCat(", ", sweep->plan.metric, " ",
+                                           std::bit_cast<double>(trial.metric_bits))
+                            : std::string(", without a value"),
+                        trial.detail.empty() ? "" : ": ", trial.detail,
                         sweep->best == trial.index ? "; it is the best so far" : ""));
   EndIfOver(sweep);
   return absl::OkStatus();

@@ -16,7 +16,8 @@ int32_t OpenSuggestion(const Sweep& sweep) {
   const auto made = static_cast<int32_t>(sweep.trials.size());
   const bool hopeless = sweep.scored == 0 && sweep.done() >= kHopelessTrials;
   const bool open = sweep.state == state::SweepState::kRunning && sweep.over.empty() && !hopeless &&
-                    made < sweep.plan.trials_max && sweep.live < sweep.plan.parallel_max;
+                    made < sweep.plan.trials_max &&
+                    sweep.live + sweep.reading < sweep.plan.parallel_max;
   return open ? made + 1 : 0;
 }
 

@@ -12,7 +12,8 @@ namespace baton::core {
 // is the script or the metric's name, not the parameters.
 inline constexpr int32_t kHopelessTrials = 3;
 
-// The index of the trial that the sampler is to suggest; 0: none now.
+// The index of the trial that the sampler is to suggest; 0: none now. A trial that has ended makes
+// room for the next one once it is read: what comes next may depend on it.
 int32_t OpenSuggestion(const state::Sweep& sweep);
 
 // Of the bits of a double: neither NaN nor infinite.

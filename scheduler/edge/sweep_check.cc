@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "baton/v1/client.pb.h"
@@ -142,6 +143,10 @@ absl::Status CheckSubmitSweep(const v1::SubmitSweepRequest& request) {
   if (request.job().name().size() > kSweepNameBytesMax) {
     problems.Add("jobs[0].name", absl::StrCat("of a sweep has at most ", kSweepNameBytesMax,
                                               " bytes"));
+  }
+  // Their values belong to one job; a trial is made when nobody is there to give them again.
+  if (request.job().secret_names_size() > 0) {
+    problems.Add("jobs[0].secret_names", "are not for a sweep's trials; leave `secrets` out");
   }
   CheckPlan(request.plan(), problems);
   const absl::Status job = CheckSubmit(like);

@@ -20,7 +20,9 @@ struct Question {
 };
 
 state::TrialSuggested AnswerTo(const Question& question) {
-  state::TrialSuggested answer{.sweep = question.sweep.id, .index = question.index};
+  state::TrialSuggested answer;
+  answer.sweep = question.sweep.id;
+  answer.index = question.index;
   const auto plan = PlanOf(question.sweep);
   if (!plan.ok()) {
     answer.over = std::string(plan.status().message());

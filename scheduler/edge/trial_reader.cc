@@ -33,7 +33,9 @@ bool TrialReader::IsWhole(const Sources& from, int64_t monotonic_ms) {
 }
 
 state::TrialReported TrialReader::Report(const Sources& from) const {
-  state::TrialReported report{.sweep = trial_.sweep, .index = trial_.index};
+  state::TrialReported report;
+  report.sweep = trial_.sweep;
+  report.index = trial_.index;
   const MetricsNow now = from.metrics.Newest(trial_.job);
   report.step = now.step;
   if (!trial_.succeeded) report.detail = trial_.reason;
