@@ -72,6 +72,17 @@ absl::StatusOr<v1::Sweep> SweepApi::Get(const std::string& sweep, Trials trials)
   return std::move(*response.mutable_sweep());
 }
 
+absl::StatusOr<v1::GetSweepResponse> SweepApi::Explain(const std::string& sweep) {
+  v1::GetSweepRequest request;
+  request.set_sweep(sweep);
+  *request.mutable_submitter() = state_->submitter;
+  request.set_without_trials(true);
+  request.set_with_notes(true);
+  v1::GetSweepResponse response;
+  BATON_RETURN_IF_ERROR(state_->Call(&v1::Sweeps::Stub::GetSweep, request, &response));
+  return response;
+}
+
 absl::StatusOr<std::vector<v1::Sweep>> SweepApi::List() {
   v1::ListSweepsResponse response;
   BATON_RETURN_IF_ERROR(
@@ -122,7 +133,8 @@ absl::StatusOr<JobOrSweep> FindJobOrSweep(Api& api, const std::string& word) {
 }
 
 bool HasStopped(const v1::Sweep& sweep) {
-  return sweep.held() || (sweep.state() != v1::SWEEP_RUNNING && sweep.state() != v1::SWEEP_STOPPING);
+  return sweep.held() ||
+         (sweep.state() != v1::SWEEP_RUNNING && sweep.state() != v1::SWEEP_STOPPING);
 }
 
 ExitCode ExitCodeOf(const v1::Sweep& sweep) {

@@ -1,5 +1,5 @@
-// The calls of baton.v1.Sweeps. They are repeated while the scheduler is away for a moment: a submit
-// is idempotent by its request id, and stopping twice is stopping once.
+// The calls of baton.v1.Sweeps. They are repeated while the scheduler is away for a moment: a
+// submit is idempotent by its request id, and stopping twice is stopping once.
 #pragma once
 
 #include <atomic>
@@ -26,6 +26,8 @@ class SweepApi {
   // NotFound too where the scheduler is of a version without sweeps.
   enum class Trials { kNone, kAll };
   absl::StatusOr<v1::Sweep> Get(const std::string& sweep, Trials trials);
+  // What was decided about it, without its trials.
+  absl::StatusOr<v1::GetSweepResponse> Explain(const std::string& sweep);
   // Newest first.
   absl::StatusOr<std::vector<v1::Sweep>> List();
   absl::StatusOr<v1::Sweep> Stop(const std::string& sweep);

@@ -16,9 +16,9 @@ absl::Status CancelSweep(const Context& context, Api& api, const std::string& id
   if (context.json()) {
     std::fputs(Pretty(SweepJson(sweep)).c_str(), stdout);
   } else {
-    std::printf("%s  %s  %s\n", sweep.name().c_str(), sweep.id().c_str(),
-                sweep.state() == v1::SWEEP_CANCELLED ? "CANCELLED"
-                                                     : "is being stopped, with its trials");
+    std::printf(
+        "%s  %s  %s\n", sweep.name().c_str(), sweep.id().c_str(),
+        sweep.state() == v1::SWEEP_CANCELLED ? "CANCELLED" : "is being stopped, with its trials");
   }
   return absl::OkStatus();
 }
@@ -45,7 +45,9 @@ void AddCancel(CLI::App& app, Context& context) {
                            "Or a sweep with all of its trials",
                            "baton cancel lenet");
   auto name = std::make_shared<std::string>();
-  verb->add_option("job", *name, "of a job or a sweep: a name, an id or its unique prefix, or latest")->required();
+  verb->add_option("job", *name,
+                   "of a job or a sweep: a name, an id or its unique prefix, or latest")
+      ->required();
   AddOutputFlag(*verb, context);
   OnVerb(*verb, context, [&context, name] { return Run(context, *name); });
 }

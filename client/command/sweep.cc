@@ -1,3 +1,5 @@
+#include "client/render/sweep.h"
+
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,7 +16,6 @@
 #include "client/package.h"
 #include "client/refusal.h"
 #include "client/render/json.h"
-#include "client/render/sweep.h"
 #include "client/sweep_api.h"
 #include "common/atomic_file.h"
 #include "common/ids.h"
@@ -67,8 +68,7 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const v1::Sweep
   *request.mutable_submitter() = ThisSubmitter();
   request.set_queue_anyway(flags.queue_anyway);
   *request.mutable_plan() = plan;
-  BATON_ASSIGN_OR_RETURN(*request.mutable_job(),
-                         UploadPackage(package, api.blobs(), ShowUpload()));
+  BATON_ASSIGN_OR_RETURN(*request.mutable_job(), UploadPackage(package, api.blobs(), ShowUpload()));
   const absl::StatusOr<v1::SubmitSweepResponse> response = SweepApi(api).Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
   for (const std::string& warning : response->warnings()) Warn(warning);
@@ -152,7 +152,8 @@ void AddSweep(CLI::App& app, Context& context) {
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   verb->add_option("--ranks", flags->job->overrides.ranks, "of each trial: 2, or 1..3");
-  verb->add_option("--name", flags->name, "the sweep's name (the job's); its trials are NAME-1, ..");
+  verb->add_option("--name", flags->name,
+                   "the sweep's name (the job's); its trials are NAME-1, ..");
   verb->add_option("--max-trials", flags->max_trials, "trials in all, in place of the file's")
       ->check(CLI::Range(int64_t{1}, spec::kTrialsMax));
   verb->add_option("--parallel-trials", flags->parallel_trials,

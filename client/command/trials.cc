@@ -12,8 +12,7 @@ namespace {
 
 absl::Status Run(const Context& context, const std::string& name) {
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
-  BATON_ASSIGN_OR_RETURN(const v1::Sweep sweep,
-                         SweepApi(*api).Get(name, SweepApi::Trials::kAll));
+  BATON_ASSIGN_OR_RETURN(const v1::Sweep sweep, SweepApi(*api).Get(name, SweepApi::Trials::kAll));
   std::fputs((context.json() ? Pretty(TrialsJson(sweep)) : TrialsText(sweep)).c_str(), stdout);
   return absl::OkStatus();
 }
@@ -21,8 +20,9 @@ absl::Status Run(const Context& context, const std::string& name) {
 }  // namespace
 
 void AddTrials(CLI::App& app, Context& context) {
-  CLI::App* verb = AddVerb(app, "trials", "The trials of a sweep with their parameters, and the best",
-                           "baton trials tuning -o json");
+  CLI::App* verb =
+      AddVerb(app, "trials", "The trials of a sweep with their parameters, and the best",
+              "baton trials tuning -o json");
   auto name = std::make_shared<std::string>();
   verb->add_option("sweep", *name, "a name, an id or its unique prefix, or latest")->required();
   AddOutputFlag(*verb, context);

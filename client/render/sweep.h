@@ -9,9 +9,9 @@
 
 namespace baton::client {
 
-std::string TrialsText(const v1::Sweep& sweep);                     // `baton trials`
-std::string SweepTableText(const std::vector<v1::Sweep>& sweeps);   // `baton sweeps`
-std::string PlanText(const v1::SweepPlan& plan);                    // the space, a line each
+std::string TrialsText(const v1::Sweep& sweep);                    // `baton trials`
+std::string SweepTableText(const std::vector<v1::Sweep>& sweeps);  // `baton sweeps`
+std::string PlanText(const v1::SweepPlan& plan);                   // the space, a line each
 
 // {id, name, state, reason, goal, metric, .., best, trials}: `best` is the id of a trial, or null.
 nlohmann::ordered_json TrialsJson(const v1::Sweep& sweep);

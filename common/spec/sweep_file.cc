@@ -20,9 +20,9 @@ using Goal = SweepFile::Goal;
 using Algorithm = SweepFile::Algorithm;
 
 const std::vector<std::string>& OwnKeys() {
-  static const std::vector<std::string> keys = {"metric",          "goal", "algorithm", "max_trials",
-                                                "parallel_trials", "seed", "params",    "job",
-                                                "entry",           "command"};
+  static const std::vector<std::string> keys = {
+      "metric", "goal",   "algorithm", "max_trials", "parallel_trials",
+      "seed",   "params", "job",       "entry",      "command"};
   return keys;
 }
 
@@ -46,8 +46,8 @@ void ReadJobOf(MapReader& fields, SweepFile* file) {
   fields.Text("job", &file->job);
   fields.Text("entry", &file->entry);
   if (const Value* command = fields.Get("command")) TakeWords(*command, fields, file);
-  const int named = (file->job.empty() ? 0 : 1) + (file->entry.empty() ? 0 : 1) +
-                    (file->command.empty() ? 0 : 1);
+  const int named =
+      (file->job.empty() ? 0 : 1) + (file->entry.empty() ? 0 : 1) + (file->command.empty() ? 0 : 1);
   if (named > 1) {
     fields.AddMistake(file->job.empty() ? "command" : "job",
                       "one of job, entry and command says what a trial runs; remove the others");
@@ -94,9 +94,8 @@ void ReadOwnForm(const Value& root, const std::string& file_name, Context& conte
   fields.Require("goal", "goal: minimize");
   fields.Choice<Goal>("goal", {{"maximize", Goal::kMaximize}, {"minimize", Goal::kMinimize}},
                       &file->goal);
-  fields.Choice<Algorithm>("algorithm",
-                           {{"random", Algorithm::kRandom}, {"grid", Algorithm::kGrid}},
-                           &file->algorithm);
+  fields.Choice<Algorithm>(
+      "algorithm", {{"random", Algorithm::kRandom}, {"grid", Algorithm::kGrid}}, &file->algorithm);
   if (file->algorithm == Algorithm::kGrid) file->max_trials = kTrialsMax;
   fields.Int("max_trials", {1, kTrialsMax}, &file->max_trials);
   fields.Int("parallel_trials", {1, kParallelTrialsMax}, &file->parallel_trials);
@@ -148,9 +147,10 @@ void ReadCloudmlForm(const Value& input, const std::string& file_name, Context& 
                        &algorithm);
   file->algorithm = algorithm == Named::kGrid ? Algorithm::kGrid : Algorithm::kRandom;
   if (algorithm == Named::kDefault) {
-    file->warnings.push_back(absl::StrCat(
-        file_name, ": without `algorithm: GRID_SEARCH` the search is random; cloudml's Bayesian "
-                   "one is not there"));
+    file->warnings.push_back(
+        absl::StrCat(file_name,
+                     ": without `algorithm: GRID_SEARCH` the search is random; cloudml's Bayesian "
+                     "one is not there"));
   }
   file->max_trials = 1;
   fields.Int("maxTrials", {1, kTrialsMax}, &file->max_trials);

@@ -37,15 +37,16 @@ void TakeChoices(const Value& list, MapReader& fields, const std::string& key, C
                  SweepParam* param) {
   param->kind = Kind::kChoice;
   if (list.kind != Value::Kind::kList || list.items.empty() || list.items.size() > kChoicesMax) {
-    fields.AddMistake(key, absl::StrCat("must be a list of 1 to ", kChoicesMax,
-                                        " values such as [32, 64, 128]"));
+    fields.AddMistake(
+        key, absl::StrCat("must be a list of 1 to ", kChoicesMax, " values such as [32, 64, 128]"));
     return;
   }
   std::set<std::string> seen;
   for (const Value& item : list.items) {
     const std::string json = JsonOf(item, param->name, context);
     if (!seen.insert(json).second) {
-      context.mistakes.Add(item.place, fields.PathOf(key), "the value " + Shown(json) + " is there twice");
+      context.mistakes.Add(item.place, fields.PathOf(key),
+                           "the value " + Shown(json) + " is there twice");
     }
     param->choices.push_back(json);
   }
@@ -58,8 +59,8 @@ void CheckRange(MapReader& fields, const std::string& min, const std::string& ma
                                         NumberText(param.max), "; exchange the two"));
   }
   if (param.scale != Scale::kLinear && param.min <= 0) {
-    fields.AddMistake(min, absl::StrCat("must be above 0 on a log scale, is ",
-                                        NumberText(param.min)));
+    fields.AddMistake(min,
+                      absl::StrCat("must be above 0 on a log scale, is ", NumberText(param.min)));
   }
   const auto whole = [](double x) { return std::fabs(x) <= kWholeMax && std::floor(x) == x; };
   if (param.kind == Kind::kInteger && (!whole(param.min) || !whole(param.max))) {
@@ -82,11 +83,10 @@ void ReadRange(MapReader& fields, SweepParam* param) {
   param->kind = whole ? Kind::kInteger : Kind::kDouble;
   fields.Choice<Kind>("type", {{"integer", Kind::kInteger}, {"double", Kind::kDouble}},
                       &param->kind);
-  fields.Choice<Scale>("scale",
-                       {{"linear", Scale::kLinear},
-                        {"log", Scale::kLog},
-                        {"reverse_log", Scale::kReverseLog}},
-                       &param->scale);
+  fields.Choice<Scale>(
+      "scale",
+      {{"linear", Scale::kLinear}, {"log", Scale::kLog}, {"reverse_log", Scale::kReverseLog}},
+      &param->scale);
   fields.Int("steps", {1, kStepsMax}, &param->steps);
   if (fields.Has("min") && fields.Has("max")) CheckRange(fields, "min", "max", *param);
 }
@@ -98,9 +98,9 @@ void AddParam(SweepParam param, MapReader& fields, Context& context, SweepFile* 
   }
   for (const SweepParam& other : file->params) {
     if (other.name != param.name) continue;
-    context.mistakes.Add(param.place, fields.PathOf("params"),
-                         absl::StrCat("there are two parameters ", Shown(param.name),
-                                      "; remove one"));
+    context.mistakes.Add(
+        param.place, fields.PathOf("params"),
+        absl::StrCat("there are two parameters ", Shown(param.name), "; remove one"));
   }
   file->params.push_back(std::move(param));
 }
@@ -141,8 +141,8 @@ void ReadCloudmlParam(MapReader& param_fields, MapReader& fields, Context& conte
     if (list != nullptr) TakeChoices(*list, param_fields, key, context, &param);
   }
   // Those of the other types may stand there and mean nothing, as cloudml has it.
-  for (const char* key : {"minValue", "maxValue", "scaleType", "categoricalValues",
-                          "discreteValues"}) {
+  for (const char* key :
+       {"minValue", "maxValue", "scaleType", "categoricalValues", "discreteValues"}) {
     param_fields.Get(key);
   }
   param_fields.Finish();

@@ -34,8 +34,8 @@ std::string HoldIsTold(const state::Job& job);
 std::string WaitsForAReason(const Core& core, const state::Job& job, int64_t now_ms);
 
 // Of a sweep: its trials are numbered without a gap, no more than it may have and no more live ones
-// than it may have at a time; each is a job of its own that lives as the trial does; the best is the
-// best of those that were reported; it has ended if and only if nothing more is to come.
+// than it may have at a time; each is a job of its own that lives as the trial does; the best is
+// the best of those that were reported; it has ended if and only if nothing more is to come.
 std::string SweepAddsUp(const state::State& state, const state::Sweep& sweep);
 
 // --- On the whole state; reads every job. ---

@@ -54,8 +54,7 @@ void Machine::AskAllAgain() {
     if (state::IsEnded(sweep.state)) continue;
     for (const Trial& trial : sweep.trials) {
       if (trial.phase != TrialPhase::kReading) continue;
-      out_.effects.push_back(
-          state::ReadTrial{.sweep = id, .index = trial.index, .job = trial.job});
+      out_.effects.push_back(state::ReadTrial{.sweep = id, .index = trial.index, .job = trial.job});
     }
     if (const int32_t open = OpenSuggestion(sweep); open != 0) {
       out_.effects.push_back(state::SuggestTrial{.sweep = id, .index = open});
@@ -119,8 +118,8 @@ absl::Status Machine::On(const state::TrialSuggested& event) {
     EndIfOver(sweep);
     return absl::OkStatus();
   }
-  const bool its_own = event.spec != nullptr && event.spec->sweep == event.sweep &&
-                       event.spec->trial == event.index;
+  const bool its_own =
+      event.spec != nullptr && event.spec->sweep == event.sweep && event.spec->trial == event.index;
   if (!its_own) return absl::InvalidArgumentError("the spec is another trial's");
   const state::JobId id = JobId(event.sweep, static_cast<uint32_t>(event.index));
   if (state_.jobs.count(id) != 0 || state_.deleted.count(id) != 0) {
@@ -133,10 +132,9 @@ absl::Status Machine::On(const state::TrialSuggested& event) {
   trial.params_json = event.params_json;
   ++sweep->live;
   MarkTrial(trial, *sweep);
-  Job* job = AddJob({.id = id,
-                     .name = absl::StrCat(sweep->name, "-", event.index),
-                     .spec = event.spec},
-                    sweep->submitter, sweep->request_digest);
+  Job* job =
+      AddJob({.id = id, .name = absl::StrCat(sweep->name, "-", event.index), .spec = event.spec},
+             sweep->submitter, sweep->request_digest);
   Say(*job, "trial",
       absl::StrCat("trial ", event.index, " of sweep ", sweep->name, ": ", event.params_json));
   return absl::OkStatus();
@@ -163,8 +161,8 @@ absl::Status Machine::On(const state::TrialReported& event) {
   const auto& trials = (*found)->trials;
   const bool known = event.index >= 1 && static_cast<size_t>(event.index) <= trials.size();
   if (!known || trials[static_cast<size_t>(event.index - 1)].phase != TrialPhase::kReading) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "sweep ", event.sweep, " waits for no report of a trial ", event.index));
+    return absl::FailedPreconditionError(
+        absl::StrCat("sweep ", event.sweep, " waits for no report of a trial ", event.index));
   }
   Sweep* sweep = TouchSweep(event.sweep);
   Trial& trial = sweep->trials[static_cast<size_t>(event.index - 1)];
@@ -181,10 +179,9 @@ absl::Status Machine::On(const state::TrialReported& event) {
   }
   SaySweep(*sweep, "trial",
            absl::StrCat("trial ", trial.index, " is ", state::Name(trial.outcome),
-                        trial.has_metric
-                            ? absl::StrCat(", ", sweep->plan.metric, " ",
-                                           std::bit_cast<double>(trial.metric_bits))
-                            : std::string(", without a value"),
+                        trial.has_metric ? absl::StrCat(", ", sweep->plan.metric, " ",
+                                                        std::bit_cast<double>(trial.metric_bits))
+                                         : std::string(", without a value"),
                         trial.detail.empty() ? "" : ": ", trial.detail,
                         sweep->best == trial.index ? "; it is the best so far" : ""));
   EndIfOver(sweep);
@@ -201,8 +198,7 @@ absl::Status Machine::On(const state::SweepStopped& event) {
   if ((*found)->state == SweepState::kStopping) return absl::OkStatus();
   Sweep* sweep = TouchSweep(event.sweep);
   sweep->state = SweepState::kStopping;
-  sweep->reason =
-      event.by.empty() ? "cancelled" : absl::StrCat("cancelled by ", event.by);
+  sweep->reason = event.by.empty() ? "cancelled" : absl::StrCat("cancelled by ", event.by);
   SaySweep(*sweep, "cancelled", absl::StrCat(sweep->reason, "; its trials are being stopped"));
   for (const Trial& trial : sweep->trials) {
     if (trial.phase != TrialPhase::kLive) continue;
@@ -229,7 +225,8 @@ void Machine::EndIfOver(Sweep* sweep) {
   if (sweep->best != 0) {
     absl::StrAppend(&text, text.empty() ? "" : "; ", "the best is trial ", sweep->best);
   }
-  SaySweep(*sweep, "ended", absl::StrCat(state::Name(sweep->state), text.empty() ? "" : ": ", text));
+  SaySweep(*sweep, "ended",
+           absl::StrCat(state::Name(sweep->state), text.empty() ? "" : ": ", text));
 }
 
 absl::Status Machine::CheckTrialChange(const Job& job, absl::string_view what) const {

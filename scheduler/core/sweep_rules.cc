@@ -48,8 +48,8 @@ std::string GoalWords(const state::SweepPlan& plan) {
 
 std::string HopelessWords(const Sweep& sweep) {
   if (sweep.trials.empty()) return sweep.over;
-  std::string words = absl::StrCat("no trial has succeeded and told a value of ",
-                                   sweep.plan.metric);
+  std::string words =
+      absl::StrCat("no trial has succeeded and told a value of ", sweep.plan.metric);
   constexpr size_t kNamed = 3;
   for (size_t i = 0; i < sweep.trials.size() && i < kNamed; ++i) {
     const Trial& trial = sweep.trials[i];

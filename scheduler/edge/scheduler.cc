@@ -151,12 +151,11 @@ void Scheduler::State::Wire() {
   sessions->Recover(core->state(), clock.MonotonicMillis());
   rendezvous = std::make_unique<RendezvousRelay>(*sessions, Rendezvous::Limits{});
   watches = std::make_unique<WatchHub>(WatchHub::Options{});
-  reactions = std::make_unique<Reactions>(Reactions::Targets{
-      .sessions = *sessions,
-      .rendezvous = *rendezvous,
-      .watches = *watches,
-      .progress = progress,
-      .sweeps = sweeps});
+  reactions = std::make_unique<Reactions>(Reactions::Targets{.sessions = *sessions,
+                                                             .rendezvous = *rendezvous,
+                                                             .watches = *watches,
+                                                             .progress = progress,
+                                                             .sweeps = sweeps});
   work = std::make_unique<WorkQueue>(kWorkThreads, kWorkWaitingMax);
   journal_writer =
       std::make_unique<JournalWriter>(*journal, JournalWriter::Options{},
@@ -233,7 +232,7 @@ absl::StatusOr<std::optional<rpc::Guard>> Scheduler::State::MakeGuard() const {
 // Workers and clients of the run before know its address: a free choice takes it again.
 absl::Status Scheduler::State::Listen() {
   const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
-                                                blobs->service(), accesses->service(),
+                                                blobs->service(),   accesses->service(),
                                                 tunnels->service(), sweep_service->service()};
   BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());

@@ -11,6 +11,8 @@
 #include "common/status.h"
 #include "scheduler/edge/from_wire.h"
 #include "scheduler/edge/sweep_wire.h"
+#include "scheduler/edge/to_wire.h"
+#include "scheduler/store/notes.h"
 
 namespace baton::edge {
 namespace {
@@ -36,8 +38,8 @@ absl::StatusOr<const state::Sweep*> FindSweep(const state::State& state, const s
   if (newest != nullptr) return newest;
   if (begun.size() == 1) return begun.front();
   if (begun.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", what, "\" is the beginning of several sweeps' ids; type more of it"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", what, "\" is the beginning of several sweeps' ids; type more of it"));
   }
   return absl::NotFoundError(
       absl::StrCat("no sweep has the name or id \"", what, "\"; `baton sweeps` lists all"));
@@ -59,14 +61,14 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
     return;
   }
   const state::SweepId id = event->id;
-  const absl::Status posted = parts_.driver.Post(
-      Driver::Source::kClient, *std::move(event), [done, id](const Seen& seen) -> Release {
-        return [done, id, reply = seen.outputs->reply] {
-          v1::SubmitSweepResponse response;
-          response.set_sweep_id(id);
-          done(reply, std::move(response));
-        };
-      });
+  const absl::Status posted = parts_.driver.Post(Driver::Source::kClient, *std::move(event),
+                                                 [done, id](const Seen& seen) -> Release {
+                                                   return [done, id, reply = seen.outputs->reply] {
+                                                     v1::SubmitSweepResponse response;
+                                                     response.set_sweep_id(id);
+                                                     done(reply, std::move(response));
+                                                   };
+                                                 });
   if (!posted.ok()) done(posted, {});
 }
 
@@ -80,6 +82,13 @@ void SweepCalls::AddMetrics(v1::Sweep* sweep) {
   }
 }
 
+absl::Status SweepCalls::AddNotes(v1::GetSweepResponse* response) {
+  BATON_ASSIGN_OR_RETURN(const std::vector<state::Note> notes,
+                         store::ReadNotes(parts_.store, response->sweep().id()));
+  for (const state::Note& note : notes) *response->add_notes() = ToWire(note);
+  return absl::OkStatus();
+}
+
 void SweepCalls::Get(const v1::GetSweepRequest& request, const Done<v1::GetSweepResponse>& done) {
   const absl::Status posted = parts_.driver.Read(
       Driver::Source::kClient, [this, done, request](const Seen& seen) -> Release {
@@ -89,10 +98,11 @@ void SweepCalls::Get(const v1::GetSweepRequest& request, const Done<v1::GetSweep
         *response->mutable_sweep() =
             SweepToWire(seen, parts_.progress, **found,
                         request.without_trials() ? Trials::kNone : Trials::kAll);
-        return [this, done, response] {
-          const absl::Status queued = parts_.work.Run([this, done, response] {
+        return [this, done, response, with_notes = request.with_notes()] {
+          const absl::Status queued = parts_.work.Run([this, done, response, with_notes] {
             AddMetrics(response->mutable_sweep());
-            done(absl::OkStatus(), std::move(*response));
+            const absl::Status noted = with_notes ? AddNotes(response.get()) : absl::OkStatus();
+            done(noted, std::move(*response));
           });
           if (!queued.ok()) done(queued, {});
         };

@@ -24,6 +24,7 @@ class SweepCalls {
  private:
   // What live trials have reported so far. On a thread that may read files.
   void AddMetrics(v1::Sweep* sweep);
+  absl::Status AddNotes(v1::GetSweepResponse* response);  // likewise
 
   const Parts& parts_;
   MetricsView& metrics_;

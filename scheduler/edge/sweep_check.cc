@@ -67,8 +67,8 @@ class ParamCheck {
     }
     if (param_.min() > param_.max()) Add("min", "is above max");
     if (!v1::SweepParam::Scale_IsValid(param_.scale())) Add("scale", "is no known scale");
-    const bool log = param_.scale() == v1::SweepParam::LOG ||
-                     param_.scale() == v1::SweepParam::REVERSE_LOG;
+    const bool log =
+        param_.scale() == v1::SweepParam::LOG || param_.scale() == v1::SweepParam::REVERSE_LOG;
     if (log && param_.min() <= 0) Add("min", "must be above 0 on a log scale");
     const bool integer = param_.kind() == v1::SweepParam::INTEGER;
     if (integer && (!IsWhole(param_.min()) || !IsWhole(param_.max()))) {
@@ -141,8 +141,8 @@ absl::Status CheckSubmitSweep(const v1::SubmitSweepRequest& request) {
   *like.add_jobs() = request.job();
   Problems problems;
   if (request.job().name().size() > kSweepNameBytesMax) {
-    problems.Add("jobs[0].name", absl::StrCat("of a sweep has at most ", kSweepNameBytesMax,
-                                              " bytes"));
+    problems.Add("jobs[0].name",
+                 absl::StrCat("of a sweep has at most ", kSweepNameBytesMax, " bytes"));
   }
   // Their values belong to one job; a trial is made when nobody is there to give them again.
   if (request.job().secret_names_size() > 0) {
@@ -157,8 +157,8 @@ absl::Status CheckSubmitSweep(const v1::SubmitSweepRequest& request) {
 
 sweep::Space SpaceFromWire(const v1::SweepPlan& plan) {
   sweep::Space space;
-  space.algorithm = plan.algorithm() == v1::SweepPlan::GRID ? sweep::Algorithm::kGrid
-                                                            : sweep::Algorithm::kRandom;
+  space.algorithm =
+      plan.algorithm() == v1::SweepPlan::GRID ? sweep::Algorithm::kGrid : sweep::Algorithm::kRandom;
   space.seed = plan.seed();
   for (const v1::SweepParam& wire : plan.params()) {
     sweep::Param& param = space.params.emplace_back();

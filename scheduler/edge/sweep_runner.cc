@@ -32,8 +32,8 @@ state::TrialSuggested AnswerTo(const Question& question) {
       sweep::Suggest(SpaceFromWire(*plan), question.index, question.earlier);
   answer.over = drawn.over;
   if (drawn.params_json.empty()) return answer;
-  auto spec = TrialSpec(*question.sweep.spec, *plan, question.sweep.id, question.index,
-                        drawn.params_json);
+  auto spec =
+      TrialSpec(*question.sweep.spec, *plan, question.sweep.id, question.index, drawn.params_json);
   if (!spec.ok()) {
     answer.over = std::string(spec.status().message());
     return answer;
@@ -127,9 +127,8 @@ void SweepRunner::Work() {
   for (Task& task : tasks) {
     std::optional<state::Event> answer = task(parts_->clock.MonotonicMillis());
     // An answer that is no more wanted is refused by the core, which is what it is for.
-    if (answer.has_value() &&
-        !absl::IsResourceExhausted(
-            parts_->driver.Post(Driver::Source::kWorker, *std::move(answer), nullptr))) {
+    if (answer.has_value() && !absl::IsResourceExhausted(parts_->driver.Post(
+                                  Driver::Source::kWorker, *std::move(answer), nullptr))) {
       continue;
     }
     open.push_back(std::move(task));

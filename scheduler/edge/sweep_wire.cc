@@ -43,7 +43,8 @@ v1::SweepState StateOf(state::SweepState state) {
 // "optimizer.lr=0.1", one a line: YAML, of which JSON is a part.
 std::string SpecSets(const ordered_json& params) {
   std::vector<std::string> sets;
-  for (const auto& [name, value] : params.items()) sets.push_back(absl::StrCat(name, "=", value.dump()));
+  for (const auto& [name, value] : params.items())
+    sets.push_back(absl::StrCat(name, "=", value.dump()));
   return absl::StrJoin(sets, "\n");
 }
 
@@ -137,8 +138,8 @@ absl::StatusOr<state::JobSpec> TrialSpec(const state::JobSpec& sweep, const v1::
 absl::StatusOr<v1::SweepPlan> PlanOf(const state::Sweep& sweep) {
   v1::SweepPlan plan;
   if (!plan.ParseFromString(sweep.plan.wire)) {
-    return absl::DataLossError(absl::StrCat("the stored plan of sweep ", sweep.name,
-                                            " is damaged"));
+    return absl::DataLossError(
+        absl::StrCat("the stored plan of sweep ", sweep.name, " is damaged"));
   }
   return plan;
 }

@@ -10,7 +10,7 @@ namespace baton::edge {
 
 bool TrialReader::IsWhole(const Sources& from, int64_t monotonic_ms) {
   const auto streams = from.journal.Streams(trial_.job);
-  if (!streams.ok()) return true;  // nothing of it can be read, nor later
+  if (!streams.ok()) return true;      // nothing of it can be read, nor later
   std::map<int32_t, int64_t> arrived;  // by rank
   int64_t bytes = 0;
   for (const store::Journal::StreamEnd& stream : *streams) {

@@ -194,10 +194,9 @@ struct TrialReported {
 // A deadline has passed (core/step.h: NextDeadline).
 struct TimerFired {};
 
-using Event =
-    std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined, NodeLost,
-                 NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn, TaskReported,
-                 CheckpointUploaded, TimerFired, JobPaused, JobResumed, JobDeleted, SweepSubmitted,
-                 SweepStopped, TrialSuggested, TrialReported>;
+using Event = std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined,
+                           NodeLost, NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn,
+                           TaskReported, CheckpointUploaded, TimerFired, JobPaused, JobResumed,
+                           JobDeleted, SweepSubmitted, SweepStopped, TrialSuggested, TrialReported>;
 
 }  // namespace baton::state

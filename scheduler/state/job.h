@@ -10,9 +10,9 @@
 
 namespace baton::state {
 
-using JobId = std::string;   // 15 characters (common/ids.h)
+using JobId = std::string;    // 15 characters (common/ids.h)
 using SweepId = std::string;  // 15 characters, likewise
-using NodeId = std::string;  // 32 hexadecimal characters, kept on the node's disk
+using NodeId = std::string;   // 32 hexadecimal characters, kept on the node's disk
 using Token = uint64_t;  // fencing token: unique to an attempt, rising through the cluster's life
 
 enum class Capacity : uint8_t { kAuto, kSpot, kOnDemand };

@@ -1,4 +1,5 @@
-// The whole truth: what the store holds (jobs, sweeps, nodes, counters), and indexes derived from it.
+// The whole truth: what the store holds (jobs, sweeps, nodes, counters), and indexes derived from
+// it.
 #pragma once
 
 #include <cstdint>

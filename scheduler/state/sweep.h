@@ -1,6 +1,6 @@
-// A sweep as the scheduler holds it: one spec, run again and again with other parameters. Its trials
-// are jobs like any other. Plain values, changed only through scheduler/core. Times are milliseconds
-// since 1970 UTC.
+// A sweep as the scheduler holds it: one spec, run again and again with other parameters. Its
+// trials are jobs like any other. Plain values, changed only through scheduler/core. Times are
+// milliseconds since 1970 UTC.
 #pragma once
 
 #include <cstdint>

@@ -17,8 +17,8 @@ static void ToRecord(const state::SweepPlan& value, SweepPlan* record) {
 }
 
 static absl::Status FromRecord(const SweepPlan& record, state::SweepPlan* value) {
-  BATON_RETURN_IF_ERROR(EnumOfNumber(record.goal(), state::SweepGoal::kMinimize, "goal of a sweep",
-                                     &value->goal));
+  BATON_RETURN_IF_ERROR(
+      EnumOfNumber(record.goal(), state::SweepGoal::kMinimize, "goal of a sweep", &value->goal));
   value->metric = record.metric();
   value->trials_max = record.trials_max();
   value->parallel_max = record.parallel_max();

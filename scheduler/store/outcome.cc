@@ -31,8 +31,7 @@ Changes ChangedRecords(const state::State& state, const state::Outputs& outputs,
     changed.push_back({Table::kNodes, id, EncodeNode(node->second)});
   }
   for (const state::SweepId& id : outputs.dirty_sweeps) {
-    changed.push_back(
-        {Table::kMeta, kSweepPrefix + id, EncodeSweep(state.sweeps.at(id), shared)});
+    changed.push_back({Table::kMeta, kSweepPrefix + id, EncodeSweep(state.sweeps.at(id), shared)});
   }
   for (const auto& [id, index] : outputs.dirty_trials) {
     const state::Trial& trial = state.sweeps.at(id).trials.at(static_cast<size_t>(index - 1));

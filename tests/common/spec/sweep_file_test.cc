@@ -164,8 +164,9 @@ TEST(OwnForm, MistakesHaveTheirLines) {
              "one of job, entry and command");
   EXPECT_HAS(Mistakes(Changed(kOwn, "retries: 1", "model: {}")), "a file of its own");
   EXPECT_HAS(Mistakes("{metric: a, goal: minimize, params: {}}"), "is empty");
-  EXPECT_HAS(Mistakes("{metric: a, goal: minimize, algorithm: grid, params: {x: {min: 0, max: 1.5}}}"),
-             "a grid must know which values to try");
+  EXPECT_HAS(
+      Mistakes("{metric: a, goal: minimize, algorithm: grid, params: {x: {min: 0, max: 1.5}}}"),
+      "a grid must know which values to try");
   EXPECT_HAS(Mistakes("[1]"), "must be a map");
 }
 

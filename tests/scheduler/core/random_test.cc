@@ -126,8 +126,8 @@ class World {
     event.id = absl::StrCat("sweep-", random_.Below(40));
     event.name = event.id;
     event.plan.metric = "acc";
-    event.plan.goal = random_.Chance(1, 2) ? state::SweepGoal::kMaximize
-                                           : state::SweepGoal::kMinimize;
+    event.plan.goal =
+        random_.Chance(1, 2) ? state::SweepGoal::kMaximize : state::SweepGoal::kMinimize;
     event.plan.trials_max = 1 + static_cast<int32_t>(random_.Below(8));
     event.plan.parallel_max = 1 + static_cast<int32_t>(random_.Below(4));
     event.spec = like.jobs.front().spec;

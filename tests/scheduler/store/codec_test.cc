@@ -132,8 +132,8 @@ struct FieldsOf {
   std::string operator()(const state::JobDeleted& e) { return e.job + "|" + e.by; }
   std::string operator()(const state::JobResumed& e) { return e.job + "|" + e.by; }
   std::string operator()(const state::SweepSubmitted& e) {
-    return absl::StrCat(e.request_id, "|", e.request_digest, "|", e.submitter->owner, "|", e.id, "|",
-                        e.name, "|", static_cast<int>(e.plan.goal), "|", e.plan.metric, "|",
+    return absl::StrCat(e.request_id, "|", e.request_digest, "|", e.submitter->owner, "|", e.id,
+                        "|", e.name, "|", static_cast<int>(e.plan.goal), "|", e.plan.metric, "|",
                         e.plan.trials_max, "|", e.plan.parallel_max, "|") +
            e.plan.wire + "|" + EncodeSpec(*e.spec);
   }

@@ -51,8 +51,8 @@ state::Event RandomValues::SweepEvent(size_t kind) {
   switch (kind) {
     case 0:
       return state::SweepSubmitted{
-          Text(), Number(),    std::make_shared<const state::Submitter>(Submitter()),
-          Text(), Text(),      SweepPlan(),
+          Text(), Number(), std::make_shared<const state::Submitter>(Submitter()),
+          Text(), Text(),   SweepPlan(),
           spec};
     case 1:
       return state::SweepStopped{Text(), Text()};
