@@ -163,7 +163,7 @@ void Checkers::CancelAcknowledged(const state::JobId& job, uint64_t retries_call
 
 bool Checkers::AllEnded(const core::Core& core) const {
   for (const auto& [id, sweep] : core.state().sweeps) {
-    if (!state::IsEnded(sweep.state) && sweep.live == 0) return false;
+    if (SomethingIsAsked(sweep)) return false;
   }
   for (const auto& [id, job] : core.state().jobs) {
     if (state::IsEnded(job.state)) continue;

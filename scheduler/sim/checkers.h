@@ -84,6 +84,9 @@ class Checkers {
   std::map<state::JobId, state::Token> newest_token_;
 };
 
+// The sweep waits for an answer, not for its trials.
+bool SomethingIsAsked(const state::Sweep& sweep);
+
 // Ranks of the job that the nodes could hold if they were empty; nodes that take no work hold none.
 int64_t RanksThatCouldFit(const state::State& state, const state::Job& job);
 

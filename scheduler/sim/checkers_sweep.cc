@@ -8,6 +8,11 @@
 
 namespace baton::sim {
 
+bool SomethingIsAsked(const state::Sweep& sweep) {
+  return !state::IsEnded(sweep.state) &&
+         (sweep.live == 0 || sweep.reading > 0 || core::OpenSuggestion(sweep) != 0);
+}
+
 // Crashes included: a sweep that was promised is there, with the trials that it had, and none of
 // them was drawn anew.
 void Checkers::CheckSweepsKept(const state::State& state) {
@@ -50,7 +55,7 @@ void Checkers::CheckSweepsStored(const state::State& stored, const state::State&
 // What lives may wait for room that the fleet has not; nothing else is left open.
 void Checkers::CheckSweepsEnded(const core::Core& core) {
   for (const auto& [id, sweep] : core.state().sweeps) {
-    if (!state::IsEnded(sweep.state) && (sweep.live == 0 || sweep.reading > 0)) {
+    if (SomethingIsAsked(sweep)) {
       Fail("what can end ends", absl::StrCat("sweep ", id, " is ", state::Name(sweep.state),
                                              ", open is trial ", core::OpenSuggestion(sweep)));
     }
