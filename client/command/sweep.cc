@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct Flags {
   std::string name;
   int64_t max_trials = 0;  // 0: as the file says
   int64_t parallel_trials = 0;
+  std::optional<uint64_t> seed;
   bool dry_run = false;
   bool queue_anyway = false;
   std::shared_ptr<JobSourceOptions> job;
@@ -50,6 +52,7 @@ absl::StatusOr<spec::SweepFile> ReadFileOf(const Flags& flags) {
   spec::SweepFile file = spec::ReadSweepFile(*text, flags.file);
   if (flags.max_trials > 0) file.max_trials = flags.max_trials;
   if (flags.parallel_trials > 0) file.parallel_trials = flags.parallel_trials;
+  if (flags.seed.has_value()) file.seed = *flags.seed;
   return file;
 }
 
@@ -159,6 +162,7 @@ void AddSweep(CLI::App& app, Context& context) {
   verb->add_option("--parallel-trials", flags->parallel_trials,
                    "trials at a time, in place of the file's")
       ->check(CLI::Range(int64_t{1}, spec::kParallelTrialsMax));
+  verb->add_option("--seed", flags->seed, "of the random search, in place of the file's (1)");
   verb->add_flag("--dry-run", flags->dry_run, "check everything and send nothing");
   verb->add_flag("--queue-anyway", flags->queue_anyway,
                  "queue it even when no known node could ever run a trial");

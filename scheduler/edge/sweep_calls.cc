@@ -61,14 +61,20 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
     return;
   }
   const state::SweepId id = event->id;
-  const absl::Status posted = parts_.driver.Post(Driver::Source::kClient, *std::move(event),
-                                                 [done, id](const Seen& seen) -> Release {
-                                                   return [done, id, reply = seen.outputs->reply] {
-                                                     v1::SubmitSweepResponse response;
-                                                     response.set_sweep_id(id);
-                                                     done(reply, std::move(response));
-                                                   };
-                                                 });
+  const absl::Status posted = parts_.driver.Post(
+      Driver::Source::kClient, *std::move(event), [done, id](const Seen& seen) -> Release {
+        const auto& nodes = seen.core.state().nodes;
+        const bool any_up = std::any_of(nodes.begin(), nodes.end(),
+                                        [](const auto& node) { return node.second.up; });
+        return [done, id, any_up, reply = seen.outputs->reply] {
+          v1::SubmitSweepResponse response;
+          response.set_sweep_id(id);
+          if (!any_up) {
+            response.add_warnings("no worker is connected to the scheduler; trials wait for one");
+          }
+          done(reply, std::move(response));
+        };
+      });
   if (!posted.ok()) done(posted, {});
 }
 

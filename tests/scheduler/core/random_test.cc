@@ -68,7 +68,7 @@ class World {
   // What the sampler and the readers of metrics answer, in time or too late, and what people want.
   state::Event SweepEvent(const Core& core) {
     const auto& sweeps = core.state().sweeps;
-    if (sweeps.empty() || random_.Chance(1, 12)) return SubmitSweep(core);
+    if (sweeps.empty() || random_.Chance(1, 16)) return SubmitSweep(core);
     auto it = sweeps.begin();
     std::advance(it, static_cast<int64_t>(random_.Below(sweeps.size())));
     const state::Sweep& sweep = it->second;
@@ -319,7 +319,7 @@ TEST(RandomEvents, KeepInvariantsAndDecideByTheStateAlone) {
     RunSeed(std::strtoull(seed, nullptr, 10), 20'000, &ends);
     return;
   }
-  for (uint64_t seed = 1; seed <= 8 && !HasFatalFailure(); ++seed) RunSeed(seed, 1'200, &ends);
+  for (uint64_t seed = 1; seed <= 8 && !HasFatalFailure(); ++seed) RunSeed(seed, 1'600, &ends);
   // The events reach the interesting ends, or the test proves nothing.
   EXPECT_GT(ends.succeeded, 10);
   EXPECT_GT(ends.failed, 5);
