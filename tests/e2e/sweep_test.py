@@ -2,6 +2,7 @@
 Arguments: folder of programs, spec of a native job."""
 import json
 import os
+import random
 import signal
 import time
 
@@ -109,6 +110,25 @@ def wild_run(cluster, work, calm):
     best_is_best(trials)
 
 
+def storm(cluster, work, calm):
+    """The scheduler is killed again and again, at moments that a printed seed draws."""
+    seed = int(os.environ.get("BATON_SEED", time.time_ns() % 1_000_000))
+    print(f"  storm: BATON_SEED={seed}")
+    rng = random.Random(seed)
+    found = sweep(cluster, work, "tuning.yml", "--entry", f"{work.path}/trial.py", "--name", "storm",
+                  "--flag", "step_s=0.1", *SMALL)
+    for _ in range(6):
+        time.sleep(rng.uniform(0, 1.2))
+        os.kill(cluster.status()["scheduler"]["pid"], signal.SIGKILL)
+        cluster.up()
+    trials = outcome(cluster, found)
+    expect(params_of(trials) == calm[0], f"other trials than the calm run's: {params_of(trials)}")
+    expect(trials["best"] == calm[1], f"another best: {trials['best']}, not {calm[1]}")
+    expect([t["id"] for t in trials["trials"]] == list(range(1, 9)), f"{trials['trials']}")
+    expect(all(t["state"] == "SUCCEEDED" for t in trials["trials"]), f"{trials['trials']}")
+    best_is_best(trials)
+
+
 def a_grid_and_failures(cluster, work):
     file = write(work, "grid.json", {
         "metric": "score", "goal": "maximize", "algorithm": "grid", "parallel_trials": 2,
@@ -185,6 +205,7 @@ def test(programs, spec):
         work = JobFolder(cluster)
         calm = calm_run(cluster, work)
         wild_run(cluster, work, calm)
+        storm(cluster, work, calm)
         a_grid_and_failures(cluster, work)
         a_hopeless_one_ends(cluster, work)
         a_cancel_ends_all(cluster, work)
