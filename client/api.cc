@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "baton/v1/access.grpc.pb.h"
 #include "baton/v1/client.grpc.pb.h"
+#include "client/patiently.h"
 #include "common/artifact/blob.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/status.h"
@@ -25,26 +26,13 @@ namespace baton::client {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 constexpr int kProtocol = 1;
 constexpr int64_t kCallDeadlineMs = 30'000;
-constexpr milliseconds kPatience{60'000};      // with a scheduler that is away
 constexpr milliseconds kFirstPatience{3'000};  // a scheduler that is just being started again
 constexpr milliseconds kPause{50};
 
 bool Away(const absl::Status& status) { return absl::IsUnavailable(status); }
-
-// Repeats `call` while the scheduler is away, up to `patience`.
-absl::Status Patiently(const std::function<absl::Status()>& call,
-                       milliseconds patience = kPatience) {
-  const auto deadline = steady_clock::now() + patience;
-  while (true) {
-    const absl::Status status = call();
-    if (!Away(status) || steady_clock::now() >= deadline) return status;
-    std::this_thread::sleep_for(kPause);
-  }
-}
 
 // Cancels a stream when `stop` is set: a blocking read knows nothing of Ctrl-C.
 class StopWatch {

@@ -24,6 +24,8 @@ inline constexpr char kDeadlineFile[] = "BATON_DEADLINE_FILE";
 inline constexpr char kMembershipFile[] = "BATON_MEMBERSHIP_FILE";
 inline constexpr char kRendezvous[] = "BATON_RENDEZVOUS";  // unix:PATH or dir:PATH
 inline constexpr char kParamsFile[] = "BATON_PARAMS_FILE";
+// Of a native job that is a trial: its parameters as changes of the spec, PATH=VALUE, one a line.
+inline constexpr char kSpecSets[] = "BATON_SPEC_SETS";
 inline constexpr char kFlagPrefix[] = "BATON_FLAG_";  // and each of these params: BATON_FLAG_LR
 
 // Exit codes of a task.

@@ -56,6 +56,8 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
       ->envname(contract::kDataDir);
   app.add_option("--set", options.sets, "change a field of the spec, e.g. optimizer.lr=0.1")
       ->type_name("PATH=VALUE")
+      ->envname(contract::kSpecSets)
+      ->delimiter('\n')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
   app.add_option("--device", options.device, "what computes: auto, cpu or cuda")

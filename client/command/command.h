@@ -34,8 +34,11 @@ void AddReplay(CLI::App& app, Context& context);
 void AddResume(CLI::App& app, Context& context);
 void AddRetry(CLI::App& app, Context& context);
 void AddShow(CLI::App& app, Context& context);
+void AddSweep(CLI::App& app, Context& context);
+void AddSweeps(CLI::App& app, Context& context);
 void AddToken(CLI::App& app, Context& context);
 void AddTrain(CLI::App& app, Context& context);
+void AddTrials(CLI::App& app, Context& context);
 void AddWait(CLI::App& app, Context& context);
 void AddWhy(CLI::App& app, Context& context);
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "client/command/command.h"
+#include "client/sweep_api.h"
 
 namespace baton::client {
 namespace {
@@ -78,6 +79,19 @@ std::vector<std::string> JobsThatFit(const Context& context) {
   return names;
 }
 
+std::vector<std::string> SweepsThatFit(const Context& context) {
+  const auto api = context.Connect();
+  if (!api.ok()) return {};
+  const auto sweeps = SweepApi(**api).List();
+  if (!sweeps.ok()) return {};
+  std::vector<std::string> names = {"latest"};
+  std::set<std::string> seen;
+  for (const v1::Sweep& sweep : *sweeps) {
+    if (seen.insert(sweep.name()).second) names.push_back(sweep.name());
+  }
+  return names;
+}
+
 std::vector<std::string> NodesThatFit(const Context& context) {
   const auto api = context.Connect();
   if (!api.ok()) return {};
@@ -121,10 +135,13 @@ void Complete(CLI::App& app, Context& context, const std::vector<std::string>& w
   }
   const bool jobs =
       at->get_option_no_throw("job") != nullptr || at->get_option_no_throw("jobs") != nullptr;
-  if (!jobs && at->get_option_no_throw("node") == nullptr) return;
+  const bool sweeps = at->get_option_no_throw("sweep") != nullptr;
+  if (!jobs && !sweeps && at->get_option_no_throw("node") == nullptr) return;
   EndSoon();
   TakeAddress(words, &context);
-  for (const std::string& name : jobs ? JobsThatFit(context) : NodesThatFit(context)) {
+  for (const std::string& name : jobs     ? JobsThatFit(context)
+                                 : sweeps ? SweepsThatFit(context)
+                                          : NodesThatFit(context)) {
     PrintIfFits(name, prefix);
   }
 }

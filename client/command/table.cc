@@ -12,12 +12,15 @@ namespace baton::client {
 void AddCommands(CLI::App& app, Context& context) {
   AddLocal(app, context);
   AddTrain(app, context);
+  AddSweep(app, context);
   AddJobs(app, context);
   AddShow(app, context);
   AddWait(app, context);
   AddLogs(app, context);
   AddMetrics(app, context);
   AddExec(app, context);
+  AddTrials(app, context);
+  AddSweeps(app, context);
   AddCancel(app, context);
   AddPause(app, context);
   AddResume(app, context);

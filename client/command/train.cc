@@ -13,6 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
+#include "client/command/submit_words.h"
 #include "client/continue_from.h"
 #include "client/folder_plan.h"
 #include "client/follow.h"
@@ -43,63 +44,6 @@ struct Flags {
   bool dry_run = false;
   bool queue_anyway = false;
 };
-
-std::string PackedText(const PackagePlan& plan) {
-  const auto count = plan.files.size() + 1;  // and the effective spec
-  std::string text = absl::StrCat("packed ", count, count == 1 ? " file" : " files", " (",
-                                  Bytes(plan.file_bytes), ")");
-  if (!plan.data.empty()) {
-    absl::StrAppend(&text, ", data ", plan.data.size(), " files ", Bytes(plan.data_bytes));
-  }
-  if (!plan.left_out.empty()) {
-    absl::StrAppend(&text, "; left out: ", LeftOutText(plan.left_out));
-  }
-  return text;
-}
-
-// A command as a shell takes it, cut where it is long.
-std::string CommandText(const std::vector<std::string>& words) {
-  constexpr size_t kShown = 200;
-  std::string text;
-  for (const std::string& word : words) {
-    const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
-      return absl::ascii_isalnum(c) || absl::StrContains("-_./=:,+@%", absl::string_view(&c, 1));
-    });
-    absl::StrAppend(
-        &text, text.empty() ? "" : " ",
-        plain ? word
-              : absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}, {"\n", " "}}), "'"));
-  }
-  return spec::Shown(text, kShown);
-}
-
-void Warn(const std::string& text) { std::fprintf(stderr, "baton: warning: %s\n", text.c_str()); }
-
-void WarnOfSecrets(const std::vector<std::string>& held_back) {
-  constexpr size_t kShown = 10;
-  for (size_t i = 0; i < std::min(kShown, held_back.size()); ++i) {
-    Warn(absl::StrCat(held_back[i],
-                      " looks like a secret and stays here; if the job needs it, add "
-                      "the line `!/",
-                      held_back[i], "` to .batonignore"));
-  }
-  if (held_back.size() > kShown) {
-    Warn(absl::StrCat("and ", held_back.size() - kShown, " more that look like secrets stay here"));
-  }
-}
-
-// Uploads on a terminal show how far they are.
-artifact::TransferOptions ShowUpload() {
-  artifact::TransferOptions options;
-  options.cancelled = [] { return Context::interrupted.load(); };
-  if (::isatty(STDERR_FILENO) != 1) return options;
-  options.progress = [](const artifact::Progress& p) {
-    if (p.bytes_total < (4 << 20)) return;
-    std::fprintf(stderr, "\r\x1b[Ksending %s of %s%s", Bytes(p.bytes_done).c_str(),
-                 Bytes(p.bytes_total).c_str(), p.bytes_done >= p.bytes_total ? "\n" : "");
-  };
-  return options;
-}
 
 absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePlan& plan,
                                    const spec::Reading& reading) {
@@ -180,18 +124,6 @@ void DryRun(const Context& context, const PackagePlan& plan, const std::string& 
   }
   std::printf("# nothing was sent; would be %s\n%s%s", PackedText(plan).c_str(), comment.c_str(),
               spec::WriteSpec(plan.spec).c_str());
-}
-
-// What is sent, and what runs: never in silence, since a folder holds more than its person knows.
-void Tell(const JobSource& source, const PackagePlan& plan) {
-  const std::vector<std::string> words = spec::ProgramWords(plan.spec);
-  std::fprintf(stderr, "%s\n", PackedText(plan).c_str());
-  if (words.empty()) return;
-  std::fprintf(stderr, "runs: %s\n", CommandText(words).c_str());
-  const std::filesystem::path file(source.spec_file);
-  if (absl::StartsWith(file.filename().string(), "baton.")) {
-    std::fprintf(stderr, "settings of %s hold\n", source.spec_file.c_str());
-  }
 }
 
 absl::Status Run(Context& context, const Flags& flags) {
@@ -300,6 +232,12 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
 }
 
 }  // namespace
+
+std::shared_ptr<JobSourceOptions> AddJobFlags(CLI::App& verb) {
+  auto flags = std::make_shared<Flags>();
+  AddFieldFlags(verb, flags);
+  return std::shared_ptr<JobSourceOptions>(flags, &flags->source);
+}
 
 std::vector<std::string> TakeTrainWords(const CLI::App& app, const std::vector<std::string>& words,
                                         TrainWords* taken) {

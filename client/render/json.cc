@@ -107,6 +107,10 @@ Json JobSummaryJson(const v1::Job& job) {
   json["world_size"] = job.world_size();
   json["preemptions"] = job.preemptions();
   json["cost_usd"] = Dollars(job.cost_usd_micro());
+  if (job.spec().has_membership()) {
+    json["sweep"] = job.spec().membership().sweep_id();
+    json["trial"] = job.spec().membership().index();
+  }
   return json;
 }
 

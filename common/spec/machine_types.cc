@@ -143,8 +143,7 @@ CloudmlConfig ReadCloudmlConfig(absl::string_view text, const std::string& file,
         line = entry.place.line;
       }
     } else if (entry.key == "hyperparameters") {
-      warn(entry.place.line, "trainingInput.hyperparameters",
-           "sweeps come in a later version; --flag gives one value");
+      warn(entry.place.line, "trainingInput.hyperparameters", kSweepIsElsewhere);
     } else {
       warn(entry.place.line, absl::StrCat("trainingInput.", entry.key),
            "of trainingInput Baton reads masterType and scaleTier");

@@ -36,6 +36,9 @@ class MachineTypes {
   std::map<std::string, Value> types_;
 };
 
+// Why `hyperparameters` is passed over here.
+inline constexpr char kSweepIsElsewhere[] = "`baton sweep FILE` tries them out";
+
 // A cloudml.yml, tuning.yml or job config of JSON: `trainingInput: {masterType, scaleTier}`.
 struct CloudmlConfig {
   std::vector<Setting> settings;  // mistakes are refusals

@@ -33,6 +33,11 @@ std::string HoldIsTold(const state::Job& job);
 // A queued job has a reason in words, and if it could start, a pass is due.
 std::string WaitsForAReason(const Core& core, const state::Job& job, int64_t now_ms);
 
+// Of a sweep: its trials are numbered without a gap, no more than it may have and no more live ones
+// than it may have at a time; each is a job of its own that lives as the trial does; the best is
+// the best of those that were reported; it has ended if and only if nothing more is to come.
+std::string SweepAddsUp(const state::State& state, const state::Sweep& sweep);
+
 // --- On the whole state; reads every job. ---
 
 // No two tasks hold the same GPU, and no node is given away twice.
@@ -59,6 +64,17 @@ struct JobMemory {
   std::string newest_checkpoint;  // name
 };
 JobMemory Remember(const state::Job& job);
+
+// What the checker remembers of a sweep from the step before.
+struct SweepMemory {
+  state::SweepState state = state::SweepState::kRunning;
+  std::vector<std::string> params;  // by trial
+  int32_t done = 0;
+};
+SweepMemory Remember(const state::Sweep& sweep);
+
+// No trial is forgotten or drawn anew, none that is done lives again, and what has ended stays so.
+std::string SweepsOnlyGrow(const SweepMemory& before, const state::Sweep& after);
 
 // A refusal changes nothing.
 std::string RefusalChangesNothing(const Outputs& outputs);
@@ -102,9 +118,11 @@ class InvariantChecker {
   std::string CheckJob(const Core& core, const state::Event& event, const state::JobId& id,
                        int64_t now_ms);
   std::string CheckNode(const Core& core, const state::NodeId& id) const;
+  std::string CheckSweep(const Core& core, const state::SweepId& id);
   void Track(const state::Job& job);
 
   std::map<state::JobId, JobMemory> jobs_;
+  std::map<state::SweepId, SweepMemory> sweeps_;
   std::map<state::NodeId, std::set<TaskRef>> tasks_on_;
   std::map<state::JobId, std::vector<std::pair<state::NodeId, int32_t>>> placed_;
   std::set<state::NodeId> touched_;

@@ -79,6 +79,7 @@ std::string RefusalChangesNothing(const Outputs& outputs) {
   if (outputs.reply.ok()) return "";
   const bool changed = !outputs.deleted_jobs.empty() || !outputs.forgotten.empty() ||
                        !outputs.dirty_jobs.empty() || !outputs.dirty_nodes.empty() ||
+                       !outputs.dirty_sweeps.empty() || !outputs.dirty_trials.empty() ||
                        outputs.counters_dirty || !outputs.notes.empty();
   return changed
              ? absl::StrCat("a refusal changed something: ", std::string(outputs.reply.message()))
@@ -168,6 +169,7 @@ std::string CheckpointsStay(const state::Event& event, const JobMemory& before, 
 
 InvariantChecker::InvariantChecker(const Core& core) {
   for (const auto& [id, job] : core.state().jobs) Track(job);
+  for (const auto& [id, sweep] : core.state().sweeps) sweeps_[id] = Remember(sweep);
   touched_.clear();
 }
 
@@ -206,6 +208,10 @@ std::string InvariantChecker::AfterStep(const Core& core, const state::Event& ev
   }
   if (!wrong.empty()) return wrong;
   if (core.state().jobs.size() != jobs_.size()) return "a job is lost, or came unannounced";
+  for (const state::SweepId& id : outputs.dirty_sweeps) {
+    if (wrong.empty()) wrong = CheckSweep(core, id);
+  }
+  if (core.state().sweeps.size() != sweeps_.size()) return "a sweep is lost, or came unannounced";
   for (const state::NodeId& id : touched_) {
     if (wrong.empty()) wrong = CheckNode(core, id);
   }
@@ -262,6 +268,9 @@ std::string InvariantChecker::Everything(const Core& core, int64_t now_ms) const
   std::string wrong = NoDeviceTwice(core.state());
   if (wrong.empty()) wrong = MoneyAgrees(core.state());
   if (wrong.empty()) wrong = TokensAreUnique(core.state());
+  for (const auto& [id, sweep] : core.state().sweeps) {
+    if (wrong.empty()) wrong = SweepAddsUp(core.state(), sweep);
+  }
   for (const auto& [id, job] : core.state().jobs) {
     if (!wrong.empty()) return wrong;
     wrong = OneLiveAttempt(job);

@@ -188,26 +188,33 @@ absl::Status Machine::On(const state::JobsSubmitted& event) {
     return status;
   }
   for (const state::NewJob& submitted : event.jobs) {
-    Job& job = state_.jobs[submitted.id];
-    job.id = submitted.id;
-    job.name = submitted.name;
-    job.spec = submitted.spec;
-    job.submitter = event.submitter;
-    job.request_digest = event.request_digest;
-    job.order = state_.counters.next_order++;
-    job.submit_ms = now_ms_;
-    job.state_since_ms = now_ms_;
-    job.retries_left = submitted.spec->retries;
-    if (!job.spec->from_job.empty()) {
-      HistoryOf(&job).checkpoints.push_back(*OriginOf(*job.spec));
-      const state::Checkpoint& origin = job.history->checkpoints.back();
-      Say(job, "continues",
-          absl::StrCat("begins with checkpoint ", origin.name, " of step ", origin.step, " of job ",
-                       job.spec->from_job));
-    }
-    Enqueue(&job);
+    AddJob(submitted, event.submitter, event.request_digest);
   }
   return absl::OkStatus();
+}
+
+Job* Machine::AddJob(const state::NewJob& submitted,
+                     const std::shared_ptr<const state::Submitter>& submitter,
+                     uint64_t request_digest) {
+  Job& job = state_.jobs[submitted.id];
+  job.id = submitted.id;
+  job.name = submitted.name;
+  job.spec = submitted.spec;
+  job.submitter = submitter;
+  job.request_digest = request_digest;
+  job.order = state_.counters.next_order++;
+  job.submit_ms = now_ms_;
+  job.state_since_ms = now_ms_;
+  job.retries_left = submitted.spec->retries;
+  if (!job.spec->from_job.empty()) {
+    HistoryOf(&job).checkpoints.push_back(*OriginOf(*job.spec));
+    const state::Checkpoint& origin = job.history->checkpoints.back();
+    Say(job, "continues",
+        absl::StrCat("begins with checkpoint ", origin.name, " of step ", origin.step, " of job ",
+                     job.spec->from_job));
+  }
+  Enqueue(&job);
+  return &job;
 }
 
 absl::Status Machine::On(const state::JobCancelled& event) {
@@ -250,6 +257,7 @@ absl::Status Machine::On(const state::JobDeleted& event) {
         absl::StrCat("job ", job.id, " is ", state::Name(job.state),
                      "; only what has ended is deleted: `baton cancel` ends it"));
   }
+  if (absl::Status status = CheckTrialChange(job, "deleted"); !status.ok()) return status;
   ForgetDeleted();
   state_.deleted[job.id] = {.request_digest = job.request_digest, .deleted_ms = now_ms_};
   if (job.history != nullptr) {
@@ -294,6 +302,7 @@ absl::Status Machine::On(const state::JobRetried& event) {
                      "; only a FAILED or CANCELLED job can be sent on again",
                      job.state == JobState::kHeld ? "; `baton resume` lets a held one go on" : ""));
   }
+  if (absl::Status status = CheckTrialChange(job, "retried"); !status.ok()) return status;
   if (!event.from.empty() && event.from != state::kFromScratch) {
     static const std::vector<state::Checkpoint> kNone;
     const absl::Status known =

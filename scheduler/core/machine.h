@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -69,11 +71,30 @@ class Machine {
   absl::Status On(const state::JobPaused& event);
   absl::Status On(const state::JobResumed& event);
   absl::Status On(const state::JobDeleted& event);
+  absl::Status On(const state::SweepSubmitted& event);
+  absl::Status On(const state::SweepStopped& event);
+  absl::Status On(const state::TrialSuggested& event);
+  absl::Status On(const state::TrialReported& event);
 
   // job_events.cc
   absl::Status CheckSubmit(const state::JobsSubmitted& event) const;
+  state::Job* AddJob(const state::NewJob& submitted,
+                     const std::shared_ptr<const state::Submitter>& submitter,
+                     uint64_t request_digest);
   void ForgetDeleted();
   absl::Status CouldEverRun(const state::JobSpec& spec) const;
+
+  // sweep_events.cc
+  state::Sweep* TouchSweep(const state::SweepId& id);
+  void MarkTrial(const state::Trial& trial, const state::Sweep& sweep);
+  void SaySweep(const state::Sweep& sweep, absl::string_view code, std::string text);
+  void AskForTrials();
+  void AskAllAgain();
+  absl::StatusOr<const state::Sweep*> FindSweep(const state::SweepId& id) const;
+  void EndTrial(const state::Job& job);
+  void EndIfOver(state::Sweep* sweep);
+  // What of a trial its sweep must not lose; `what`: deleted or retried.
+  absl::Status CheckTrialChange(const state::Job& job, absl::string_view what) const;
 
   // hold_events.cc
   void HoldJob(state::Job* job, state::Hold hold, const std::string& reason);
@@ -203,6 +224,8 @@ class Machine {
   std::set<state::JobId> dirty_jobs_;
   std::set<state::NodeId> dirty_nodes_;
   std::set<state::NodeId> touched_;
+  std::map<state::SweepId, int32_t> touched_sweeps_;  // with what was asked before
+  std::set<std::pair<state::SweepId, int32_t>> dirty_trials_;
 };
 
 }  // namespace baton::core

@@ -54,6 +54,8 @@ Outputs Machine::Step(const state::Event& event, int64_t now_ms) {
   dirty_jobs_.clear();
   dirty_nodes_.clear();
   touched_.clear();
+  touched_sweeps_.clear();
+  dirty_trials_.clear();
   out_.reply = std::visit([this](const auto& e) { return On(e); }, event);
   if (out_.reply.ok()) Pass();
   for (const state::NodeId& id : touched_) {
@@ -62,13 +64,16 @@ Outputs Machine::Step(const state::Event& event, int64_t now_ms) {
     out_.effects.push_back(state::SendWanted{
         .node = id, .incarnation = node->second.offer.incarnation, .tasks = Wanted(id)});
   }
+  AskForTrials();
   for (const state::JobId& id : dirty_jobs_) {
     deadlines_.Set(id, DeadlineOf(state_.jobs.at(id)));
   }
   out_.dirty_jobs.assign(dirty_jobs_.begin(), dirty_jobs_.end());
   out_.dirty_nodes.assign(dirty_nodes_.begin(), dirty_nodes_.end());
-  out_.counters_dirty =
-      out_.counters_dirty || !out_.dirty_jobs.empty() || !out_.dirty_nodes.empty();
+  for (const auto& [id, asked] : touched_sweeps_) out_.dirty_sweeps.push_back(id);
+  out_.dirty_trials.assign(dirty_trials_.begin(), dirty_trials_.end());
+  out_.counters_dirty = out_.counters_dirty || !out_.dirty_jobs.empty() ||
+                        !out_.dirty_nodes.empty() || !out_.dirty_sweeps.empty();
   if (out_.counters_dirty) state_.counters.now_ms = now_ms_;
   return std::move(out_);
 }
@@ -85,6 +90,7 @@ absl::Status Machine::On(const state::SchedulerStarted& event) {
   for (const auto& [id, job] : state_.jobs) {
     if (job.history != nullptr) deadlines_.Set(id, DeadlineOf(job));
   }
+  AskAllAgain();
   return absl::OkStatus();
 }
 

@@ -215,6 +215,7 @@ void Machine::End(Job* job, JobState how, const std::string& reason) {
   job->end_ms = now_ms_;
   job->reason = reason;
   if (job->history != nullptr) job->history->pending_loss_ms = 0;
+  EndTrial(*job);
 }
 
 void Machine::CloseQueueTime(Job* job) {

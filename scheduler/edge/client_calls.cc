@@ -160,12 +160,16 @@ absl::Status ClientCalls::CheckArtifacts(const v1::SubmitJobsRequest& request) {
   return absl::OkStatus();
 }
 
+absl::Status ClientCalls::CheckCanSubmit(const v1::SubmitJobsRequest& request) {
+  BATON_RETURN_IF_ERROR(CheckRoom());
+  return CheckArtifacts(request);
+}
+
 void ClientCalls::SubmitJobs(const v1::SubmitJobsRequest& request,
                              const Done<v1::SubmitJobsResponse>& done) {
   auto event = SubmitFromWire(request);
   absl::Status status = event.status();
-  if (status.ok()) status = CheckRoom();
-  if (status.ok()) status = CheckArtifacts(request);
+  if (status.ok()) status = CheckCanSubmit(request);
   if (!status.ok()) {
     done(status, {});
     return;

@@ -35,6 +35,9 @@ class ClientCalls {
   void DrainNode(const v1::DrainNodeRequest& request, const Done<v1::DrainNodeResponse>& done);
   void Explain(const v1::ExplainRequest& request, const Done<v1::ExplainResponse>& done);
 
+  // There is room for more, and what the jobs name was uploaded.
+  absl::Status CheckCanSubmit(const v1::SubmitJobsRequest& request);
+
   // Fills in what the job's metric lines say. On a thread that may read files.
   void AddMetrics(v1::Job* job);
 

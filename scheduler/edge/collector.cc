@@ -46,12 +46,20 @@ Slice TakeSlice(const state::State& state, const state::JobId& after) {
   return slice;
 }
 
+// What trials that are still to come will name.
+void TakeSweeps(const state::State& state, Slice* slice) {
+  for (const auto& [id, sweep] : state.sweeps) {
+    if (!state::IsEnded(sweep.state)) slice->specs.push_back(sweep.spec);
+  }
+}
+
 absl::StatusOr<Slice> ReadSlice(Driver& driver, const state::JobId& after) {
   auto promise = std::make_shared<std::promise<Slice>>();
   std::future<Slice> future = promise->get_future();
   BATON_RETURN_IF_ERROR(
       driver.Read(Driver::Source::kClient, [promise, after](const Seen& seen) -> Release {
         auto slice = std::make_shared<Slice>(TakeSlice(seen.core.state(), after));
+        if (after.empty()) TakeSweeps(seen.core.state(), slice.get());
         return [promise, slice] { promise->set_value(std::move(*slice)); };
       }));
   if (future.wait_for(kReadWait) != std::future_status::ready) {
@@ -68,10 +76,10 @@ absl::StatusOr<std::vector<std::string>> LiveManifests(Driver& driver) {
   state::JobId after;
   while (true) {
     BATON_ASSIGN_OR_RETURN(Slice slice, ReadSlice(driver, after));
-    if (slice.last.empty()) break;
-    after = slice.last;
     live.insert(slice.manifests.begin(), slice.manifests.end());
     specs.insert(slice.specs.begin(), slice.specs.end());
+    if (slice.last.empty()) break;
+    after = slice.last;
   }
   for (const auto& spec : specs) {
     BATON_ASSIGN_OR_RETURN(const v1::JobSpec wire, SpecToWire(*spec, ""));

@@ -136,6 +136,10 @@ void Driver::Apply(state::Event event, const View& view) {
 
 // Jobs of equal spec share one object, however many requests they came in.
 void Driver::InternShared(state::Event& event) {
+  if (auto* sweep = std::get_if<state::SweepSubmitted>(&event)) {
+    sweep->submitter = parts_.shared.Intern(*sweep->submitter);
+    sweep->spec = parts_.shared.Intern(*sweep->spec);
+  }
   auto* submitted = std::get_if<state::JobsSubmitted>(&event);
   if (submitted == nullptr) return;
   submitted->submitter = parts_.shared.Intern(*submitted->submitter);

@@ -75,10 +75,7 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
 uint64_t DigestOf(const v1::SubmitJobsRequest& request) {
   v1::SubmitJobsRequest without_id = request;
   without_id.clear_request_id();
-  const std::string bytes = absl::HexStringToBytes(Sha256Hex(without_id.SerializeAsString()));
-  uint64_t digest = 0;
-  for (int i = 0; i < 8; ++i) digest = digest << 8 | static_cast<unsigned char>(bytes[i]);
-  return digest;
+  return RequestDigest(without_id.SerializeAsString());
 }
 
 absl::Status CheckText(const std::string& text, absl::string_view field) {
@@ -159,6 +156,17 @@ state::NodeOffer OfferFromWire(const v1::Hello& hello) {
 }
 
 }  // namespace
+
+state::JobSpec JobSpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
+  return SpecFromWire(wire, queue_anyway);
+}
+
+uint64_t RequestDigest(absl::string_view request) {
+  const std::string bytes = absl::HexStringToBytes(Sha256Hex(request));
+  uint64_t digest = 0;
+  for (int i = 0; i < 8; ++i) digest = digest << 8 | static_cast<unsigned char>(bytes[i]);
+  return digest;
+}
 
 state::Submitter SubmitterFromWire(const v1::Submitter& submitter) {
   return {.owner = submitter.owner(), .folder = submitter.folder()};

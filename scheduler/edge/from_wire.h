@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "baton/v1/client.pb.h"
 #include "baton/v1/worker.pb.h"
 #include "scheduler/state/event.h"
@@ -16,6 +17,12 @@ namespace baton::edge {
 // The whole request as an event: ids, digest, specs (equal ones of neighbours share one object).
 // InvalidArgument with all mistakes (validate.h).
 absl::StatusOr<state::JobsSubmitted> SubmitFromWire(const v1::SubmitJobsRequest& request);
+
+// What decisions read of a spec; without its name.
+state::JobSpec JobSpecFromWire(const v1::JobSpec& wire, bool queue_anyway);
+
+// Of a request's bytes without its id: 8 bytes of their SHA-256.
+uint64_t RequestDigest(absl::string_view request);
 
 // The spec that was submitted: what the core keeps of it, with the job's name put back.
 // DataLoss when the kept bytes are damaged.

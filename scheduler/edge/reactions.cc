@@ -36,13 +36,16 @@ Release Reactions::OnApplied(const Seen& seen) {
     to_.progress.ForgetBefore(id, it->second.LiveAttempt() == nullptr ? newest + 1 : newest);
   }
   if (outputs.effects.empty() && gangs.empty()) return nullptr;
-  return [this, effects = outputs.effects, gangs = std::move(gangs)]() mutable {
+  return [this, effects = outputs.effects, gangs = std::move(gangs),
+          sweeps = to_.sweeps.Take(seen)]() mutable {
     to_.sessions.Deliver(std::move(effects));
+    if (sweeps) sweeps();
     to_.rendezvous.Update(gangs);
   };
 }
 
 std::vector<state::Event> Reactions::OnTick(int64_t monotonic_ms, bool gap) {
+  to_.sweeps.Tick();
   return to_.sessions.Tick(monotonic_ms, gap);
 }
 

@@ -1,5 +1,5 @@
 // What follows from applied events outside the core: effects go to their sessions, watchers wake,
-// ranks hear of lost peers, leases run out.
+// ranks hear of lost peers, leases run out, sweeps get their next trial.
 #pragma once
 
 #include <vector>
@@ -8,6 +8,7 @@
 #include "scheduler/edge/progress.h"
 #include "scheduler/edge/rendezvous_relay.h"
 #include "scheduler/edge/sessions.h"
+#include "scheduler/edge/sweep_runner.h"
 #include "scheduler/edge/watch_hub.h"
 
 namespace baton::edge {
@@ -19,6 +20,7 @@ class Reactions : public Edge {
     RendezvousRelay& rendezvous;
     WatchHub& watches;
     Progress& progress;
+    SweepRunner& sweeps;
   };
   explicit Reactions(const Targets& targets) : to_(targets) {}
 

@@ -23,6 +23,7 @@
 #include "scheduler/edge/collector.h"
 #include "scheduler/edge/folder_lock.h"
 #include "scheduler/edge/reactions.h"
+#include "scheduler/edge/sweep_service.h"
 #include "scheduler/edge/tunnel_service.h"
 #include "scheduler/edge/worker_service.h"
 #include "scheduler/store/recover.h"
@@ -82,6 +83,7 @@ struct Scheduler::State {
   std::unique_ptr<Sessions> sessions;
   std::unique_ptr<RendezvousRelay> rendezvous;
   std::unique_ptr<WatchHub> watches;
+  SweepRunner sweeps;
   std::unique_ptr<Reactions> reactions;
   std::unique_ptr<WorkQueue> work;
   std::unique_ptr<JournalWriter> journal_writer;
@@ -96,6 +98,8 @@ struct Scheduler::State {
   std::unique_ptr<access::Entrance> entrance;  // null: without TLS
   std::unique_ptr<AccessService> accesses;
   std::unique_ptr<TunnelService> tunnels;
+  std::unique_ptr<SweepCalls> sweep_calls;
+  std::unique_ptr<SweepService> sweep_service;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<rpc::Server> server;
 
@@ -147,8 +151,11 @@ void Scheduler::State::Wire() {
   sessions->Recover(core->state(), clock.MonotonicMillis());
   rendezvous = std::make_unique<RendezvousRelay>(*sessions, Rendezvous::Limits{});
   watches = std::make_unique<WatchHub>(WatchHub::Options{});
-  reactions = std::make_unique<Reactions>(Reactions::Targets{
-      .sessions = *sessions, .rendezvous = *rendezvous, .watches = *watches, .progress = progress});
+  reactions = std::make_unique<Reactions>(Reactions::Targets{.sessions = *sessions,
+                                                             .rendezvous = *rendezvous,
+                                                             .watches = *watches,
+                                                             .progress = progress,
+                                                             .sweeps = sweeps});
   work = std::make_unique<WorkQueue>(kWorkThreads, kWorkWaitingMax);
   journal_writer =
       std::make_unique<JournalWriter>(*journal, JournalWriter::Options{},
@@ -189,6 +196,16 @@ void Scheduler::State::Wire() {
   workers = std::make_unique<WorkerService>(*parts);
   blobs = std::make_unique<BlobService>(*artifacts, clock);
   tunnels = std::make_unique<TunnelService>(*parts);
+  sweep_calls = std::make_unique<SweepCalls>(*parts, *metrics, *calls);
+  sweep_service = std::make_unique<SweepService>(*sweep_calls);
+  sweeps.Attach({.driver = *driver,
+                 .work = *work,
+                 .clock = clock,
+                 .sources = {.journal = *journal,
+                             .ends = stream_ends,
+                             .metrics = *metrics,
+                             .started_ms = clock.MonotonicMillis(),
+                             .lease_ms = options.lease_ms}});
 }
 
 absl::Status Scheduler::State::OpenEntrance(bool tls) {
@@ -215,8 +232,8 @@ absl::StatusOr<std::optional<rpc::Guard>> Scheduler::State::MakeGuard() const {
 // Workers and clients of the run before know its address: a free choice takes it again.
 absl::Status Scheduler::State::Listen() {
   const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
-                                                blobs->service(), accesses->service(),
-                                                tunnels->service()};
+                                                blobs->service(),   accesses->service(),
+                                                tunnels->service(), sweep_service->service()};
   BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());
   const bool any_port =

@@ -13,13 +13,6 @@ namespace {
 
 constexpr int32_t kExitUnknown = -1000;
 
-v1::JobState StateToWire(state::JobState state) {
-  v1::JobState wire = v1::JOB_STATE_UNSPECIFIED;
-  const absl::string_view name = state::Name(state);
-  v1::JobState_Parse(std::string(name), &wire);
-  return wire;
-}
-
 // What a list shows of the spec, without parsing the request.
 void DecidingFields(const state::JobSpec& spec, const std::string& name, v1::JobSpec* wire) {
   wire->set_name(name);
@@ -29,6 +22,9 @@ void DecidingFields(const state::JobSpec& spec, const std::string& name, v1::Job
   wire->mutable_ranks()->set_max(spec.ranks_max);
   wire->set_shards(spec.shards);
   wire->set_retries(spec.retries);
+  if (spec.sweep.empty()) return;
+  wire->mutable_membership()->set_sweep_id(spec.sweep);
+  wire->mutable_membership()->set_index(spec.trial);
 }
 
 const state::Node* FindNode(const Seen& seen, const state::NodeId& id) {
@@ -191,6 +187,13 @@ void NodeStateToWire(const state::Node& node, const Claims& claims, v1::Node* wi
 }
 
 }  // namespace
+
+v1::JobState StateToWire(state::JobState state) {
+  v1::JobState wire = v1::JOB_STATE_UNSPECIFIED;
+  const absl::string_view name = state::Name(state);
+  v1::JobState_Parse(std::string(name), &wire);
+  return wire;
+}
 
 v1::TaskId ToWire(const state::TaskKey& task) {
   v1::TaskId wire;

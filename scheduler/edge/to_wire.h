@@ -21,6 +21,8 @@ v1::Job JobToListWire(const Seen& seen, const Progress& progress, const state::J
 
 v1::Node NodeToWire(const Seen& seen, const Sessions& sessions, const state::Node& node);
 
+v1::JobState StateToWire(state::JobState state);
+
 // Without the spec, which goes only once in a session.
 v1::WantedTask WantedToWire(const state::WantedTask& task);
 v1::TaskReport::Stage ToWire(state::TaskStage stage);

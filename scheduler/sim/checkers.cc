@@ -52,6 +52,7 @@ void Checkers::OnRecovered(const state::State& state) {
       Fail("no acknowledged job is lost", id + " was acknowledged and is gone after a restart");
     }
   }
+  CheckSweepsKept(state);
   // Its memory is of what was decided, of which a crash has taken back what was not stored.
   invariants_.reset();
 }
@@ -130,6 +131,8 @@ void Checkers::OnQuiet(const store::Store& store, const core::Core& core) {
   if (!(stored.counters == held.counters)) Fail("stored is held", "the counters differ");
   if (!(stored.deleted == held.deleted)) Fail("stored is held", "the deleted jobs differ");
   if (stored.nodes != held.nodes) Fail("stored is held", "the nodes differ");
+  CheckSweepsStored(stored, held);
+  CheckSweepsKept(held);
   if (stored.jobs.size() != held.jobs.size()) Fail("stored is held", "some jobs are not stored");
   for (const auto& [id, job] : stored.jobs) {
     const auto now = held.jobs.find(id);
@@ -159,6 +162,9 @@ void Checkers::CancelAcknowledged(const state::JobId& job, uint64_t retries_call
 }
 
 bool Checkers::AllEnded(const core::Core& core) const {
+  for (const auto& [id, sweep] : core.state().sweeps) {
+    if (SomethingIsAsked(sweep)) return false;
+  }
   for (const auto& [id, job] : core.state().jobs) {
     if (state::IsEnded(job.state)) continue;
     if (job.state != state::JobState::kQueued) return false;
@@ -168,6 +174,7 @@ bool Checkers::AllEnded(const core::Core& core) const {
 }
 
 void Checkers::AtTheEnd(const core::Core& core, int64_t now_ms) {
+  CheckSweepsEnded(core);
   for (const auto& [id, job] : core.state().jobs) {
     if (job.state == state::JobState::kQueued) {
       if (core.Explain(id, now_ms).empty()) Fail("every job that waits has a reason", id);

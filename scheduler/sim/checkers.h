@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "scheduler/core/invariants.h"
@@ -51,6 +52,10 @@ class Checkers {
 
   const std::set<state::JobId>& acknowledged() const { return acknowledged_; }
 
+  void SweepAcknowledged(const state::SweepId& sweep) { acknowledged_sweeps_.insert(sweep); }
+  void SweepStopAcknowledged(const state::SweepId& sweep) { stopped_sweeps_.insert(sweep); }
+  const std::set<state::SweepId>& acknowledged_sweeps() const { return acknowledged_sweeps_; }
+
  private:
   void Fail(const std::string& invariant, const std::string& what) {
     if (!what.empty()) context_.Fail(invariant + ": " + what);
@@ -58,6 +63,9 @@ class Checkers {
   void CheckTokens(const state::SendWanted& wanted);
   void CheckHealthy(const state::Job& job);
   void CountProbes(const state::Outputs& outputs);
+  void CheckSweepsKept(const state::State& state);
+  void CheckSweepsStored(const state::State& stored, const state::State& held);
+  void CheckSweepsEnded(const core::Core& core);
   bool IsLost(const state::State& state, const state::JobId& acknowledged) const;
 
   Context& context_;
@@ -67,10 +75,17 @@ class Checkers {
   std::set<state::JobId> cancelled_;
   std::set<state::JobId> delete_called_;
   std::map<state::JobId, uint64_t> retries_called_;
+  std::set<state::SweepId> acknowledged_sweeps_;
+  std::set<state::SweepId> stopped_sweeps_;
+  // Of trials that were stored: what was drawn for each.
+  std::map<std::pair<state::SweepId, int32_t>, std::string> drawn_;
   // Of attempts that workers were told about.
   std::map<state::Token, std::pair<state::JobId, int32_t>> attempt_of_token_;
   std::map<state::JobId, state::Token> newest_token_;
 };
+
+// The sweep waits for an answer, not for its trials.
+bool SomethingIsAsked(const state::Sweep& sweep);
 
 // Ranks of the job that the nodes could hold if they were empty; nodes that take no work hold none.
 int64_t RanksThatCouldFit(const state::State& state, const state::Job& job);

@@ -2,10 +2,12 @@
 
 #include <iterator>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "common/ids.h"
 #include "scheduler/sim/program.h"
+#include "scheduler/sim/sweeps.h"
 
 namespace baton::sim {
 namespace {
@@ -22,6 +24,8 @@ Clients::Clients(Context& context, Scheduler& scheduler, Checkers& checkers)
 }
 
 void Clients::Act(const std::vector<state::NodeId>& nodes) {
+  if (context_.random.Chance(1, 16)) return SubmitSweep();
+  if (context_.random.Chance(1, 60)) return StopSweep();
   const uint64_t dice = context_.random.Below(100);
   if (dice < 62) {
     Submit();
@@ -43,6 +47,14 @@ void Clients::Act(const std::vector<state::NodeId>& nodes) {
 }
 
 state::JobId Clients::AnyJob() {
+  if (scheduler_.up() && context_.random.Chance(1, 6)) {
+    const auto& sweeps = scheduler_.core().state().sweeps;
+    if (!sweeps.empty()) {
+      const auto which = static_cast<std::ptrdiff_t>(context_.random.Below(sweeps.size()));
+      const auto& trials = std::next(sweeps.begin(), which)->second.trials;
+      if (!trials.empty()) return trials[context_.random.Below(trials.size())].job;
+    }
+  }
   const auto& jobs = checkers_.acknowledged();
   if (jobs.empty()) return JobId("a job that nobody submitted", 0);
   const auto index = static_cast<std::ptrdiff_t>(context_.random.Below(jobs.size()));
@@ -51,7 +63,7 @@ state::JobId Clients::AnyJob() {
 
 void Clients::Submit() {
   auto request = std::make_shared<Request>();
-  state::JobsSubmitted& event = request->event;
+  state::JobsSubmitted event;
   event.request_id = absl::StrCat("request-", ++requests_);
   event.request_digest = requests_;
   event.submitter =
@@ -63,8 +75,45 @@ void Clients::Submit() {
     event.jobs.push_back({JobId(event.request_id, i), absl::StrCat("job-", requests_, "-", i),
                           std::make_shared<const state::JobSpec>(spec)});
   }
+  request->id = event.request_id;
+  request->event = std::move(event);
   ++waiting_;
   Ask(request);
+}
+
+void Clients::SubmitSweep() {
+  auto request = std::make_shared<Request>();
+  request->id = absl::StrCat("sweep-", ++requests_);
+  state::JobSpec spec = specs_[context_.random.Below(specs_.size())];
+  if (context_.random.Chance(1, 20)) spec.from_job = AnyJob();
+  request->event = RandomSweep(context_.random, request->id, spec);
+  ++waiting_;
+  Ask(request);
+}
+
+void Clients::StopSweep() {
+  const auto& sweeps = checkers_.acknowledged_sweeps();
+  if (sweeps.empty()) return;
+  const auto which = static_cast<std::ptrdiff_t>(context_.random.Below(sweeps.size()));
+  const state::SweepId id = *std::next(sweeps.begin(), which);
+  context_.Send(
+      [this, id] {
+        scheduler_.Call(state::SweepStopped{.sweep = id, .by = "ada"},
+                        [this, id](const state::Outputs& outputs) {
+                          if (outputs.reply.ok()) checkers_.SweepStopAcknowledged(id);
+                        });
+      },
+      [] {});
+}
+
+void Clients::TakeAnswer(const Request& request, const state::Outputs& outputs) {
+  if (!outputs.reply.ok()) return;
+  if (const auto* sweep = std::get_if<state::SweepSubmitted>(&request.event)) {
+    checkers_.SweepAcknowledged(sweep->id);
+    return;
+  }
+  answered_.push_back(request.id);
+  checkers_.Acknowledged(outputs.job_ids);
 }
 
 // The same request until it is answered; the answer may be lost after the jobs were made.
@@ -73,12 +122,10 @@ void Clients::Ask(const std::shared_ptr<Request>& request) {
   const auto answer = [this, request](const state::Outputs& outputs) {
     checkers_.OnAnswered(scheduler_.store(), outputs);
     context_.Send(
-        [this, request, reply = outputs.reply, ids = outputs.job_ids] {
+        [this, request, outputs] {
           if (std::exchange(request->answered, true)) return;
           --waiting_;
-          if (!reply.ok()) return;
-          answered_.push_back(request->event.request_id);
-          checkers_.Acknowledged(ids);
+          TakeAnswer(*request, outputs);
         },
         [] {});
   };

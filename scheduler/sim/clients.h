@@ -1,4 +1,4 @@
-// People and scripts: submit, ask again when no answer comes, cancel, retry, pause,
+// People and scripts: submit jobs and sweeps, ask again when no answer comes, cancel, retry, pause,
 // resume, delete, drain.
 #pragma once
 
@@ -28,11 +28,15 @@ class Clients {
 
  private:
   struct Request {
-    state::JobsSubmitted event;
+    state::Event event;  // JobsSubmitted or SweepSubmitted
+    std::string id;
     bool answered = false;
   };
 
+  void SubmitSweep();
+  void StopSweep();
   void Ask(const std::shared_ptr<Request>& request);
+  void TakeAnswer(const Request& request, const state::Outputs& outputs);
   void Cancel(const state::JobId& job);
   void Retry(const state::JobId& job);
   void Delete(const state::JobId& job);

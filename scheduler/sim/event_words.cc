@@ -63,6 +63,18 @@ struct EventWords {
   std::string operator()(const state::JobPaused& e) { return StrCat("pause ", e.job); }
   std::string operator()(const state::JobDeleted& e) { return StrCat("delete ", e.job); }
   std::string operator()(const state::JobResumed& e) { return StrCat("resume ", e.job); }
+  std::string operator()(const state::SweepSubmitted& e) {
+    return StrCat("sweep ", e.id, " of up to ", e.plan.trials_max, " trials");
+  }
+  std::string operator()(const state::SweepStopped& e) { return StrCat("stop sweep ", e.sweep); }
+  std::string operator()(const state::TrialSuggested& e) {
+    return StrCat("suggest trial ", e.index, " of ", e.sweep, ": ",
+                  e.over.empty() ? e.params_json : e.over);
+  }
+  std::string operator()(const state::TrialReported& e) {
+    return StrCat("report of trial ", e.index, " of ", e.sweep,
+                  e.has_metric ? "" : ", without a value");
+  }
 };
 
 struct EffectWords {
@@ -79,6 +91,12 @@ struct EffectWords {
   }
   std::string operator()(const state::AckReport& e) {
     return StrCat("ack ", Key(e.task), " ", state::Name(e.stage));
+  }
+  std::string operator()(const state::SuggestTrial& e) {
+    return StrCat("ask for trial ", e.index, " of ", e.sweep);
+  }
+  std::string operator()(const state::ReadTrial& e) {
+    return StrCat("read trial ", e.index, " of ", e.sweep);
   }
 };
 

@@ -1,10 +1,12 @@
 #include "scheduler/sim/scheduler.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/sim/event_words.h"
+#include "scheduler/sim/sweeps.h"
 #include "scheduler/store/recover.h"
 
 namespace baton::sim {
@@ -89,6 +91,10 @@ void Scheduler::Call(const state::Event& event, Answer answer) {
 }
 
 void Scheduler::Intern(state::Event& event) {
+  if (auto* sweep = std::get_if<state::SweepSubmitted>(&event)) {
+    sweep->submitter = process_->shared.Intern(*sweep->submitter);
+    sweep->spec = process_->shared.Intern(*sweep->spec);
+  }
   auto* submitted = std::get_if<state::JobsSubmitted>(&event);
   if (submitted == nullptr) return;
   submitted->submitter = process_->shared.Intern(*submitted->submitter);
@@ -225,7 +231,27 @@ void Scheduler::Tell(const state::Effect& effect) {
     say(report->node, nullptr, *report);
   } else if (const auto* checkpoint = std::get_if<state::AckCheckpoint>(&effect)) {
     say(checkpoint->node, nullptr, *checkpoint);
+  } else if (const auto* suggest = std::get_if<state::SuggestTrial>(&effect)) {
+    AnswerLater(*suggest);
+  } else if (const auto* read = std::get_if<state::ReadTrial>(&effect)) {
+    AnswerLater(*read);
   }
+}
+
+template <typename Question>
+void Scheduler::AnswerLater(const Question& question) {
+  const auto answer = [this, question] {
+    if constexpr (std::is_same_v<Question, state::SuggestTrial>) {
+      Apply(sim::Answer(question, process_->core->state()), nullptr);
+    } else {
+      Apply(sim::Answer(question), nullptr);
+    }
+  };
+  if (context_.Chance(context_.chaos.doubled)) {
+    context_.probes.Hit("question about a sweep answered twice");
+    In(context_.random.Between(0, 3000), answer);
+  }
+  In(context_.random.Between(0, 1000), answer);
 }
 
 void Scheduler::Hear(uint64_t connection, const ToScheduler& message) {

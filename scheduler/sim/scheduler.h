@@ -81,6 +81,9 @@ class Scheduler {
   void EndCommit();
   void Release(const Waiting& waiting);
   void Tell(const state::Effect& effect);
+  // Questions about a sweep: answered a little later, at times twice, and not after a crash.
+  template <typename Question>
+  void AnswerLater(const Question& question);
   void MeetZombie();
   // Books `action` for this life of the scheduler only.
   void In(int64_t delay_ms, std::function<void()> action);

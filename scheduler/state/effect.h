@@ -63,11 +63,24 @@ struct AckReport {
   TaskStage stage = TaskStage::kPrepared;
 };
 
-using Effect = std::variant<SendWanted, AckCheckpoint, AckReport>;
+// The sampler is to draw the parameters of this trial: a TrialSuggested answers.
+struct SuggestTrial {
+  SweepId sweep;
+  int32_t index = 0;
+};
+
+// The trial's job has ended: a TrialReported is to tell what it said of the sweep's metric.
+struct ReadTrial {
+  SweepId sweep;
+  int32_t index = 0;
+  JobId job;
+};
+
+using Effect = std::variant<SendWanted, AckCheckpoint, AckReport, SuggestTrial, ReadTrial>;
 
 // One decision or fact about a job, in words; `baton why` shows them.
 struct Note {
-  JobId job;
+  JobId job;  // or a sweep's id
   int64_t at_ms = 0;
   int32_t attempt = 0;
   std::string code;  // queued, placed, started, notice, node-lost, checkpoint, resumed, ended, ..

@@ -11,6 +11,7 @@
 
 #include "scheduler/state/job.h"
 #include "scheduler/state/node.h"
+#include "scheduler/state/sweep.h"
 
 namespace baton::state {
 
@@ -154,12 +155,48 @@ struct JobDeleted {
   std::string by;
 };
 
+struct SweepSubmitted {
+  std::string request_id;
+  uint64_t request_digest = 0;
+  std::shared_ptr<const Submitter> submitter;
+  SweepId id;  // of the request id
+  std::string name;
+  SweepPlan plan;
+  std::shared_ptr<const JobSpec> spec;  // of all trials, before their parameters
+};
+
+// It is to end: its trials are cancelled.
+struct SweepStopped {
+  SweepId sweep;
+  std::string by;
+};
+
+// The sampler's answer to a SuggestTrial. What it drew is in the log, so that a replay needs no
+// sampler.
+struct TrialSuggested {
+  SweepId sweep;
+  int32_t index = 0;
+  std::string params_json;
+  std::shared_ptr<const JobSpec> spec;  // the sweep's, with these parameters
+  std::string over;  // not empty: there is no such trial, nor a later one, and why
+};
+
+// The answer to a ReadTrial.
+struct TrialReported {
+  SweepId sweep;
+  int32_t index = 0;
+  bool has_metric = false;
+  uint64_t metric_bits = 0;  // of a double
+  int64_t step = 0;
+  std::string detail;  // without a value: what was there instead
+};
+
 // A deadline has passed (core/step.h: NextDeadline).
 struct TimerFired {};
 
-using Event =
-    std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined, NodeLost,
-                 NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn, TaskReported,
-                 CheckpointUploaded, TimerFired, JobPaused, JobResumed, JobDeleted>;
+using Event = std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined,
+                           NodeLost, NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn,
+                           TaskReported, CheckpointUploaded, TimerFired, JobPaused, JobResumed,
+                           JobDeleted, SweepSubmitted, SweepStopped, TrialSuggested, TrialReported>;
 
 }  // namespace baton::state

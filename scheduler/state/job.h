@@ -10,8 +10,9 @@
 
 namespace baton::state {
 
-using JobId = std::string;   // 15 characters (common/ids.h)
-using NodeId = std::string;  // 32 hexadecimal characters, kept on the node's disk
+using JobId = std::string;    // 15 characters (common/ids.h)
+using SweepId = std::string;  // 15 characters, likewise
+using NodeId = std::string;   // 32 hexadecimal characters, kept on the node's disk
 using Token = uint64_t;  // fencing token: unique to an attempt, rising through the cluster's life
 
 enum class Capacity : uint8_t { kAuto, kSpot, kOnDemand };
@@ -52,6 +53,8 @@ struct JobSpec {
   bool queue_anyway = false;
   JobId from_job;               // begins with a checkpoint of this job; empty: from scratch
   std::string from_checkpoint;  // its name; empty: the newest
+  SweepId sweep;                // whose trial the job is; empty: of none
+  int32_t trial = 0;            // its index there, from 1
   std::string wire;
   bool operator==(const JobSpec&) const = default;
 };

@@ -155,6 +155,22 @@ absl::string_view Name(Goal goal) {
   CheckFailed(__FILE__, __LINE__, "unknown goal");
 }
 
+absl::string_view Name(SweepState state) {
+  switch (state) {
+    case SweepState::kRunning:
+      return "RUNNING";
+    case SweepState::kStopping:
+      return "STOPPING";
+    case SweepState::kSucceeded:
+      return "SUCCEEDED";
+    case SweepState::kFailed:
+      return "FAILED";
+    case SweepState::kCancelled:
+      return "CANCELLED";
+  }
+  CheckFailed(__FILE__, __LINE__, "unknown state of a sweep");
+}
+
 absl::string_view Name(Capacity capacity) {
   switch (capacity) {
     case Capacity::kAuto:

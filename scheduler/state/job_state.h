@@ -23,6 +23,8 @@ absl::string_view Name(TaskPhase phase);
 absl::string_view Name(EndCause cause);
 absl::string_view Name(TaskStage stage);
 absl::string_view Name(Goal goal);
+// "RUNNING", ..: as in baton.v1.SweepState.
+absl::string_view Name(SweepState state);
 // "spot", "on-demand", "auto".
 absl::string_view Name(Capacity capacity);
 

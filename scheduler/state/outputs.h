@@ -1,7 +1,9 @@
 // What one event made of the state: the answer, what to tell whom, and what to store first.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +20,8 @@ struct Outputs {
   std::vector<Note> notes;
   std::vector<JobId> dirty_jobs;  // records to store, sorted, each once
   std::vector<NodeId> dirty_nodes;
+  std::vector<SweepId> dirty_sweeps;                      // all but their trials
+  std::vector<std::pair<SweepId, int32_t>> dirty_trials;  // by sweep and index
   // Jobs that are no more, as they were; their addresses are those that they had in State::jobs.
   std::vector<std::shared_ptr<const Job>> deleted_jobs;
   std::vector<JobId> forgotten;  // of State::deleted, sorted

@@ -1,4 +1,5 @@
-// The whole truth: what the store holds (jobs, nodes, counters), and indexes derived from it.
+// The whole truth: what the store holds (jobs, sweeps, nodes, counters), and indexes derived from
+// it.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 
 #include "scheduler/state/job.h"
 #include "scheduler/state/node.h"
+#include "scheduler/state/sweep.h"
 
 namespace baton::state {
 
@@ -55,6 +57,7 @@ struct State {
   std::map<JobId, Job> jobs;
   std::map<JobId, DeletedJob> deleted;  // of the last days (core/job_events.cc)
   std::map<NodeId, Node> nodes;
+  std::map<SweepId, Sweep> sweeps;
 };
 
 }  // namespace baton::state

@@ -3,6 +3,7 @@
 
 #include "scheduler/store/codec.h"
 #include "scheduler/store/codec_records.h"
+#include "scheduler/store/codec_sweep.h"
 
 namespace baton::store::v1 {
 
@@ -190,6 +191,14 @@ class EventWriter {
     event_->mutable_job_resumed()->set_job(job);
     event_->mutable_job_resumed()->set_by(by);
   }
+  void operator()(const state::SweepSubmitted& e) {
+    ToRecord(e, shared_, event_->mutable_sweep_submitted());
+  }
+  void operator()(const state::SweepStopped& e) { ToRecord(e, event_->mutable_sweep_stopped()); }
+  void operator()(const state::TrialSuggested& e) {
+    ToRecord(e, shared_, event_->mutable_trial_suggested());
+  }
+  void operator()(const state::TrialReported& e) { ToRecord(e, event_->mutable_trial_reported()); }
 
  private:
   SharedValues& shared_;
@@ -291,6 +300,14 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
       return state::JobDeleted{record.job_deleted().job(), record.job_deleted().by()};
     case Event::kJobResumed:
       return state::JobResumed{record.job_resumed().job(), record.job_resumed().by()};
+    case Event::kSweepSubmitted:
+      return FromRecord(record.sweep_submitted(), shared);
+    case Event::kSweepStopped:
+      return FromRecord(record.sweep_stopped());
+    case Event::kTrialSuggested:
+      return FromRecord(record.trial_suggested(), shared);
+    case Event::kTrialReported:
+      return FromRecord(record.trial_reported());
     case Event::EVENT_NOT_SET:
       break;
   }

@@ -41,7 +41,7 @@ static absl::Status FromRecord(const Resources& record, state::Resources* value)
 static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   const auto& [project, priority, ranks_min, ranks_max, shards, ranks_per_node, resources, any_of,
                retries, capacity, require, checkpoints_kept, time_limit_ms, notice_grace_ms,
-               queue_anyway, from_job, from_checkpoint, wire] = value;
+               queue_anyway, from_job, from_checkpoint, sweep, trial, wire] = value;
   record->set_project(project);
   record->set_priority(priority);
   record->set_ranks_min(ranks_min);
@@ -59,6 +59,8 @@ static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   record->set_queue_anyway(queue_anyway);
   record->set_from_job(from_job);
   record->set_from_checkpoint(from_checkpoint);
+  record->set_sweep(sweep);
+  record->set_trial(trial);
   record->set_wire(wire);
 }
 
@@ -81,6 +83,8 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
   value->queue_anyway = record.queue_anyway();
   value->from_job = record.from_job();
   value->from_checkpoint = record.from_checkpoint();
+  value->sweep = record.sweep();
+  value->trial = record.trial();
   value->wire = record.wire();
   return absl::OkStatus();
 }

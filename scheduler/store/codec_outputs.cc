@@ -2,6 +2,7 @@
 
 #include "scheduler/store/codec.h"
 #include "scheduler/store/codec_records.h"
+#include "scheduler/store/codec_sweep.h"
 
 namespace baton::store::v1 {
 static void ToRecord(const state::Peer& value, Peer* record) {
@@ -65,6 +66,8 @@ class EffectWriter {
     ToRecord(task, record->mutable_task());
     record->set_stage(EnumNumber(stage));
   }
+  void operator()(const state::SuggestTrial& e) { ToRecord(e, effect_->mutable_suggest_trial()); }
+  void operator()(const state::ReadTrial& e) { ToRecord(e, effect_->mutable_read_trial()); }
 
  private:
   SharedValues& shared_;

@@ -15,7 +15,7 @@ namespace {
 bool ChangedNothing(const state::Outputs& outputs) {
   return !outputs.reply.ok() && outputs.effects.empty() && outputs.notes.empty() &&
          outputs.dirty_jobs.empty() && outputs.dirty_nodes.empty() &&
-         outputs.deleted_jobs.empty() && !outputs.counters_dirty;
+         outputs.deleted_jobs.empty() && outputs.dirty_sweeps.empty() && !outputs.counters_dirty;
 }
 
 absl::Status NameRecord(const absl::Status& status, absl::string_view key) {

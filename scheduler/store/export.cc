@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "common/status.h"
 #include "scheduler/store/codec_records.h"
@@ -101,9 +100,7 @@ class SnapshotWriter {
   absl::Status WriteTable(const Reader& view, Table table) {
     next_ = former_.lower_bound({table, ""});
     BATON_RETURN_IF_ERROR(view.Scan(table, "", [&](absl::string_view key, absl::string_view value) {
-      const bool is_state =
-          table != Table::kMeta || key == kCountersKey || absl::StartsWith(key, kDeletedPrefix);
-      if (!is_state) return absl::OkStatus();
+      if (table == Table::kMeta && !IsState(key)) return absl::OkStatus();
       return WriteAsItWas(table, key, value);
     }));
     return WriteGone(table, nullptr);

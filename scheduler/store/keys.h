@@ -18,12 +18,20 @@ inline constexpr char kSegmentsKey[] = "segments";  // Segments
 // The job's id follows.
 inline constexpr char kDeletedPrefix[] = "deleted/";  // DeletedJob
 
+// The sweep's id follows; for a trial also '/' and its index.
+inline constexpr char kSweepPrefix[] = "sweep/";  // Sweep
+inline constexpr char kTrialPrefix[] = "trial/";  // Trial
+
 // First byte of a key of table kShared; the digest follows.
 inline constexpr char kSpecPrefix = 's';
 inline constexpr char kSubmitterPrefix = 'u';
 
 std::string NumberKey(uint64_t number);       // 8 bytes
 uint64_t NumberOfKey(absl::string_view key);  // of the first 8 bytes, 0 when there are fewer
+
+std::string TrialKey(absl::string_view sweep, int32_t index);
+// Of table kMeta: a record of the state, and not of the log or the store itself.
+bool IsState(absl::string_view meta_key);
 
 // Tables kLog and kUndo. Sequence 0 in kLog is the segment's header.
 std::string LogKey(uint64_t segment, uint64_t sequence);

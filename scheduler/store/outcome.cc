@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/hash.h"
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_sweep.h"
 #include "scheduler/store/keys.h"
 
 namespace baton::store {
@@ -28,6 +29,13 @@ Changes ChangedRecords(const state::State& state, const state::Outputs& outputs,
     const auto node = state.nodes.find(id);
     BATON_CHECK(node != state.nodes.end(), "a changed node is gone: " + id);
     changed.push_back({Table::kNodes, id, EncodeNode(node->second)});
+  }
+  for (const state::SweepId& id : outputs.dirty_sweeps) {
+    changed.push_back({Table::kMeta, kSweepPrefix + id, EncodeSweep(state.sweeps.at(id), shared)});
+  }
+  for (const auto& [id, index] : outputs.dirty_trials) {
+    const state::Trial& trial = state.sweeps.at(id).trials.at(static_cast<size_t>(index - 1));
+    changed.push_back({Table::kMeta, TrialKey(id, index), EncodeTrial(trial)});
   }
   if (outputs.counters_dirty) {
     changed.push_back({Table::kMeta, kCountersKey, EncodeCounters(state.counters)});

@@ -20,8 +20,8 @@ struct Outcome {
   std::vector<state::Note> notes;
 };
 
-// The records that an event changed, encoded: jobs, nodes, counters, and what is left of deleted
-// jobs.
+// The records that an event changed, encoded: jobs, nodes, sweeps, counters, and what is left of
+// deleted jobs.
 struct Changes {
   std::vector<Put> puts;
   std::vector<Delete> removed;

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_sweep.h"
 #include "scheduler/store/keys.h"
 
 namespace baton::store {
@@ -65,6 +67,28 @@ absl::Status LoadNode(absl::string_view key, absl::string_view value, Recovered&
   return absl::OkStatus();
 }
 
+absl::Status LoadSweep(absl::string_view id, absl::string_view value, Recovered& recovered) {
+  BATON_ASSIGN_OR_RETURN(state::Sweep sweep, DecodeSweep(value, recovered.shared));
+  if (sweep.id != id) return absl::DataLossError("the record is another sweep's");
+  if (sweep.spec == nullptr) return absl::DataLossError("the sweep has no spec");
+  recovered.state.sweeps.insert_or_assign(std::string(id), std::move(sweep));
+  return absl::OkStatus();
+}
+
+// Keys are in order, so that its sweep is there and so are the trials before it.
+absl::Status LoadTrial(absl::string_view rest, absl::string_view value, Recovered& recovered) {
+  const std::string id(rest.substr(0, rest.find('/')));
+  const auto sweep = recovered.state.sweeps.find(id);
+  if (sweep == recovered.state.sweeps.end()) return absl::DataLossError("a trial without a sweep");
+  BATON_ASSIGN_OR_RETURN(state::Trial trial, DecodeTrial(value));
+  std::vector<state::Trial>& trials = sweep->second.trials;
+  if (trial.index != static_cast<int32_t>(trials.size()) + 1) {
+    return absl::DataLossError("a trial before it is missing");
+  }
+  trials.push_back(std::move(trial));
+  return absl::OkStatus();
+}
+
 absl::Status LoadUnnamed(Table table, absl::string_view key, absl::string_view value,
                          Recovered& recovered) {
   switch (table) {
@@ -80,6 +104,10 @@ absl::Status LoadUnnamed(Table table, absl::string_view key, absl::string_view v
       } else if (absl::StartsWith(key, kDeletedPrefix)) {
         const std::string id(key.substr(sizeof(kDeletedPrefix) - 1));
         BATON_ASSIGN_OR_RETURN(recovered.state.deleted[id], DecodeDeletedJob(value));
+      } else if (absl::StartsWith(key, kSweepPrefix)) {
+        return LoadSweep(key.substr(sizeof(kSweepPrefix) - 1), value, recovered);
+      } else if (absl::StartsWith(key, kTrialPrefix)) {
+        return LoadTrial(key.substr(sizeof(kTrialPrefix) - 1), value, recovered);
       }
       return absl::OkStatus();
     case Table::kLog:

@@ -1,4 +1,5 @@
-// What lies in a stranger's folder: any bytes are a script, a flags.yml and a config of cloudml.
+// What lies in a stranger's folder: any bytes are a script, a flags.yml, a config of cloudml and a
+// sweep.
 // What is read of them makes a spec or mistakes, one line each.
 #include <algorithm>
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include "common/spec/machine_types.h"
 #include "common/spec/parse.h"
 #include "common/spec/sbatch.h"
+#include "common/spec/sweep_file.h"
 #include "common/spec/write.h"
 
 namespace baton::spec {
@@ -27,6 +29,11 @@ static void Check(const std::string& text) {
   MachineTypes types;
   add(types.Add(text, "machine_types.yml"));
   add(ReadCloudmlConfig(text, "cloudml.yml", types).settings);
+  const SweepFile sweep = ReadSweepFile(text, "sweep.yml");
+  if (sweep.mistakes.empty()) {
+    BATON_CHECK(!sweep.params.empty() && !sweep.metric.empty(), "a sweep of nothing");
+    add(sweep.settings);
+  }
   for (const std::string& warning : lines.warnings) {
     BATON_CHECK(warning.rfind("run.sh:", 0) == 0, warning);
   }

@@ -24,6 +24,10 @@ TEST(Rules, SayWhoMayCallWhat) {
   EXPECT_EQ(Allowed("Access/WhoAmI"), "vua");
   EXPECT_EQ(Allowed("Client/SubmitJobs"), "ua");
   EXPECT_EQ(Allowed("Client/CancelJob"), "ua");
+  EXPECT_EQ(Allowed("Sweeps/GetSweep"), "vua");
+  EXPECT_EQ(Allowed("Sweeps/ListSweeps"), "vua");
+  EXPECT_EQ(Allowed("Sweeps/SubmitSweep"), "ua");
+  EXPECT_EQ(Allowed("Sweeps/StopSweep"), "ua");
   EXPECT_EQ(Allowed("Client/DrainNode"), "a");
   EXPECT_EQ(Allowed("Client/ExportLog"), "a");
   EXPECT_EQ(Allowed("Access/CreateToken"), "a");

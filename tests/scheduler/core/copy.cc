@@ -11,6 +11,7 @@ state::State CopyOf(const state::State& from) {
   to.counters = from.counters;
   to.nodes = from.nodes;
   to.deleted = from.deleted;
+  to.sweeps = from.sweeps;
   for (const auto& [id, job] : from.jobs) {
     state::Job& copy = to.jobs[id];
     copy.id = job.id;
@@ -61,6 +62,10 @@ void Append(const state::Effect& effect, std::string* text) {
   } else if (const auto* report = std::get_if<state::AckReport>(&effect)) {
     absl::StrAppend(text, "report ", report->node, " ", static_cast<int>(report->stage), " ");
     Append(report->task, text);
+  } else if (const auto* suggest = std::get_if<state::SuggestTrial>(&effect)) {
+    absl::StrAppend(text, "suggest ", suggest->sweep, " ", suggest->index);
+  } else if (const auto* read = std::get_if<state::ReadTrial>(&effect)) {
+    absl::StrAppend(text, "read ", read->sweep, " ", read->index, " ", read->job);
   }
   *text += "\n";
 }
@@ -77,7 +82,11 @@ std::string TextOf(const state::Outputs& outputs) {
   absl::StrAppend(&text, absl::StrJoin(outputs.job_ids, " "), "\n",
                   absl::StrJoin(outputs.dirty_jobs, " "), "\n", outputs.deleted_jobs.size(),
                   absl::StrJoin(outputs.forgotten, " "), "\n",
-                  absl::StrJoin(outputs.dirty_nodes, " "), "\n", outputs.counters_dirty);
+                  absl::StrJoin(outputs.dirty_nodes, " "), "\n", outputs.counters_dirty, "\n",
+                  absl::StrJoin(outputs.dirty_sweeps, " "));
+  for (const auto& [sweep, index] : outputs.dirty_trials) {
+    absl::StrAppend(&text, " ", sweep, "/", index);
+  }
   return text;
 }
 

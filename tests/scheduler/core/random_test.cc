@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cstdlib>
 #include <memory>
 #include <vector>
@@ -26,6 +27,7 @@ class World {
   explicit World(uint64_t seed) : random_(seed) {}
 
   state::Event Next(const Core& core) {
+    if (random_.Chance(1, 4)) return SweepEvent(core);
     switch (random_.Below(18)) {
       case 0:
       case 1:
@@ -61,6 +63,75 @@ class World {
     auto it = jobs.begin();
     std::advance(it, static_cast<int64_t>(random_.Below(jobs.size())));
     return it->first;
+  }
+
+  // What the sampler and the readers of metrics answer, in time or too late, and what people want.
+  state::Event SweepEvent(const Core& core) {
+    const auto& sweeps = core.state().sweeps;
+    if (sweeps.empty() || random_.Chance(1, 16)) return SubmitSweep(core);
+    auto it = sweeps.begin();
+    std::advance(it, static_cast<int64_t>(random_.Below(sweeps.size())));
+    const state::Sweep& sweep = it->second;
+    if (random_.Chance(1, 40)) return state::SweepStopped{sweep.id, "ann"};
+    for (const state::Trial& trial : sweep.trials) {
+      if (trial.phase != state::TrialPhase::kReading || random_.Chance(1, 3)) continue;
+      // Many alike, so that the lower index of two has to win; some that are no numbers.
+      const double values[] = {0.5, 0.5, 1.5, -1, 0.0 / 1.0, 1e308 * 10};
+      return state::TrialReported{.sweep = sweep.id,
+                                  .index = trial.index,
+                                  .has_metric = random_.Chance(4, 5),
+                                  .metric_bits = std::bit_cast<uint64_t>(values[random_.Below(6)]),
+                                  .step = 1,
+                                  .detail = ""};
+    }
+    if (random_.Chance(1, 2)) return EndOfTrial(core, sweep);
+    state::TrialSuggested event;
+    event.sweep = sweep.id;
+    event.index = static_cast<int32_t>(sweep.trials.size() + 1);
+    if (random_.Chance(1, 20)) ++event.index;
+    event.params_json = absl::StrCat("{\"x\":", event.index, "}");
+    if (random_.Chance(1, 60)) event.over = "all points were tried";
+    auto spec = std::make_shared<state::JobSpec>(*sweep.spec);
+    spec->sweep = sweep.id;
+    spec->trial = event.index;
+    event.spec = spec;
+    return event;
+  }
+
+  // A rank of a live trial is done: more trials succeed than random reports would let.
+  state::Event EndOfTrial(const Core& core, const state::Sweep& sweep) {
+    for (const state::Trial& trial : sweep.trials) {
+      const auto job = core.state().jobs.find(trial.job);
+      if (job == core.state().jobs.end() || job->second.LiveAttempt() == nullptr) continue;
+      const state::Attempt& attempt = *job->second.LiveAttempt();
+      const state::Task& task = attempt.tasks[random_.Below(attempt.tasks.size())];
+      const bool going = task.phase != state::TaskPhase::kExited;
+      if (!going || random_.Chance(1, 3)) continue;
+      state::TaskReported event;
+      event.task = {trial.job, attempt.number, task.rank, attempt.token};
+      event.node = task.node;
+      event.incarnation = core.state().nodes.at(task.node).offer.incarnation;
+      event.stage = state::TaskStage::kExited;
+      event.at_ms = core.state().counters.now_ms;
+      return event;
+    }
+    return state::TimerFired{};
+  }
+
+  state::Event SubmitSweep(const Core& core) {
+    const auto like = std::get<state::JobsSubmitted>(Submit(core));
+    state::SweepSubmitted event;
+    event.request_id = like.request_id;
+    event.request_digest = random_.Below(2);
+    event.id = absl::StrCat("sweep-", random_.Below(40));
+    event.name = event.id;
+    event.plan.metric = "acc";
+    event.plan.goal =
+        random_.Chance(1, 2) ? state::SweepGoal::kMaximize : state::SweepGoal::kMinimize;
+    event.plan.trials_max = 1 + static_cast<int32_t>(random_.Below(8));
+    event.plan.parallel_max = 1 + static_cast<int32_t>(random_.Below(4));
+    event.spec = like.jobs.front().spec;
+    return event;
   }
 
   state::Event Hold(const Core& core) {
@@ -203,6 +274,9 @@ class World {
 };
 
 struct Ends {
+  int64_t sweeps_succeeded = 0;
+  int64_t sweeps_failed = 0;
+  int64_t sweeps_cancelled = 0;
   int64_t succeeded = 0;
   int64_t failed = 0;
   int64_t preemptions = 0;
@@ -227,6 +301,11 @@ void RunSeed(uint64_t seed, int events, Ends* ends) {
     ASSERT_EQ(wrong, "") << "event " << i;
     ASSERT_EQ(TextOf(outputs), TextOf(twin->Step(event, now_ms))) << "event " << i;
   }
+  for (const auto& [id, sweep] : core->state().sweeps) {
+    ends->sweeps_succeeded += sweep.state == state::SweepState::kSucceeded;
+    ends->sweeps_failed += sweep.state == state::SweepState::kFailed;
+    ends->sweeps_cancelled += sweep.state == state::SweepState::kCancelled;
+  }
   for (const auto& [id, job] : core->state().jobs) {
     ends->succeeded += job.state == state::JobState::kSucceeded;
     ends->failed += job.state == state::JobState::kFailed;
@@ -240,11 +319,14 @@ TEST(RandomEvents, KeepInvariantsAndDecideByTheStateAlone) {
     RunSeed(std::strtoull(seed, nullptr, 10), 20'000, &ends);
     return;
   }
-  for (uint64_t seed = 1; seed <= 8 && !HasFatalFailure(); ++seed) RunSeed(seed, 1'200, &ends);
+  for (uint64_t seed = 1; seed <= 8 && !HasFatalFailure(); ++seed) RunSeed(seed, 1'600, &ends);
   // The events reach the interesting ends, or the test proves nothing.
   EXPECT_GT(ends.succeeded, 10);
   EXPECT_GT(ends.failed, 5);
   EXPECT_GT(ends.preemptions, 30);
+  EXPECT_GT(ends.sweeps_succeeded, 2);
+  EXPECT_GT(ends.sweeps_failed, 2);
+  EXPECT_GT(ends.sweeps_cancelled, 2);
 }
 
 }  // namespace

@@ -42,10 +42,6 @@ void Scenario::Start(state::State state) {
   checker_ = std::make_unique<InvariantChecker>(*core_);
 }
 
-state::JobId Scenario::IdOf(const std::string& name) const { return "id-" + name; }
-
-std::string Scenario::NameOf(const state::JobId& id) const { return id.substr(3); }
-
 std::string Scenario::Run(const std::string& line) {
   const Words words = Words::Parse(line);
   const std::string& c = words.command;
@@ -73,7 +69,8 @@ std::string Scenario::Run(const std::string& line) {
   if (c == "retry") {
     return Apply(state::JobRetried{IdOf(words.plain.at(0)), "ann", words.Text("from", "")});
   }
-  return NodeCommand(words);
+  const bool sweep = c == "sweep" || c == "suggest" || c == "tell" || c == "stop" || c == "trials";
+  return sweep ? Sweep(words) : NodeCommand(words);
 }
 
 std::string Scenario::NodeCommand(const Words& words) {

@@ -50,6 +50,8 @@ class Scenario {
   std::string Checkpoint(const Words& words);
   std::string NodeCommand(const Words& words);
   std::string Lose(const Words& words);
+  std::string Sweep(const Words& words);
+  std::string ShowTrials(const std::string& name) const;
 
   state::TaskKey KeyOf(const Words& words) const;
   state::JobId IdOf(const std::string& name) const;

@@ -54,6 +54,12 @@ std::string Scenario::ToldEffect(const state::Effect& effect) const {
                         ack->committed ? " committed" : absl::StrCat(" refused: ", ack->refusal),
                         "\n");
   }
+  if (const auto* suggest = std::get_if<state::SuggestTrial>(&effect)) {
+    return absl::StrCat("-> suggest trial ", suggest->index, " of ", NameOf(suggest->sweep), "\n");
+  }
+  if (const auto* read = std::get_if<state::ReadTrial>(&effect)) {
+    return absl::StrCat("-> read trial ", read->index, " of ", NameOf(read->sweep), "\n");
+  }
   return "";
 }
 

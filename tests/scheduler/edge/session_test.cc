@@ -64,7 +64,8 @@ struct EdgeFixture {
   Sessions sessions{{}, progress};
   RendezvousRelay rendezvous{sessions, {}};
   WatchHub watches{{.interval_ms = 1, .bytes_interval_ms = 1, .idle_interval_ms = 20}};
-  Reactions reactions{{sessions, rendezvous, watches, progress}};
+  SweepRunner sweeps;  // nobody asks it here
+  Reactions reactions{{sessions, rendezvous, watches, progress, sweeps}};
   WorkQueue work{2, 1'000};
   JournalWriter writer{journal, {}, [this](const std::string& job) { watches.Changed(job); }};
   DriverFixture driver{memory, reactions, {.tick_ms = 1}};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "scheduler/store/codec_sweep.h"
 #include "tests/scheduler/store/random_values.h"
 
 namespace baton::store {
@@ -130,7 +131,46 @@ struct FieldsOf {
   std::string operator()(const state::JobPaused& e) { return e.job + "|" + e.by; }
   std::string operator()(const state::JobDeleted& e) { return e.job + "|" + e.by; }
   std::string operator()(const state::JobResumed& e) { return e.job + "|" + e.by; }
+  std::string operator()(const state::SweepSubmitted& e) {
+    return absl::StrCat(e.request_id, "|", e.request_digest, "|", e.submitter->owner, "|", e.id,
+                        "|", e.name, "|", static_cast<int>(e.plan.goal), "|", e.plan.metric, "|",
+                        e.plan.trials_max, "|", e.plan.parallel_max, "|") +
+           e.plan.wire + "|" + EncodeSpec(*e.spec);
+  }
+  std::string operator()(const state::SweepStopped& e) { return e.sweep + "|" + e.by; }
+  std::string operator()(const state::TrialSuggested& e) {
+    return absl::StrCat(e.sweep, "|", e.index, "|", e.params_json, "|", EncodeSpec(*e.spec), "|",
+                        e.over);
+  }
+  std::string operator()(const state::TrialReported& e) {
+    return absl::StrCat(e.sweep, "|", e.index, "|", e.has_metric, "|", e.metric_bits, "|", e.step,
+                        "|", e.detail);
+  }
 };
+
+TEST(CodecTest, SweepsAndTrialsComeBackAsTheyWere) {
+  for (uint64_t seed = 0; seed < kSeeds; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    RandomValues values(seed);
+    const state::Trial trial = values.Trial();
+    EXPECT_EQ(*DecodeTrial(EncodeTrial(trial)), trial);
+    const state::Sweep sweep = values.Sweep();
+    SharedValues shared;
+    const std::string bytes = EncodeSweep(sweep, shared);
+    const auto back = DecodeSweep(bytes, shared);
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(EncodeSweep(*back, shared), bytes);
+    EXPECT_TRUE(back->id == sweep.id && back->name == sweep.name && back->plan == sweep.plan &&
+                SameShared(back->spec, sweep.spec) && SameShared(back->submitter, sweep.submitter));
+    EXPECT_TRUE(back->request_digest == sweep.request_digest &&
+                back->submit_ms == sweep.submit_ms && back->end_ms == sweep.end_ms &&
+                back->state == sweep.state && back->over == sweep.over);
+    EXPECT_TRUE(back->reason == sweep.reason && back->live == sweep.live &&
+                back->reading == sweep.reading && back->scored == sweep.scored &&
+                back->best == sweep.best);
+    EXPECT_TRUE(back->trials.empty()) << "they are records of their own";
+  }
+}
 
 TEST(CodecTest, EveryKindOfEventComesBackAsItWas) {
   for (size_t kind = 0; kind < std::variant_size_v<state::Event>; ++kind) {

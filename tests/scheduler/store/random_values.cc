@@ -44,6 +44,8 @@ state::JobSpec RandomValues::Spec() {
   spec.queue_anyway = Coin();
   spec.from_job = Text();
   spec.from_checkpoint = Text();
+  spec.sweep = Text();
+  spec.trial = I32();
   spec.wire = Text();
   return spec;
 }
@@ -271,8 +273,10 @@ state::Event RandomValues::Event(size_t kind) {
       return state::JobPaused{Text(), Text()};
     case 14:
       return state::JobResumed{Text(), Text()};
-    default:
+    case 15:
       return state::JobDeleted{Text(), Text()};
+    default:
+      return SweepEvent(kind - 16);
   }
 }
 
@@ -303,7 +307,11 @@ state::WantedTask RandomValues::WantedTask() {
 }
 
 state::Effect RandomValues::Effect() {
-  switch (random_.Below(3)) {
+  switch (random_.Below(5)) {
+    case 3:
+      return state::SuggestTrial{Text(), I32()};
+    case 4:
+      return state::ReadTrial{Text(), I32(), Text()};
     case 0:
       return state::SendWanted{Text(), Text(), Some([this] { return WantedTask(); })};
     case 1:

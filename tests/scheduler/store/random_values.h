@@ -25,6 +25,9 @@ class RandomValues {
   state::Job Job();
   state::Node Node();
   state::Counters Counters();
+  // Its trials are numbered from 1 on.
+  state::Sweep Sweep();
+  state::Trial Trial();
   state::Config Config();
   // Of the kind with this index in the variant.
   state::Event Event(size_t kind);
@@ -62,6 +65,8 @@ class RandomValues {
   state::TaskReported TaskReported();
   state::WantedTask WantedTask();
   state::Effect Effect();
+  state::SweepPlan SweepPlan();
+  state::Event SweepEvent(size_t kind);
 
   Random random_;
 };

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_sweep.h"
 #include "scheduler/store/keys.h"
 #include "scheduler/store/memory_store.h"
 
@@ -105,6 +107,34 @@ TEST_F(RecoverTest, EqualSpecsAreOneObject) {
   ASSERT_TRUE(recovered.ok()) << recovered.status();
   EXPECT_EQ(recovered->state.jobs.at("a").spec, recovered->state.jobs.at("b").spec);
   EXPECT_EQ(recovered->state.jobs.at("a").submitter, recovered->state.jobs.at("b").submitter);
+}
+
+TEST_F(RecoverTest, SweepsComeBackWithTheirTrialsInOrder) {
+  SharedValues shared;
+  state::Sweep sweep;
+  sweep.id = "sweep-a";
+  sweep.spec = std::make_shared<const state::JobSpec>();
+  sweep.submitter = std::make_shared<const state::Submitter>();
+  const std::string record = EncodeSweep(sweep, shared);
+  for (const store::Put& put : shared.TakeFresh()) Put(put.table, put.key, put.value);
+  Put(Table::kMeta, std::string(kSweepPrefix) + "sweep-a", record);
+  state::Trial trial;
+  for (trial.index = 1; trial.index <= 300; ++trial.index) {
+    Put(Table::kMeta, TrialKey("sweep-a", trial.index), EncodeTrial(trial));
+  }
+  const auto recovered = Recover(store_, {});
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(recovered->state.sweeps.at("sweep-a").trials.size(), 300u);
+  EXPECT_EQ(recovered->state.sweeps.at("sweep-a").trials.back().index, 300);
+
+  trial.index = 302;
+  Put(Table::kMeta, TrialKey("sweep-a", 302), EncodeTrial(trial));
+  EXPECT_TRUE(absl::StrContains(Refusal(), "a trial before it is missing")) << Refusal();
+}
+
+TEST_F(RecoverTest, ATrialWithoutItsSweepIsDamage) {
+  Put(Table::kMeta, TrialKey("sweep-b", 1), EncodeTrial(state::Trial()));
+  EXPECT_TRUE(absl::StrContains(Refusal(), "a trial without a sweep")) << Refusal();
 }
 
 }  // namespace

@@ -1,0 +1,57 @@
+// Answers what the core asks about sweeps: draws the next trial's parameters and reads what an
+// ended trial has reported. On the work queue's threads, never on the core's; an answer that finds
+// the core's mailbox full is given again.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "scheduler/edge/driver.h"
+#include "scheduler/edge/trial_reader.h"
+#include "scheduler/edge/work_queue.h"
+#include "scheduler/state/event.h"
+
+namespace baton::edge {
+
+class SweepRunner {
+ public:
+  struct Parts {
+    Driver& driver;
+    WorkQueue& work;
+    const Clock& clock;
+    TrialReader::Sources sources;
+  };
+  // What it works with, before the driver starts. All of it outlives the last call of Tick.
+  void Attach(const Parts& parts);
+
+  // Core's thread. Takes the questions among an event's effects; to be run once it is stored, on
+  // any thread. Null: there were none.
+  Release Take(const Seen& seen);
+
+  // Core's thread, every few ms: looks again at what could not be answered yet.
+  void Tick();
+
+ private:
+  // Gives its answer, or nothing while there is none.
+  using Task = std::function<std::optional<state::Event>(int64_t monotonic_ms)>;
+
+  static Task Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep);
+  Task Read(const state::ReadTrial& effect, const state::Sweep& sweep, const state::State& state);
+  void Begin();
+  void Work();
+
+  std::unique_ptr<Parts> parts_;
+  std::mutex mutex_;
+  std::deque<Task> tasks_;  // guarded by mutex_: open
+  bool working_ = false;    // guarded by mutex_: a thread of the work queue is at it
+};
+
+}  // namespace baton::edge
