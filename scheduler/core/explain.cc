@@ -22,20 +22,39 @@ std::string Seconds(int64_t ms) {
   return absl::StrCat(std::max<int64_t>(0, (ms + 999) / 1000), " s");
 }
 
-std::string RanksWords(const state::JobSpec& spec) {
-  const state::Resources& need = spec.resources;
-  std::string words = absl::StrFormat("%g free %s", need.cpus_milli / 1000.0,
-                                      need.cpus_milli == 1000 ? "core" : "cores");
+// Of `ranks` ranks together.
+std::string RoomWords(const state::Resources& need, int32_t ranks) {
+  const int64_t cpus_milli = int64_t{need.cpus_milli} * ranks;
+  std::string words = absl::StrFormat("%g free %s", static_cast<double>(cpus_milli) / 1000.0,
+                                      cpus_milli == 1000 ? "core" : "cores");
   if (need.memory_bytes > 0) {
-    absl::StrAppend(&words, absl::StrFormat(" and %.1f GiB of memory",
-                                            static_cast<double>(need.memory_bytes) / (1 << 30)));
+    absl::StrAppend(&words,
+                    absl::StrFormat(" and %.1f GiB of memory",
+                                    static_cast<double>(need.memory_bytes * ranks) / (1 << 30)));
   }
   if (need.gpus > 0) {
-    absl::StrAppend(&words, " and ", need.gpus, need.gpu_type.empty() ? "" : " ", need.gpu_type,
-                    need.gpus == 1 ? " GPU" : " GPUs");
+    const int64_t gpus = int64_t{need.gpus} * ranks;
+    absl::StrAppend(&words, " and ", gpus, need.gpu_type.empty() ? "" : " ", need.gpu_type,
+                    gpus == 1 ? " GPU" : " GPUs");
   }
-  if (spec.ranks_min == 1) return absl::StrCat("needs ", words);
-  return absl::StrCat("needs ", words, " for each of ", spec.ranks_min, " ranks");
+  return words;
+}
+
+// What it needs, and how much of that is there: "needs 2 nodes with 4 free cores each; 1 has it".
+std::string NeedWords(const state::JobSpec& spec, int64_t fit) {
+  const int32_t each = spec.ranks_per_node;
+  if (each > 0 && spec.ranks_min > 1) {
+    const int64_t nodes = spec.ranks_min / each;
+    const int64_t there = fit / each;
+    return absl::StrCat("needs ", nodes, nodes == 1 ? " node" : " nodes", " with ",
+                        RoomWords(spec.resources, each), nodes == 1 ? "; " : " each; ",
+                        there == 0 ? "none" : absl::StrCat(there),
+                        there > 1 ? " have it" : " has it");
+  }
+  return absl::StrCat(
+      "needs ", RoomWords(spec.resources, 1),
+      spec.ranks_min == 1 ? "" : absl::StrCat(" for each of ", spec.ranks_min, " ranks"), "; ", fit,
+      " would fit now");
 }
 
 std::string Words(WhyNot why, const Job& job, const state::Node& node) {
@@ -111,7 +130,7 @@ std::string Machine::ExplainPlacement(const Job& job) const {
     parts.push_back(absl::StrCat(reason, ": ", absl::StrJoin(nodes.second, ", "),
                                  more > 0 ? absl::StrCat(" and ", more, " more") : ""));
   }
-  std::string words = absl::StrCat(RanksWords(*job.spec), "; ", fit, " would fit now");
+  std::string words = NeedWords(*job.spec, fit);
   if (fit >= job.spec->ranks_min && job.spec->ranks_min > 1) {
     absl::StrAppend(&words,
                     ", but not on nodes that reach each other: a gang of several machines needs a "

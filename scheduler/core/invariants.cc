@@ -1,6 +1,7 @@
 #include "scheduler/core/invariants.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/core/exits.h"
@@ -22,6 +23,14 @@ bool Holds(const Task& task) {
 
 std::string About(const Job& job, absl::string_view what) {
   return absl::StrCat("job ", job.id, " (", state::Name(job.state), "): ", what);
+}
+
+bool SharedOutAsAsked(const state::JobSpec& spec, const Attempt& attempt) {
+  if (spec.ranks_per_node == 0) return true;
+  std::map<state::NodeId, int32_t> ranks;
+  for (const Task& task : attempt.tasks) ++ranks[task.node];
+  return std::all_of(ranks.begin(), ranks.end(),
+                     [&](const auto& node) { return node.second == spec.ranks_per_node; });
 }
 
 }  // namespace
@@ -48,6 +57,9 @@ std::string OneLiveAttempt(const Job& job) {
     const bool in_range =
         attempt.world_size >= job.spec->ranks_min && attempt.world_size <= job.spec->ranks_max;
     if (!in_range) return About(job, "a world size outside its range");
+    if (!SharedOutAsAsked(*job.spec, attempt)) {
+      return About(job, "not so many ranks on each node as it asks for");
+    }
     for (size_t i = 0; i < attempt.tasks.size(); ++i) {
       const Task& task = attempt.tasks[i];
       if (task.rank != static_cast<int32_t>(i)) return About(job, "a rank twice");

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "scheduler/policy/placement.h"
 
 namespace baton::core {
 namespace {
@@ -21,9 +22,10 @@ void AppendText(std::string* key, const std::string& text) {
 std::string ClassKey(const Job& job) {
   const state::JobSpec& s = *job.spec;
   const state::Resources& r = s.resources;
-  std::string key = absl::StrCat(s.priority, ",", s.ranks_min, ",", s.ranks_max, ",", s.shards, ",",
-                                 static_cast<int>(s.capacity), ",", s.time_limit_ms, ",",
-                                 r.cpus_milli, ",", r.memory_bytes, ",", r.disk_bytes, ",");
+  std::string key =
+      absl::StrCat(s.priority, ",", s.ranks_min, ",", s.ranks_max, ",", s.shards, ",",
+                   s.ranks_per_node, ",", static_cast<int>(s.capacity), ",", s.time_limit_ms, ",",
+                   r.cpus_milli, ",", r.memory_bytes, ",", r.disk_bytes, ",");
   absl::StrAppend(&key, r.gpus, ",", r.gpu_memory_bytes, ",");
   AppendText(&key, r.gpu_type);
   AppendText(&key, s.project);
@@ -115,7 +117,8 @@ void Queue::Unblock(const policy::NodeRoom& room) {
   if (!room.takes_work) return;
   for (auto& [key, job_class] : classes_) {
     if (!job_class.blocked) continue;
-    if (policy::RanksThatFit(room, job_class.spec->resources, 1) == 0) continue;
+    const int32_t unit = policy::RankUnit(*job_class.spec);
+    if (policy::RanksThatFit(room, job_class.spec->resources, unit) < unit) continue;
     job_class.blocked = false;
     if (job_class.waiting.empty()) continue;
     runnable_ +=

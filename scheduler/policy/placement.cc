@@ -21,7 +21,10 @@ struct Group {
 };
 
 WorldRange RangeOf(const state::JobSpec& spec) {
-  return {.ranks_min = spec.ranks_min, .ranks_max = spec.ranks_max, .shards = spec.shards};
+  return {.ranks_min = spec.ranks_min,
+          .ranks_max = spec.ranks_max,
+          .shards = spec.shards,
+          .unit = RankUnit(spec)};
 }
 
 bool HasLabels(const state::NodeOffer& offer, const std::vector<state::Label>& require) {
@@ -74,10 +77,13 @@ void ForEachInOrder(const Fleet& fleet, const Ask& ask, const Visit& visit) {
   }
 }
 
-// One rank on each of the best nodes, then a second round, and so on.
-Placement Spread(const Group& group, int32_t world_size, const state::Resources& need) {
+// One rank on each of the best nodes, then a second round, and so on. With `each` above 0 so many
+// on each of as few nodes as that takes.
+Placement Spread(const Group& group, int32_t world_size, int32_t each,
+                 const state::Resources& need) {
   std::vector<int32_t> counts(group.members.size(), 0);
   int32_t placed = 0;
+  for (size_t i = 0; each > 0 && placed < world_size; ++i, placed += each) counts[i] = each;
   while (placed < world_size) {
     for (size_t i = 0; i < group.members.size() && placed < world_size; ++i) {
       if (counts[i] == group.members[i].fit) continue;
@@ -130,11 +136,12 @@ std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& 
 WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   const state::Node& node = *room.node;
   const state::Resources& need = ask.spec->resources;
-  if (RanksThatFitEmpty(node.offer, need, 1) == 0) {
+  const int32_t unit = RankUnit(*ask.spec);
+  if (RanksThatFitEmpty(node.offer, need, unit) < unit) {
     state::Resources without_gpus = need;
     without_gpus.gpus = 0;
-    return RanksThatFitEmpty(node.offer, without_gpus, 1) == 0 ? WhyNot::kTooSmall
-                                                               : WhyNot::kGpuType;
+    return RanksThatFitEmpty(node.offer, without_gpus, unit) < unit ? WhyNot::kTooSmall
+                                                                    : WhyNot::kGpuType;
   }
   if (!node.up) return WhyNot::kDown;
   if (node.drained) return WhyNot::kDrained;
@@ -143,14 +150,18 @@ WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   if (!HasLabels(node.offer, ask.spec->require)) return WhyNot::kLabel;
   if (!Allowed(room, ask)) return WhyNot::kDeviceKind;
   if (!room.takes_work) return WhyNot::kUnheard;
-  if (RanksThatFit(room, need, 1) == 0) return WhyNot::kBusy;
-  if (RanksBesidePromise(room, ask, 1) == 0) return WhyNot::kPromised;
+  if (RanksThatFit(room, need, unit) < unit) return WhyNot::kBusy;
+  if (RanksBesidePromise(room, ask, unit) < unit) return WhyNot::kPromised;
   return WhyNot::kNothing;
 }
 
+int32_t RankUnit(const state::JobSpec& spec) { return std::max(1, spec.ranks_per_node); }
+
 int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit) {
   if (!room.takes_work || !Allowed(room, ask)) return 0;
-  return RanksBesidePromise(room, ask, limit);
+  const int32_t each = ask.spec->ranks_per_node;
+  const int32_t fit = RanksBesidePromise(room, ask, each > 0 ? each : limit);
+  return fit < each ? 0 : fit;
 }
 
 std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
@@ -168,14 +179,15 @@ std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
       Group& group = groups[name];
       group.members.push_back({&room, fit});
       group.ranks += fit;
-      more = more && group.members.size() < static_cast<size_t>(range.ranks_max);
+      more = more && group.members.size() < static_cast<size_t>(range.ranks_max / range.unit);
     }
     return more;
   });
   const Group* group = Best(groups, range);
   if (group == nullptr) return std::nullopt;
   const auto reachable = static_cast<int32_t>(std::min<int64_t>(group->ranks, range.ranks_max));
-  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->resources);
+  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->ranks_per_node,
+                ask.spec->resources);
 }
 
 }  // namespace baton::policy

@@ -32,7 +32,8 @@ struct Placement {
   std::vector<RankPlace> ranks;  // ranks of one node are neighbours
 };
 
-// Why a node can't take a single rank of a job; the first that applies.
+// Why a node can't take a single rank of a job, or not all that it wants on a node; the first that
+// applies.
 enum class WhyNot : uint8_t {
   kNothing,   // it can
   kTooSmall,  // even empty
@@ -49,13 +50,18 @@ enum class WhyNot : uint8_t {
 };
 WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask);
 
-// Ranks that fit on the node now, all constraints but `avoid` considered; at most `limit`.
+// The fewest ranks that a node may hold: all that the spec wants on each of its nodes, or one.
+int32_t RankUnit(const state::JobSpec& spec);
+
+// Ranks that fit on the node now, all constraints but `avoid` considered; at most `limit`. With
+// ranks_per_node set: so many, or none.
 int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit);
 
 // Prefers, in this order: the world size that ChooseWorldSize picks; one rank per node over several
-// (a rank per machine is fastest); nodes that are not to be avoided; cheaper nodes; lower ids. A
-// gang of several nodes only among nodes that reach each other (a non-loopback address each, or one
-// machine) and, for a native job, of one device kind. nullopt: not now.
+// (a rank per machine is fastest), unless the spec says how many; nodes that are not to be avoided;
+// cheaper nodes; lower ids. A gang of several nodes only among nodes that reach each other (a
+// non-loopback address each, or one machine) and, for a native job, of one device kind. nullopt:
+// not now.
 std::optional<Placement> Place(const Fleet& fleet, const Ask& ask);
 
 // Nodes that can form one gang, by name of the group; a node may be in several.

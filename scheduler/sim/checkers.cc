@@ -35,6 +35,8 @@ int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
     if (need.gpus > 0) {
       here = std::min(here, static_cast<int64_t>(node.offer.gpus.size()) / need.gpus);
     }
+    const int64_t each = job.spec->ranks_per_node;
+    if (each > 0) here = here < each ? 0 : each;
     ranks += here;
   }
   return ranks;

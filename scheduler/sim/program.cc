@@ -37,6 +37,12 @@ state::JobSpec RandomSpec(Random& random) {
   if (random.Chance(1, 8)) spec.time_limit_ms = random.Between(5, 60) * 1000;
   if (random.Chance(1, 6)) spec.notice_grace_ms = random.Between(1, 20) * 1000;
   spec.queue_anyway = random.Chance(1, 10);
+  if (random.Chance(1, 4)) {
+    spec.ranks_per_node = static_cast<int32_t>(random.Between(1, 2));
+    spec.ranks_min *= spec.ranks_per_node;
+    spec.ranks_max *= spec.ranks_per_node;
+    if (spec.shards > 0) spec.shards = 16;
+  }
   spec.wire = absl::StrJoin(program, " ");
   return spec;
 }

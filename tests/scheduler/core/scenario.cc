@@ -145,6 +145,7 @@ std::string Scenario::Submit(const Words& words) {
   BATON_CHECK(absl::SimpleAtoi(ranks.front(), &spec->ranks_min), "ranks");
   BATON_CHECK(absl::SimpleAtoi(ranks.back(), &spec->ranks_max), "ranks");
   spec->shards = static_cast<int32_t>(words.Number("shards", 0));
+  spec->ranks_per_node = static_cast<int32_t>(words.Number("ranks_per_node", 0));
   spec->resources.cpus_milli = static_cast<int32_t>(words.Number("cpus", 1) * 1000);
   spec->resources.memory_bytes = words.Number("memory_gib", 0) << 30;
   spec->resources.gpus = static_cast<int32_t>(words.Number("gpus", 0));
