@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "scheduler/core/exits.h"
+#include "scheduler/core/labels.h"
 #include "scheduler/core/machine.h"
 #include "scheduler/policy/backfill.h"
 #include "scheduler/state/job_state.h"
@@ -31,6 +32,11 @@ std::string RoomWords(const state::Resources& need, int32_t ranks) {
     absl::StrAppend(&words,
                     absl::StrFormat(" and %.1f GiB of memory",
                                     static_cast<double>(need.memory_bytes * ranks) / (1 << 30)));
+  }
+  if (need.disk_bytes > 0) {
+    absl::StrAppend(&words,
+                    absl::StrFormat(" and %.1f GiB of disk",
+                                    static_cast<double>(need.disk_bytes * ranks) / (1 << 30)));
   }
   if (need.gpus > 0) {
     const int64_t gpus = int64_t{need.gpus} * ranks;
@@ -67,6 +73,8 @@ std::string Words(WhyNot why, const Job& job, const state::Node& node) {
       return job.spec->resources.gpu_type.empty()
                  ? "without such GPUs"
                  : absl::StrCat("without such ", job.spec->resources.gpu_type, " GPUs");
+    case WhyNot::kDisk:
+      return "with too little free disk";
     case WhyNot::kDown:
       return "lost";
     case WhyNot::kDrained:
@@ -80,7 +88,7 @@ std::string Words(WhyNot why, const Job& job, const state::Node& node) {
       return node.offer.spot ? "spot, where on-demand is asked for"
                              : "on-demand, where spot is asked for";
     case WhyNot::kLabel:
-      return "without a required label";
+      return absl::StrCat("without the label ", MissingLabel(job.spec->require, node.offer));
     case WhyNot::kDeviceKind:
       return absl::StrCat("of another device kind than ", job.history->device_kind,
                           ", on which the job has begun");
@@ -137,6 +145,8 @@ std::string Machine::ExplainPlacement(const Job& job) const {
                     "data address on each that is not loopback",
                     job.spec->shards > 0 ? ", and one device kind" : "");
   }
+  const std::string unknown = UnknownLabels(job.spec->require, state_);
+  if (!unknown.empty()) parts.push_back(unknown);
   return absl::StrCat(words, "; ", absl::StrJoin(parts, "; "));
 }
 

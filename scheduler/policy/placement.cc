@@ -118,6 +118,15 @@ const Group* Best(const std::map<std::string, Group>& groups, const WorldRange& 
   return best;
 }
 
+// It does not fit into the empty node.
+WhyNot WhyTooSmall(const state::NodeOffer& offer, const state::Resources& need, int32_t unit) {
+  state::Resources less = need;
+  less.disk_bytes = 0;
+  if (RanksThatFitEmpty(offer, less, unit) == unit) return WhyNot::kDisk;
+  less.gpus = 0;
+  return RanksThatFitEmpty(offer, less, unit) < unit ? WhyNot::kTooSmall : WhyNot::kGpuType;
+}
+
 }  // namespace
 
 std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
@@ -138,10 +147,7 @@ WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   const state::Resources& need = ask.spec->resources;
   const int32_t unit = RankUnit(*ask.spec);
   if (RanksThatFitEmpty(node.offer, need, unit) < unit) {
-    state::Resources without_gpus = need;
-    without_gpus.gpus = 0;
-    return RanksThatFitEmpty(node.offer, without_gpus, unit) < unit ? WhyNot::kTooSmall
-                                                                    : WhyNot::kGpuType;
+    return WhyTooSmall(node.offer, need, unit);
   }
   if (!node.up) return WhyNot::kDown;
   if (node.drained) return WhyNot::kDrained;

@@ -38,6 +38,7 @@ enum class WhyNot : uint8_t {
   kNothing,   // it can
   kTooSmall,  // even empty
   kGpuType,   // no GPU of that type or memory
+  kDisk,      // less disk free than asked for, when its worker joined
   kDown,
   kDrained,
   kNotice,

@@ -47,6 +47,7 @@ struct TaskSpec {
   std::string params_json;
   int64_t notice_grace_ms = 10'000;
   int32_t cpus_milli = 1000;
+  int64_t disk_bytes = 0;  // 0: the job does not say
   bool checkpoints_of_rank0_only = false;
   std::vector<std::string> checkpoint_globs;  // files in the working folder that are checkpoints
   int notice_signal = kSigTerm;               // 0: none, the deadline file tells

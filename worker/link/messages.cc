@@ -32,6 +32,7 @@ std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
   spec->notice_grace_ms =
       proto.notice_grace_ms() > 0 ? proto.notice_grace_ms() : kNoticeGraceMsDefault;
   if (proto.resources().cpus_milli() > 0) spec->cpus_milli = proto.resources().cpus_milli();
+  spec->disk_bytes = proto.resources().disk_bytes();
   spec->checkpoints_of_rank0_only = proto.checkpoint().from() == v1::CheckpointPolicy::RANK0;
   spec->checkpoint_globs.assign(proto.checkpoint().globs().begin(),
                                 proto.checkpoint().globs().end());

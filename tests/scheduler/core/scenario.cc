@@ -110,7 +110,7 @@ std::string Scenario::Node(const Words& words) {
       words.Text("incarnation", offer.incarnation.empty() ? "1" : offer.incarnation);
   offer.cpus_milli = static_cast<int32_t>(words.Number("cpus", 2) * 1000);
   offer.memory_bytes = words.Number("memory_gib", 8) << 30;
-  offer.disk_free_bytes = int64_t{1} << 40;
+  offer.disk_free_bytes = words.Number("disk_gib", 1024) << 30;
   offer.device_kind = words.Text("kind", "cpu");
   offer.host_id = words.Text("host", "local");
   offer.spot = words.Text("capacity", "spot") == "spot";
@@ -148,6 +148,7 @@ std::string Scenario::Submit(const Words& words) {
   spec->ranks_per_node = static_cast<int32_t>(words.Number("ranks_per_node", 0));
   spec->resources.cpus_milli = static_cast<int32_t>(words.Number("cpus", 1) * 1000);
   spec->resources.memory_bytes = words.Number("memory_gib", 0) << 30;
+  spec->resources.disk_bytes = words.Number("disk_gib", 0) << 30;
   spec->resources.gpus = static_cast<int32_t>(words.Number("gpus", 0));
   spec->resources.gpu_type = words.Text("gpu_type", "");
   spec->retries = static_cast<int32_t>(words.Number("retries", 3));
