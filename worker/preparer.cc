@@ -113,13 +113,13 @@ struct Preparer::State {
   // What it asks for is not there: another node may have it.
   bool LacksDisk(const Job& job, const PreparedTask& task, Failure& failure) const {
     const std::string folder = Parent(task.places.folder);
-    failure.error = DiskMissing(job.wanted.spec->disk_bytes, FreeDiskBytes(folder), folder);
+    failure.error = DiskMissing(job.wanted.disk_bytes, FreeDiskBytes(folder), folder);
     return failure.infrastructure = !failure.error.empty();
   }
 
   // The same of a job that does not say, by what was fetched for it.
   bool LacksDiskFor(const Job& job, const PreparedTask& task, Failure& failure) const {
-    if (job.wanted.spec->disk_bytes > 0) return false;
+    if (job.wanted.disk_bytes > 0) return false;
     int64_t data_bytes = 0;
     int64_t checkpoint_bytes = 0;
     for (const std::string& digest : job.acquired) {

@@ -60,6 +60,13 @@ std::string OneLiveAttempt(const Job& job) {
     if (!SharedOutAsAsked(*job.spec, attempt)) {
       return About(job, "not so many ranks on each node as it asks for");
     }
+    if (attempt.alternative < 0 || attempt.alternative >= state::Alternatives(*job.spec)) {
+      return About(job, "an alternative that it does not have");
+    }
+    const size_t gpus = static_cast<size_t>(state::NeedOf(*job.spec, attempt).gpus);
+    const bool by_alternative = std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
+                                            [&](const Task& t) { return t.gpus.size() == gpus; });
+    if (!by_alternative) return About(job, "other GPUs than its alternative says");
     for (size_t i = 0; i < attempt.tasks.size(); ++i) {
       const Task& task = attempt.tasks[i];
       if (task.rank != static_cast<int32_t>(i)) return About(job, "a rank twice");
@@ -164,8 +171,9 @@ std::string NoDeviceTwice(const state::State& state) {
     for (const Task& task : attempt->tasks) {
       if (!Holds(task)) continue;
       Sum& sum = sums[task.node];
-      sum.cpus_milli += job.spec->resources.cpus_milli;
-      sum.memory_bytes += job.spec->resources.memory_bytes;
+      const state::Resources& need = state::NeedOf(*job.spec, *attempt);
+      sum.cpus_milli += need.cpus_milli;
+      sum.memory_bytes += need.memory_bytes;
       for (const int32_t gpu : task.gpus) {
         if (!sum.gpus.insert(gpu).second) {
           return absl::StrCat("node ", task.node, ": two tasks hold GPU ", gpu);

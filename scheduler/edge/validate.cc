@@ -204,7 +204,6 @@ class SpecCheck {
       if (set) Add(field, "is not supported by this version of the scheduler; leave it out");
     };
     refuse(spec_.checkpoint().from() == v1::CheckpointPolicy::ALL, "checkpoint.from");
-    refuse(spec_.any_of_size() > 0, "any_of");
     refuse(spec_.deadline_unix_ms() != 0, "deadline_unix_ms");
     refuse(spec_.budget_usd_micro() != 0, "budget_usd_micro");
     refuse(spec_.depends_on_size() > 0, "depends_on");

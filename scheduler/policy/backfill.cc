@@ -52,16 +52,14 @@ std::vector<Promise> Fill(std::vector<Candidate> nodes, int32_t ranks, int32_t u
   return promises;
 }
 
-}  // namespace
-
-std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
+std::vector<Promise> PromisesOf(const Fleet& fleet, const Ask& ask) {
   std::map<std::string, std::vector<Candidate>> groups;
   const int32_t ranks = ask.spec->ranks_min;
   const int32_t unit = RankUnit(*ask.spec);
   const int32_t most_here = ask.spec->ranks_per_node > 0 ? unit : ranks;
   for (const auto& [id, room] : fleet.rooms()) {
     if (!CouldHold(room, ask)) continue;
-    const state::Resources& need = ask.spec->resources;
+    const state::Resources& need = ask.need();
     const Candidate candidate = {
         .room = &room,
         .fit_empty = RanksThatFitEmpty(room.node->offer, need, most_here),
@@ -76,6 +74,18 @@ std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
   }
   for (auto& [name, nodes] : groups) {
     std::vector<Promise> promises = Fill(std::move(nodes), ranks, unit);
+    if (!promises.empty()) return promises;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
+  Ask one = ask;
+  for (one.alternative = 0; one.alternative < state::Alternatives(*ask.spec); ++one.alternative) {
+    std::vector<Promise> promises = PromisesOf(fleet, one);
+    for (Promise& promise : promises) promise.alternative = one.alternative;
     if (!promises.empty()) return promises;
   }
   return {};

@@ -50,8 +50,8 @@ int32_t RanksBesidePromise(const NodeRoom& room, const Ask& ask, int32_t limit) 
   const state::Node& node = *room.node;
   const bool promised = room.promised_spec != nullptr && node.promised_to != ask.job &&
                         ask.honoured.count(node.promised_to) != 0;
-  if (!promised) return RanksThatFit(room, ask.spec->resources, limit);
-  const state::Resources& kept = room.promised_spec->resources;
+  if (!promised) return RanksThatFit(room, ask.need(), limit);
+  const state::Resources& kept = state::NeedOf(*room.promised_spec, node.promised_alternative);
   NodeRoom left = room;
   left.cpus_milli -= int64_t{kept.cpus_milli} * node.promised_ranks;
   left.memory_bytes -= kept.memory_bytes * node.promised_ranks;
@@ -62,7 +62,7 @@ int32_t RanksBesidePromise(const NodeRoom& room, const Ask& ask, int32_t limit) 
       left.gpus.erase(std::find(left.gpus.begin(), left.gpus.end(), gpu));
     }
   }
-  return RanksThatFit(left, ask.spec->resources, limit);
+  return RanksThatFit(left, ask.need(), limit);
 }
 
 // Visits the open nodes, best first, until `visit` returns false.
@@ -144,7 +144,7 @@ std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& 
 
 WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   const state::Node& node = *room.node;
-  const state::Resources& need = ask.spec->resources;
+  const state::Resources& need = ask.need();
   const int32_t unit = RankUnit(*ask.spec);
   if (RanksThatFitEmpty(node.offer, need, unit) < unit) {
     return WhyTooSmall(node.offer, need, unit);
@@ -170,7 +170,9 @@ int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit) {
   return fit < each ? 0 : fit;
 }
 
-std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
+namespace {
+
+std::optional<Placement> PlaceAlternative(const Fleet& fleet, const Ask& ask) {
   const WorldRange range = RangeOf(*ask.spec);
   std::map<std::string, Group> groups;
   ForEachInOrder(fleet, ask, [&](const NodeRoom& room) {
@@ -192,8 +194,20 @@ std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
   const Group* group = Best(groups, range);
   if (group == nullptr) return std::nullopt;
   const auto reachable = static_cast<int32_t>(std::min<int64_t>(group->ranks, range.ranks_max));
-  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->ranks_per_node,
-                ask.spec->resources);
+  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->ranks_per_node, ask.need());
+}
+
+}  // namespace
+
+std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
+  Ask one = ask;
+  for (one.alternative = 0; one.alternative < state::Alternatives(*ask.spec); ++one.alternative) {
+    std::optional<Placement> placement = PlaceAlternative(fleet, one);
+    if (!placement.has_value()) continue;
+    placement->alternative = one.alternative;
+    return placement;
+  }
+  return std::nullopt;
 }
 
 }  // namespace baton::policy

@@ -43,6 +43,12 @@ state::JobSpec RandomSpec(Random& random) {
     spec.ranks_max *= spec.ranks_per_node;
     if (spec.shards > 0) spec.shards = 16;
   }
+  if (random.Chance(1, 4)) {
+    spec.any_of = {spec.resources, spec.resources};
+    state::Resources& best = random.Chance(1, 2) ? spec.any_of[0] : spec.any_of[1];
+    best.cpus_milli = static_cast<int32_t>(random.Between(1, 4) * 500);
+    best.gpus = static_cast<int32_t>(random.Between(0, 3));
+  }
   spec.wire = absl::StrJoin(program, " ");
   return spec;
 }

@@ -64,6 +64,21 @@ TEST(ChoosePromises, SoManyOnEachNodeAsTheSpecSays) {
   EXPECT_EQ(promises[1].ranks, 2);
 }
 
+TEST(ChoosePromises, ForTheFirstAlternativeThatTheFleetCouldHold) {
+  const state::Node a = MakeNode("a", 4);
+  Fleet fleet;
+  fleet.Add(&a);
+  Ask ask = MakeAsk(1, 1);
+  auto spec = std::make_shared<state::JobSpec>(*ask.spec);
+  spec->any_of = {spec->resources, spec->resources};
+  spec->any_of[0].cpus_milli = 8000;
+  spec->any_of[1].cpus_milli = 4000;
+  ask.spec = spec;
+  const auto promises = ChoosePromises(fleet, ask);
+  ASSERT_EQ(promises.size(), 1u);
+  EXPECT_EQ(promises[0].alternative, 1);
+}
+
 TEST(ChoosePromises, LeavesThoseOfOthersAlone) {
   state::Node a = MakeNode("a", 2);
   a.promised_to = "other";

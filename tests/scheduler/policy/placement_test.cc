@@ -166,6 +166,49 @@ TEST(Place, GpusByTypeAndMemory) {
   EXPECT_EQ(placement->ranks[1].gpus, std::vector<int32_t>({2}));
 }
 
+TEST(Place, TheFirstAlternativeThatFitsForAllRanks) {
+  Node a = MakeNode("a", 8, 1);
+  a.offer.gpus = {{0, "a100", 80}};
+  Node b = MakeNode("b", 8, 2);
+  b.offer.gpus = {{0, "t4", 16}, {1, "t4", 16}, {2, "t4", 16}, {3, "t4", 16}};
+  Fleet fleet;
+  fleet.Add(&a);
+  fleet.Add(&b);
+  const auto ask = [](int32_t ranks) {
+    Ask made = MakeAsk(ranks, ranks, 1);
+    auto spec = std::make_shared<state::JobSpec>(*made.spec);
+    spec->any_of = {spec->resources, spec->resources};
+    spec->any_of[0].gpus = 1;
+    spec->any_of[0].gpu_type = "a100";
+    spec->any_of[1].gpus = 2;
+    spec->any_of[1].gpu_type = "t4";
+    made.spec = spec;
+    return made;
+  };
+  auto placed = Place(fleet, ask(1));
+  ASSERT_TRUE(placed.has_value());
+  EXPECT_EQ(NodesOf(placed), Names({"a"}));
+  EXPECT_EQ(placed->alternative, 0);
+  placed = Place(fleet, ask(2));
+  ASSERT_TRUE(placed.has_value());
+  EXPECT_EQ(NodesOf(placed), Names({"b", "b"})) << "never one of each";
+  EXPECT_EQ(placed->alternative, 1);
+  EXPECT_EQ(placed->ranks[1].gpus, std::vector<int32_t>({2, 3}));
+  EXPECT_FALSE(Place(fleet, ask(3)).has_value());
+  // What is promised to it is set aside by the alternative that it is promised for.
+  b.promised_to = "head";
+  b.promised_ranks = 1;
+  b.promised_alternative = 1;
+  fleet.SetPromise("b", ask(1).spec);
+  Ask other = MakeAsk(1, 1, 1);
+  auto greedy = std::make_shared<state::JobSpec>(*other.spec);
+  greedy->resources.gpus = 3;
+  other.spec = greedy;
+  EXPECT_TRUE(Place(fleet, other).has_value());
+  other.honoured = {"head"};
+  EXPECT_FALSE(Place(fleet, other).has_value());
+}
+
 // Slow and plain: all nodes that take a rank, in order; groups by who reaches whom.
 int32_t NaiveWorldSize(const std::vector<Node>& nodes, const Fleet& fleet, const Ask& ask) {
   const state::JobSpec& spec = *ask.spec;

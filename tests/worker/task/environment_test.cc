@@ -158,7 +158,7 @@ TEST(Environment, AScriptOfSlurmFindsWhatItExpects) {
   auto spec = std::make_shared<TaskSpec>(*task.spec);
   spec->command = {"bash", "run.sh"};
   spec->environment.emplace_back("SLURM_JOB_NAME", "fit");
-  spec->cpus_milli = 2500;
+  task.cpus_milli = 2500;
   task.spec = spec;
   const auto environment = TaskEnvironment(InputFor(task));
   for (const char* variable :
