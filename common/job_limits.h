@@ -18,6 +18,7 @@ inline constexpr int64_t kCpusMilliMax = 4'096'000;
 inline constexpr int64_t kBytesMax = int64_t{1} << 50;  // memory, disk, memory of a GPU
 inline constexpr int64_t kGpusMax = 64;
 inline constexpr size_t kGpuTypeBytesMax = 128;
+inline constexpr size_t kAnyOfMax = 8;  // alternatives
 
 inline constexpr size_t kArgumentsMax = 4'096;  // words of a command
 inline constexpr size_t kGlobsMax = 64;         // patterns of `checkpoints`

@@ -16,6 +16,8 @@
 #include "common/atomic_file.h"
 #include "common/contract.h"
 #include "common/status.h"
+#include "worker/disk.h"
+#include "worker/inventory.h"
 #include "worker/task/package.h"
 
 namespace baton::worker {
@@ -40,6 +42,8 @@ Failure FailureOf(const std::string& what, const absl::Status& status) {
       absl::IsNotFound(status) || absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
   return {absl::StrCat(what, ": ", status.message()), !is_missing, ""};
 }
+
+std::string Parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 bool IsInnerPath(const std::string& path) {
   if (path.empty() || path[0] == '/') return false;
@@ -106,6 +110,27 @@ struct Preparer::State {
     return absl::OkStatus();
   }
 
+  // What it asks for is not there: another node may have it.
+  bool LacksDisk(const Job& job, const PreparedTask& task, Failure& failure) const {
+    const std::string folder = Parent(task.places.folder);
+    failure.error = DiskMissing(job.wanted.disk_bytes, FreeDiskBytes(folder), folder);
+    return failure.infrastructure = !failure.error.empty();
+  }
+
+  // The same of a job that does not say, by what was fetched for it.
+  bool LacksDiskFor(const Job& job, const PreparedTask& task, Failure& failure) const {
+    if (job.wanted.disk_bytes > 0) return false;
+    int64_t data_bytes = 0;
+    int64_t checkpoint_bytes = 0;
+    for (const std::string& digest : job.acquired) {
+      const bool checkpoint = digest == job.wanted.resume.manifest_digest;
+      (checkpoint ? checkpoint_bytes : data_bytes) += cache.BytesOf(digest);
+    }
+    const std::string folder = Parent(task.places.folder);
+    failure.error = DefaultDiskMissing(data_bytes, checkpoint_bytes, FreeDiskBytes(folder), folder);
+    return failure.infrastructure = !failure.error.empty();
+  }
+
   // True when `task` and `done` are complete.
   bool Make(Job& job, PreparedTask& task, TaskPrepared& done, Failure& failure) {
     const TaskSpec& spec = *job.wanted.spec;
@@ -116,6 +141,7 @@ struct Preparer::State {
       failure = {"the job has neither a command nor a spec file in its package", false, ""};
       return false;
     }
+    if (LacksDisk(job, task, failure)) return false;
     const absl::Status folders = MakeTaskFolders(task.places);
     if (!folders.ok()) return failure = FailureOf("the task's folder", folders), false;
     const auto package = Acquire(job, spec.package_digest);
@@ -126,7 +152,7 @@ struct Preparer::State {
     if (!data.ok()) return failure = FailureOf("the job's data", data.status()), false;
     task.data_folder = *data;
     done.setup_ms = clock.MonotonicMillis() - start_ms;
-    if (!Restore(job, task, failure)) return false;
+    if (!Restore(job, task, failure) || LacksDiskFor(job, task, failure)) return false;
     done.restore_ms = clock.MonotonicMillis() - start_ms - done.setup_ms;
     const auto port = FreePort(options.address);
     if (!port.ok()) {

@@ -21,6 +21,7 @@
 #include "worker/metrics/task_metrics.h"
 #include "worker/task/disk_full.h"
 #include "worker/task/environment.h"
+#include "worker/task/field.h"
 #include "worker/task/memory.h"
 #include "worker/task/package.h"
 #include "worker/task/process_tree.h"
@@ -276,6 +277,7 @@ struct Runner::State {
     input.task = &task;
     input.places = prepared.places;
     input.address = prepared.address;
+    input.interface = InterfaceOf(prepared.address);
     input.data_folder = prepared.data_folder;
     input.resume_folder = prepared.resume_folder;
     input.rendezvous_socket = socket;

@@ -207,6 +207,10 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
   AddFieldFlag(verb, flags, "--cpus", {"resources", "cpus"}, "N", "of a rank: 4, or 0.5");
   AddFieldFlag(verb, flags, "--memory", {"resources", "memory"}, "BYTES", "of a rank: 8GiB");
   AddFieldFlag(verb, flags, "--disk", {"resources", "disk"}, "BYTES", "of a rank: 20GiB");
+  AddFieldFlag(verb, flags, "--nodes", {"nodes"}, "N",
+               "nodes that its ranks share out evenly: 2, or 1..4 to go on with fewer");
+  AddFieldFlag(verb, flags, "--launch", {"launch"}, "BY",
+               "rank: once for each rank; node: once a node, for torchrun, mpirun and the like");
   AddFieldFlag(verb, flags, "--time-limit", {"time_limit"}, "TIME",
                "of all attempts together: 90m, 1h30m, 2d");
   AddFieldFlag(verb, flags, "--capacity", {"capacity"}, "KIND", "auto, spot or on-demand");
@@ -266,7 +270,8 @@ void AddTrain(CLI::App& app, Context& context) {
       app, "train", "Submit a job: a script, a command or a spec; pack it, send it, queue it",
       "baton train trainer/specs/lenet.yaml --ranks 1..3 --set lr=0.02 --follow\n"
       "         baton train --gpus 1 train.py --epochs 5\n"
-      "         baton train --cpus 2 -- python3 -m mypackage.train\n\n"
+      "         baton train --cpus 2 -- python3 -m mypackage.train\n"
+      "         baton train --nodes 1..2 --launch node --gpus 4 -- torchrun train.py\n\n"
       "Flags of Baton come before the script; all words from the script's first one on are "
       "handed\nto it, and all words behind `--` too. The script's folder (with `--` the "
       "current one) is packed\nand is where it runs. A baton.yml in that folder, or above "

@@ -35,6 +35,13 @@ Json ExitJson(const v1::Attempt& a) {
   return json;
 }
 
+// Of a rank: what was chosen where the spec has alternatives.
+Json ResourcesJson(const v1::Resources& r) {
+  return {{"cpus", r.cpus_milli() / 1000.0}, {"memory_bytes", r.memory_bytes()},
+          {"disk_bytes", r.disk_bytes()},    {"gpus", r.gpus()},
+          {"gpu_type", r.gpu_type()},        {"gpu_memory_bytes", r.gpu_memory_bytes()}};
+}
+
 Json AttemptJson(const v1::Attempt& a) {
   Json json;
   json["number"] = a.number();
@@ -52,6 +59,7 @@ Json AttemptJson(const v1::Attempt& a) {
     json["exit_codes"].push_back(code == kExitUnknown ? Json() : Json(code));
   }
   json["exit"] = ExitJson(a);
+  if (a.has_resources()) json["resources"] = ResourcesJson(a.resources());
   return json;
 }
 

@@ -43,6 +43,15 @@ std::string PhasesText(const v1::Phases& p) {
   return parts.empty() ? "-" : absl::StrJoin(parts, "  ");
 }
 
+// Where the spec has alternatives: " (2 t4 GPUs)", of a rank.
+std::string ChosenText(const v1::Attempt& a) {
+  if (!a.has_resources()) return "";
+  const v1::Resources& r = a.resources();
+  if (r.gpus() == 0) return absl::StrFormat(" (%g CPUs)", r.cpus_milli() / 1000.0);
+  return absl::StrCat(" (", r.gpus(), r.gpu_type().empty() ? "" : " ", r.gpu_type(),
+                      r.gpus() == 1 ? " GPU)" : " GPUs)");
+}
+
 std::string AttemptsText(const v1::Job& job) {
   std::vector<std::vector<std::string>> rows = {
       {"  #", "ranks", "started", "ended", "steps", "nodes", "end"}};
@@ -54,7 +63,7 @@ std::string AttemptsText(const v1::Job& job) {
     rows.push_back({absl::StrCat("  ", a.number()), absl::StrCat(a.world_size()),
                     ClockTime(a.start_unix_ms()), lives ? "-" : ClockTime(a.end_unix_ms()),
                     a.first_step() == 0 ? "-" : absl::StrCat(a.first_step(), "..", a.last_step()),
-                    absl::StrJoin(a.nodes(), ","), end});
+                    absl::StrCat(absl::StrJoin(a.nodes(), ","), ChosenText(a)), end});
   }
   return Table(rows);
 }

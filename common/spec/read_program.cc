@@ -120,8 +120,6 @@ struct LaterField {
 };
 
 constexpr LaterField kLaterFields[] = {
-    {"nodes", "use `ranks`, the number of processes"},
-    {"any_of", "name one set of resources"},
     {"environment", "install what the program needs on the nodes"},
     {"secrets", "put the value into a file that only the nodes' user can read"},
     {"setup", "install what the program needs on the nodes, or begin `command` with it"},

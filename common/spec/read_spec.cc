@@ -41,59 +41,6 @@ void ReadName(MapReader& job, const std::string& key, std::string* name) {
   }
 }
 
-void ReadRanks(MapReader& job, RanksRange* ranks) {
-  const Value* value = job.Get("ranks");
-  if (value == nullptr) return;
-  const std::optional<RanksRange> given =
-      value->kind == Value::Kind::kScalar ? ParseRanks(value->text) : std::nullopt;
-  if (!given) {
-    job.AddMistake("ranks", "must be a whole number or a range such as 1..4");
-  } else if (given->min < 1) {
-    job.AddMistake("ranks", absl::StrCat("must be at least 1, is ", Shown(value->text)));
-  } else if (given->min > given->max) {
-    job.AddMistake("ranks", absl::StrCat("the range ", Shown(value->text), " is empty; write ",
-                                         given->max, "..", given->min));
-  } else if (given->max > limits::kRanksMax) {
-    job.AddMistake(
-        "ranks", absl::StrCat("must be at most ", limits::kRanksMax, ", is ", Shown(value->text)));
-  } else {
-    *ranks = *given;
-  }
-}
-
-void ReadResources(MapReader& job, Resources* resources) {
-  MapReader fields = job.Map("resources");
-  double cpus = 1.0;
-  // Nothing smaller than a thousandth: none at all would travel as "not given", which means one.
-  fields.Number("cpus", {.min = 0.001, .max = limits::kCpusMilliMax / 1000.0}, &cpus);
-  resources->cpu_millis = static_cast<int64_t>(std::ceil(cpus * 1000 - 1e-6));
-  fields.Bytes("memory", &resources->memory_bytes);
-  fields.Bytes("disk", &resources->disk_bytes);
-  const Value* gpus = fields.Get("gpus");
-  fields.Int("gpus", {0, limits::kGpusMax}, &resources->gpus);
-  fields.Text("gpu_type", &resources->gpu_type);
-  if (resources->gpu_type.size() > limits::kGpuTypeBytesMax) {
-    fields.AddMistake("gpu_type",
-                      absl::StrCat("must have at most ", limits::kGpuTypeBytesMax,
-                                   " bytes; write it as `baton nodes` shows it, e.g. h100"));
-  }
-  fields.Bytes("gpu_memory", &resources->gpu_memory_bytes);
-  // A count that is wrong has its own mistake.
-  const bool none = gpus == nullptr || gpus->text == "0";
-  for (const char* key : {"gpu_type", "gpu_memory"}) {
-    const Value* kind = none ? fields.Get(key) : nullptr;
-    if (kind == nullptr) continue;
-    if (gpus != nullptr && gpus->place.source > kind->place.source) {
-      // `--gpus 0` over a file that wants some: what kind is void.
-      resources->gpu_type.clear();
-      resources->gpu_memory_bytes = 0;
-    } else {
-      fields.AddMistake(key, "says what GPUs but `gpus` is 0; add e.g. `gpus: 1`");
-    }
-  }
-  fields.Finish();
-}
-
 void ReadCheckpoint(MapReader& job, CheckpointPolicy* checkpoint) {
   MapReader fields = job.Map("checkpoint");
   double every_s = 0;
@@ -270,20 +217,6 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   return native;
 }
 
-// Who starts the processes on a node: today always the worker, one for each rank.
-void ReadLaunch(MapReader& job) {
-  const Value* launch = job.Get("launch");
-  if (launch != nullptr && launch->text == "node") {
-    job.AddMistake("launch",
-                   "'node' (the command starts the ranks of its node) comes later; use "
-                   "rank");
-    return;
-  }
-  enum class Launch { kRank };
-  Launch ignored = Launch::kRank;
-  job.Choice<Launch>("launch", {{"rank", Launch::kRank}}, &ignored);
-}
-
 void ReadLimits(MapReader& job, JobSpec* spec) {
   job.Uint64("seed", &spec->seed);
   job.Int("retries", {0, limits::kRetriesMax}, &spec->retries);
@@ -293,19 +226,9 @@ void ReadLimits(MapReader& job, JobSpec* spec) {
       "capacity",
       {{"auto", Capacity::kAuto}, {"spot", Capacity::kSpot}, {"on-demand", Capacity::kOnDemand}},
       &spec->capacity);
-  ReadLaunch(job);
 }
 
 }  // namespace
-
-int64_t DefaultShards(const Value& root) {
-  const Value* value = root.Find("ranks");
-  const std::optional<RanksRange> ranks = value == nullptr ? std::nullopt : ParseRanks(value->text);
-  int64_t shards = 1;
-  if (!ranks || ranks->max > limits::kRanksMax) return shards;
-  while (shards < ranks->max) shards *= 2;
-  return shards;
-}
 
 JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
   JobSpec spec;
@@ -313,9 +236,9 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
   MapReader job(&root, "", context);
   ReadName(job, "name", &spec.name);
   ReadName(job, "project", &spec.project);
-  ReadRanks(job, &spec.ranks);
+  ReadLaunch(job, &spec);
   ReadLimits(job, &spec);
-  ReadResources(job, &spec.resources);
+  ReadResources(job, context, &spec);
   ReadCheckpoint(job, &spec.checkpoint);
   spec.params_json = ReadParams(job, context);
   ReadProgram(job, context, &spec);

@@ -16,12 +16,18 @@ struct Defaults {
   int64_t shards = 1;  // from the file's own ranks
 };
 
-// The smallest power of two that holds the ranks that the tree gives; 1 when it gives
-// none, or more than a job can have.
+// The smallest power of two that holds the ranks, else the nodes, that the tree gives; 1 when it
+// gives none, or more than a job can have.
 int64_t DefaultShards(const Value& root);
 
 // The whole spec.
 JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context);
+
+// `ranks:`, `nodes:` and `launch:`.
+void ReadLaunch(MapReader& job, JobSpec* spec);
+
+// `resources:` and `any_of:`.
+void ReadResources(MapReader& job, Context& context, JobSpec* spec);
 
 // `model:`, with names, inputs and shapes of all layers checked.
 Model ReadModel(MapReader& job, Context& context);

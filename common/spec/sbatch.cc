@@ -305,12 +305,26 @@ class Reader {
         break;
       }
     }
-    if (ranks > 1 && Given("nodes") != nullptr && nodes > 1) {
-      Warn(*Given("nodes"), absl::StrCat("is ", ranks,
-                                         " ranks: Baton chooses how many nodes they "
-                                         "share"));
-    }
+    Nodes(ranks, nodes, each);
     return ranks;
+  }
+
+  // `nodes` where the lines say it, or follow from tasks and tasks on a node.
+  void Nodes(int64_t ranks, int64_t nodes, int64_t each) {
+    if (ranks == 1) return;
+    const Option* option = Given("nodes");
+    if (option == nullptr && each > 0) {
+      option = Given("ntasks-per-node");
+      nodes = ranks / each;
+    }
+    if (option == nullptr) return;
+    if (nodes > 0 && ranks % nodes == 0) {
+      Set(*option, {"nodes"}, PlainValue(absl::StrCat(nodes)));
+    } else {
+      Warn(*option, absl::StrCat("is ignored: ", ranks,
+                                 " tasks can't be shared out evenly; Baton chooses how many a node "
+                                 "has"));
+    }
   }
 
   void Cpus() {

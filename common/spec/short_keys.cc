@@ -32,6 +32,24 @@ Value* MapAt(Value* root, const std::string& name, Place place) {
   return map->kind == Value::Kind::kMap ? map : nullptr;
 }
 
+void SplitGpuType(Value* resources) {
+  Value* gpus = resources->Find("gpus");
+  if (gpus == nullptr || gpus->kind != Value::Kind::kScalar) return;
+  const size_t colon = gpus->text.rfind(':');
+  if (colon == std::string::npos) return;
+  Value type = *gpus;
+  type.text = gpus->text.substr(0, colon);
+  type.quoted = true;
+  gpus->text = gpus->text.substr(colon + 1);
+  gpus->quoted = false;
+  const Place place = gpus->place;  // what it points into may move
+  if (Value* given = resources->Find("gpu_type")) {
+    *given = std::move(type);
+  } else {
+    resources->entries.push_back({"gpu_type", place, std::move(type)});
+  }
+}
+
 }  // namespace
 
 const std::vector<std::string>& ShortResourceKeys() {
@@ -68,22 +86,12 @@ void LiftShortKeys(Value* root, Mistakes& mistakes) {
 }
 
 void SplitGpuTypes(Value* root) {
-  Value* resources = root->Find("resources");
-  Value* gpus = resources == nullptr ? nullptr : resources->Find("gpus");
-  if (gpus == nullptr || gpus->kind != Value::Kind::kScalar) return;
-  const size_t colon = gpus->text.rfind(':');
-  if (colon == std::string::npos) return;
-  Value type = *gpus;
-  type.text = gpus->text.substr(0, colon);
-  type.quoted = true;
-  gpus->text = gpus->text.substr(colon + 1);
-  gpus->quoted = false;
-  const Place place = gpus->place;  // what it points into may move
-  if (Value* given = resources->Find("gpu_type")) {
-    *given = std::move(type);
-  } else {
-    resources->entries.push_back({"gpu_type", place, std::move(type)});
+  Value* any_of = root->Find("any_of");
+  if (any_of != nullptr) {
+    for (Value& item : any_of->items) SplitGpuType(&item);
   }
+  Value* resources = root->Find("resources");
+  if (resources != nullptr) SplitGpuType(resources);
 }
 
 }  // namespace baton::spec

@@ -15,7 +15,8 @@ const std::vector<std::string>& ShortResourceKeys();
 // A field that is given in both ways is a mistake. `root` is a map.
 void LiftShortKeys(Value* root, Mistakes& mistakes);
 
-// `resources.gpus` "a100:2" as gpu_type "a100" and gpus "2", at the same place.
+// `gpus: a100:2` of `resources`, and of each of `any_of`, as gpu_type "a100" and gpus "2", at the
+// same place.
 void SplitGpuTypes(Value* root);
 
 }  // namespace baton::spec

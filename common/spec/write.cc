@@ -112,12 +112,22 @@ void WriteNative(const NativeSpec& native, std::string* out) {
 }
 
 void WriteResources(const Resources& resources, std::string* out) {
-  absl::StrAppend(out, "resources: {cpus: ", Thousandths(resources.cpu_millis),
+  absl::StrAppend(out, "{cpus: ", Thousandths(resources.cpu_millis),
                   ", memory: ", resources.memory_bytes, ", disk: ", resources.disk_bytes,
                   ", gpus: ", resources.gpus);
   if (!resources.gpu_type.empty()) absl::StrAppend(out, ", gpu_type: ", Quoted(resources.gpu_type));
   if (resources.gpus > 0) absl::StrAppend(out, ", gpu_memory: ", resources.gpu_memory_bytes);
-  absl::StrAppend(out, "}\n");
+  absl::StrAppend(out, "}");
+}
+
+// Who starts the ranks, and where they are.
+void WriteLaunch(const JobSpec& spec, std::string* out) {
+  const int64_t each = spec.ranks_per_node;
+  const auto range = [out](const char* key, int64_t min, int64_t max) {
+    absl::StrAppend(out, key, ": ", min, "..", max, "\n");
+  };
+  if (spec.launch == Launch::kRank) range("ranks", spec.ranks.min, spec.ranks.max);
+  if (each > 0) range("nodes", spec.ranks.min / each, spec.ranks.max / each);
 }
 
 void WriteCheckpoint(const CheckpointPolicy& checkpoint, std::string* out) {
@@ -136,14 +146,23 @@ void WriteCheckpoint(const CheckpointPolicy& checkpoint, std::string* out) {
 }  // namespace
 
 std::string WriteSpec(const JobSpec& spec) {
-  std::string out = absl::StrCat(
-      "name: ", Quoted(spec.name), "\nproject: ", Quoted(spec.project), "\nseed: ", spec.seed,
-      "\nranks: ", spec.ranks.min, "..", spec.ranks.max, "\nretries: ", spec.retries,
-      "\npriority: ", spec.priority, "\ncapacity: ", Word(spec.capacity), "\nlaunch: rank\n");
+  std::string out = absl::StrCat("name: ", Quoted(spec.name), "\nproject: ", Quoted(spec.project),
+                                 "\nseed: ", spec.seed, "\n");
+  WriteLaunch(spec, &out);
+  absl::StrAppend(&out, "retries: ", spec.retries, "\npriority: ", spec.priority,
+                  "\ncapacity: ", Word(spec.capacity),
+                  "\nlaunch: ", spec.launch == Launch::kNode ? "node" : "rank", "\n");
   if (spec.time_limit_ms > 0) {
     absl::StrAppend(&out, "time_limit: ", Thousandths(spec.time_limit_ms), "s\n");
   }
+  absl::StrAppend(&out, "resources: ");
   WriteResources(spec.resources, &out);
+  absl::StrAppend(&out, "\n");
+  for (size_t i = 0; i < spec.any_of.size(); ++i) {
+    absl::StrAppend(&out, i == 0 ? "any_of:\n" : "", "  - ");
+    WriteResources(spec.any_of[i], &out);
+    absl::StrAppend(&out, "\n");
+  }
   WriteCheckpoint(spec.checkpoint, &out);
   std::vector<std::string> variables;
   for (const auto& [name, value] : spec.env) {

@@ -44,7 +44,7 @@ Core::Cost Machine::CostAt(const state::Job& job, int64_t now_ms) const {
       const bool unheard = node.Unheard(state_.counters.term);
       const int64_t until_ms = unheard ? std::min(now_ms, recovered_ms_) : now_ms;
       const int64_t held_ms = std::max<int64_t>(0, until_ms - attempt->start_ms);
-      Bill(*job.spec, node.offer, held_ms, &cost, nullptr);
+      Bill(state::NeedOf(*job.spec, *attempt), node.offer, held_ms, &cost, nullptr);
     }
   }
   return {.usd_micro = cost.cost_usd_micro, .on_demand_usd_micro = cost.cost_on_demand_usd_micro};

@@ -6,6 +6,7 @@
 #include "scheduler/core/exits.h"
 #include "scheduler/core/ledger.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/core/need_words.h"
 #include "scheduler/policy/progress.h"
 
 namespace baton::core {
@@ -63,6 +64,7 @@ void Machine::Begin(Job* job, const policy::Placement& placement) {
   attempt.number = history.attempts.empty() ? 1 : history.attempts.back().number + 1;
   attempt.token = state_.counters.next_token++;
   attempt.world_size = static_cast<int32_t>(placement.ranks.size());
+  attempt.alternative = placement.alternative;
   attempt.start_ms = now_ms_;
   attempt.start_deadline_ms = now_ms_ + state_.config.start_deadline_ms;
   for (const policy::RankPlace& place : placement.ranks) {
@@ -70,12 +72,12 @@ void Machine::Begin(Job* job, const policy::Placement& placement) {
     task.rank = static_cast<int32_t>(attempt.tasks.size());
     task.node = place.node;
     task.gpus = place.gpus;
-    fleet_.Take(place.node, job->spec->resources, place.gpus);
+    fleet_.Take(place.node, state::NeedOf(*job->spec, attempt), place.gpus);
     tasks_on_[place.node].insert({job->id, task.rank});
     Touch(place.node);
     attempt.tasks.push_back(std::move(task));
   }
-  ChargeUsage(*job->spec, attempt.world_size, 1);
+  ChargeUsage(*job->spec, attempt, 1);
   ForgetOldAttempts(&history);
   history.attempts.push_back(std::move(attempt));
   Move(job, JobState::kStarting);
@@ -86,6 +88,10 @@ void Machine::SayPlaced(const Job& job, int64_t undone) {
   const Attempt& attempt = *job.LiveAttempt();
   std::string text = absl::StrCat(attempt.world_size, attempt.world_size == 1 ? " rank" : " ranks",
                                   " on ", NodeNames(attempt), ": the cheapest with room");
+  if (!job.spec->any_of.empty()) {
+    absl::StrAppend(&text, ", with ", NeedWords(state::NeedOf(*job.spec, attempt), 1, ""),
+                    ", alternative ", attempt.alternative + 1);
+  }
   if (job.history->on_demand_only) {
     absl::StrAppend(&text, ", on-demand only since it was taken away again and again");
   }
@@ -142,10 +148,11 @@ void Machine::EndTask(Job* job, Task* task, TaskPhase phase, int64_t end_ms) {
   state::Node& node = state_.nodes.at(task->node);
   task->phase = phase;
   task->end_ms = end_ms;
-  Bill(*job->spec, node.offer, end_ms - attempt.start_ms, job->history.get(), &node);
+  const state::Resources& need = state::NeedOf(*job->spec, attempt);
+  Bill(need, node.offer, end_ms - attempt.start_ms, job->history.get(), &node);
   node.held_until_ms = std::max(node.held_until_ms, end_ms);
   tasks_on_[task->node].erase({job->id, task->rank});
-  fleet_.Give(task->node, job->spec->resources, task->gpus);
+  fleet_.Give(task->node, need, task->gpus);
   queue_.Unblock(*fleet_.Find(task->node));
   Touch(task->node);
   MarkJob(*job);

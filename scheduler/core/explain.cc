@@ -3,10 +3,11 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "scheduler/core/exits.h"
+#include "scheduler/core/labels.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/core/need_words.h"
 #include "scheduler/policy/backfill.h"
 #include "scheduler/state/job_state.h"
 
@@ -22,32 +23,36 @@ std::string Seconds(int64_t ms) {
   return absl::StrCat(std::max<int64_t>(0, (ms + 999) / 1000), " s");
 }
 
-std::string RanksWords(const state::JobSpec& spec) {
-  const state::Resources& need = spec.resources;
-  std::string words = absl::StrFormat("%g free %s", need.cpus_milli / 1000.0,
-                                      need.cpus_milli == 1000 ? "core" : "cores");
-  if (need.memory_bytes > 0) {
-    absl::StrAppend(&words, absl::StrFormat(" and %.1f GiB of memory",
-                                            static_cast<double>(need.memory_bytes) / (1 << 30)));
+// What it needs, and how much of that is there: "needs 2 nodes with 4 free cores each; 1 has it".
+std::string AskWords(const policy::Ask& ask, int64_t fit) {
+  const state::JobSpec& spec = *ask.spec;
+  const int32_t each = spec.ranks_per_node;
+  if (each > 0 && spec.ranks_min > 1) {
+    const int64_t nodes = spec.ranks_min / each;
+    const int64_t there = fit / each;
+    return absl::StrCat("needs ", nodes, nodes == 1 ? " node" : " nodes", " with ",
+                        NeedWords(ask.need(), each, "free "), nodes == 1 ? "; " : " each; ",
+                        there == 0 ? "none" : absl::StrCat(there),
+                        there > 1 ? " have it" : " has it");
   }
-  if (need.gpus > 0) {
-    absl::StrAppend(&words, " and ", need.gpus, need.gpu_type.empty() ? "" : " ", need.gpu_type,
-                    need.gpus == 1 ? " GPU" : " GPUs");
-  }
-  if (spec.ranks_min == 1) return absl::StrCat("needs ", words);
-  return absl::StrCat("needs ", words, " for each of ", spec.ranks_min, " ranks");
+  return absl::StrCat(
+      "needs ", NeedWords(ask.need(), 1, "free "),
+      spec.ranks_min == 1 ? "" : absl::StrCat(" for each of ", spec.ranks_min, " ranks"), "; ", fit,
+      " would fit now");
 }
 
-std::string Words(WhyNot why, const Job& job, const state::Node& node) {
+std::string Words(WhyNot why, const policy::Ask& ask, const Job& job, const state::Node& node) {
   switch (why) {
     case WhyNot::kNothing:
       return "with room";
     case WhyNot::kTooSmall:
       return "too small even when empty";
     case WhyNot::kGpuType:
-      return job.spec->resources.gpu_type.empty()
+      return ask.need().gpu_type.empty()
                  ? "without such GPUs"
-                 : absl::StrCat("without such ", job.spec->resources.gpu_type, " GPUs");
+                 : absl::StrCat("without such ", ask.need().gpu_type, " GPUs");
+    case WhyNot::kDisk:
+      return "with too little free disk";
     case WhyNot::kDown:
       return "lost";
     case WhyNot::kDrained:
@@ -61,7 +66,7 @@ std::string Words(WhyNot why, const Job& job, const state::Node& node) {
       return node.offer.spot ? "spot, where on-demand is asked for"
                              : "on-demand, where spot is asked for";
     case WhyNot::kLabel:
-      return "without a required label";
+      return absl::StrCat("without the label ", MissingLabel(job.spec->require, node.offer));
     case WhyNot::kDeviceKind:
       return absl::StrCat("of another device kind than ", job.history->device_kind,
                           ", on which the job has begun");
@@ -90,19 +95,29 @@ std::string Machine::PromiseWords(const state::JobId& job) const {
                       " is kept for it");
 }
 
-// Nodes by what keeps the job away from them: "busy: spot-a, spot-b; drained: c".
+// Nodes by what keeps the job away from them: "busy: spot-a, spot-b; drained: c". Of each
+// alternative.
 std::string Machine::ExplainPlacement(const Job& job) const {
   policy::Ask ask = AskOf(job);
   for (const auto& [holder, nodes] : promises_) {
     if (holder != job.id) ask.honoured.insert(holder);
   }
+  std::vector<std::string> words;
+  for (ask.alternative = 0; ask.alternative < state::Alternatives(*job.spec); ++ask.alternative) {
+    words.push_back(ExplainAlternative(job, ask));
+  }
+  const std::string unknown = UnknownLabels(job.spec->require, state_);
+  return absl::StrCat(absl::StrJoin(words, "; or "), unknown.empty() ? "" : "; ", unknown);
+}
+
+std::string Machine::ExplainAlternative(const Job& job, const policy::Ask& ask) const {
   constexpr size_t kNamedMax = 3;
   std::map<std::string, std::pair<size_t, std::vector<std::string>>> by_reason;
   int64_t fit = 0;
   for (const auto& [id, room] : fleet_.rooms()) {
     const WhyNot why = policy::WhyNotHere(room, ask);
     fit += policy::RanksHere(room, ask, job.spec->ranks_max);
-    auto& [count, names] = by_reason[Words(why, job, *room.node)];
+    auto& [count, names] = by_reason[Words(why, ask, job, *room.node)];
     if (++count <= kNamedMax) names.push_back(NodeName(id));
   }
   std::vector<std::string> parts;
@@ -111,7 +126,7 @@ std::string Machine::ExplainPlacement(const Job& job) const {
     parts.push_back(absl::StrCat(reason, ": ", absl::StrJoin(nodes.second, ", "),
                                  more > 0 ? absl::StrCat(" and ", more, " more") : ""));
   }
-  std::string words = absl::StrCat(RanksWords(*job.spec), "; ", fit, " would fit now");
+  std::string words = AskWords(ask, fit);
   if (fit >= job.spec->ranks_min && job.spec->ranks_min > 1) {
     absl::StrAppend(&words,
                     ", but not on nodes that reach each other: a gang of several machines needs a "

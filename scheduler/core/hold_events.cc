@@ -127,8 +127,8 @@ std::string Machine::LossWords(const Job& job) const {
     lost_ms += a->end_ms - a->start_ms;
     for (const state::Task& task : a->tasks) {
       const state::NodeOffer& offer = state_.nodes.at(task.node).offer;
-      lost = Add(lost, offer.price_usd_micro_per_hour, DominantShare(job.spec->resources, offer),
-                 task.end_ms - a->start_ms);
+      lost = Add(lost, offer.price_usd_micro_per_hour,
+                 DominantShare(state::NeedOf(*job.spec, *a), offer), task.end_ms - a->start_ms);
     }
   }
   std::string words = absl::StrFormat(

@@ -1,6 +1,7 @@
 #include "scheduler/core/invariants.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/core/exits.h"
@@ -22,6 +23,14 @@ bool Holds(const Task& task) {
 
 std::string About(const Job& job, absl::string_view what) {
   return absl::StrCat("job ", job.id, " (", state::Name(job.state), "): ", what);
+}
+
+bool SharedOutAsAsked(const state::JobSpec& spec, const Attempt& attempt) {
+  if (spec.ranks_per_node == 0) return true;
+  std::map<state::NodeId, int32_t> ranks;
+  for (const Task& task : attempt.tasks) ++ranks[task.node];
+  return std::all_of(ranks.begin(), ranks.end(),
+                     [&](const auto& node) { return node.second == spec.ranks_per_node; });
 }
 
 }  // namespace
@@ -48,6 +57,16 @@ std::string OneLiveAttempt(const Job& job) {
     const bool in_range =
         attempt.world_size >= job.spec->ranks_min && attempt.world_size <= job.spec->ranks_max;
     if (!in_range) return About(job, "a world size outside its range");
+    if (!SharedOutAsAsked(*job.spec, attempt)) {
+      return About(job, "not so many ranks on each node as it asks for");
+    }
+    if (attempt.alternative < 0 || attempt.alternative >= state::Alternatives(*job.spec)) {
+      return About(job, "an alternative that it does not have");
+    }
+    const size_t gpus = static_cast<size_t>(state::NeedOf(*job.spec, attempt).gpus);
+    const bool by_alternative = std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
+                                            [&](const Task& t) { return t.gpus.size() == gpus; });
+    if (!by_alternative) return About(job, "other GPUs than its alternative says");
     for (size_t i = 0; i < attempt.tasks.size(); ++i) {
       const Task& task = attempt.tasks[i];
       if (task.rank != static_cast<int32_t>(i)) return About(job, "a rank twice");
@@ -152,8 +171,9 @@ std::string NoDeviceTwice(const state::State& state) {
     for (const Task& task : attempt->tasks) {
       if (!Holds(task)) continue;
       Sum& sum = sums[task.node];
-      sum.cpus_milli += job.spec->resources.cpus_milli;
-      sum.memory_bytes += job.spec->resources.memory_bytes;
+      const state::Resources& need = state::NeedOf(*job.spec, *attempt);
+      sum.cpus_milli += need.cpus_milli;
+      sum.memory_bytes += need.memory_bytes;
       for (const int32_t gpu : task.gpus) {
         if (!sum.gpus.insert(gpu).second) {
           return absl::StrCat("node ", task.node, ": two tasks hold GPU ", gpu);

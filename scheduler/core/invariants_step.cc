@@ -252,9 +252,10 @@ std::string InvariantChecker::CheckNode(const Core& core, const state::NodeId& i
   std::set<int32_t> gpus;
   for (const auto& [job_id, rank] : tasks_on_.at(id)) {
     const Job& job = core.state().jobs.at(job_id);
-    cpus_milli += job.spec->resources.cpus_milli;
-    memory_bytes += job.spec->resources.memory_bytes;
-    for (const int32_t gpu : job.LiveAttempt()->tasks[static_cast<size_t>(rank)].gpus) {
+    const Attempt& attempt = *job.LiveAttempt();
+    cpus_milli += state::NeedOf(*job.spec, attempt).cpus_milli;
+    memory_bytes += state::NeedOf(*job.spec, attempt).memory_bytes;
+    for (const int32_t gpu : attempt.tasks[static_cast<size_t>(rank)].gpus) {
       if (!gpus.insert(gpu).second) return absl::StrCat("node ", id, ": two tasks hold GPU ", gpu);
     }
   }

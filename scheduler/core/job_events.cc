@@ -15,24 +15,50 @@
 namespace baton::core {
 namespace {
 
+// Where the spec says what a rank needs.
+std::string FieldOf(const state::JobSpec& spec, int32_t alternative) {
+  return spec.any_of.empty() ? "resources" : absl::StrCat("any_of.", alternative);
+}
+
 absl::Status CheckShape(const state::JobSpec& spec) {
   if (spec.ranks_min < 1 || spec.ranks_max < spec.ranks_min) {
     return absl::InvalidArgumentError(absl::StrCat("ranks: ", spec.ranks_min, "..", spec.ranks_max,
                                                    " is no range; 1 or more are needed"));
   }
-  const state::Resources& r = spec.resources;
-  if (r.cpus_milli < 1) {
-    return absl::InvalidArgumentError("resources.cpus_milli: a rank needs more than none");
+  for (int32_t i = 0; i < state::Alternatives(spec); ++i) {
+    const state::Resources& r = state::NeedOf(spec, i);
+    if (r.cpus_milli < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(FieldOf(spec, i), ".cpus_milli: a rank needs more than none"));
+    }
+    const int64_t least =
+        std::min({r.memory_bytes, int64_t{r.gpus}, r.gpu_memory_bytes, r.disk_bytes});
+    if (least < 0) {
+      return absl::InvalidArgumentError(absl::StrCat(FieldOf(spec, i), ": a negative amount"));
+    }
   }
-  const int64_t least =
-      std::min({r.memory_bytes, int64_t{r.gpus}, r.gpu_memory_bytes, r.disk_bytes});
-  if (least < 0) return absl::InvalidArgumentError("resources: a negative amount");
   if (spec.shards < 0 || (spec.shards > 0 && spec.shards < spec.ranks_max)) {
     return absl::InvalidArgumentError(absl::StrCat("shards: ", spec.shards, " can't be split over ",
                                                    spec.ranks_max,
                                                    " ranks; raise shards or lower ranks"));
   }
+  const int32_t each = spec.ranks_per_node;
+  if (each < 0 || (each > 0 && (spec.ranks_min % each != 0 || spec.ranks_max % each != 0))) {
+    return absl::InvalidArgumentError(absl::StrCat("ranks: ", spec.ranks_min, "..", spec.ranks_max,
+                                                   " can't be shared out by ", each, " on a node"));
+  }
   return absl::OkStatus();
+}
+
+// What a node has to have: for each of the ranks that it is to hold.
+state::Resources NeedOnANode(const state::JobSpec& spec, int32_t alternative) {
+  const int32_t each = policy::RankUnit(spec);
+  state::Resources need = state::NeedOf(spec, alternative);
+  need.cpus_milli *= each;
+  need.memory_bytes *= each;
+  need.gpus *= each;
+  need.disk_bytes = 0;  // what is free today may be more tomorrow
+  return need;
 }
 
 double Gibibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
@@ -71,41 +97,41 @@ struct Largest {
   }
 };
 
-// One line for each field that no node has enough of, whatever the others are; one for all of them
-// together where it is their combination.
-std::vector<std::string> TooMuch(const state::Resources& need, const Largest& largest) {
+// Each line goes on where the field of the resources ends. One for each field that no node has
+// enough of, whatever the others are; one for all of them together where it is their combination.
+std::vector<std::string> TooMuch(const state::Resources& need, const std::string& who,
+                                 const Largest& largest) {
   std::vector<std::string> lines;
   if (need.cpus_milli > largest.cpus_milli) {
     lines.push_back(absl::StrFormat(
-        "resources.cpus_milli: a rank needs %g cores, no known node has more than %g",
+        ".cpus_milli: %s needs %g cores, no known node has more than %g", who,
         need.cpus_milli / 1000.0, static_cast<double>(largest.cpus_milli) / 1000.0));
   }
   if (need.memory_bytes > largest.memory_bytes) {
     lines.push_back(absl::StrFormat(
-        "resources.memory_bytes: a rank needs %.1f GiB of memory, no known node has more than %.1f",
+        ".memory_bytes: %s needs %.1f GiB of memory, no known node has more than %.1f", who,
         Gibibytes(need.memory_bytes), Gibibytes(largest.memory_bytes)));
   }
   if (need.gpus > largest.gpus) {
-    lines.push_back(
-        absl::StrFormat("resources.gpus: a rank needs %d GPUs, no known node has more than %d",
-                        need.gpus, largest.gpus));
+    lines.push_back(absl::StrFormat(".gpus: %s needs %d GPUs, no known node has more than %d", who,
+                                    need.gpus, largest.gpus));
   }
   if (largest.gpus > 0 && need.gpu_memory_bytes > largest.gpu_memory_bytes) {
-    lines.push_back(
-        absl::StrFormat("resources.gpu_memory_bytes: a rank needs GPUs of %.1f GiB, none that is "
-                        "known has more than %.1f",
-                        Gibibytes(need.gpu_memory_bytes), Gibibytes(largest.gpu_memory_bytes)));
+    lines.push_back(absl::StrFormat(
+        ".gpu_memory_bytes: %s needs GPUs of %.1f GiB, none that is "
+        "known has more than %.1f",
+        who, Gibibytes(need.gpu_memory_bytes), Gibibytes(largest.gpu_memory_bytes)));
   }
   if (largest.gpus > 0 && !need.gpu_type.empty() && largest.gpu_types.count(need.gpu_type) == 0) {
-    lines.push_back(absl::StrCat("resources.gpu_type: a rank needs GPUs of type ", need.gpu_type,
+    lines.push_back(absl::StrCat(".gpu_type: ", who, " needs GPUs of type ", need.gpu_type,
                                  ", known are ", absl::StrJoin(largest.gpu_types, ", ")));
   }
   if (!lines.empty()) return lines;
   return {
-      absl::StrFormat("resources: a rank needs %s on one node, no known node has that; the largest "
+      absl::StrFormat(": %s needs %s on one node, no known node has that; the largest "
                       "have %g cores, %.1f GiB of memory, %d "
                       "GPUs",
-                      NeedWords(need), static_cast<double>(largest.cpus_milli) / 1000.0,
+                      who, NeedWords(need), static_cast<double>(largest.cpus_milli) / 1000.0,
                       Gibibytes(largest.memory_bytes), largest.gpus)};
 }
 
@@ -126,18 +152,19 @@ using state::JobState;
 
 absl::Status Machine::CouldEverRun(const state::JobSpec& spec) const {
   if (spec.queue_anyway || state_.nodes.empty()) return absl::OkStatus();
-  state::Resources need = spec.resources;
-  need.disk_bytes = 0;  // what is free today may be more tomorrow
   Largest largest;
-  for (const auto& [id, room] : fleet_.rooms()) {
-    const state::NodeOffer& offer = room.node->offer;
-    if (policy::RanksThatFitEmpty(offer, need, 1) > 0) return absl::OkStatus();
-    largest.Take(offer);
-  }
   std::string text;
-  for (const std::string& line : TooMuch(need, largest)) {
-    absl::StrAppend(&text, text.empty() ? "" : "\n", line,
-                    "; ask for less, or queue it anyway (--queue-anyway)");
+  const std::string who = spec.ranks_per_node > 0 ? "a node" : "a rank";
+  for (const auto& [id, room] : fleet_.rooms()) largest.Take(room.node->offer);
+  for (int32_t i = 0; i < state::Alternatives(spec); ++i) {
+    const state::Resources need = NeedOnANode(spec, i);
+    for (const auto& [id, room] : fleet_.rooms()) {
+      if (policy::RanksThatFitEmpty(room.node->offer, need, 1) > 0) return absl::OkStatus();
+    }
+    for (const std::string& line : TooMuch(need, who, largest)) {
+      absl::StrAppend(&text, text.empty() ? "" : "\n", FieldOf(spec, i), line,
+                      "; ask for less, or queue it anyway (--queue-anyway)");
+    }
   }
   return absl::InvalidArgumentError(text);
 }

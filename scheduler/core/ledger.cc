@@ -51,9 +51,9 @@ Money Add(const Money& money, int64_t price_usd_micro_per_hour, int64_t share, i
           .remainder = static_cast<int64_t>(fractions % kMoneyUnit)};
 }
 
-void Bill(const state::JobSpec& spec, const state::NodeOffer& offer, int64_t held_ms,
+void Bill(const state::Resources& need, const state::NodeOffer& offer, int64_t held_ms,
           JobHistory* job, state::Node* node) {
-  const int64_t share = DominantShare(spec.resources, offer);
+  const int64_t share = DominantShare(need, offer);
   const int64_t price = offer.price_usd_micro_per_hour;
   const int64_t on_demand =
       offer.on_demand_usd_micro_per_hour > 0 ? offer.on_demand_usd_micro_per_hour : price;

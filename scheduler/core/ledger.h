@@ -24,8 +24,9 @@ struct Money {
 };
 Money Add(const Money& money, int64_t price_usd_micro_per_hour, int64_t share, int64_t held_ms);
 
-// Adds what `task` of `attempt` cost until `until_ms` to the job's ledger, and the node's if given.
-void Bill(const state::JobSpec& spec, const state::NodeOffer& offer, int64_t held_ms,
+// Adds what a rank that needs `need` cost in `held_ms` to the job's ledger, and the node's if
+// given.
+void Bill(const state::Resources& need, const state::NodeOffer& offer, int64_t held_ms,
           state::JobHistory* job, state::Node* node);
 
 // How an attempt spent its time until `end_ms`; the phases add up to end_ms - start_ms. A native

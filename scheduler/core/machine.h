@@ -183,6 +183,7 @@ class Machine {
   // explain.cc
   std::string ExplainQueued(const state::Job& job, int64_t now_ms) const;
   std::string ExplainPlacement(const state::Job& job) const;
+  std::string ExplainAlternative(const state::Job& job, const policy::Ask& ask) const;
   std::string PromiseWords(const state::JobId& job) const;
 
   // mutators.cc
@@ -190,7 +191,7 @@ class Machine {
   void Move(state::Job* job, state::JobState to);
   void Enqueue(state::Job* job);
   void Dequeue(state::Job* job);
-  void ChargeUsage(const state::JobSpec& spec, int32_t ranks, int sign);
+  void ChargeUsage(const state::JobSpec& spec, const state::Attempt& attempt, int sign);
   void ForgetSmallAccounts();
   void MarkJob(const state::Job& job);
   void MarkNode(const state::Node& node);

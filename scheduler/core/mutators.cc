@@ -41,10 +41,11 @@ void Machine::Dequeue(Job* job) {
   ReleasePromises(job->id);
 }
 
-void Machine::ChargeUsage(const state::JobSpec& spec, int32_t ranks, int sign) {
+void Machine::ChargeUsage(const state::JobSpec& spec, const state::Attempt& attempt, int sign) {
   state::ProjectUsage& account = state_.counters.usage[spec.project];
   account = policy::Accrue(account, queue_.Running(spec.project), now_ms_);
-  queue_.AddRunning(spec.project, sign * policy::DominantDemand(spec.resources, ranks));
+  const int64_t demand = policy::DominantDemand(state::NeedOf(spec, attempt), attempt.world_size);
+  queue_.AddRunning(spec.project, sign * demand);
   out_.counters_dirty = true;
   ForgetSmallAccounts();
 }

@@ -42,8 +42,9 @@ void Machine::Join(const state::NodeJoined& event) {
     fleet_.Add(&node);
     for (const auto& [job_id, rank] : tasks_on_[offer.id]) {
       const Job& job = state_.jobs.at(job_id);
-      const Task& task = job.LiveAttempt()->tasks[static_cast<size_t>(rank)];
-      fleet_.Take(offer.id, job.spec->resources, task.gpus);
+      const state::Attempt& attempt = *job.LiveAttempt();
+      const Task& task = attempt.tasks[static_cast<size_t>(rank)];
+      fleet_.Take(offer.id, state::NeedOf(*job.spec, attempt), task.gpus);
     }
     if (!node.promised_to.empty()) {
       fleet_.SetPromise(offer.id, state_.jobs.at(node.promised_to).spec);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "scheduler/policy/placement.h"
 
 namespace baton::core {
 namespace {
@@ -20,12 +21,15 @@ void AppendText(std::string* key, const std::string& text) {
 
 std::string ClassKey(const Job& job) {
   const state::JobSpec& s = *job.spec;
-  const state::Resources& r = s.resources;
   std::string key = absl::StrCat(s.priority, ",", s.ranks_min, ",", s.ranks_max, ",", s.shards, ",",
-                                 static_cast<int>(s.capacity), ",", s.time_limit_ms, ",",
-                                 r.cpus_milli, ",", r.memory_bytes, ",", r.disk_bytes, ",");
-  absl::StrAppend(&key, r.gpus, ",", r.gpu_memory_bytes, ",");
-  AppendText(&key, r.gpu_type);
+                                 s.ranks_per_node, ",", static_cast<int>(s.capacity), ",",
+                                 s.time_limit_ms, ",", state::Alternatives(s), ",");
+  for (int32_t i = 0; i < state::Alternatives(s); ++i) {
+    const state::Resources& r = state::NeedOf(s, i);
+    absl::StrAppend(&key, r.cpus_milli, ",", r.memory_bytes, ",", r.disk_bytes, ",", r.gpus, ",",
+                    r.gpu_memory_bytes, ",");
+    AppendText(&key, r.gpu_type);
+  }
   AppendText(&key, s.project);
   AppendText(&key, DeviceKindOf(job));
   if (job.history != nullptr && job.history->on_demand_only) AppendText(&key, "on-demand");
@@ -34,6 +38,15 @@ std::string ClassKey(const Job& job) {
     AppendText(&key, label.value);
   }
   return key;
+}
+
+// Whether a node with that room could hold its part of the job, by any alternative.
+bool FitsSome(const policy::NodeRoom& room, const state::JobSpec& spec) {
+  const int32_t unit = policy::RankUnit(spec);
+  for (int32_t i = 0; i < state::Alternatives(spec); ++i) {
+    if (policy::RanksThatFit(room, state::NeedOf(spec, i), unit) == unit) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -115,7 +128,7 @@ void Queue::Unblock(const policy::NodeRoom& room) {
   if (!room.takes_work) return;
   for (auto& [key, job_class] : classes_) {
     if (!job_class.blocked) continue;
-    if (policy::RanksThatFit(room, job_class.spec->resources, 1) == 0) continue;
+    if (!FitsSome(room, *job_class.spec)) continue;
     job_class.blocked = false;
     if (job_class.waiting.empty()) continue;
     runnable_ +=

@@ -21,7 +21,8 @@ constexpr int kStartsPerStep = 24;
 constexpr int kHeadsLookedAt = 64;
 
 std::string DeviceClass(const state::JobSpec& spec) {
-  return spec.resources.gpus > 0 ? "gpu:" + spec.resources.gpu_type : "cpu";
+  const state::Resources& best = state::NeedOf(spec, 0);
+  return best.gpus > 0 ? "gpu:" + best.gpu_type : "cpu";
 }
 
 }  // namespace
@@ -154,6 +155,7 @@ bool Machine::MakePromises(const Job& head, const std::set<JobId>& others) {
     if (!node.promised_to.empty()) ReleasePromises(JobId(node.promised_to));
     node.promised_to = head.id;
     node.promised_ranks = promise.ranks;
+    node.promised_alternative = promise.alternative;
     promises_[head.id].insert(promise.node);
     fleet_.SetPromise(promise.node, head.spec);
     MarkNode(node);
@@ -169,6 +171,7 @@ void Machine::ReleasePromises(const JobId& job) {
     state::Node& node = state_.nodes.at(id);
     node.promised_to.clear();
     node.promised_ranks = 0;
+    node.promised_alternative = 0;
     fleet_.SetPromise(id, nullptr);
     MarkNode(node);
   }

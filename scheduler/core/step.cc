@@ -42,10 +42,10 @@ void Machine::IndexLive(const Job& job) {
   for (const Task& task : attempt->tasks) {
     if (task.phase == TaskPhase::kExited || task.phase == TaskPhase::kLost) continue;
     tasks_on_[task.node].insert({job.id, task.rank});
-    fleet_.Take(task.node, job.spec->resources, task.gpus);
+    fleet_.Take(task.node, state::NeedOf(*job.spec, *attempt), task.gpus);
   }
-  queue_.AddRunning(job.spec->project,
-                    policy::DominantDemand(job.spec->resources, attempt->world_size));
+  queue_.AddRunning(job.spec->project, policy::DominantDemand(state::NeedOf(*job.spec, *attempt),
+                                                              attempt->world_size));
 }
 
 Outputs Machine::Step(const state::Event& event, int64_t now_ms) {

@@ -30,7 +30,7 @@ void Machine::Finish(Job* job) {
   history.phases.train_ms += attempt.phases.train_ms;
   history.phases.save_ms += attempt.phases.save_ms;
   history.phases_until_ms = now_ms_;
-  ChargeUsage(*job->spec, attempt.world_size, -1);
+  ChargeUsage(*job->spec, attempt, -1);
   MarkJob(*job);
   const bool may_succeed = job->intent != Intent::kCancel && job->intent != Intent::kFail;
   if (may_succeed && AllSucceeded(attempt)) {

@@ -50,6 +50,7 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   wanted.world_size = attempt.world_size;
   SetPlaces(attempt, task, &wanted);
   wanted.gpus = task.gpus;
+  wanted.alternative = attempt.alternative;
   wanted.generation = attempt.generation;
   if (wanted.goal == Goal::kRun) {
     for (const Task& peer : attempt.tasks) {

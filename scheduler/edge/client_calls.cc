@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status.h"
+#include "scheduler/core/labels.h"
 #include "scheduler/edge/from_wire.h"
 #include "scheduler/edge/to_wire.h"
 #include "scheduler/edge/validate.h"
@@ -67,6 +68,20 @@ bool AnyNodeUp(const Seen& seen) {
 
 std::string OwnerOf(const v1::Submitter& submitter) {
   return submitter.owner().empty() ? "somebody" : submitter.owner();
+}
+
+// A label that no node has is most often a slip, and a job that asks for it waits for ever.
+void WarnOfLabels(const Seen& seen, v1::SubmitJobsResponse* response) {
+  const state::JobSpec* checked = nullptr;
+  for (const state::JobId& id : seen.outputs->job_ids) {
+    const auto job = seen.core.state().jobs.find(id);
+    if (job == seen.core.state().jobs.end() || job->second.spec.get() == checked) continue;
+    checked = job->second.spec.get();
+    if (seen.core.state().nodes.empty()) return;
+    const std::string unknown = core::UnknownLabels(checked->require, seen.core.state());
+    if (!unknown.empty())
+      response->add_warnings(absl::StrCat(unknown, "; it waits for such a node"));
+  }
 }
 
 }  // namespace
@@ -184,6 +199,7 @@ void ClientCalls::SubmitJobs(const v1::SubmitJobsRequest& request,
         if (!AnyNodeUp(seen)) {
           response.add_warnings("no worker is connected to the scheduler; jobs wait for one");
         }
+        WarnOfLabels(seen, &response);
         return [done, response = std::move(response)]() mutable {
           done(absl::OkStatus(), std::move(response));
         };

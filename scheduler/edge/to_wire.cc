@@ -27,6 +27,17 @@ void DecidingFields(const state::JobSpec& spec, const std::string& name, v1::Job
   wire->mutable_membership()->set_index(spec.trial);
 }
 
+v1::Resources ToWire(const state::Resources& resources) {
+  v1::Resources wire;
+  wire.set_cpus_milli(resources.cpus_milli);
+  wire.set_memory_bytes(resources.memory_bytes);
+  wire.set_disk_bytes(resources.disk_bytes);
+  wire.set_gpus(resources.gpus);
+  wire.set_gpu_type(resources.gpu_type);
+  wire.set_gpu_memory_bytes(resources.gpu_memory_bytes);
+  return wire;
+}
+
 const state::Node* FindNode(const Seen& seen, const state::NodeId& id) {
   const auto it = seen.core.state().nodes.find(id);
   return it == seen.core.state().nodes.end() ? nullptr : &it->second;
@@ -47,6 +58,9 @@ void AttemptToWire(const Seen& seen, const Progress& progress, const state::Job&
   wire->set_end_cause(std::string(state::Name(attempt.cause)));
   wire->set_end_detail(attempt.detail);
   wire->set_resumed_from_step(attempt.resume_step);
+  if (!job.spec->any_of.empty()) {
+    *wire->mutable_resources() = ToWire(state::NeedOf(*job.spec, attempt));
+  }
   int64_t first = std::numeric_limits<int64_t>::max();
   for (const state::Task& task : attempt.tasks) {
     const state::Node* node = FindNode(seen, task.node);
@@ -151,8 +165,9 @@ Claims ClaimsOn(const Seen& seen, const state::NodeId& node, v1::Node* wire) {
       const bool gone =
           task.phase == state::TaskPhase::kExited || task.phase == state::TaskPhase::kLost;
       if (task.node != node || gone) continue;
-      claims.cpus_milli += job.spec->resources.cpus_milli;
-      claims.memory_bytes += job.spec->resources.memory_bytes;
+      const state::Resources& need = state::NeedOf(*job.spec, *job.LiveAttempt());
+      claims.cpus_milli += need.cpus_milli;
+      claims.memory_bytes += need.memory_bytes;
       claims.gpus += static_cast<int64_t>(task.gpus.size());
       wire->add_tasks(absl::StrCat(id, "/", task.rank));
     }
@@ -298,6 +313,7 @@ v1::WantedTask WantedToWire(const state::WantedTask& task) {
   wire.set_node_rank(task.node_rank);
   wire.set_nodes(task.nodes);
   wire.mutable_gpus()->Add(task.gpus.begin(), task.gpus.end());
+  *wire.mutable_resources() = ToWire(state::NeedOf(*task.spec, task.alternative));
   wire.set_generation(task.generation);
   for (const state::Peer& peer : task.peers) {
     v1::Peer* to = wire.add_peers();

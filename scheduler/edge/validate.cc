@@ -52,7 +52,14 @@ class SpecCheck {
   void Run() {
     Identity();
     Shape();
+    OnNodes();
     Wants(spec_.resources(), "resources");
+    for (int i = 0; i < spec_.any_of_size(); ++i) {
+      Wants(spec_.any_of(i), absl::StrCat("any_of[", i, "]"));
+    }
+    if (static_cast<size_t>(spec_.any_of_size()) > limits::kAnyOfMax) {
+      Add("any_of", absl::StrCat("has more than ", limits::kAnyOfMax, " alternatives"));
+    }
     Limits();
     Program();
     NotYet();
@@ -104,6 +111,22 @@ class SpecCheck {
         Add("require", absl::StrCat("has a label whose key is empty, or longer than ",
                                     limits::kLabelBytesMax, " bytes"));
       }
+    }
+  }
+
+  // How many ranks a node has, and who starts them.
+  void OnNodes() {
+    const int each = spec_.ranks_per_node();
+    Range("ranks_per_node", each, 0, limits::kRanksMax);
+    if (each > 0 && (spec_.ranks().min() % each != 0 || spec_.ranks().max() % each != 0)) {
+      Add("ranks_per_node", absl::StrCat("is ", each, ", which ", spec_.ranks().min(), "..",
+                                         spec_.ranks().max(), " ranks are no multiple of"));
+    }
+    if (spec_.launch() == v1::LAUNCH_NODE) {
+      if (each != 1) Add("ranks_per_node", "must be 1 with a launch by node");
+      if (spec_.command().empty()) Add("launch", "by node takes a command");
+    } else if (!v1::Launch_IsValid(spec_.launch())) {
+      Add("launch", "is unknown to this version of the scheduler");
     }
   }
 
@@ -193,9 +216,7 @@ class SpecCheck {
     const auto refuse = [&](bool set, absl::string_view field) {
       if (set) Add(field, "is not supported by this version of the scheduler; leave it out");
     };
-    refuse(spec_.launch() != v1::LAUNCH_UNSPECIFIED && spec_.launch() != v1::LAUNCH_RANK, "launch");
     refuse(spec_.checkpoint().from() == v1::CheckpointPolicy::ALL, "checkpoint.from");
-    refuse(spec_.any_of_size() > 0, "any_of");
     refuse(spec_.deadline_unix_ms() != 0, "deadline_unix_ms");
     refuse(spec_.budget_usd_micro() != 0, "budget_usd_micro");
     refuse(spec_.depends_on_size() > 0, "depends_on");

@@ -25,9 +25,9 @@ bool CouldHold(const NodeRoom& room, const Ask& ask) {
   return other.empty() || other == ask.job || ask.honoured.count(other) == 0;
 }
 
-std::vector<Promise> Fill(std::vector<Candidate> nodes, int32_t ranks) {
-  // Each holds a rank at least, so that the best `ranks` nodes are all that can matter.
-  const size_t most = std::min(nodes.size(), static_cast<size_t>(ranks));
+// Each holds `unit` ranks at least, so that no more than the best ranks / unit nodes can matter.
+std::vector<Promise> Fill(std::vector<Candidate> nodes, int32_t ranks, int32_t unit) {
+  const size_t most = std::min(nodes.size(), static_cast<size_t>(ranks / unit));
   std::partial_sort(nodes.begin(), nodes.begin() + static_cast<ptrdiff_t>(most), nodes.end(),
                     [](const Candidate& a, const Candidate& b) {
                       if (a.free_now != b.free_now) return a.free_now;
@@ -52,17 +52,18 @@ std::vector<Promise> Fill(std::vector<Candidate> nodes, int32_t ranks) {
   return promises;
 }
 
-}  // namespace
-
-std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
+std::vector<Promise> PromisesOf(const Fleet& fleet, const Ask& ask) {
   std::map<std::string, std::vector<Candidate>> groups;
   const int32_t ranks = ask.spec->ranks_min;
+  const int32_t unit = RankUnit(*ask.spec);
+  const int32_t most_here = ask.spec->ranks_per_node > 0 ? unit : ranks;
   for (const auto& [id, room] : fleet.rooms()) {
     if (!CouldHold(room, ask)) continue;
-    const state::Resources& need = ask.spec->resources;
-    const Candidate candidate = {.room = &room,
-                                 .fit_empty = RanksThatFitEmpty(room.node->offer, need, ranks),
-                                 .free_now = room.takes_work && RanksThatFit(room, need, 1) > 0};
+    const state::Resources& need = ask.need();
+    const Candidate candidate = {
+        .room = &room,
+        .fit_empty = RanksThatFitEmpty(room.node->offer, need, most_here),
+        .free_now = room.takes_work && RanksThatFit(room, need, unit) == unit};
     if (ranks == 1) {
       groups[""].push_back(candidate);
       continue;
@@ -72,7 +73,19 @@ std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
     }
   }
   for (auto& [name, nodes] : groups) {
-    std::vector<Promise> promises = Fill(std::move(nodes), ranks);
+    std::vector<Promise> promises = Fill(std::move(nodes), ranks, unit);
+    if (!promises.empty()) return promises;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<Promise> ChoosePromises(const Fleet& fleet, const Ask& ask) {
+  Ask one = ask;
+  for (one.alternative = 0; one.alternative < state::Alternatives(*ask.spec); ++one.alternative) {
+    std::vector<Promise> promises = PromisesOf(fleet, one);
+    for (Promise& promise : promises) promise.alternative = one.alternative;
     if (!promises.empty()) return promises;
   }
   return {};

@@ -14,6 +14,7 @@ namespace baton::policy {
 struct Promise {
   state::NodeId node;
   int32_t ranks = 0;
+  int32_t alternative = 0;  // of the spec's any_of: the first that the fleet could hold
 };
 
 // The nodes that are to hold the job's smallest world size once what runs on them has ended: nodes

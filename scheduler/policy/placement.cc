@@ -21,7 +21,10 @@ struct Group {
 };
 
 WorldRange RangeOf(const state::JobSpec& spec) {
-  return {.ranks_min = spec.ranks_min, .ranks_max = spec.ranks_max, .shards = spec.shards};
+  return {.ranks_min = spec.ranks_min,
+          .ranks_max = spec.ranks_max,
+          .shards = spec.shards,
+          .unit = RankUnit(spec)};
 }
 
 // Each node is labelled with its name, too.
@@ -52,8 +55,8 @@ int32_t RanksBesidePromise(const NodeRoom& room, const Ask& ask, int32_t limit) 
   const state::Node& node = *room.node;
   const bool promised = room.promised_spec != nullptr && node.promised_to != ask.job &&
                         ask.honoured.count(node.promised_to) != 0;
-  if (!promised) return RanksThatFit(room, ask.spec->resources, limit);
-  const state::Resources& kept = room.promised_spec->resources;
+  if (!promised) return RanksThatFit(room, ask.need(), limit);
+  const state::Resources& kept = state::NeedOf(*room.promised_spec, node.promised_alternative);
   NodeRoom left = room;
   left.cpus_milli -= int64_t{kept.cpus_milli} * node.promised_ranks;
   left.memory_bytes -= kept.memory_bytes * node.promised_ranks;
@@ -64,7 +67,7 @@ int32_t RanksBesidePromise(const NodeRoom& room, const Ask& ask, int32_t limit) 
       left.gpus.erase(std::find(left.gpus.begin(), left.gpus.end(), gpu));
     }
   }
-  return RanksThatFit(left, ask.spec->resources, limit);
+  return RanksThatFit(left, ask.need(), limit);
 }
 
 // Visits the open nodes, best first, until `visit` returns false.
@@ -79,10 +82,13 @@ void ForEachInOrder(const Fleet& fleet, const Ask& ask, const Visit& visit) {
   }
 }
 
-// One rank on each of the best nodes, then a second round, and so on.
-Placement Spread(const Group& group, int32_t world_size, const state::Resources& need) {
+// One rank on each of the best nodes, then a second round, and so on. With `each` above 0 so many
+// on each of as few nodes as that takes.
+Placement Spread(const Group& group, int32_t world_size, int32_t each,
+                 const state::Resources& need) {
   std::vector<int32_t> counts(group.members.size(), 0);
   int32_t placed = 0;
+  for (size_t i = 0; each > 0 && placed < world_size; ++i, placed += each) counts[i] = each;
   while (placed < world_size) {
     for (size_t i = 0; i < group.members.size() && placed < world_size; ++i) {
       if (counts[i] == group.members[i].fit) continue;
@@ -117,6 +123,15 @@ const Group* Best(const std::map<std::string, Group>& groups, const WorldRange& 
   return best;
 }
 
+// It does not fit into the empty node.
+WhyNot WhyTooSmall(const state::NodeOffer& offer, const state::Resources& need, int32_t unit) {
+  state::Resources less = need;
+  less.disk_bytes = 0;
+  if (RanksThatFitEmpty(offer, less, unit) == unit) return WhyNot::kDisk;
+  less.gpus = 0;
+  return RanksThatFitEmpty(offer, less, unit) < unit ? WhyNot::kTooSmall : WhyNot::kGpuType;
+}
+
 }  // namespace
 
 std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
@@ -134,12 +149,10 @@ std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& 
 
 WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   const state::Node& node = *room.node;
-  const state::Resources& need = ask.spec->resources;
-  if (RanksThatFitEmpty(node.offer, need, 1) == 0) {
-    state::Resources without_gpus = need;
-    without_gpus.gpus = 0;
-    return RanksThatFitEmpty(node.offer, without_gpus, 1) == 0 ? WhyNot::kTooSmall
-                                                               : WhyNot::kGpuType;
+  const state::Resources& need = ask.need();
+  const int32_t unit = RankUnit(*ask.spec);
+  if (RanksThatFitEmpty(node.offer, need, unit) < unit) {
+    return WhyTooSmall(node.offer, need, unit);
   }
   if (!node.up) return WhyNot::kDown;
   if (node.drained) return WhyNot::kDrained;
@@ -148,17 +161,23 @@ WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
   if (!HasLabels(node.offer, ask.spec->require)) return WhyNot::kLabel;
   if (!Allowed(room, ask)) return WhyNot::kDeviceKind;
   if (!room.takes_work) return WhyNot::kUnheard;
-  if (RanksThatFit(room, need, 1) == 0) return WhyNot::kBusy;
-  if (RanksBesidePromise(room, ask, 1) == 0) return WhyNot::kPromised;
+  if (RanksThatFit(room, need, unit) < unit) return WhyNot::kBusy;
+  if (RanksBesidePromise(room, ask, unit) < unit) return WhyNot::kPromised;
   return WhyNot::kNothing;
 }
 
+int32_t RankUnit(const state::JobSpec& spec) { return std::max(1, spec.ranks_per_node); }
+
 int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit) {
   if (!room.takes_work || !Allowed(room, ask)) return 0;
-  return RanksBesidePromise(room, ask, limit);
+  const int32_t each = ask.spec->ranks_per_node;
+  const int32_t fit = RanksBesidePromise(room, ask, each > 0 ? each : limit);
+  return fit < each ? 0 : fit;
 }
 
-std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
+namespace {
+
+std::optional<Placement> PlaceAlternative(const Fleet& fleet, const Ask& ask) {
   const WorldRange range = RangeOf(*ask.spec);
   std::map<std::string, Group> groups;
   ForEachInOrder(fleet, ask, [&](const NodeRoom& room) {
@@ -173,14 +192,27 @@ std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
       Group& group = groups[name];
       group.members.push_back({&room, fit});
       group.ranks += fit;
-      more = more && group.members.size() < static_cast<size_t>(range.ranks_max);
+      more = more && group.members.size() < static_cast<size_t>(range.ranks_max / range.unit);
     }
     return more;
   });
   const Group* group = Best(groups, range);
   if (group == nullptr) return std::nullopt;
   const auto reachable = static_cast<int32_t>(std::min<int64_t>(group->ranks, range.ranks_max));
-  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->resources);
+  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->ranks_per_node, ask.need());
+}
+
+}  // namespace
+
+std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
+  Ask one = ask;
+  for (one.alternative = 0; one.alternative < state::Alternatives(*ask.spec); ++one.alternative) {
+    std::optional<Placement> placement = PlaceAlternative(fleet, one);
+    if (!placement.has_value()) continue;
+    placement->alternative = one.alternative;
+    return placement;
+  }
+  return std::nullopt;
 }
 
 }  // namespace baton::policy

@@ -21,6 +21,9 @@ struct Ask {
   std::set<state::NodeId> avoid;    // a start failed there: only if there is no other way
   bool on_demand_only = false;      // whatever the spec allows (progress.h)
   std::set<state::JobId> honoured;  // promises to these jobs are left alone
+  int32_t alternative = 0;          // of the spec's any_of, where one is asked for
+
+  const state::Resources& need() const { return state::NeedOf(*spec, alternative); }
 };
 
 struct RankPlace {
@@ -30,13 +33,16 @@ struct RankPlace {
 
 struct Placement {
   std::vector<RankPlace> ranks;  // ranks of one node are neighbours
+  int32_t alternative = 0;       // of the spec's any_of
 };
 
-// Why a node can't take a single rank of a job; the first that applies.
+// Why a node can't take a single rank of a job by the alternative that is asked for, or not all
+// that it wants on a node; the first that applies.
 enum class WhyNot : uint8_t {
   kNothing,   // it can
   kTooSmall,  // even empty
   kGpuType,   // no GPU of that type or memory
+  kDisk,      // less disk free than asked for, when its worker joined
   kDown,
   kDrained,
   kNotice,
@@ -49,13 +55,18 @@ enum class WhyNot : uint8_t {
 };
 WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask);
 
-// Ranks that fit on the node now, all constraints but `avoid` considered; at most `limit`.
+// The fewest ranks that a node may hold: all that the spec wants on each of its nodes, or one.
+int32_t RankUnit(const state::JobSpec& spec);
+
+// Ranks that fit on the node now, all constraints but `avoid` considered; at most `limit`. With
+// ranks_per_node set: so many, or none.
 int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit);
 
-// Prefers, in this order: the world size that ChooseWorldSize picks; one rank per node over several
-// (a rank per machine is fastest); nodes that are not to be avoided; cheaper nodes; lower ids. A
-// gang of several nodes only among nodes that reach each other (a non-loopback address each, or one
-// machine) and, for a native job, of one device kind. nullopt: not now.
+// Prefers, in this order: the alternative that stands first; the world size that ChooseWorldSize
+// picks; one rank per node over several (a rank per machine is fastest), unless the spec says how
+// many; nodes that are not to be avoided; cheaper nodes; lower ids. A gang of several nodes only
+// among nodes that reach each other (a non-loopback address each, or one machine) and, for a native
+// job, of one device kind. nullopt: not now.
 std::optional<Placement> Place(const Fleet& fleet, const Ask& ask);
 
 // Nodes that can form one gang, by name of the group; a node may be in several.

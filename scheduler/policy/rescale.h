@@ -9,6 +9,7 @@ struct WorldRange {
   int32_t ranks_min = 1;
   int32_t ranks_max = 1;
   int32_t shards = 0;  // V; 0: a command, every rank is worth one
+  int32_t unit = 1;    // sizes are multiples of it (ranks of one node), as both ends are
 };
 
 // The smallest world size in the range that gives the highest speed-up within reach: P ranks over

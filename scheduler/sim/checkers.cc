@@ -21,10 +21,8 @@ bool CapacityFits(state::Capacity capacity, bool spot) {
   return capacity == state::Capacity::kAuto || (capacity == state::Capacity::kSpot) == spot;
 }
 
-}  // namespace
-
-int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
-  const state::Resources& need = job.spec->resources;
+int64_t RanksThatCouldFit(const state::State& state, const state::Job& job,
+                          const state::Resources& need) {
   const bool on_demand_only = job.history != nullptr && job.history->on_demand_only;
   const auto capacity = on_demand_only ? state::Capacity::kOnDemand : job.spec->capacity;
   int64_t ranks = 0;
@@ -35,9 +33,21 @@ int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
     if (need.gpus > 0) {
       here = std::min(here, static_cast<int64_t>(node.offer.gpus.size()) / need.gpus);
     }
+    const int64_t each = job.spec->ranks_per_node;
+    if (each > 0) here = here < each ? 0 : each;
     ranks += here;
   }
   return ranks;
+}
+
+}  // namespace
+
+int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
+  int64_t most = 0;
+  for (int32_t i = 0; i < state::Alternatives(*job.spec); ++i) {
+    most = std::max(most, RanksThatCouldFit(state, job, state::NeedOf(*job.spec, i)));
+  }
+  return most;
 }
 
 // Once deleted it stays away, and its request is known.

@@ -37,6 +37,18 @@ state::JobSpec RandomSpec(Random& random) {
   if (random.Chance(1, 8)) spec.time_limit_ms = random.Between(5, 60) * 1000;
   if (random.Chance(1, 6)) spec.notice_grace_ms = random.Between(1, 20) * 1000;
   spec.queue_anyway = random.Chance(1, 10);
+  if (random.Chance(1, 4)) {
+    spec.ranks_per_node = static_cast<int32_t>(random.Between(1, 2));
+    spec.ranks_min *= spec.ranks_per_node;
+    spec.ranks_max *= spec.ranks_per_node;
+    if (spec.shards > 0) spec.shards = 16;
+  }
+  if (random.Chance(1, 4)) {
+    spec.any_of = {spec.resources, spec.resources};
+    state::Resources& best = random.Chance(1, 2) ? spec.any_of[0] : spec.any_of[1];
+    best.cpus_milli = static_cast<int32_t>(random.Between(1, 4) * 500);
+    best.gpus = static_cast<int32_t>(random.Between(0, 3));
+  }
   spec.wire = absl::StrJoin(program, " ");
   return spec;
 }

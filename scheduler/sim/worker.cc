@@ -354,8 +354,9 @@ void Worker::CheckDevices() {
   for (const auto& [job, ranks] : tasks_) {
     for (const auto& [rank, task] : ranks) {
       if (task.stage == Stage::kEnded) continue;
-      cpus_milli += task.wanted.spec->resources.cpus_milli;
-      memory_bytes += task.wanted.spec->resources.memory_bytes;
+      const state::Resources& need = state::NeedOf(*task.wanted.spec, task.wanted.alternative);
+      cpus_milli += need.cpus_milli;
+      memory_bytes += need.memory_bytes;
       for (const int32_t gpu : task.wanted.gpus) {
         if (!gpus.insert(gpu).second) {
           context_.Fail(absl::StrCat("GPU ", gpu, " of ", offer_.name, " is used twice, now by ",

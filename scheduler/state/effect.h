@@ -39,6 +39,7 @@ struct WantedTask {
   int64_t stop_deadline_ms = 0;
   std::string stop_reason;
   bool stop_for_good = false;  // the job does not go on from here
+  int32_t alternative = 0;     // of the spec's any_of
 };
 
 // The node's whole wanted set, as of this event.

@@ -59,6 +59,15 @@ struct JobSpec {
   bool operator==(const JobSpec&) const = default;
 };
 
+// What one rank needs, best first: there are so many alternatives, and this is one of them.
+inline int32_t Alternatives(const JobSpec& spec) {
+  return spec.any_of.empty() ? 1 : static_cast<int32_t>(spec.any_of.size());
+}
+inline const Resources& NeedOf(const JobSpec& spec, int32_t alternative) {
+  const auto index = static_cast<size_t>(alternative);
+  return index < spec.any_of.size() ? spec.any_of[index] : spec.resources;
+}
+
 // Who typed the command and where; shared by the jobs of one request.
 struct Submitter {
   std::string owner;
@@ -177,6 +186,7 @@ struct Attempt {
   std::string resume_digest;
   std::string bad_checkpoint;  // it could not be restored; empty: no such trouble
   Phases phases;               // set at its end; train moves to lost when a later one undoes steps
+  int32_t alternative = 0;     // of the spec's any_of, for all of its ranks
   bool operator==(const Attempt&) const = default;
 };
 
@@ -226,6 +236,10 @@ struct Job {
   }
   Attempt* LiveAttempt() { return const_cast<Attempt*>(std::as_const(*this).LiveAttempt()); }
 };
+
+inline const Resources& NeedOf(const JobSpec& spec, const Attempt& attempt) {
+  return NeedOf(spec, attempt.alternative);
+}
 
 inline bool IsEnded(JobState s) {
   return s == JobState::kSucceeded || s == JobState::kFailed || s == JobState::kCancelled;

@@ -63,8 +63,9 @@ struct Node {
   int64_t held_usd_micro = 0;  // cost of its held time up to held_until_ms
   int64_t held_remainder = 0;  // what it lacks, in 1 / kMoneyUnit micro-USD (core/ledger.h)
   int64_t held_until_ms = 0;
-  JobId promised_to;           // head of the queue that waits for room here; empty: nobody
-  int32_t promised_ranks = 0;  // how many of its ranks are to fit
+  JobId promised_to;                 // head of the queue that waits for room here; empty: nobody
+  int32_t promised_ranks = 0;        // how many of its ranks are to fit
+  int32_t promised_alternative = 0;  // of its any_of
   bool operator==(const Node&) const = default;
 
   bool TakesWork() const { return up && !drained && !has_notice; }

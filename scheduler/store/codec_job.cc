@@ -189,8 +189,8 @@ static void FromRecord(const Phases& record, state::Phases* value) {
 static void ToRecord(const state::Attempt& value, Attempt* record) {
   const auto& [number, token, generation, world_size, tasks, start_ms, start_deadline_ms,
                running_ms, end_ms, cause, detail, failed_ms, verdict_deadline_ms, stop_deadline_ms,
-               stop_reason, resume_name, resume_step, resume_digest, bad_checkpoint, phases] =
-      value;
+               stop_reason, resume_name, resume_step, resume_digest, bad_checkpoint, phases,
+               alternative] = value;
   record->set_number(number);
   record->set_token(token);
   record->set_generation(generation);
@@ -211,6 +211,7 @@ static void ToRecord(const state::Attempt& value, Attempt* record) {
   record->set_resume_digest(resume_digest);
   record->set_bad_checkpoint(bad_checkpoint);
   ToRecord(phases, record->mutable_phases());
+  record->set_alternative(alternative);
 }
 
 static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
@@ -235,6 +236,7 @@ static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
   value->resume_digest = record.resume_digest();
   value->bad_checkpoint = record.bad_checkpoint();
   FromRecord(record.phases(), &value->phases);
+  value->alternative = record.alternative();
   return absl::OkStatus();
 }
 

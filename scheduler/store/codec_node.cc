@@ -90,7 +90,8 @@ namespace baton::store {
 
 std::string EncodeNode(const state::Node& node) {
   const auto& [offer, up, heard_term, drained, drain_reason, has_notice, notice, joined_ms, lost_ms,
-               held_usd_micro, held_remainder, held_until_ms, promised_to, promised_ranks] = node;
+               held_usd_micro, held_remainder, held_until_ms, promised_to, promised_ranks,
+               promised_alternative] = node;
   v1::Node record;
   ToRecord(offer, record.mutable_offer());
   record.set_up(up);
@@ -106,6 +107,7 @@ std::string EncodeNode(const state::Node& node) {
   record.set_held_until_ms(held_until_ms);
   record.set_promised_to(promised_to);
   record.set_promised_ranks(promised_ranks);
+  record.set_promised_alternative(promised_alternative);
   return record.SerializeAsString();
 }
 
@@ -127,6 +129,7 @@ absl::StatusOr<state::Node> DecodeNode(absl::string_view bytes) {
   node.held_until_ms = record.held_until_ms();
   node.promised_to = record.promised_to();
   node.promised_ranks = record.promised_ranks();
+  node.promised_alternative = record.promised_alternative();
   return node;
 }
 

@@ -16,7 +16,7 @@ static void ToRecord(const state::Peer& value, Peer* record) {
 static void ToRecord(const state::WantedTask& value, SharedValues& shared, WantedTask* record) {
   const auto& [task, goal, spec, world_size, local_rank, local_world_size, node_rank, nodes, gpus,
                generation, peers, resume_name, resume_step, resume_digest, stop_deadline_ms,
-               stop_reason, stop_for_good] = value;
+               stop_reason, stop_for_good, alternative] = value;
   ToRecord(task, record->mutable_task());
   record->set_goal(EnumNumber(goal));
   record->set_spec(shared.KeyOf(spec));
@@ -34,6 +34,7 @@ static void ToRecord(const state::WantedTask& value, SharedValues& shared, Wante
   record->set_stop_deadline_ms(stop_deadline_ms);
   record->set_stop_reason(stop_reason);
   record->set_stop_for_good(stop_for_good);
+  record->set_alternative(alternative);
 }
 
 namespace {

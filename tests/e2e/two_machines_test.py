@@ -3,7 +3,8 @@
     tests/e2e/two_machines_test.py BIN LENET_SPEC
 
 A scheduler off loopback, people by tokens, workers by the line that `baton join` prints; a gang over
-both machines; the second one cut off in the middle; the same weights as of an undisturbed run.
+both machines, of Baton's trainer and of PyTorch's by torchrun; the second one cut off in the middle;
+the same weights as of an undisturbed run; a port of the task on this side.
 """
 import contextlib
 import hashlib
@@ -21,7 +22,16 @@ from cluster import Failed, expect, wait_until
 
 BIN, LENET = (os.path.abspath(word) for word in sys.argv[1:3])
 del sys.argv[1:3]
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts")
 PORT = 7070
+# Rank 0 also serves a port of its node's loopback, as TensorBoard would.
+SERVING = """import http.server, os, runpy, threading
+if os.environ["RANK"] == "0":
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("serving", server.server_port, flush=True)
+runpy.run_path("ddp.py", run_name="__main__")
+"""
 LEASE_MS = 2000
 
 
@@ -183,6 +193,53 @@ class TwoMachinesTest(unittest.TestCase):
         other = self.start_worker("other", self.second, line)
         self.assertEqual(other.wait(timeout=30), 6)
         self.assertIn("was used already", self.log("other"))
+
+    def forwarded(self, job, path):
+        """What the job's task serves there, through a port of the first machine."""
+        port = re.findall(r"serving (\d+)", self.baton("logs", job).stdout)[-1]
+        forward = subprocess.Popen(
+            ["ip", "netns", "exec", self.first.name, BIN + "/baton", "forward", job, "0:" + port],
+            stdout=subprocess.PIPE, text=True, env=self.env("admin"), start_new_session=True)
+        self.processes.append(forward)
+        self.addCleanup(forward.stdout.close)
+        address = re.search(r"127\.0\.0\.1:\d+", forward.stdout.readline())[0]
+        read = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
+        return run("ip", "netns", "exec", self.first.name, sys.executable, "-c", read,
+                   f"http://{address}/{path}").stdout
+
+    def test_ddp_over_two_machines_goes_on_with_one(self):
+        self.start_scheduler()
+        self.login()
+        self.join("near", self.first)
+        self.join("far", self.second)
+        folder = self.path("ddp")
+        os.mkdir(folder)
+        shutil.copy(os.path.join(SCRIPTS, "ddp.py"), folder)
+        with open(os.path.join(folder, "train.py"), "w") as file:
+            file.write(SERVING)
+        # Debian's torchrun fails without the two options on its Python.
+        self.baton("train", "--folder", folder, "--name", "ddp", "--nodes", "1..2", "--launch",
+                   "node", "--checkpoint", "ckpt.pt", "--", "/usr/bin/torchrun", "--redirects=1",
+                   "--tee=1", "train.py", "80", "0.25")
+        show = wait_until(lambda: (shown := self.json("show", "ddp"))["checkpoints"] and shown,
+                          "it has saved", 60)
+        self.assertEqual(sorted(show["attempts"][-1]["nodes"]), ["far", "near"])
+        self.assertIn("rank 1 of 2 begins at 0", self.baton("logs", "ddp").stdout)
+        self.second.cable("down")
+        wait_until(lambda: "rank 0 of 1 begins at" in self.baton("logs", "ddp").stdout,
+                   "it goes on with one node", 60)
+        self.second.cable("up")
+        wait_until(lambda: self.nodes()["far"] == "up", "the second machine is back", 60)
+        self.assertIn("runpy", self.forwarded("ddp", "train.py"))
+        self.baton("wait", "ddp")
+        log = self.baton("logs", "ddp").stdout
+        begun = int(re.search(r"rank 0 of 1 begins at (\d+)", log)[1])
+        self.assertGreater(begun, 0, log)
+        epochs = {int(epoch) for epoch in re.findall(r"epoch (\d+)", log)}
+        self.assertEqual(epochs, set(range(1, 81)))
+        show = self.json("show", "ddp")
+        self.assertEqual([a["end_cause"] for a in show["attempts"]], ["node-lost", "succeeded"])
+        self.assertEqual(show["attempts"][-1]["nodes"], ["near"])
 
     def test_people_come_in_by_tokens_and_may_what_their_role_says(self):
         scheduler = self.start_scheduler()

@@ -179,6 +179,12 @@ absl::StatusOr<std::string> ArtifactCache::Acquire(const std::string& digest,
   return state_->Folder(digest);
 }
 
+int64_t ArtifactCache::BytesOf(const std::string& digest) const {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  const auto at = state_->entries.find(digest);
+  return at == state_->entries.end() ? 0 : at->second.bytes;
+}
+
 void ArtifactCache::Release(const std::string& digest) {
   std::lock_guard<std::mutex> lock(state_->mutex);
   const auto at = state_->entries.find(digest);

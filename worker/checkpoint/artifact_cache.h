@@ -34,6 +34,8 @@ class ArtifactCache {
   absl::StatusOr<std::string> Acquire(const std::string& digest,
                                       const std::function<bool()>& cancelled);
   void Release(const std::string& digest);
+  // Of what was acquired and not released; 0 of others.
+  int64_t BytesOf(const std::string& digest) const;
 
  private:
   struct State;

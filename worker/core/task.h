@@ -46,7 +46,6 @@ struct TaskSpec {
   std::vector<std::pair<std::string, std::string>> environment;
   std::string params_json;
   int64_t notice_grace_ms = 10'000;
-  int32_t cpus_milli = 1000;
   bool checkpoints_of_rank0_only = false;
   std::vector<std::string> checkpoint_globs;  // files in the working folder that are checkpoints
   int notice_signal = kSigTerm;               // 0: none, the deadline file tells
@@ -87,6 +86,8 @@ struct Wanted {
   int32_t node_rank = 0;
   int32_t nodes = 1;
   std::vector<int32_t> gpus;
+  int32_t cpus_milli = 1000;  // of the rank, as it was placed
+  int64_t disk_bytes = 0;     // likewise; 0: its job does not say
   uint64_t generation = 0;
   std::vector<Peer> peers;  // by rank, with kRun
   Resume resume;

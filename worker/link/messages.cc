@@ -31,7 +31,6 @@ std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
   spec->params_json = proto.params_json();
   spec->notice_grace_ms =
       proto.notice_grace_ms() > 0 ? proto.notice_grace_ms() : kNoticeGraceMsDefault;
-  if (proto.resources().cpus_milli() > 0) spec->cpus_milli = proto.resources().cpus_milli();
   spec->checkpoints_of_rank0_only = proto.checkpoint().from() == v1::CheckpointPolicy::RANK0;
   spec->checkpoint_globs.assign(proto.checkpoint().globs().begin(),
                                 proto.checkpoint().globs().end());
@@ -76,6 +75,10 @@ absl::StatusOr<Wanted> WantedOf(const v1::WantedTask& proto) {
   wanted.node_rank = proto.node_rank();
   wanted.nodes = std::max(1, proto.nodes());
   wanted.gpus.assign(proto.gpus().begin(), proto.gpus().end());
+  const v1::Resources& resources =
+      proto.has_resources() ? proto.resources() : proto.spec().resources();
+  if (resources.cpus_milli() > 0) wanted.cpus_milli = resources.cpus_milli();
+  wanted.disk_bytes = resources.disk_bytes();
   wanted.generation = proto.generation();
   for (const v1::Peer& peer : proto.peers()) {
     wanted.peers.push_back({peer.rank(), peer.node(), peer.address(), peer.port()});

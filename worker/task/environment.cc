@@ -14,10 +14,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
 #include "common/contract.h"
 #include "common/status.h"
+#include "worker/task/field.h"
 #include "worker/task/slurm.h"
 
 namespace baton::worker {
@@ -39,27 +39,6 @@ bool IsInherited(const std::string& name) {
   return absl::StartsWith(name, "LC_") || absl::StartsWith(name, "OMP_") ||
          absl::StartsWith(name, "DNNL_") || absl::StartsWith(name, "ASAN_") ||
          absl::StartsWith(name, "UBSAN_") || absl::StartsWith(name, "TSAN_");
-}
-
-const Peer* PeerOf(const Wanted& task, int32_t rank) {
-  for (const Peer& peer : task.peers) {
-    if (peer.rank == rank) return &peer;
-  }
-  return nullptr;
-}
-
-std::string HostPort(const std::string& host, int port) {
-  return host.find(':') == std::string::npos ? absl::StrCat(host, ":", port)
-                                             : absl::StrCat("[", host, "]:", port);
-}
-
-// tensorflow.org, tf.distribute: {"cluster":{"worker":[..]},"task":{"type":"worker","index":N}}.
-std::string TfConfig(const Wanted& task) {
-  json workers = json::array();
-  for (const Peer& peer : task.peers) workers.push_back(HostPort(peer.address, peer.port));
-  return json{{"cluster", {{"worker", workers}}},
-              {"task", {{"type", "worker"}, {"index", task.key.rank}}}}
-      .dump();
 }
 
 void SetContract(const EnvironmentInput& input, Variables& v) {
@@ -84,27 +63,6 @@ void SetContract(const EnvironmentInput& input, Variables& v) {
   v[contract::kRendezvous] =
       absl::StrCat(contract::kRendezvousSocketPrefix, input.rendezvous_socket);
   v[contract::kParamsFile] = places.params();
-}
-
-// What the field's tools read.
-void SetField(const EnvironmentInput& input, Variables& v) {
-  const Wanted& task = *input.task;
-  v["RANK"] = absl::StrCat(task.key.rank);
-  v["LOCAL_RANK"] = absl::StrCat(task.local_rank);
-  v["WORLD_SIZE"] = absl::StrCat(task.world_size);
-  v["LOCAL_WORLD_SIZE"] = absl::StrCat(task.local_world_size);
-  v["NODE_RANK"] = absl::StrCat(task.node_rank);
-  v["GROUP_RANK"] = absl::StrCat(task.node_rank);
-  v["TORCHELASTIC_RESTART_COUNT"] = absl::StrCat(std::max(0, task.key.attempt - 1));
-  if (const Peer* master = PeerOf(task, 0)) {
-    v["MASTER_ADDR"] = master->address;
-    v["MASTER_PORT"] = absl::StrCat(master->port);
-  }
-  if (!task.peers.empty()) v["TF_CONFIG"] = TfConfig(task);
-  // Empty: the task has no GPU and shall see none.
-  // The indices count as the driver's library does, CUDA's own order begins with the fastest card.
-  v["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID";
-  v["CUDA_VISIBLE_DEVICES"] = absl::StrJoin(task.gpus, ",");
 }
 
 // A user's program may want its parameters without reading a file: BATON_FLAG_DROPOUT=0.3. What is
@@ -158,11 +116,14 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   }
   const TaskSpec& spec = *input.task->spec;
   // A log that comes when the program ends is none; Python holds back what it prints into a pipe.
-  if (!spec.command.empty()) variables["PYTHONUNBUFFERED"] = "1";
+  if (!spec.command.empty()) {
+    variables["PYTHONUNBUFFERED"] = "1";
+    SetInterfaces(input, &variables);
+  }
   for (const auto& [name, value] : spec.environment) variables[name] = value;
   if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
-  SetField(input, variables);
+  SetField(input, &variables);
   if (WantsSlurm(spec)) SetSlurm(input, &variables);
   std::vector<std::string> environment;
   environment.reserve(variables.size());

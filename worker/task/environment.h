@@ -31,6 +31,7 @@ struct EnvironmentInput {
   const Wanted* task = nullptr;  // with spec and peers
   TaskPlaces places;
   std::string address;                 // by which other ranks reach this node
+  std::string interface;               // of the network with that address; empty: loopback
   std::string data_folder;             // empty: the job has no data
   std::string resume_folder;           // empty: from the start
   std::string rendezvous_socket;       // path

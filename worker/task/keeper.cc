@@ -19,6 +19,7 @@
 
 #include "worker/task/keeper_protocol.h"
 #include "worker/task/process_tree.h"
+#include "worker/task/rank_launcher.h"
 #include "worker/task/spawn.h"
 
 namespace baton::worker {
@@ -142,13 +143,15 @@ class Keeper {
   }
 
   // Who does not catch the signal dies of it. So a shell that waits for a program which saves its
-  // state is not sent it: the shell's end would be the task's, and the program's.
+  // state is not sent it: the shell's end would be the task's, and the program's. Nor is who starts
+  // ranks, as long as it has some: torchrun would end them at once, those too that train on.
   void Terminate(KeptTask& task, int32_t code) {
     const int signal = std::abs(code);
     const std::vector<Process> processes = ProcessesOf(task);
+    const std::set<pid_t> launchers = RankLaunchers(processes);
     bool somebody_catches = false;
     for (const Process& process : processes) {
-      if (!Catches(process.pid, signal)) continue;
+      if (launchers.count(process.pid) > 0 || !Catches(process.pid, signal)) continue;
       somebody_catches = true;
       const bool is_new = task.terminated.insert({process.pid, process.start, signal}).second;
       if (is_new) kill(process.pid, signal);

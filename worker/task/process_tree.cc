@@ -118,10 +118,11 @@ bool Catches(pid_t pid, int signal) {
   return (mask >> (signal - 1) & 1) != 0;
 }
 
+std::string EnvironmentOf(pid_t pid) { return '\0' + ReadProc(ProcPath(pid, "environ")); }
+
 bool HasVariable(pid_t pid, const std::string& variable) {
   if (variable.empty()) return false;
-  const std::string text = '\0' + ReadProc(ProcPath(pid, "environ"));
-  return text.find('\0' + variable + '\0') != std::string::npos;
+  return EnvironmentOf(pid).find('\0' + variable + '\0') != std::string::npos;
 }
 
 bool HasOpen(pid_t pid, dev_t device, ino_t inode) {
@@ -172,8 +173,7 @@ int KillMarked(const std::string& mark) {
     bool found = false;
     for (const Process& process : AllProcesses()) {
       if (process.pid == self || process.state == 'Z') continue;
-      const std::string text = '\0' + ReadProc(ProcPath(process.pid, "environ"));
-      if (text.find('\0' + mark) == std::string::npos) continue;
+      if (EnvironmentOf(process.pid).find('\0' + mark) == std::string::npos) continue;
       if (kill(process.pid, SIGKILL) != 0) continue;
       found = true;
       killed.insert({process.pid, process.start});

@@ -39,6 +39,10 @@ bool HasOpen(pid_t pid, dev_t device, ino_t inode);
 // open for writing.
 std::set<uint64_t> InodesWritten(pid_t root, const std::string& variable);
 
+// The environment that the process was started with: a zero byte before each NAME=value, and one at
+// its end. Only that when it is gone, or another's.
+std::string EnvironmentOf(pid_t pid);
+
 // Whether `variable` (NAME=value) is in the environment the process was started with.
 bool HasVariable(pid_t pid, const std::string& variable);
 

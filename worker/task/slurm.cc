@@ -97,7 +97,7 @@ void SetSlurm(const EnvironmentInput& input, std::map<std::string, std::string>*
   v["SLURM_NTASKS_PER_NODE"] = absl::StrCat(task.local_world_size);
   v["SLURM_NNODES"] = absl::StrCat(task.nodes);
   v["SLURM_JOB_NUM_NODES"] = absl::StrCat(task.nodes);
-  const std::string cpus = absl::StrCat((task.spec->cpus_milli + 999) / 1000);
+  const std::string cpus = absl::StrCat((task.cpus_milli + 999) / 1000);
   v["SLURM_CPUS_PER_TASK"] = cpus;
   v["SLURM_CPUS_ON_NODE"] = cpus;
   v["SLURM_GPUS_ON_NODE"] = absl::StrCat(task.gpus.size());

@@ -113,9 +113,10 @@ INSTANTIATE_TEST_SUITE_P(
              "s.yaml:2: ranks: must be at most 4096, is 99999999999999999999"},
         Case{"time_limit_of_a_life", Spoilt("epochs:", "time_limit: 9999d\nepochs:"),
              "s.yaml:3: time_limit: must be at most 3660d, is '9999d'"},
-        Case{"launch_by_the_command", Spoilt("epochs:", "launch: node\nepochs:"),
-             "s.yaml:3: launch: 'node' (the command starts the ranks of its node) comes later; use "
-             "rank"},
+        Case{
+            "launch_by_the_command", Spoilt("epochs:", "launch: node\nepochs:"),
+            "s.yaml:3: launch: 'node' is for a `command` that starts the ranks of its node itself; "
+            "Baton's own trainer has `launch: rank`, remove the line"},
         Case{"long_variable", Spoilt("epochs:", "env: {" + std::string(129, 'A') + ": 1}\nepochs:"),
              "s.yaml:3: env." + std::string(129, 'A') +
                  ": a name of 129 bytes, at most 128; shorten it"},

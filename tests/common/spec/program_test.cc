@@ -73,12 +73,70 @@ TEST(Program, FlagsAreParams) {
 }
 
 TEST(Program, WhatComesLaterIsRefusedInWords) {
-  for (const char* field : {"nodes: 2", "any_of: [a]", "environment: x", "secrets: [A]", "setup: x",
-                            "image: x", "data: x"}) {
+  for (const char* field : {"environment: x", "secrets: [A]", "setup: x", "image: x", "data: x"}) {
     EXPECT_THAT(Bad(std::string("command: [a]\n") + field + "\n"),
                 HasSubstr("comes in a later version"))
         << field;
   }
+}
+
+struct Shape {
+  int64_t min;
+  int64_t max;
+  int64_t each;
+  bool operator==(const Shape&) const = default;
+};
+
+Shape ShapeOf(const std::string& fields, const Overrides& overrides = {}) {
+  const JobSpec job = Good("command: [a]\n" + fields, overrides);
+  EXPECT_EQ(Good(WriteSpec(job)).ranks_per_node, job.ranks_per_node) << WriteSpec(job);
+  EXPECT_EQ(Good(WriteSpec(job)).launch, job.launch);
+  return {job.ranks.min, job.ranks.max, job.ranks_per_node};
+}
+
+TEST(Program, RanksOnNodes) {
+  EXPECT_EQ(ShapeOf("ranks: 1..3\n"), (Shape{1, 3, 0}));
+  EXPECT_EQ(ShapeOf("nodes: 2\n"), (Shape{2, 2, 1}));
+  EXPECT_EQ(ShapeOf("nodes: 2\nranks: 8\n"), (Shape{8, 8, 4}));
+  EXPECT_EQ(ShapeOf("nodes: 1\nranks: 4\n"), (Shape{4, 4, 4}));
+  EXPECT_EQ(ShapeOf("nodes: 1..4\nranks: 2..8\n"), (Shape{2, 8, 2}));
+  EXPECT_EQ(ShapeOf("ranks: 4\n", {.settings = {FlagSetting("--nodes", "2", {"nodes"})}}),
+            (Shape{4, 4, 2}));
+  EXPECT_THAT(Bad("command: [a]\nnodes: 2\nranks: 3\n"),
+              HasSubstr("job.yaml:2: nodes: each node has the same number of ranks: 3 on 2 can't be "
+                        "shared out; with 1 on each they are 2"));
+  EXPECT_THAT(Bad("command: [a]\nnodes: 4\nranks: 2\n"), HasSubstr("with 1 on each they are 4"));
+  EXPECT_THAT(Bad("command: [a]\nnodes: 2\nranks: 2..4\n"), HasSubstr("can't be shared out"));
+  EXPECT_THAT(Bad("command: [a]\nnodes: two\n"), HasSubstr("nodes: must be a whole number"));
+}
+
+TEST(Program, ACommandThatStartsTheRanksOfItsNode) {
+  EXPECT_EQ(ShapeOf("launch: node\n"), (Shape{1, 1, 1}));
+  EXPECT_EQ(ShapeOf("launch: node\nnodes: 1..2\n"), (Shape{1, 2, 1}));
+  EXPECT_EQ(Good("command: [a]\nlaunch: node\n").launch, Launch::kNode);
+  EXPECT_THAT(Bad("command: [a]\nlaunch: node\nranks: 2\n"),
+              HasSubstr("job.yaml:3: ranks: with `launch: node` the command starts the ranks"));
+}
+
+TEST(Program, AlternativesOverWhatAllHave) {
+  const std::string text =
+      "command: [a]\nmemory: 8GiB\nany_of:\n- {gpus: a100:1}\n- {gpus: 2, gpu_type: t4, cpus: 4}\n";
+  const JobSpec job = Good(text);
+  ASSERT_EQ(job.any_of.size(), 2u);
+  EXPECT_EQ(job.any_of[0].gpu_type, "a100");
+  EXPECT_EQ(job.any_of[0].cpu_millis, 1000);
+  EXPECT_EQ(job.any_of[1].gpus, 2);
+  EXPECT_EQ(job.any_of[1].cpu_millis, 4000);
+  EXPECT_EQ(job.any_of[1].memory_bytes, int64_t{8} << 30);
+  EXPECT_EQ(job.resources.gpu_type, "a100") << "the best is what is asked for first";
+  EXPECT_EQ(WriteSpec(Good(WriteSpec(job))), WriteSpec(job));
+  const JobSpec other =
+      Good(text, {.settings = {FlagSetting("--cpus", "2", {"resources", "cpus"})}});
+  EXPECT_EQ(other.any_of[1].cpu_millis, 2000) << "a flag holds for all";
+  EXPECT_EQ(other.any_of[1].gpu_type, "t4");
+  EXPECT_THAT(Bad("command: [a]\nany_of: {gpus: 1}\n"), HasSubstr("must be a list of resources"));
+  EXPECT_THAT(Bad("command: [a]\nany_of: [{gpu_type: t4}]\n"), HasSubstr("`gpus` is 0"));
+  EXPECT_THAT(Bad("command: [a]\nany_of: [{gpu: 1}]\n"), HasSubstr("any_of.0.gpu: "));
 }
 
 TEST(Program, SettingsComeOverTheFileInTheirOrder) {
@@ -105,7 +163,8 @@ TEST(Program, ASettingsMistakeNamesItsSourceAndLine) {
   const std::string text = Bad("command: [a]\n", overrides);
   EXPECT_THAT(text, HasSubstr("run.sh:4: ranks: must be a whole number or a range"));
   EXPECT_THAT(text, HasSubstr("run.sh:2: has no meaning; remove it"));
-  EXPECT_THAT(text, HasSubstr("--gpus h100:: resources.gpus: must be a whole number"));
+  EXPECT_THAT(text,
+              HasSubstr("--gpus h100:: resources.gpus: must be [TYPE:]N, such as 2 or h100:2"));
 }
 
 TEST(Program, NoGpusOverAFileThatWantsSome) {

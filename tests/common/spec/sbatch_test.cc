@@ -64,6 +64,11 @@ TEST(Sbatch, OneTaskHasTheWholeNode) {
   EXPECT_EQ(job.resources.memory_bytes, int64_t{6000} << 20);
   EXPECT_EQ(Good("#SBATCH --gpus-per-task=2\n#SBATCH --ntasks=3\n").resources.gpus, 2);
   EXPECT_EQ(Good("#SBATCH --ntasks-per-node=2\n#SBATCH --nodes=3-5\n").ranks.min, 6);
+  EXPECT_EQ(Good("#SBATCH --ntasks-per-node=2\n#SBATCH --nodes=3-5\n").ranks_per_node, 2);
+  EXPECT_EQ(Good("#SBATCH -N 2\n").ranks_per_node, 1);
+  EXPECT_EQ(Good("#SBATCH --ntasks=8 --ntasks-per-node=4\n").ranks_per_node, 4);
+  EXPECT_EQ(Good("#SBATCH --nodes=1 --ntasks=4\n").ranks_per_node, 4);
+  EXPECT_EQ(Good("#SBATCH --nodes=2 --ntasks=3\n").ranks_per_node, 0) << "with a warning";
   EXPECT_EQ(Good("#SBATCH --gres=gpu\n").resources.gpus, 1);
 }
 

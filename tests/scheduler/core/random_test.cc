@@ -152,6 +152,11 @@ class World {
     spec->priority = static_cast<int32_t>(random_.Below(2));
     spec->ranks_min = random_.Chance(1, 2) ? 1 : 1 + static_cast<int32_t>(random_.Below(3));
     spec->ranks_max = spec->ranks_min + static_cast<int32_t>(random_.Below(3));
+    if (random_.Chance(1, 4)) {
+      spec->ranks_per_node = 1 + static_cast<int32_t>(random_.Below(2));
+      spec->ranks_min *= spec->ranks_per_node;
+      spec->ranks_max *= spec->ranks_per_node;
+    }
     spec->shards = random_.Chance(1, 2) ? 8 : 0;
     spec->resources.cpus_milli = static_cast<int32_t>(500 * (1 + random_.Below(4)));
     spec->resources.gpus = random_.Chance(1, 4) ? 1 : 0;

@@ -107,7 +107,7 @@ std::string Scenario::Node(const Words& words) {
       words.Text("incarnation", offer.incarnation.empty() ? "1" : offer.incarnation);
   offer.cpus_milli = static_cast<int32_t>(words.Number("cpus", 2) * 1000);
   offer.memory_bytes = words.Number("memory_gib", 8) << 30;
-  offer.disk_free_bytes = int64_t{1} << 40;
+  offer.disk_free_bytes = words.Number("disk_gib", 1024) << 30;
   offer.device_kind = words.Text("kind", "cpu");
   offer.host_id = words.Text("host", "local");
   offer.spot = words.Text("capacity", "spot") == "spot";
@@ -142,8 +142,18 @@ std::string Scenario::Submit(const Words& words) {
   BATON_CHECK(absl::SimpleAtoi(ranks.front(), &spec->ranks_min), "ranks");
   BATON_CHECK(absl::SimpleAtoi(ranks.back(), &spec->ranks_max), "ranks");
   spec->shards = static_cast<int32_t>(words.Number("shards", 0));
+  spec->ranks_per_node = static_cast<int32_t>(words.Number("ranks_per_node", 0));
   spec->resources.cpus_milli = static_cast<int32_t>(words.Number("cpus", 1) * 1000);
   spec->resources.memory_bytes = words.Number("memory_gib", 0) << 30;
+  // any_of=h100:1,l4:2: a type and a number of GPUs each.
+  for (const auto& other : absl::StrSplit(words.Text("any_of", ""), ',', absl::SkipEmpty())) {
+    const std::vector<std::string> pair = absl::StrSplit(other, ':');
+    state::Resources need = spec->resources;
+    need.gpu_type = pair.at(0);
+    BATON_CHECK(absl::SimpleAtoi(pair.at(1), &need.gpus), "any_of");
+    spec->any_of.push_back(need);
+  }
+  spec->resources.disk_bytes = words.Number("disk_gib", 0) << 30;
   spec->resources.gpus = static_cast<int32_t>(words.Number("gpus", 0));
   spec->resources.gpu_type = words.Text("gpu_type", "");
   spec->retries = static_cast<int32_t>(words.Number("retries", 3));

@@ -99,7 +99,17 @@ TEST(Submit, RefusesEachImpossibleField) {
   refused("resources.cpus_milli",
           [](v1::JobSpec& s) { s.mutable_resources()->set_cpus_milli(-5); });
   refused("resources.gpus", [](v1::JobSpec& s) { s.mutable_resources()->set_gpu_type("h100"); });
-  refused("any_of", [](v1::JobSpec& s) { s.add_any_of(); });
+  refused("any_of[0].gpus", [](v1::JobSpec& s) { s.add_any_of()->set_gpu_type("h100"); });
+  refused("launch", [](v1::JobSpec& s) {
+    s.clear_command();
+    s.set_launch(v1::LAUNCH_NODE);
+  });
+  refused("ranks_per_node", [](v1::JobSpec& s) { s.set_launch(v1::LAUNCH_NODE); });
+  refused("ranks_per_node", [](v1::JobSpec& s) {
+    s.mutable_ranks()->set_min(3);
+    s.mutable_ranks()->set_max(3);
+    s.set_ranks_per_node(2);
+  });
   refused("depends_on", [](v1::JobSpec& s) { s.add_depends_on("x"); });
   refused("bytes", [](v1::JobSpec& s) {
     s.set_params_json("{\"a\":\"" + std::string(600 << 10, 'x') + "\"}");

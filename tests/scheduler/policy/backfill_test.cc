@@ -46,6 +46,39 @@ TEST(ChoosePromises, NoneIfTheFleetCouldNeverHoldTheGang) {
   EXPECT_EQ(ChoosePromises(fleet, MakeAsk(2, 1)).at(0).ranks, 2);
 }
 
+TEST(ChoosePromises, SoManyOnEachNodeAsTheSpecSays) {
+  const state::Node a = MakeNode("a", 1);
+  const state::Node b = MakeNode("b", 4);
+  const state::Node c = MakeNode("c", 2);
+  Fleet fleet;
+  for (const state::Node* node : {&a, &b, &c}) fleet.Add(node);
+  Ask ask = MakeAsk(4, 1);
+  auto spec = std::make_shared<state::JobSpec>(*ask.spec);
+  spec->ranks_per_node = 2;
+  ask.spec = spec;
+  const auto promises = ChoosePromises(fleet, ask);
+  ASSERT_EQ(promises.size(), 2u);
+  EXPECT_EQ(promises[0].node, "b");
+  EXPECT_EQ(promises[0].ranks, 2);
+  EXPECT_EQ(promises[1].node, "c");
+  EXPECT_EQ(promises[1].ranks, 2);
+}
+
+TEST(ChoosePromises, ForTheFirstAlternativeThatTheFleetCouldHold) {
+  const state::Node a = MakeNode("a", 4);
+  Fleet fleet;
+  fleet.Add(&a);
+  Ask ask = MakeAsk(1, 1);
+  auto spec = std::make_shared<state::JobSpec>(*ask.spec);
+  spec->any_of = {spec->resources, spec->resources};
+  spec->any_of[0].cpus_milli = 8000;
+  spec->any_of[1].cpus_milli = 4000;
+  ask.spec = spec;
+  const auto promises = ChoosePromises(fleet, ask);
+  ASSERT_EQ(promises.size(), 1u);
+  EXPECT_EQ(promises[0].alternative, 1);
+}
+
 TEST(ChoosePromises, LeavesThoseOfOthersAlone) {
   state::Node a = MakeNode("a", 2);
   a.promised_to = "other";

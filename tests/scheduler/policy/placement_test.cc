@@ -69,6 +69,31 @@ TEST(Place, SpreadsAGangThenPacks) {
   EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(9, 9, 1))), Names());
 }
 
+TEST(Place, SoManyOnEachNodeAsTheSpecSays) {
+  const Node a = MakeNode("a", 1, 1);
+  const Node b = MakeNode("b", 4, 2);
+  const Node c = MakeNode("c", 3, 3);
+  const Node d = MakeNode("d", 2, 4);
+  Fleet fleet;
+  for (const Node* node : {&a, &b, &c, &d}) fleet.Add(node);
+  const auto ask = [](int32_t low, int32_t high, int32_t each) {
+    Ask made = MakeAsk(low, high, 1);
+    auto spec = std::make_shared<state::JobSpec>(*made.spec);
+    spec->ranks_per_node = each;
+    made.spec = spec;
+    return made;
+  };
+  EXPECT_EQ(NodesOf(Place(fleet, ask(4, 4, 2))), Names({"b", "b", "c", "c"}));
+  EXPECT_EQ(NodesOf(Place(fleet, ask(3, 3, 3))), Names({"b", "b", "b"}));
+  EXPECT_EQ(NodesOf(Place(fleet, ask(2, 8, 2))), Names({"b", "b", "c", "c", "d", "d"}));
+  EXPECT_EQ(NodesOf(Place(fleet, ask(8, 8, 2))), Names());
+  EXPECT_EQ(NodesOf(Place(fleet, ask(1, 1, 1))), Names({"a"}));
+  EXPECT_EQ(WhyNotHere(*fleet.Find("a"), ask(4, 4, 2)), WhyNot::kTooSmall);
+  fleet.Take("b", MakeAsk(1, 1, 3).spec->resources, {});
+  EXPECT_EQ(NodesOf(Place(fleet, ask(4, 4, 2))), Names({"c", "c", "d", "d"}));
+  EXPECT_EQ(WhyNotHere(*fleet.Find("b"), ask(4, 4, 2)), WhyNot::kBusy);
+}
+
 TEST(Place, AllOrNothing) {
   const Node a = MakeNode("a", 2, 1);
   Fleet fleet;
@@ -161,6 +186,49 @@ TEST(Place, GpusByTypeAndMemory) {
   EXPECT_EQ(placement->ranks[1].gpus, std::vector<int32_t>({2}));
 }
 
+TEST(Place, TheFirstAlternativeThatFitsForAllRanks) {
+  Node a = MakeNode("a", 8, 1);
+  a.offer.gpus = {{0, "a100", 80}};
+  Node b = MakeNode("b", 8, 2);
+  b.offer.gpus = {{0, "t4", 16}, {1, "t4", 16}, {2, "t4", 16}, {3, "t4", 16}};
+  Fleet fleet;
+  fleet.Add(&a);
+  fleet.Add(&b);
+  const auto ask = [](int32_t ranks) {
+    Ask made = MakeAsk(ranks, ranks, 1);
+    auto spec = std::make_shared<state::JobSpec>(*made.spec);
+    spec->any_of = {spec->resources, spec->resources};
+    spec->any_of[0].gpus = 1;
+    spec->any_of[0].gpu_type = "a100";
+    spec->any_of[1].gpus = 2;
+    spec->any_of[1].gpu_type = "t4";
+    made.spec = spec;
+    return made;
+  };
+  auto placed = Place(fleet, ask(1));
+  ASSERT_TRUE(placed.has_value());
+  EXPECT_EQ(NodesOf(placed), Names({"a"}));
+  EXPECT_EQ(placed->alternative, 0);
+  placed = Place(fleet, ask(2));
+  ASSERT_TRUE(placed.has_value());
+  EXPECT_EQ(NodesOf(placed), Names({"b", "b"})) << "never one of each";
+  EXPECT_EQ(placed->alternative, 1);
+  EXPECT_EQ(placed->ranks[1].gpus, std::vector<int32_t>({2, 3}));
+  EXPECT_FALSE(Place(fleet, ask(3)).has_value());
+  // What is promised to it is set aside by the alternative that it is promised for.
+  b.promised_to = "head";
+  b.promised_ranks = 1;
+  b.promised_alternative = 1;
+  fleet.SetPromise("b", ask(1).spec);
+  Ask other = MakeAsk(1, 1, 1);
+  auto greedy = std::make_shared<state::JobSpec>(*other.spec);
+  greedy->resources.gpus = 3;
+  other.spec = greedy;
+  EXPECT_TRUE(Place(fleet, other).has_value());
+  other.honoured = {"head"};
+  EXPECT_FALSE(Place(fleet, other).has_value());
+}
+
 // Slow and plain: all nodes that take a rank, in order; groups by who reaches whom.
 int32_t NaiveWorldSize(const std::vector<Node>& nodes, const Fleet& fleet, const Ask& ask) {
   const state::JobSpec& spec = *ask.spec;
@@ -172,7 +240,7 @@ int32_t NaiveWorldSize(const std::vector<Node>& nodes, const Fleet& fleet, const
     if (!node.offer.data_addresses.empty()) groups["net " + kind] += fit;
     groups["host " + node.offer.host_id + kind] += fit;
   }
-  const WorldRange range = {spec.ranks_min, spec.ranks_max, spec.shards};
+  const WorldRange range = {spec.ranks_min, spec.ranks_max, spec.shards, RankUnit(spec)};
   int32_t best = 0;
   for (const auto& [name, fit] : groups) {
     const auto most = static_cast<int32_t>(std::min<int64_t>(fit, spec.ranks_max));
@@ -203,7 +271,13 @@ TEST(Place, AgreesWithTheNaiveVersion) {
     auto spec = std::make_shared<state::JobSpec>();
     spec->ranks_min = static_cast<int32_t>(random.Between(1, 4));
     spec->ranks_max = spec->ranks_min + static_cast<int32_t>(random.Below(4));
+    if (random.Chance(1, 3)) {
+      spec->ranks_per_node = static_cast<int32_t>(random.Between(1, 3));
+      spec->ranks_min *= spec->ranks_per_node;
+      spec->ranks_max *= spec->ranks_per_node;
+    }
     spec->shards = random.Chance(1, 2) ? 8 : 0;
+    if (spec->shards > 0) spec->shards = std::max(spec->shards, spec->ranks_max);
     spec->resources.cpus_milli = static_cast<int32_t>(random.Between(1, 3)) * 1000;
     spec->capacity = random.Chance(1, 4) ? state::Capacity::kSpot : state::Capacity::kAuto;
     Ask ask;
@@ -215,9 +289,16 @@ TEST(Place, AgreesWithTheNaiveVersion) {
     if (size == 0) continue;
     // What was placed fits, and ranks of one node are neighbours.
     std::set<std::string> left;
+    std::map<std::string, int32_t> each;
+    for (const RankPlace& rank : placement->ranks) ++each[rank.node];
+    for (const auto& [node, ranks] : each) {
+      if (spec->ranks_per_node > 0) {
+        ASSERT_EQ(ranks, spec->ranks_per_node) << "seed " << seed << " round " << round;
+      }
+    }
     for (const RankPlace& rank : placement->ranks) {
       ASSERT_EQ(left.count(rank.node), 0u) << "seed " << seed << " round " << round;
-      ASSERT_GE(RanksHere(*fleet.Find(rank.node), ask, 1), 1) << "seed " << seed;
+      ASSERT_GE(RanksThatFit(*fleet.Find(rank.node), spec->resources, 1), 1) << "seed " << seed;
       fleet.Take(rank.node, spec->resources, rank.gpus);
       if (&rank != &placement->ranks.back() && (&rank + 1)->node != rank.node)
         left.insert(rank.node);

@@ -11,6 +11,7 @@ int32_t Naive(const WorldRange& range, int32_t reachable) {
   int32_t best_length = 0;
   for (int32_t p = range.ranks_min; p <= range.ranks_max && p <= reachable; ++p) {
     if (range.shards > 0 && p > range.shards) break;
+    if (p % range.unit != 0) continue;
     const int32_t length = range.shards > 0 ? (range.shards + p - 1) / p : range.ranks_max - p;
     if (best != 0 && length >= best_length) continue;
     best = p;
@@ -27,6 +28,23 @@ TEST(ChooseWorldSize, AgreesWithTheDefinition) {
           const WorldRange range = {.ranks_min = low, .ranks_max = high, .shards = v};
           ASSERT_EQ(ChooseWorldSize(range, reachable), Naive(range, reachable))
               << "V=" << v << " " << low << ".." << high << " of " << reachable;
+        }
+      }
+    }
+  }
+}
+
+TEST(ChooseWorldSize, WithSoManyOnEachNodeAgreesWithTheDefinition) {
+  for (int32_t unit = 2; unit <= 4; ++unit) {
+    for (int32_t v : {0, 8, 12, 16}) {
+      for (int32_t low = unit; low <= 16; low += unit) {
+        for (int32_t high = low; high <= 16; high += unit) {
+          for (int32_t reachable = 0; reachable <= 18; ++reachable) {
+            const WorldRange range = {
+                .ranks_min = low, .ranks_max = high, .shards = v, .unit = unit};
+            ASSERT_EQ(ChooseWorldSize(range, reachable), Naive(range, reachable))
+                << "V=" << v << " " << low << ".." << high << " by " << unit << " of " << reachable;
+          }
         }
       }
     }

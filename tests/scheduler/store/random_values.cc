@@ -27,6 +27,8 @@ std::string RandomValues::Text() {
   return text;
 }
 
+state::Resources RandomValues::Resources() { return {I32(), I64(), I32(), Text(), I64(), I64()}; }
+
 state::JobSpec RandomValues::Spec() {
   state::JobSpec spec;
   spec.project = Text();
@@ -34,7 +36,9 @@ state::JobSpec RandomValues::Spec() {
   spec.ranks_min = I32();
   spec.ranks_max = I32();
   spec.shards = I32();
-  spec.resources = {I32(), I64(), I32(), Text(), I64(), I64()};
+  spec.resources = Resources();
+  spec.ranks_per_node = I32();
+  spec.any_of = Some([this] { return Resources(); });
   spec.retries = I32();
   spec.capacity = Any(state::Capacity::kOnDemand);
   spec.require = Some([this] { return Label(); });
@@ -102,6 +106,7 @@ state::Attempt RandomValues::Attempt() {
   attempt.resume_step = I64();
   attempt.resume_digest = Text();
   attempt.bad_checkpoint = Text();
+  attempt.alternative = I32();
   attempt.phases = Phases();
   return attempt;
 }
@@ -188,6 +193,7 @@ state::Node RandomValues::Node() {
   node.heard_term = static_cast<uint64_t>(I64());
   node.promised_to = Text();
   node.promised_ranks = I32();
+  node.promised_alternative = I32();
   return node;
 }
 

@@ -20,6 +20,7 @@ class RandomValues {
  public:
   explicit RandomValues(uint64_t seed) : random_(seed) {}
 
+  state::Resources Resources();
   state::JobSpec Spec();
   state::Submitter Submitter() { return {Text(), Text()}; }
   state::Job Job();

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
+#include "worker/task/field.h"
 #include "worker/task/package.h"
 #include "worker/task/progress.h"
 
@@ -110,13 +111,54 @@ TEST(Environment, AUsersProgramFindsItsFlags) {
   }
 }
 
+TEST(Environment, ALauncherOfANodeFindsItsPlaceAndIsNoRank) {
+  Wanted task = TwoRanks();
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->command = {"torchrun", "train.py"};
+  spec->environment = {};
+  spec->holds_its_node = true;
+  task.spec = spec;
+  const auto environment = TaskEnvironment(InputFor(task));
+  for (const char* variable :
+       {"NNODES=2", "NODE_RANK=1", "GROUP_RANK=1", "MASTER_ADDR=10.0.0.1", "MASTER_PORT=4001",
+        "LOCAL_WORLD_SIZE=2", "PET_NNODES=2", "PET_NODE_RANK=1", "PET_NPROC_PER_NODE=2",
+        "PET_MASTER_ADDR=10.0.0.1", "PET_MASTER_PORT=4001", "CUDA_VISIBLE_DEVICES=2,3",
+        "TORCHELASTIC_RESTART_COUNT=1", "BATON_NODE_RANK=1", "BATON_WORLD_SIZE=2"}) {
+    EXPECT_TRUE(Has(environment, variable)) << variable;
+  }
+  for (const std::string& variable : environment) {
+    for (const char* name : {"RANK=", "LOCAL_RANK=", "WORLD_SIZE="}) {
+      EXPECT_NE(variable.rfind(name, 0), 0u) << variable;
+    }
+  }
+  task.gpus = {};
+  EXPECT_TRUE(Has(TaskEnvironment(InputFor(task)), "PET_NPROC_PER_NODE=1"));
+}
+
+TEST(Environment, AGangOfProgramsMeetsOnTheNodesNetwork) {
+  Wanted task = TwoRanks();
+  EnvironmentInput input = InputFor(task);
+  input.interface = "eth1";
+  EXPECT_FALSE(Has(TaskEnvironment(input), "GLOO_SOCKET_IFNAME=eth1")) << "Baton's trainer knows";
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->command = {"python3", "train.py"};
+  spec->environment.emplace_back("NCCL_SOCKET_IFNAME", "ib0");
+  task.spec = spec;
+  EXPECT_TRUE(Has(TaskEnvironment(input), "GLOO_SOCKET_IFNAME=eth1"));
+  EXPECT_TRUE(Has(TaskEnvironment(input), "NCCL_SOCKET_IFNAME=ib0")) << "a default";
+  task.world_size = 1;
+  EXPECT_FALSE(Has(TaskEnvironment(input), "GLOO_SOCKET_IFNAME=eth1")) << "nobody to meet";
+  EXPECT_EQ(InterfaceOf("127.0.0.1"), "") << "of one machine, any will do";
+  EXPECT_EQ(InterfaceOf("192.0.2.1"), "") << "not this machine's";
+}
+
 TEST(Environment, AScriptOfSlurmFindsWhatItExpects) {
   Wanted task = TwoRanks();
   task.key.job = "00000ff1234";
   auto spec = std::make_shared<TaskSpec>(*task.spec);
   spec->command = {"bash", "run.sh"};
   spec->environment.emplace_back("SLURM_JOB_NAME", "fit");
-  spec->cpus_milli = 2500;
+  task.cpus_milli = 2500;
   task.spec = spec;
   const auto environment = TaskEnvironment(InputFor(task));
   for (const char* variable :

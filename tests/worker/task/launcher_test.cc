@@ -236,6 +236,38 @@ TEST_F(LauncherTest, SigtermForAllSparesThoseWhoWaitForOneThatCatchesIt) {
   EXPECT_LT(std::chrono::steady_clock::now() - asked, milliseconds(2000));
 }
 
+// As torchrun does: it catches SIGTERM and ends its ranks on it. One of them catches it too.
+constexpr char kRankLauncher[] =
+    "trap 'echo launcher >> got; kill $a $b; exit 9' TERM; "
+    "RANK=0 sh -c 'trap \"echo rank >> got\" TERM; echo > ready; "
+    "while [ ! -e end ]; do sleep 0.05; done' & a=$!; "
+    "RANK=1 sh -c 'echo > ready.too; while [ ! -e end ]; do sleep 0.05; done; echo untouched >> "
+    "got' & b=$!; "
+    "while [ ! -e end ]; do sleep 0.05; done; wait $b; exit 4";
+
+TEST_F(LauncherTest, ANoticeGoesPastWhoStartsRanksToTheRanksThatCatchIt) {
+  launcher_->Start(Script(1, kRankLauncher));
+  ASSERT_TRUE(Await([&] { return access(Path("ready").c_str(), F_OK) == 0; }));
+  ASSERT_TRUE(Await([&] { return access(Path("ready.too").c_str(), F_OK) == 0; }));
+  launcher_->Terminate(1);
+  ASSERT_TRUE(Await([&] { return !Read(Path("got")).empty(); }));
+  launcher_->Terminate(1);
+  std::ofstream(Path("end")) << "x";
+  EXPECT_EQ(AwaitEnd(1).code, 4);
+  EXPECT_EQ(Read(Path("got")), "rank\nuntouched\n");
+}
+
+TEST_F(LauncherTest, ACancelReachesWhoStartsRanksThatDoNotCatchIt) {
+  launcher_->Start(Script(1,
+                          "trap 'echo launcher >> got; exit 9' TERM; "
+                          "RANK=0 sh -c 'echo > ready; exec sleep 1000' & wait"));
+  ASSERT_TRUE(Await([&] { return access(Path("ready").c_str(), F_OK) == 0; }));
+  launcher_->Terminate(1);
+  launcher_->Terminate(1, true);
+  EXPECT_EQ(AwaitEnd(1).code, 9);
+  EXPECT_EQ(Read(Path("got")), "launcher\n");
+}
+
 constexpr char kEscapee[] =
     "(setsid sh -c 'echo $$ > escapee.tmp; mv escapee.tmp escapee; exec sleep 1000' &) ; "
     "while [ ! -e escapee ]; do sleep 0.01; done; ";

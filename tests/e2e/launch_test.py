@@ -1,0 +1,141 @@
+"""Gangs of PyTorch as their people start them: a process for each rank with torchrun's variables, and
+`torchrun` itself once a node; workers killed in the middle, nodes drained. Argument: folder of
+programs."""
+import json
+import os
+import re
+import shutil
+import signal
+import time
+
+from cluster import Cluster, expect, main, wait_until
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts")
+PYTHON = "/usr/bin/python3"  # Debian's, which has PyTorch
+# Debian's torchrun fails without the two on its Python.
+TORCHRUN = ["/usr/bin/torchrun", "--redirects=1", "--tee=1", "--monitor_interval=0.5"]
+EPOCHS = 24
+
+
+class Work:
+    """A folder per job with its script and its spec."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def train(self, name, script, command, **fields):
+        folder = f"{self.cluster.top}/work/{name}"
+        os.makedirs(folder)
+        shutil.copy2(f"{SCRIPTS}/{script}", folder)
+        with open(f"{folder}/{name}.yaml", "w") as file:
+            json.dump({"name": name, "command": command, **fields}, file)
+        return self.cluster.train(f"{folder}/{name}.yaml")
+
+    def ddp(self, name, by, **fields):
+        return self.train(name, "ddp.py", [*by, "ddp.py", str(EPOCHS), "0.25"],
+                          checkpoints="ckpt.pt", **fields)
+
+    def log(self, job):
+        return self.cluster.baton("logs", job).stdout
+
+    def committed(self, job):
+        wait_until(lambda: len(self.cluster.show(job)["checkpoints"]) >= 1 and
+                   self.cluster.tasks(job), "checkpoints are committed", 60)
+
+    def kill(self, job):
+        """The worker of the job's second rank is gone without a word. Its name."""
+        worker = [w for w, task in self.cluster.tasks(job) if task["rank"] == 1][0]
+        os.kill(worker["pid"], signal.SIGKILL)
+        return worker["name"]
+
+    def done(self, job):
+        """Sizes of its worlds, the epochs at which its ranks began, and its weights."""
+        ended = self.cluster.baton("wait", job, check=False)
+        log = self.log(job)
+        expect(ended.returncode == 0, f"{ended.stdout}{ended.stderr}\n{log[-3000:]}")
+        begins = re.findall(r"rank (\d) of (\d) begins at (\d+)", log)
+        epochs = {int(epoch) for epoch in re.findall(r"epoch (\d+)", log)}
+        expect(epochs == set(range(1, EPOCHS + 1)), f"all were done: {sorted(epochs)}")
+        return ([int(size) for rank, size, _ in begins if rank == "0"],
+                [int(epoch) for _, _, epoch in begins], re.search(r"weights (.*)", log)[1])
+
+
+def a_process_for_each_rank(cluster, work):
+    undisturbed = work.done(work.ddp("calm", [PYTHON], ranks=2))
+    job = work.ddp("ddp", [PYTHON], ranks=2, nodes=2)
+    work.committed(job)
+    work.kill(job)
+    sizes, begins, weights = work.done(job)
+    expect(sizes == [2, 2] and begins[:2] == [0, 0] and begins[2] == begins[3] > 0, f"{begins}")
+    expect(weights == undisturbed[2], f"the same as of an undisturbed run: {weights}")
+    cluster.up()
+    return weights
+
+
+def torchrun_on_two_nodes(cluster, work, weights):
+    job = work.ddp("torchrun", TORCHRUN, launch="node", nodes=2)
+    work.committed(job)
+    lost = work.kill(job)
+    sizes, begins, found = work.done(job)
+    expect(sizes == [2, 2] and begins[2] == begins[3] > 0, f"{sizes} {begins}")
+    expect(found == weights, f"the same as of ranks that Baton starts: {found}")
+    first, second = cluster.show(job)["attempts"]
+    expect(first["end_cause"] == "node-lost" and lost not in second["nodes"], f"{first} {second}")
+    cluster.up()
+
+
+def torchrun_goes_on_with_fewer_nodes(cluster, work):
+    spare = cluster.status()["workers"][2]["name"]
+    cluster.baton("drain", spare)
+    job = work.ddp("range", TORCHRUN, launch="node", nodes="1..2")
+    work.committed(job)
+    work.kill(job)
+    sizes, begins, _ = work.done(job)
+    expect(sizes == [2, 1] and begins[2] > 0, f"{sizes} {begins}")
+    cluster.up()
+    cluster.baton("undrain", spare)
+
+
+def a_notice_is_no_word_for_torchrun(cluster, work):
+    """Who does not catch SIGTERM trains on, and no launcher ends it."""
+    job = work.train("deaf", "noticed.py", [*TORCHRUN, "noticed.py", "deaf"], launch="node")
+    wait_until(lambda: "ready" in work.log(job), "it runs")
+    node = cluster.show(job)["attempts"][0]["nodes"][0]
+    cluster.baton("drain", node, "--grace", "5")
+    wait_until(lambda: len(cluster.show(job)["attempts"]) == 2, "it goes on elsewhere", 30)
+    log = work.log(job)
+    expect(len(re.findall("counts on", log)) >= 15, f"it had most of its grace: {log}")
+    expect("SIGTERM" not in log, f"torchrun heard nothing: {log}")
+    began = time.monotonic()
+    cluster.baton("cancel", job)
+    expect(cluster.baton("wait", job, check=False).returncode == 4, "cancelled")
+    expect(time.monotonic() - began < 8, "a cancel is heard")
+    cluster.baton("undrain", node)
+
+
+def a_rank_below_torchrun_is_told(cluster, work):
+    job = work.train("told", "noticed.py", [*TORCHRUN, "noticed.py", "catch"],
+                     checkpoints="state.pt")
+    wait_until(lambda: "ready" in work.log(job), "it runs")
+    node = cluster.show(job)["attempts"][0]["nodes"][0]
+    cluster.baton("drain", node, "--grace", "8")
+    expect(cluster.baton("wait", job, check=False).returncode == 0, work.log(job))
+    log = work.log(job)
+    expect(log.count("told and saved") == 1 and "resumed" in log, log)
+    expect(cluster.show(job)["attempts"][0]["end_cause"] == "preempted", "no retry is counted")
+    cluster.baton("undrain", node)
+
+
+def test(programs):
+    with Cluster(programs) as cluster:
+        work = Work(cluster)
+        weights = a_process_for_each_rank(cluster, work)
+        torchrun_on_two_nodes(cluster, work, weights)
+        for part in (torchrun_goes_on_with_fewer_nodes, a_notice_is_no_word_for_torchrun,
+                     a_rank_below_torchrun_is_told):
+            began = time.monotonic()
+            part(cluster, work)
+            print(f"{part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+main(test)
