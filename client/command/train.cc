@@ -14,6 +14,8 @@
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
 #include "client/continue_from.h"
+#include "client/data_plan.h"
+#include "client/datasets.h"
 #include "client/folder_plan.h"
 #include "client/follow.h"
 #include "client/job_source.h"
@@ -22,6 +24,8 @@
 #include "client/refusal.h"
 #include "client/render/format.h"
 #include "client/render/json.h"
+#include "client/secrets.h"
+#include "client/upload_progress.h"
 #include "common/ids.h"
 #include "common/spec/entry.h"
 #include "common/spec/files.h"
@@ -42,6 +46,7 @@ struct Flags {
   bool follow = false;
   bool dry_run = false;
   bool queue_anyway = false;
+  std::vector<std::string> secrets;  // names
 };
 
 std::string PackedText(const PackagePlan& plan) {
@@ -50,6 +55,10 @@ std::string PackedText(const PackagePlan& plan) {
                                   Bytes(plan.file_bytes), ")");
   if (!plan.data.empty()) {
     absl::StrAppend(&text, ", data ", plan.data.size(), " files ", Bytes(plan.data_bytes));
+  }
+  for (const DataPlan& set : plan.sets) {
+    absl::StrAppend(&text, ", data ", set.name, " ", set.files.size(),
+                    set.files.size() == 1 ? " file " : " files ", Bytes(set.bytes));
   }
   if (!plan.left_out.empty()) {
     absl::StrAppend(&text, "; left out: ", LeftOutText(plan.left_out));
@@ -88,19 +97,6 @@ void WarnOfSecrets(const std::vector<std::string>& held_back) {
   }
 }
 
-// Uploads on a terminal show how far they are.
-artifact::TransferOptions ShowUpload() {
-  artifact::TransferOptions options;
-  options.cancelled = [] { return Context::interrupted.load(); };
-  if (::isatty(STDERR_FILENO) != 1) return options;
-  options.progress = [](const artifact::Progress& p) {
-    if (p.bytes_total < (4 << 20)) return;
-    std::fprintf(stderr, "\r\x1b[Ksending %s of %s%s", Bytes(p.bytes_done).c_str(),
-                 Bytes(p.bytes_total).c_str(), p.bytes_done >= p.bytes_total ? "\n" : "");
-  };
-  return options;
-}
-
 absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePlan& plan,
                                    const spec::Reading& reading) {
   v1::SubmitJobsRequest request;
@@ -108,6 +104,8 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   *request.mutable_submitter() = ThisSubmitter();
   request.set_queue_anyway(flags.queue_anyway);
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), UploadPackage(plan, api.blobs(), ShowUpload()));
+  BATON_RETURN_IF_ERROR(ResolvePushed(api, request.mutable_jobs(0)));
+  BATON_RETURN_IF_ERROR(FillSecrets(&request));
   if (!flags.from.empty()) {
     BATON_RETURN_IF_ERROR(ContinueFrom(api, flags.from, request.mutable_jobs(0)));
   }
@@ -158,6 +156,10 @@ void DryRun(const Context& context, const PackagePlan& plan, const std::string& 
   if (context.json()) {
     int64_t left_out = 0;
     for (const auto& [reason, count] : plan.left_out) left_out += count;
+    auto sets = nlohmann::ordered_json::array();
+    for (const DataPlan& set : plan.sets) {
+      sets.push_back({{"name", set.name}, {"files", set.files.size()}, {"bytes", set.bytes}});
+    }
     nlohmann::ordered_json json = {{"name", plan.spec.name},
                                    {"files", plan.files.size() + 1},
                                    {"file_bytes", plan.file_bytes},
@@ -166,6 +168,7 @@ void DryRun(const Context& context, const PackagePlan& plan, const std::string& 
                                    {"left_out", left_out},
                                    {"left_out_by", plan.left_out},
                                    {"held_back", plan.held_back},
+                                   {"sets", sets},
                                    {"command", spec::ProgramWords(plan.spec)},
                                    {"spec", spec::WriteSpec(plan.spec)}};
     if (!memory.empty()) {
@@ -203,6 +206,7 @@ absl::Status Run(Context& context, const Flags& flags) {
   BATON_ASSIGN_OR_RETURN(JobSource source, ReadJobSource(options));
   spec::Reading& reading = source.reading;
   if (reading.spec.native) spec::CheckFiles(source.spec_file, &reading);
+  AddSecrets(flags.secrets, &reading);
   // Before packing gives the files other names.
   spec::MemoryEstimate estimate;
   std::string memory;
@@ -295,6 +299,22 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
   AddMapFlag(verb, flags, "--env", "env", "NAME=VALUE", "a variable of the program; repeatable");
   AddMapFlag(verb, flags, "--flag", "params", "NAME=VALUE",
              "a hyperparameter of the program, over flags.yml; repeatable");
+  verb.add_option_function<std::vector<std::string>>(
+          "--data",
+          [flags](const std::vector<std::string>& values) {
+            for (const std::string& value : values) {
+              flags->source.overrides.settings.push_back(DataSetting(value));
+            }
+          },
+          "data in $BATON_DATA_DIR/NAME: a path, http(s)://, s3://, file:// of the node, data:NAME "
+          "that was pushed; repeatable")
+      ->type_name("NAME=URI")
+      ->allow_extra_args(false);
+  verb.add_option("--secret", flags->secrets,
+                  "a variable of the program, with its value here; stored encrypted, never shown; "
+                  "repeatable")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   AddMapFlag(verb, flags, "--require", "require", "LABEL=VALUE",
              "only nodes with this label (baton-worker --labels); repeatable");
 }

@@ -123,7 +123,6 @@ constexpr LaterField kLaterFields[] = {
     {"nodes", "use `ranks`, the number of processes"},
     {"any_of", "name one set of resources"},
     {"environment", "install what the program needs on the nodes"},
-    {"secrets", "put the value into a file that only the nodes' user can read"},
     {"setup", "install what the program needs on the nodes, or begin `command` with it"},
     {"image", "install what the program needs on the nodes"},
     {"metrics", "append JSON lines to the file that BATON_METRICS_FILE names"},
@@ -146,11 +145,7 @@ void RefuseLaterFields(MapReader& job, JobKind kind) {
     job.AddMistake(field.name,
                    absl::StrCat("comes in a later version; remove it, and ", field.instead));
   }
-  if (kind == JobKind::kProgram && job.Has("data")) {
-    job.AddMistake("data",
-                   "comes in a later version for a program of yours; remove it, and read the files "
-                   "from the packed folder or from a path that the nodes have");
-  }
+  (void)kind;
 }
 
 }  // namespace baton::spec

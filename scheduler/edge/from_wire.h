@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "baton/v1/client.pb.h"
 #include "baton/v1/worker.pb.h"
 #include "scheduler/state/event.h"
@@ -14,8 +15,10 @@
 namespace baton::edge {
 
 // The whole request as an event: ids, digest, specs (equal ones of neighbours share one object).
-// InvalidArgument with all mistakes (validate.h).
-absl::StatusOr<state::JobsSubmitted> SubmitFromWire(const v1::SubmitJobsRequest& request);
+// InvalidArgument with all mistakes (validate.h). Of the secrets' values only `secrets_mac` comes
+// in.
+absl::StatusOr<state::JobsSubmitted> SubmitFromWire(const v1::SubmitJobsRequest& request,
+                                                    absl::string_view secrets_mac = "");
 
 // The spec that was submitted: what the core keeps of it, with the job's name put back.
 // DataLoss when the kept bytes are damaged.

@@ -17,6 +17,10 @@ inline constexpr char kSegmentsKey[] = "segments";  // Segments
 
 // The job's id follows.
 inline constexpr char kDeletedPrefix[] = "deleted/";  // DeletedJob
+// Of the edge, and no part of the state (edge_record.proto); a data set's name, or a job's id.
+inline constexpr char kDataSetPrefix[] = "data/set/";          // DataSet
+inline constexpr char kFetchedDataPrefix[] = "data/fetched/";  // FetchedData
+inline constexpr char kSecretsPrefix[] = "data/secret/";       // SealedSecrets
 
 // First byte of a key of table kShared; the digest follows.
 inline constexpr char kSpecPrefix = 's';

@@ -160,6 +160,7 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   // A log that comes when the program ends is none; Python holds back what it prints into a pipe.
   if (!spec.command.empty()) variables["PYTHONUNBUFFERED"] = "1";
   for (const auto& [name, value] : spec.environment) variables[name] = value;
+  for (const auto& [name, value] : spec.secrets) variables[name] = value;
   if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
   SetField(input, variables);

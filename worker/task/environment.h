@@ -18,6 +18,7 @@ struct TaskPlaces {
   std::string work() const { return folder + "/work"; }  // the unpacked package; working folder
   std::string checkpoints() const { return folder + "/checkpoints"; }
   std::string copies() const { return folder + "/files"; }  // of files that are checkpoints
+  std::string data() const { return folder + "/data"; }     // links, where the spec names data sets
   std::string output() const { return folder + "/output"; }
   std::string metrics() const { return folder + "/metrics.jsonl"; }
   std::string progress() const;

@@ -73,8 +73,8 @@ TEST(Program, FlagsAreParams) {
 }
 
 TEST(Program, WhatComesLaterIsRefusedInWords) {
-  for (const char* field : {"nodes: 2", "any_of: [a]", "environment: x", "secrets: [A]", "setup: x",
-                            "image: x", "metrics: {a: b}", "data: x"}) {
+  for (const char* field :
+       {"nodes: 2", "any_of: [a]", "environment: x", "setup: x", "image: x", "metrics: {a: b}"}) {
     EXPECT_THAT(Bad(std::string("command: [a]\n") + field + "\n"),
                 HasSubstr("comes in a later version"))
         << field;

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "common/ids.h"
+#include "scheduler/access/sealer.h"
 #include "scheduler/edge/client_calls.h"
 #include "scheduler/edge/follow.h"
 #include "scheduler/edge/reactions.h"
@@ -68,6 +69,11 @@ struct EdgeFixture {
   WorkQueue work{2, 1'000};
   JournalWriter writer{journal, {}, [this](const std::string& job) { watches.Changed(job); }};
   DriverFixture driver{memory, reactions, {.tick_ms = 1}};
+  std::unique_ptr<access::Sealer> sealer =
+      *access::Sealer::Open(testing::TempDir() + "/session_test." + RandomId());
+  SecretVault secrets{driver.held, 1, *sealer};
+  std::unique_ptr<DataSetBook> datasets = *DataSetBook::Open(driver.held, 1);
+  std::unique_ptr<FetchedData> fetched = *FetchedData::Open(driver.held, 1);
   Parts parts{.driver = *driver.driver,
               .sessions = sessions,
               .progress = progress,
@@ -79,6 +85,9 @@ struct EdgeFixture {
               .journal = journal,
               .store = driver.held,
               .artifacts = artifacts,
+              .datasets = *datasets,
+              .fetched = *fetched,
+              .secrets = secrets,
               .clock = driver.clock,
               .facts = {.term = 1, .cluster_id = "cluster"}};
   MetricsView metrics{journal};
