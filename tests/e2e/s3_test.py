@@ -13,14 +13,15 @@ from botocore.config import Config
 from cluster import Cluster, JobFolder, expect, main, wait_until
 
 LIST = """
-import hashlib, os
+import hashlib, json, os
 top = os.environ["BATON_DATA_DIR"] + "/d"
 found = [(top, "")] if os.path.isfile(top) else [
     (os.path.join(at, name), os.path.relpath(os.path.join(at, name), top))
     for at, _, names in os.walk(top) for name in names]
 for path, name in sorted(found):
-    print("has", name, hashlib.sha256(open(path, "rb").read()).hexdigest(), flush=True)
+    print("has", json.dumps(name), hashlib.sha256(open(path, "rb").read()).hexdigest(), flush=True)
 """
+COUNT = 1005  # more than a page of the list
 ALL = {"Version": "2012-10-17",
        "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 
@@ -80,9 +81,8 @@ def train(cluster, spec, uri, moto, keys, *words):
 def has(cluster, job):
     shown = cluster.show(job)
     expect(shown["state"] == "SUCCEEDED", f"{shown['state']}: {shown['reason']}")
-    lines = [line.split(" ") for line in cluster.baton("logs", job).stdout.splitlines()
-             if line.startswith("has ")]
-    return {name: sha256 for _, name, sha256 in lines}
+    lines = [line.split("has ", 1)[1] for line in cluster.baton("logs", job).stdout.splitlines()]
+    return {json.loads(line[:-65]): line[-64:] for line in lines}
 
 
 def test(programs):
@@ -91,7 +91,7 @@ def test(programs):
         s3 = moto.client("s3", moto.keys)
         s3.create_bucket(Bucket="bucket")
         files = {"a.bin": os.urandom(1 << 20), "deep/b c+ü.txt": b"hello", "empty": b""}
-        for number in range(1100):  # more than a page of the list
+        for number in range(COUNT):
             files[f"many/{number:04}"] = b"%d" % number
         for name, content in files.items():
             s3.put_object(Bucket="bucket", Key="set/" + name, Body=content)
@@ -99,7 +99,9 @@ def test(programs):
         spec = work.spec("s3", ["python3", "-c", LIST], retries=0)
 
         job = train(cluster, spec, "s3://bucket/set/", moto, moto.keys)
-        expect(has(cluster, job) == sums, "all objects below the prefix, whole")
+        found = has(cluster, job)
+        wrong = sorted(set(found.items()) ^ set(sums.items()))
+        expect(not wrong, f"{len(wrong)} not whole: {wrong[:5]}")
         listed = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
         data = cluster.show(job)["data"][0]
         expect(data["sha256"] == hashlib.sha256(listed.encode()).hexdigest(), f"{data}")

@@ -52,7 +52,8 @@ def holders(cluster, value):
 
 
 def told(cluster, job):
-    return [line for line in cluster.baton("logs", job).stdout.splitlines() if "told" in line]
+    return [line.split()[-1] for line in cluster.baton("logs", job).stdout.splitlines()
+            if "told" in line]
 
 
 def reaches_the_program_alone(cluster, work):
