@@ -270,7 +270,8 @@ struct Runner::State {
     BATON_RETURN_IF_ERROR(WriteTaskFiles(task, prepared.places));
     BATON_ASSIGN_OR_RETURN(const std::string socket,
                            parts.rendezvous.Add(task.key, task.generation));
-    BATON_ASSIGN_OR_RETURN(const int log, parts.spool.Add(task.key, prepared.places.metrics()));
+    BATON_ASSIGN_OR_RETURN(const int log, parts.spool.Add(task.key, prepared.places.metrics(),
+                                                          SecretValues(*task.spec)));
     EnvironmentInput input;
     input.task = &task;
     input.places = prepared.places;

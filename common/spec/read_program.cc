@@ -139,13 +139,12 @@ void ReadProgram(MapReader& job, Context& context, JobSpec* spec) {
   job.Bool("slurm", &spec->slurm);
 }
 
-void RefuseLaterFields(MapReader& job, JobKind kind) {
+void RefuseLaterFields(MapReader& job, JobKind) {
   for (const LaterField& field : kLaterFields) {
     if (!job.Has(field.name)) continue;
     job.AddMistake(field.name,
                    absl::StrCat("comes in a later version; remove it, and ", field.instead));
   }
-  (void)kind;
 }
 
 }  // namespace baton::spec

@@ -11,7 +11,7 @@ VALUE = "hunter2-" + os.urandom(12).hex()
 TELL = """
 import hashlib, os, sys, time
 value = os.environ["MY_TOKEN"]
-print("told", hashlib.sha256(value.encode()).hexdigest(), flush=True)
+print("shown", value, "told", hashlib.sha256(value.encode()).hexdigest(), flush=True)
 while len(sys.argv) > 1 and not os.path.exists(sys.argv[1]):
     time.sleep(0.05)
 sys.exit(3 if len(sys.argv) > 1 and os.environ["BATON_ATTEMPT"] == "1" else 0)
@@ -62,6 +62,7 @@ def reaches_the_program_alone(cluster, work):
     job = with_secret(cluster, "train", spec).stdout.strip()
     wait_until(lambda: told(cluster, job), "the program has it")
     expect(holders(cluster, VALUE) == [], f"{holders(cluster, VALUE)}")
+    expect("shown ***" in cluster.baton("logs", job).stdout, "the log has it masked")
     os.kill(cluster.status()["scheduler"]["pid"], 9)
     with open(go, "w"):
         os.chmod(cluster.top, 0o755)

@@ -240,7 +240,7 @@ struct HttpClient::State {
     std::string text = absl::StrCat(source.shown, ": HTTP status ", code);
     if (!answer.words.empty()) absl::StrAppend(&text, " (", Printable(answer.words), ")");
     if (code == 404 || code == 410) return absl::NotFoundError(text);
-    if (code == 416) return absl::OutOfRangeError(text);
+    if (code == 412 || code == 416) return absl::OutOfRangeError(text);
     if (code >= 500 || code == 429 || code == 408) return absl::UnavailableError(text);
     if (source.is_s3 && (code == 401 || code == 403)) {
       absl::StrAppend(&text, source.identity.access_key.empty()
@@ -319,7 +319,9 @@ absl::Status HttpClient::Fetch(const WebSource& source, const std::string& path,
     curl_slist* headers = nullptr;
     state_->Prepare(source, &answer, &headers);
     const std::string range = absl::StrCat(from, "-");
-    const std::string condition = absl::StrCat("If-Range: ", validator);
+    // S3 has the one condition, which it refuses by 412, and the web the other.
+    const std::string condition =
+        absl::StrCat(source.is_s3 ? "If-Match: " : "If-Range: ", validator);
     if (from > 0) {
       curl_easy_setopt(state_->curl, CURLOPT_RANGE, range.c_str());
       headers = curl_slist_append(headers, condition.c_str());
@@ -337,7 +339,7 @@ absl::Status HttpClient::Fetch(const WebSource& source, const std::string& path,
     };
     absl::Status status = state_->Perform(source, &answer, headers);
     *progressed = answer.taken > 0;
-    if (absl::IsOutOfRange(status)) {  // there is nothing behind what is there, or it has shrunk
+    if (absl::IsOutOfRange(status)) {  // there is nothing behind what is there, or it has changed
       if (!part.Restart()) return part.status();
       return absl::UnavailableError(status.message());
     }

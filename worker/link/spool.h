@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -50,8 +51,9 @@ class Spool {
   Spool& operator=(const Spool&) = delete;
 
   // Returns the descriptor that the task gets as stdout and stderr; the caller closes it once the
-  // task has it. `metrics_file` need not exist.
-  absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file);
+  // task has it. `metrics_file` need not exist. `secrets` are taken out of the log (mask.h).
+  absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file,
+                          const std::vector<std::string>& secrets = {});
   // A line of the worker's own, "[baton: TEXT]", behind what the task has printed so far. Nothing
   // happens when the task's log is finished, or unknown.
   void Say(const TaskKey& key, const std::string& text);

@@ -171,6 +171,12 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   return environment;
 }
 
+std::vector<std::string> SecretValues(const TaskSpec& spec) {
+  std::vector<std::string> values;
+  for (const auto& [name, value] : spec.secrets) values.push_back(value);
+  return values;
+}
+
 std::string TaskMark(const TaskPlaces& places) {
   return absl::StrCat(contract::kDeadlineFile, "=", places.deadline());
 }

@@ -42,6 +42,9 @@ struct EnvironmentInput {
 // down, the contract's names over both.
 std::vector<std::string> TaskEnvironment(const EnvironmentInput& input);
 
+// The values of the task's secrets.
+std::vector<std::string> SecretValues(const TaskSpec& spec);
+
 // The variable that marks this task's processes: no other task has the same.
 std::string TaskMark(const TaskPlaces& places);
 
