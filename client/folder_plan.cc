@@ -204,8 +204,9 @@ class Walk {
         "its folder ", top_.string(), " has ", plan_->bytes >> 20, " MiB, more than the ",
         kFolderBytesMax >> 20,
         " MiB that a package may have; the largest: ", absl::StrJoin(shown, ", "),
-        "; leave out what the job does not need by lines in .batonignore, and put data on the "
-        "nodes, where the program reads it by its path"));
+        "; leave out what the job does not need by lines in .batonignore, and push data apart: "
+        "`baton data push FOLDER`, then --data NAME=FOLDER, which the program finds in "
+        "$BATON_DATA_DIR/NAME"));
   }
 
   IgnoreRules rules_;

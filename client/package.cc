@@ -28,8 +28,9 @@ namespace fs = std::filesystem;
 
 // The effective spec's name in a package; no file of a working folder can have it.
 constexpr char kSpecName[] = ".baton/spec.yaml";
-// What UploadPackage adds to WireSpec's: two digests and kSpecName.
+// What UploadPackage adds to WireSpec's: two digests and kSpecName; and to each data set.
 constexpr size_t kWireBytesOfUpload = 256;
+constexpr size_t kWireBytesOfSet = 96;
 
 // Where a data file lies below BATON_DATA_DIR: as written when that stays inside, else by name.
 std::string PackedName(const std::string& uri, std::set<std::string>* taken) {
@@ -175,9 +176,12 @@ PackagePlan PlanPackage(const std::string& folder, spec::Reading* reading) {
   if (plan.spec.native.has_value()) {
     PlanData(folder, &plan, reading);
   } else if (!plan.spec.command.empty()) {
+    plan.sets = PlanDataSets(folder, reading);
+    plan.spec.data = reading->spec.data;
     PlanProgram(folder, &plan, reading);
   }
-  const size_t bytes = WireSpec(plan.spec).ByteSizeLong() + kWireBytesOfUpload;
+  const size_t bytes = WireSpec(plan.spec).ByteSizeLong() + kWireBytesOfUpload +
+                       plan.spec.data.size() * kWireBytesOfSet;
   if (bytes > limits::kSpecBytesMax) {
     reading->AddMistake("", absl::StrCat("has ", bytes, " bytes with its params and env, at most ",
                                          limits::kSpecBytesMax,
@@ -198,6 +202,13 @@ absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Sto
   wire.set_spec_file(kSpecName);
   BATON_ASSIGN_OR_RETURN(const artifact::Uploaded package, artifact::Upload(files, store, options));
   wire.set_package_digest(package.manifest);
+  for (const DataPlan& set : plan.sets) {
+    BATON_ASSIGN_OR_RETURN(const artifact::Uploaded sent,
+                           artifact::Upload(set.files, store, options));
+    v1::DataSet* data = wire.mutable_data(static_cast<int>(set.index));
+    data->set_digest(sent.manifest);
+    data->set_bytes(sent.progress.bytes_total);
+  }
   if (!plan.data.empty()) {
     BATON_ASSIGN_OR_RETURN(const artifact::Uploaded data,
                            artifact::Upload(plan.data, store, options));

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "baton/v1/job.pb.h"
+#include "client/data_plan.h"
 #include "common/artifact/transfer.h"
 #include "common/spec/parse.h"
 
@@ -22,6 +23,7 @@ struct PackagePlan {
   std::vector<artifact::SourceFile> data;
   int64_t file_bytes = 0;
   int64_t data_bytes = 0;
+  std::vector<DataPlan> sets;  // of a command's `data`; without the 64 MiB of a native job's
   // Of a command's folder, as in FolderPlan.
   std::map<std::string, int64_t> left_out;
   std::vector<std::string> held_back;
@@ -32,7 +34,7 @@ struct PackagePlan {
 // reading; with any mistake in it, the plan is of no use.
 PackagePlan PlanPackage(const std::string& folder, spec::Reading* reading);
 
-// Sends what `store` lacks and gives the wire's spec with both digests.
+// Sends what `store` lacks and gives the wire's spec with all digests but those of data:NAME.
 absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Store& store,
                                           const artifact::TransferOptions& options);
 

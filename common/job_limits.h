@@ -27,6 +27,12 @@ inline constexpr size_t kVariableNameBytesMax = 128;
 inline constexpr size_t kLabelsMax = 32;       // that a job requires
 inline constexpr size_t kLabelBytesMax = 128;  // of a label's name, and of its value
 
+inline constexpr size_t kDataSetsMax = 32;
+inline constexpr size_t kUriBytesMax = 2'048;
+inline constexpr size_t kSecretsMax = 64;
+inline constexpr size_t kSecretBytesMax = 32 << 10;    // of a value
+inline constexpr size_t kSecretsBytesMax = 128 << 10;  // of all values of a job
+
 // A whole job on the wire, without what its package and data hold.
 inline constexpr size_t kSpecBytesMax = 512 << 10;
 

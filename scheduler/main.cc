@@ -34,6 +34,10 @@ void AddFlags(CLI::App& app, baton::edge::SchedulerOptions& options) {
       ->required();
   app.add_option("--blob-dir", options.blob_dir, "folder of the artifacts; default DATA_DIR/blobs");
   app.add_option(
+      "--secrets-key", options.secrets_key,
+      "file with the key of the jobs' secrets, 32 bytes; made when it is missing; default "
+      "DATA_DIR/secrets.key");
+  app.add_option(
          "--listen", options.listen,
          "host:port; off loopback by TLS and for those with a token only; port 0: that of the "
          "run before if it is free, else any")
@@ -97,5 +101,6 @@ int main(int argc, char** argv) {
     return code == 0 ? 0 : kUsage;
   }
   if (options.blob_dir.empty()) options.blob_dir = options.data_dir + "/blobs";
+  if (options.secrets_key.empty()) options.secrets_key = options.data_dir + "/secrets.key";
   return Serve(options);
 }

@@ -19,6 +19,7 @@
 #include "common/status.h"
 #include "worker/checkpoint/artifact_cache.h"
 #include "worker/checkpoint/uploader.h"
+#include "worker/data_sets.h"
 #include "worker/hello.h"
 #include "worker/link/messages.h"
 #include "worker/link/rendezvous.h"
@@ -138,9 +139,11 @@ class Daemon {
               runner_->OnUploaded(key, output);
             },
             [this](const TaskKey& key, const std::string& text) { runner_->Complain(key, text); }});
-    PreparerOptions preparer;
-    preparer.task_folder = [this](const TaskKey& key) { return folder_.TaskFolder(key); };
-    preparer.address = options_.facts.data_addresses.front();
+    data_ = std::make_unique<DataSets>(*cache_, folder_.cache() + "/parts", OwnEnvironment());
+    const PreparerOptions preparer{
+        .task_folder = [this](const TaskKey& key) { return folder_.TaskFolder(key); },
+        .address = options_.facts.data_addresses.front(),
+        .data = *data_};
     preparer_ = std::make_unique<Preparer>(preparer, *cache_, clock_,
                                            [this](Event event) { Post(std::move(event)); });
     RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment(options_.trainer),
@@ -358,6 +361,7 @@ class Daemon {
   std::unique_ptr<artifact::BlobStore> store_;
   std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<ArtifactCache> cache_;
+  std::unique_ptr<DataSets> data_;
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<Rendezvous> rendezvous_;
   std::unique_ptr<Uploader> uploader_;

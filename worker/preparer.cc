@@ -142,8 +142,15 @@ struct Preparer::State {
       return false;
     }
     if (LacksDisk(job, task, failure)) return false;
+    if (!spec.secrets_error.empty()) {
+      failure = {spec.secrets_error, false, ""};
+      return false;
+    }
     const absl::Status folders = MakeTaskFolders(task.places);
     if (!folders.ok()) return failure = FailureOf("the task's folder", folders), false;
+    // Beside all else, since it is often the longest part.
+    DataPreparation sets(options.data, cache, spec, task.places.data(),
+                         [&job] { return job.cancelled.load(); });
     const auto package = Acquire(job, spec.package_digest);
     if (!package.ok()) return failure = FailureOf("the job's package", package.status()), false;
     const absl::Status copied = CopyPackage(*package, task.places.work());
@@ -151,6 +158,11 @@ struct Preparer::State {
     const auto data = Acquire(job, spec.data_digest);
     if (!data.ok()) return failure = FailureOf("the job's data", data.status()), false;
     task.data_folder = *data;
+    auto prepared = sets.Take();
+    if (!prepared.ok()) return failure = FailureOf("the job", prepared.status()), false;
+    job.acquired.insert(job.acquired.end(), prepared->acquired.begin(), prepared->acquired.end());
+    if (!prepared->folder.empty()) task.data_folder = prepared->folder;
+    done.data = std::move(prepared->fetched);
     done.setup_ms = clock.MonotonicMillis() - start_ms;
     if (!Restore(job, task, failure) || LacksDiskFor(job, task, failure)) return false;
     done.restore_ms = clock.MonotonicMillis() - start_ms - done.setup_ms;

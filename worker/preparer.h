@@ -12,6 +12,7 @@
 #include "worker/checkpoint/artifact_cache.h"
 #include "worker/core/event.h"
 #include "worker/core/task.h"
+#include "worker/data_sets.h"
 #include "worker/task/environment.h"
 
 namespace baton::worker {
@@ -26,6 +27,7 @@ struct PreparedTask {
 struct PreparerOptions {
   std::function<std::string(const TaskKey&)> task_folder;
   std::string address;  // where ranks of this node are reached
+  DataSets& data;       // outlives the preparer
   int threads = 4;
 };
 

@@ -271,8 +271,9 @@ struct Runner::State {
                                                  [this, key = task.key](const std::string& text) {
                                                    if (MayComplain(key)) Complain(key, text);
                                                  });
-    BATON_ASSIGN_OR_RETURN(
-        const int log, parts.spool.Add(task.key, prepared.places.metrics(), metrics->Listener()));
+    BATON_ASSIGN_OR_RETURN(const int log,
+                           parts.spool.Add(task.key, prepared.places.metrics(),
+                                           SecretValues(*task.spec), metrics->Listener()));
     EnvironmentInput input;
     input.task = &task;
     input.places = prepared.places;

@@ -17,6 +17,8 @@ void AddCheckpoints(CLI::App& app, Context& context);
 void AddCollect(CLI::App& app, Context& context);
 void AddCompletion(CLI::App& app, Context& context);
 void AddData(CLI::App& app, Context& context);
+// push, ls and rm of the verb `data`.
+void AddPushedData(CLI::App& data, Context& context);
 void AddDelete(CLI::App& app, Context& context);
 void AddDoctor(CLI::App& app, Context& context);
 void AddDrain(CLI::App& app, Context& context);

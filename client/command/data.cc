@@ -82,8 +82,11 @@ absl::Status Fetch(const Context& context, const Flags& flags) {
 }  // namespace
 
 void AddData(CLI::App& app, Context& context) {
-  CLI::App* data = AddVerb(app, "data", "Data sets", "baton data fetch mnist");
+  CLI::App* data =
+      AddVerb(app, "data", "Data sets: push your own, fetch public ones",
+              "baton data push ./photos && baton train --data photos=data:photos train.py");
   data->require_subcommand(1);
+  AddPushedData(*data, context);
   CLI::App* fetch =
       AddVerb(*data, "fetch", "Fetch a public data set from its mirrors, with checksums (mnist)",
               "baton data fetch mnist --to data/mnist");

@@ -44,6 +44,10 @@ std::string PackedText(const PackagePlan& plan) {
   if (!plan.data.empty()) {
     absl::StrAppend(&text, ", data ", plan.data.size(), " files ", Bytes(plan.data_bytes));
   }
+  for (const DataPlan& set : plan.sets) {
+    absl::StrAppend(&text, ", data ", set.name, " ", set.files.size(),
+                    set.files.size() == 1 ? " file " : " files ", Bytes(set.bytes));
+  }
   if (!plan.left_out.empty()) {
     absl::StrAppend(&text, "; left out: ", LeftOutText(plan.left_out));
   }

@@ -15,6 +15,8 @@
 #include "client/command/command.h"
 #include "client/command/submit_words.h"
 #include "client/continue_from.h"
+#include "client/data_plan.h"
+#include "client/datasets.h"
 #include "client/folder_plan.h"
 #include "client/follow.h"
 #include "client/job_source.h"
@@ -23,6 +25,8 @@
 #include "client/refusal.h"
 #include "client/render/format.h"
 #include "client/render/json.h"
+#include "client/secrets.h"
+#include "client/upload_progress.h"
 #include "common/ids.h"
 #include "common/spec/entry.h"
 #include "common/spec/files.h"
@@ -43,6 +47,7 @@ struct Flags {
   bool follow = false;
   bool dry_run = false;
   bool queue_anyway = false;
+  std::vector<std::string> secrets;  // names
 };
 
 absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePlan& plan,
@@ -52,6 +57,8 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   *request.mutable_submitter() = ThisSubmitter();
   request.set_queue_anyway(flags.queue_anyway);
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), UploadPackage(plan, api.blobs(), ShowUpload()));
+  BATON_RETURN_IF_ERROR(ResolvePushed(api, request.mutable_jobs(0)));
+  BATON_RETURN_IF_ERROR(FillSecrets(&request));
   if (!flags.from.empty()) {
     BATON_RETURN_IF_ERROR(ContinueFrom(api, flags.from, request.mutable_jobs(0)));
   }
@@ -102,6 +109,10 @@ void DryRun(const Context& context, const PackagePlan& plan, const std::string& 
   if (context.json()) {
     int64_t left_out = 0;
     for (const auto& [reason, count] : plan.left_out) left_out += count;
+    auto sets = nlohmann::ordered_json::array();
+    for (const DataPlan& set : plan.sets) {
+      sets.push_back({{"name", set.name}, {"files", set.files.size()}, {"bytes", set.bytes}});
+    }
     nlohmann::ordered_json json = {{"name", plan.spec.name},
                                    {"files", plan.files.size() + 1},
                                    {"file_bytes", plan.file_bytes},
@@ -110,6 +121,7 @@ void DryRun(const Context& context, const PackagePlan& plan, const std::string& 
                                    {"left_out", left_out},
                                    {"left_out_by", plan.left_out},
                                    {"held_back", plan.held_back},
+                                   {"sets", sets},
                                    {"command", spec::ProgramWords(plan.spec)},
                                    {"spec", spec::WriteSpec(plan.spec)}};
     if (!memory.empty()) {
@@ -135,6 +147,7 @@ absl::Status Run(Context& context, const Flags& flags) {
   BATON_ASSIGN_OR_RETURN(JobSource source, ReadJobSource(options));
   spec::Reading& reading = source.reading;
   if (reading.spec.native) spec::CheckFiles(source.spec_file, &reading);
+  AddSecrets(flags.secrets, &reading);
   // Before packing gives the files other names.
   spec::MemoryEstimate estimate;
   std::string memory;
@@ -231,6 +244,22 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
   AddMapFlag(verb, flags, "--env", "env", "NAME=VALUE", "a variable of the program; repeatable");
   AddMapFlag(verb, flags, "--flag", "params", "NAME=VALUE",
              "a hyperparameter of the program, over flags.yml; repeatable");
+  verb.add_option_function<std::vector<std::string>>(
+          "--data",
+          [flags](const std::vector<std::string>& values) {
+            for (const std::string& value : values) {
+              flags->source.overrides.settings.push_back(DataSetting(value));
+            }
+          },
+          "data in $BATON_DATA_DIR/NAME: a path, http(s)://, s3://, file:// of the node, data:NAME "
+          "that was pushed; repeatable")
+      ->type_name("NAME=URI")
+      ->allow_extra_args(false);
+  verb.add_option("--secret", flags->secrets,
+                  "a variable of the program, with its value here; stored encrypted, never shown; "
+                  "repeatable")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   AddMapFlag(verb, flags, "--require", "require", "LABEL=VALUE",
              "only nodes with this label (baton-worker --labels); repeatable");
 }

@@ -76,6 +76,22 @@ Json PhasesJson(const v1::Phases& p) {
   return json;
 }
 
+// `digest`: of the manifest of what was uploaded; `sha256`: of what the node has fetched.
+Json DataJson(const v1::JobSpec& spec) {
+  const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  Json list = Json::array();
+  for (const v1::DataSet& data : spec.data()) {
+    Json json;
+    json["name"] = data.name();
+    json["uri"] = data.uri();
+    json["digest"] = or_null(data.digest());
+    json["sha256"] = or_null(data.sha256());
+    json["bytes"] = data.bytes() == 0 ? Json() : Json(data.bytes());
+    list.push_back(json);
+  }
+  return list;
+}
+
 Json MetricsJson(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
   return json.is_object() ? json : Json::object();
@@ -155,6 +171,9 @@ Json JobJson(const v1::Job& job) {
       job.spec().from_job().empty()
           ? Json()
           : Json({{"job", job.spec().from_job()}, {"checkpoint", job.spec().from_checkpoint()}});
+  json["data"] = DataJson(job.spec());
+  json["secrets"] =
+      std::vector<std::string>(job.spec().secret_names().begin(), job.spec().secret_names().end());
   json["metrics"] = MetricsJson(job.metrics_json());
   json["phases"] = PhasesJson(job.phases());
   json["cost_usd"] = Dollars(job.cost_usd_micro());

@@ -130,6 +130,19 @@ std::string IdleGpuText(const v1::Job& job) {
       Duration(static_cast<int64_t>(NumberIn(json, "gpu_mean_s") * 1000)));
 }
 
+// "train  s3://bucket/train/  1.2 GiB  sha256 0123456789abcdef"
+std::string DataText(const v1::DataSet& data) {
+  constexpr size_t kDigestShown = 16;
+  std::string text = absl::StrCat(data.name(), "  ", data.uri());
+  if (data.bytes() > 0) absl::StrAppend(&text, "  ", Bytes(data.bytes()));
+  if (!data.digest().empty()) {
+    absl::StrAppend(&text, "  digest ", data.digest().substr(0, kDigestShown));
+  } else if (!data.sha256().empty()) {
+    absl::StrAppend(&text, "  sha256 ", data.sha256().substr(0, kDigestShown));
+  }
+  return text;
+}
+
 std::string RecoveriesText(const v1::Job& job) {
   std::vector<std::string> parts;
   for (const int64_t ms : job.recoveries_ms()) {
@@ -183,6 +196,7 @@ std::string JobText(const v1::Job& job) {
     line("began with",
          absl::StrCat(job.spec().from_checkpoint(), " of job ", job.spec().from_job()));
   }
+  for (const v1::DataSet& data : job.spec().data()) line("data", DataText(data));
   line("submitted",
        absl::StrCat(Stamp(job.submit_unix_ms()), " by ", job.owner(), " in ", job.folder()));
   if (job.end_unix_ms() != 0) {

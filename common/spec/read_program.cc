@@ -121,7 +121,6 @@ struct LaterField {
 
 constexpr LaterField kLaterFields[] = {
     {"environment", "install what the program needs on the nodes"},
-    {"secrets", "put the value into a file that only the nodes' user can read"},
     {"setup", "install what the program needs on the nodes, or begin `command` with it"},
     {"image", "install what the program needs on the nodes"},
 };
@@ -137,16 +136,11 @@ void ReadProgram(MapReader& job, Context& context, JobSpec* spec) {
   job.Bool("slurm", &spec->slurm);
 }
 
-void RefuseLaterFields(MapReader& job, JobKind kind) {
+void RefuseLaterFields(MapReader& job, JobKind) {
   for (const LaterField& field : kLaterFields) {
     if (!job.Has(field.name)) continue;
     job.AddMistake(field.name,
                    absl::StrCat("comes in a later version; remove it, and ", field.instead));
-  }
-  if (kind == JobKind::kProgram && job.Has("data")) {
-    job.AddMistake("data",
-                   "comes in a later version for a program of yours; remove it, and read the files "
-                   "from the packed folder or from a path that the nodes have");
   }
 }
 

@@ -257,7 +257,7 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
                          "given; add one");
   }
   if (native || (native_field && !command)) {
-    for (const char* key : {"flags_as", "slurm"}) {
+    for (const char* key : {"flags_as", "slurm", "secrets"}) {
       if (job.Has(key))
         job.AddMistake(key, "only a job with `command` or `entry` has it; remove it");
     }
@@ -267,6 +267,8 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
       if (!job.Has(key) || std::string(key) == "data") continue;
       job.AddMistake(key, "only a job with `model` has it; remove it, or put it into `params`");
     }
+    ReadDataSets(job, context, &spec);
+    ReadSecrets(job, &spec);
   }
   RefuseLaterFields(job, native ? JobKind::kNative : JobKind::kProgram);
   job.AlsoKnown(ShortResourceKeys());

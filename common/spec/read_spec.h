@@ -65,6 +65,10 @@ void ReadProgram(MapReader& job, Context& context, JobSpec* spec);
 enum class JobKind { kNative, kProgram };
 void RefuseLaterFields(MapReader& job, JobKind kind);
 
+// `data:` of a user's program, and `secrets:`, after `env:`.
+void ReadDataSets(MapReader& job, Context& context, JobSpec* spec);
+void ReadSecrets(MapReader& job, JobSpec* spec);
+
 // `checkpoints:` and `notice_signal:`.
 void ReadScript(MapReader& job, Context& context, JobSpec* spec);
 

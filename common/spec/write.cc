@@ -111,6 +111,16 @@ void WriteNative(const NativeSpec& native, std::string* out) {
   WriteOptimizer(native.optimizer, out);
 }
 
+void WriteDataSets(const JobSpec& spec, std::string* out) {
+  if (spec.data.empty()) return;
+  absl::StrAppend(out, "data:\n");
+  for (const DataSet& data : spec.data) {
+    absl::StrAppend(out, "  ", Quoted(data.name), ": {uri: ", Quoted(data.uri));
+    if (!data.sha256.empty()) absl::StrAppend(out, ", sha256: ", Quoted(data.sha256));
+    absl::StrAppend(out, "}\n");
+  }
+}
+
 void WriteResources(const Resources& resources, std::string* out) {
   absl::StrAppend(out, "{cpus: ", Thousandths(resources.cpu_millis),
                   ", memory: ", resources.memory_bytes, ", disk: ", resources.disk_bytes,
@@ -194,6 +204,10 @@ std::string WriteSpec(const JobSpec& spec) {
       words.push_back(absl::StrCat(Quoted(metric.name), ": ", Quoted(metric.pattern)));
     }
     if (!words.empty()) absl::StrAppend(&out, "metrics: {", absl::StrJoin(words, ", "), "}\n");
+    WriteDataSets(spec, &out);
+    if (!spec.secrets.empty()) {
+      absl::StrAppend(&out, "secrets: [", absl::StrJoin(spec.secrets, ", "), "]\n");
+    }
   }
   if (spec.native) WriteNative(*spec.native, &out);
   return out;

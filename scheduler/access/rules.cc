@@ -11,16 +11,17 @@ namespace {
 
 constexpr absl::string_view kClient = "/baton.v1.Client/", kWorker = "/baton.v1.Worker/",
                             kBlob = "/baton.v1.Blob/", kTunnel = "/baton.v1.Tunnel/",
-                            kSweeps = "/baton.v1.Sweeps/";
+                            kSweeps = "/baton.v1.Sweeps/", kDataSets = "/baton.v1.DataSets/";
 // A token is in its request, or the caller is certified already: it looks itself.
 constexpr absl::string_view kEnroll = "/baton.v1.Access/Enroll";
 constexpr absl::string_view kServe = "/baton.v1.Tunnel/Serve";
 
-constexpr std::array<absl::string_view, 12> kViewing = {
+constexpr std::array<absl::string_view, 13> kViewing = {
     "/baton.v1.Client/GetServer", "/baton.v1.Client/GetJob",      "/baton.v1.Client/ListJobs",
     "/baton.v1.Client/WatchJob",  "/baton.v1.Client/ReadStreams", "/baton.v1.Client/ListNodes",
     "/baton.v1.Client/Explain",   "/baton.v1.Access/WhoAmI",      "/baton.v1.Blob/GetManifest",
-    "/baton.v1.Blob/GetChunks",   "/baton.v1.Sweeps/GetSweep",    "/baton.v1.Sweeps/ListSweeps"};
+    "/baton.v1.Blob/GetChunks",   "/baton.v1.Sweeps/GetSweep",    "/baton.v1.Sweeps/ListSweeps",
+    "/baton.v1.DataSets/ListDataSets"};
 constexpr std::array<absl::string_view, 2> kRunningTheCluster = {"/baton.v1.Client/DrainNode",
                                                                  "/baton.v1.Client/ExportLog"};
 
@@ -38,7 +39,7 @@ bool IsWorkers(absl::string_view method) {
 Role Needed(absl::string_view method) {
   if (Has(kViewing, method)) return Role::kViewer;
   if (Has(kRunningTheCluster, method)) return Role::kAdmin;
-  for (const absl::string_view service : {kClient, kBlob, kTunnel, kSweeps}) {
+  for (const absl::string_view service : {kClient, kBlob, kTunnel, kSweeps, kDataSets}) {
     if (absl::StartsWith(method, service)) return Role::kUser;
   }
   return Role::kAdmin;

@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "scheduler/core/labels.h"
 #include "scheduler/edge/from_wire.h"
+#include "scheduler/edge/task_extras.h"
 #include "scheduler/edge/to_wire.h"
 #include "scheduler/edge/validate.h"
 #include "scheduler/store/notes.h"
@@ -171,6 +172,11 @@ absl::Status ClientCalls::CheckArtifacts(const v1::SubmitJobsRequest& request) {
       BATON_RETURN_IF_ERROR(
           CheckArtifact(spec.data_digest(), absl::StrCat("jobs[", i, "].data_digest")));
     }
+    for (const v1::DataSet& data : spec.data()) {
+      if (data.digest().empty() || !seen.insert(data.digest()).second) continue;
+      BATON_RETURN_IF_ERROR(CheckArtifact(
+          data.digest(), absl::StrCat("jobs[", i, "].data[", data.name(), "].digest")));
+    }
   }
   return absl::OkStatus();
 }
@@ -180,19 +186,57 @@ absl::Status ClientCalls::CheckCanSubmit(const v1::SubmitJobsRequest& request) {
   return CheckArtifacts(request);
 }
 
+// Before their jobs are stored: a job that exists never lacks its secrets. One that was there
+// before, by the same request, keeps what it has.
+absl::StatusOr<std::vector<state::JobId>> ClientCalls::KeepSecrets(
+    const v1::SubmitJobsRequest& request, const state::JobsSubmitted& event) {
+  std::vector<state::JobId> kept;
+  for (int i = 0; i < request.jobs_size(); ++i) {
+    const auto& names = request.jobs(i).secret_names();
+    if (names.empty()) continue;
+    Secrets secrets;
+    for (const v1::EnvironmentVariable& secret : request.secrets()) {
+      if (std::find(names.begin(), names.end(), secret.name()) == names.end()) continue;
+      secrets.emplace_back(secret.name(), secret.value());
+    }
+    const state::JobId& job = event.jobs[static_cast<size_t>(i)].id;
+    const auto is_new = parts_.secrets.Keep(job, secrets);
+    if (!is_new.ok()) {
+      ForgetSecrets(kept);
+      return is_new.status();
+    }
+    if (*is_new) kept.push_back(job);
+  }
+  return kept;
+}
+
+void ClientCalls::ForgetSecrets(const std::vector<state::JobId>& jobs) {
+  for (const state::JobId& job : jobs) parts_.secrets.Forget(job);
+}
+
 void ClientCalls::SubmitJobs(const v1::SubmitJobsRequest& request,
                              const Done<v1::SubmitJobsResponse>& done) {
-  auto event = SubmitFromWire(request);
+  v1::SubmitJobsRequest values;
+  *values.mutable_secrets() = request.secrets();
+  auto event = SubmitFromWire(
+      request, values.secrets().empty() ? "" : parts_.secrets.Mac(values.SerializeAsString()));
   absl::Status status = event.status();
   if (status.ok()) status = CheckCanSubmit(request);
+  absl::StatusOr<std::vector<state::JobId>> kept = std::vector<state::JobId>();
+  if (status.ok() && !values.secrets().empty()) kept = KeepSecrets(request, *event);
+  if (status.ok()) status = kept.status();
   if (!status.ok()) {
     done(status, {});
     return;
   }
   const absl::Status posted = parts_.driver.Post(
-      Driver::Source::kClient, *std::move(event), [done](const Seen& seen) -> Release {
+      Driver::Source::kClient, *std::move(event),
+      [this, done, kept = *kept](const Seen& seen) -> Release {
         if (!seen.outputs->reply.ok()) {
-          return [done, refusal = seen.outputs->reply] { done(refusal, {}); };
+          return [this, done, kept, refusal = seen.outputs->reply] {
+            ForgetSecrets(kept);
+            done(refusal, {});
+          };
         }
         v1::SubmitJobsResponse response;
         for (const state::JobId& id : seen.outputs->job_ids) response.add_job_ids(id);
@@ -204,7 +248,9 @@ void ClientCalls::SubmitJobs(const v1::SubmitJobsRequest& request,
           done(absl::OkStatus(), std::move(response));
         };
       });
-  if (!posted.ok()) done(posted, {});
+  if (posted.ok()) return;
+  ForgetSecrets(*kept);
+  done(posted, {});
 }
 
 template <typename Response>
@@ -282,6 +328,8 @@ void ClientCalls::DeleteJob(const v1::DeleteJobRequest& request,
                       OnWorkThread(done, [this, done, id] {
                         v1::DeleteJobResponse response;
                         response.set_job_id(id);
+                        parts_.secrets.Forget(id);
+                        parts_.fetched.Forget(id);
                         done(parts_.journal_writer.Forget(id), response);
                       });
                     };
@@ -292,6 +340,7 @@ void ClientCalls::DeleteJob(const v1::DeleteJobRequest& request,
 }
 
 void ClientCalls::AddMetrics(v1::Job* job) {
+  ShowFetched(parts_, job);
   const MetricsNow now = metrics_.Newest(job->id());
   job->set_metrics_json(now.json);
   job->set_steps_total(now.steps_total);

@@ -6,8 +6,10 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "baton/v1/client.pb.h"
 #include "scheduler/edge/metrics_view.h"
 #include "scheduler/edge/parts.h"
@@ -38,7 +40,8 @@ class ClientCalls {
   // There is room for more, and what the jobs name was uploaded.
   absl::Status CheckCanSubmit(const v1::SubmitJobsRequest& request);
 
-  // Fills in what the job's metric lines say. On a thread that may read files.
+  // Fills in what the job's metric lines say, and what it has fetched. On a thread that may read
+  // files.
   void AddMetrics(v1::Job* job);
 
  private:
@@ -56,6 +59,10 @@ class ClientCalls {
   void Read(const Done<Response>& done, View view);
 
   absl::Status CheckRoom();
+  // Keeps the secrets of the jobs that are about to be: the ids of those that had none kept.
+  absl::StatusOr<std::vector<state::JobId>> KeepSecrets(const v1::SubmitJobsRequest& request,
+                                                        const state::JobsSubmitted& event);
+  void ForgetSecrets(const std::vector<state::JobId>& jobs);
   absl::Status CheckArtifacts(const v1::SubmitJobsRequest& request);
   absl::Status CheckArtifact(const std::string& digest, const std::string& field);
 

@@ -85,14 +85,19 @@ absl::StatusOr<std::vector<std::string>> LiveManifests(Driver& driver) {
     BATON_ASSIGN_OR_RETURN(const v1::JobSpec wire, SpecToWire(*spec, ""));
     if (!wire.package_digest().empty()) live.insert(wire.package_digest());
     if (!wire.data_digest().empty()) live.insert(wire.data_digest());
+    for (const v1::DataSet& data : wire.data()) {
+      if (!data.digest().empty()) live.insert(data.digest());
+    }
   }
   return std::vector<std::string>(live.begin(), live.end());
 }
 
 Collector::Collector(Driver& driver, artifact::LocalDir& store,
+                     std::function<std::vector<std::string>()> named,
                      std::function<std::set<std::string>()> pinned_chunks, const Options& options)
     : driver_(driver),
       store_(store),
+      named_(std::move(named)),
       pinned_chunks_(std::move(pinned_chunks)),
       options_(options),
       thread_([this] { Loop(); }) {}
@@ -126,6 +131,8 @@ void Collector::CollectOnce() {
         absl::StrCat("no collection of artifacts this time: ", manifests.status().message()));
     return;
   }
+  const std::vector<std::string> named = named_();
+  manifests->insert(manifests->end(), named.begin(), named.end());
   const auto collected = store_.Collect(
       {.manifests = *std::move(manifests), .chunks = pinned_chunks_()}, options_.age_ms_min);
   if (!collected.ok()) {

@@ -27,8 +27,9 @@ class Collector {
     int64_t interval_ms = 600'000;
     int64_t age_ms_min = 3'600'000;
   };
-  // All outlive this.
+  // All outlive this. `named`: manifests that live without a job.
   Collector(Driver& driver, artifact::LocalDir& store,
+            std::function<std::vector<std::string>()> named,
             std::function<std::set<std::string>()> pinned_chunks, const Options& options);
   ~Collector();
 
@@ -38,6 +39,7 @@ class Collector {
 
   Driver& driver_;
   artifact::LocalDir& store_;
+  const std::function<std::vector<std::string>()> named_;
   const std::function<std::set<std::string>()> pinned_chunks_;
   const Options options_;
   std::mutex mutex_;

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/artifact/chunk.h"
+#include "common/data_uri.h"
 #include "common/hash.h"
 #include "common/ids.h"
 #include "common/status.h"
@@ -42,6 +43,21 @@ state::Resources ResourcesFromWire(const v1::Resources& wire) {
 }
 
 // The name is not part of it, so that jobs that differ in nothing else share one object.
+// How long a slow line needs for the job's data; an hour where nobody knows how much it is.
+int64_t PrepareMillis(const v1::JobSpec& wire) {
+  constexpr int64_t kBytesPerMs = 2'000;
+  constexpr int64_t kUnknownMs = 3'600'000;
+  constexpr int64_t kMillisMax = 24 * 3'600'000;
+  int64_t total_ms = 0;
+  for (const v1::DataSet& data : wire.data()) {
+    if (DataKindOf(data.uri()) == DataKind::kNode) continue;
+    total_ms +=
+        data.digest().empty() ? kUnknownMs : std::max<int64_t>(0, data.bytes()) / kBytesPerMs;
+    total_ms = std::min(total_ms, kMillisMax);
+  }
+  return total_ms;
+}
+
 state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
   state::JobSpec spec;
   if (!wire.project().empty()) spec.project = wire.project();
@@ -62,6 +78,7 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
       wire.checkpoint().keep() == 0 ? kCheckpointsKeptDefault : wire.checkpoint().keep();
   spec.time_limit_ms = wire.time_limit_ms();
   spec.notice_grace_ms = wire.notice_grace_ms();
+  spec.prepare_ms = PrepareMillis(wire);
   spec.queue_anyway = queue_anyway;
   spec.from_job = wire.from_job();
   spec.from_checkpoint = wire.from_checkpoint();
@@ -71,11 +88,13 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
   return spec;
 }
 
-// The first 8 bytes of the SHA-256 of the request without its id: a repeated call has the same.
-uint64_t DigestOf(const v1::SubmitJobsRequest& request) {
+// The first 8 bytes of the SHA-256 of the request without its id: a repeated call has the same. It
+// is stored, so a guess at a secret must not be checked by it: in their place stands a MAC.
+uint64_t DigestOf(const v1::SubmitJobsRequest& request, absl::string_view secrets_mac) {
   v1::SubmitJobsRequest without_id = request;
   without_id.clear_request_id();
-  return RequestDigest(without_id.SerializeAsString());
+  without_id.clear_secrets();
+  return RequestDigest(absl::StrCat(without_id.SerializeAsString(), secrets_mac));
 }
 
 absl::Status CheckText(const std::string& text, absl::string_view field) {
@@ -172,11 +191,12 @@ state::Submitter SubmitterFromWire(const v1::Submitter& submitter) {
   return {.owner = submitter.owner(), .folder = submitter.folder()};
 }
 
-absl::StatusOr<state::JobsSubmitted> SubmitFromWire(const v1::SubmitJobsRequest& request) {
+absl::StatusOr<state::JobsSubmitted> SubmitFromWire(const v1::SubmitJobsRequest& request,
+                                                    absl::string_view secrets_mac) {
   BATON_RETURN_IF_ERROR(CheckSubmit(request));
   state::JobsSubmitted submitted;
   submitted.request_id = request.request_id();
-  submitted.request_digest = DigestOf(request);
+  submitted.request_digest = DigestOf(request, secrets_mac);
   submitted.submitter =
       std::make_shared<const state::Submitter>(SubmitterFromWire(request.submitter()));
   std::shared_ptr<const state::JobSpec> former;

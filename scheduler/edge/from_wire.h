@@ -15,8 +15,10 @@
 namespace baton::edge {
 
 // The whole request as an event: ids, digest, specs (equal ones of neighbours share one object).
-// InvalidArgument with all mistakes (validate.h).
-absl::StatusOr<state::JobsSubmitted> SubmitFromWire(const v1::SubmitJobsRequest& request);
+// InvalidArgument with all mistakes (validate.h). Of the secrets' values only `secrets_mac` comes
+// in.
+absl::StatusOr<state::JobsSubmitted> SubmitFromWire(const v1::SubmitJobsRequest& request,
+                                                    absl::string_view secrets_mac = "");
 
 // What decisions read of a spec; without its name.
 state::JobSpec JobSpecFromWire(const v1::JobSpec& wire, bool queue_anyway);

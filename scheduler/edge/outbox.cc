@@ -102,6 +102,7 @@ v1::SchedulerMessage Outbox::MakeWanted() {
       // Damaged bytes go without a spec: the worker reports that it can't start the task.
       auto spec = SpecToWire(*task.spec, "");
       if (spec.ok()) *to->mutable_spec() = *std::move(spec);
+      if (spec.ok() && add_extras_) add_extras_(to);
     }
     sent.insert(key);
   }

@@ -28,12 +28,18 @@ class Outbox {
     size_t messages_max = 16'384;
     size_t bytes_max = 64u << 20;
   };
+  // Adds to a task that has its spec what belongs beside it; short, and calls no outbox.
+  using AddExtras = std::function<void(v1::WantedTask*)>;
   // `term` stands in each wanted set, numbered by `sequence`, which all sessions of the term share
   // and which outlives this. `ready` is called, without a lock, from any thread, when
   // there is something to take and nobody was told yet; then Take until it is empty.
   Outbox(uint64_t term, std::atomic<uint64_t>& sequence, const Limits& limits,
-         std::function<void()> ready)
-      : term_(term), sequence_(sequence), limits_(limits), ready_(std::move(ready)) {}
+         std::function<void()> ready, AddExtras add_extras = nullptr)
+      : term_(term),
+        sequence_(sequence),
+        limits_(limits),
+        ready_(std::move(ready)),
+        add_extras_(std::move(add_extras)) {}
 
   // The first message; nothing is taken before it.
   void Welcome(const v1::Welcome& welcome);
@@ -64,6 +70,7 @@ class Outbox {
   std::atomic<uint64_t>& sequence_;
   const Limits limits_;
   const std::function<void()> ready_;
+  const AddExtras add_extras_;
   mutable std::mutex mutex_;
   bool waiting_ = true;  // the reader is to be told; all below guarded by mutex_
   bool welcomed_ = false;

@@ -7,10 +7,13 @@
 
 #include "common/artifact/artifact.h"
 #include "common/clock.h"
+#include "scheduler/edge/dataset_book.h"
 #include "scheduler/edge/driver.h"
+#include "scheduler/edge/fetched_data.h"
 #include "scheduler/edge/journal_writer.h"
 #include "scheduler/edge/progress.h"
 #include "scheduler/edge/rendezvous_relay.h"
+#include "scheduler/edge/secret_vault.h"
 #include "scheduler/edge/sessions.h"
 #include "scheduler/edge/stream_ends.h"
 #include "scheduler/edge/watch_hub.h"
@@ -45,6 +48,9 @@ struct Parts {
   store::Journal& journal;
   store::Store& store;
   artifact::Store& artifacts;
+  DataSetBook& datasets;
+  FetchedData& fetched;
+  SecretVault& secrets;
   const Clock& clock;
   ServerFacts facts;
 };

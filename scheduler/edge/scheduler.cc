@@ -17,10 +17,12 @@
 #include "common/rpc/server.h"
 #include "common/status.h"
 #include "scheduler/access/entrance.h"
+#include "scheduler/access/sealer.h"
 #include "scheduler/edge/access_service.h"
 #include "scheduler/edge/blob_service.h"
 #include "scheduler/edge/client_service.h"
 #include "scheduler/edge/collector.h"
+#include "scheduler/edge/dataset_service.h"
 #include "scheduler/edge/folder_lock.h"
 #include "scheduler/edge/reactions.h"
 #include "scheduler/edge/sweep_service.h"
@@ -77,6 +79,10 @@ struct Scheduler::State {
   store::SharedValues shared;
   std::unique_ptr<store::Committer> committer;
   std::unique_ptr<core::Core> core;
+  std::unique_ptr<access::Sealer> sealer;
+  std::unique_ptr<SecretVault> secrets;
+  std::unique_ptr<DataSetBook> datasets;
+  std::unique_ptr<FetchedData> fetched;
 
   Progress progress;
   StreamEnds stream_ends;
@@ -100,11 +106,13 @@ struct Scheduler::State {
   std::unique_ptr<TunnelService> tunnels;
   std::unique_ptr<SweepCalls> sweep_calls;
   std::unique_ptr<SweepService> sweep_service;
+  std::unique_ptr<DataSetService> data;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<rpc::Server> server;
 
   absl::Status OpenFolders();
   absl::Status Recover();
+  absl::Status OpenBooks();
   void Wire();
   absl::Status OpenEntrance(bool tls);
   absl::Status Listen();
@@ -142,6 +150,34 @@ absl::Status Scheduler::State::Recover() {
   BATON_ASSIGN_OR_RETURN(store::Committer opened, store::Committer::Open(*store, shared, limits));
   committer = std::make_unique<store::Committer>(std::move(opened));
   core = std::make_unique<core::Core>(std::move(recovered.state));
+  return absl::OkStatus();
+}
+
+// What the edge keeps of jobs beside the state. A submit or a delete that was cut short by the
+// scheduler's end may have left some of a job that is not there.
+absl::Status Scheduler::State::OpenBooks() {
+  BATON_ASSIGN_OR_RETURN(sealer, access::Sealer::Open(options.secrets_key));
+  secrets = std::make_unique<SecretVault>(*store, facts.term, *sealer);
+  BATON_ASSIGN_OR_RETURN(datasets, DataSetBook::Open(*store, facts.term));
+  BATON_ASSIGN_OR_RETURN(fetched, FetchedData::Open(*store, facts.term));
+  BATON_ASSIGN_OR_RETURN(const std::vector<state::JobId> keepers, secrets->Jobs());
+  const auto& jobs = core->state().jobs;
+  size_t left = 0;
+  for (const state::JobId& job : keepers) {
+    if (jobs.count(job) > 0) {
+      ++left;
+    } else {
+      secrets->Forget(job);
+    }
+  }
+  if (left > 0 && sealer->made_key()) {
+    LogWarning(absl::StrCat("the key of the jobs' secrets was not in ", options.secrets_key,
+                            ", and a new one was made: ", left,
+                            " jobs with secrets can't start until the old file is back"));
+  }
+  for (const state::JobId& job : fetched->Jobs()) {
+    if (jobs.count(job) == 0) fetched->Forget(job);
+  }
   return absl::OkStatus();
 }
 
@@ -188,6 +224,9 @@ void Scheduler::State::Wire() {
                                         .journal = *journal,
                                         .store = *store,
                                         .artifacts = *artifacts,
+                                        .datasets = *datasets,
+                                        .fetched = *fetched,
+                                        .secrets = *secrets,
                                         .clock = clock,
                                         .facts = facts});
   metrics = std::make_unique<MetricsView>(*journal);
@@ -206,6 +245,7 @@ void Scheduler::State::Wire() {
                              .metrics = *metrics,
                              .started_ms = clock.MonotonicMillis(),
                              .lease_ms = options.lease_ms}});
+  data = std::make_unique<DataSetService>(*parts);
 }
 
 absl::Status Scheduler::State::OpenEntrance(bool tls) {
@@ -233,7 +273,8 @@ absl::StatusOr<std::optional<rpc::Guard>> Scheduler::State::MakeGuard() const {
 absl::Status Scheduler::State::Listen() {
   const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
                                                 blobs->service(),   accesses->service(),
-                                                tunnels->service(), sweep_service->service()};
+                                                tunnels->service(), sweep_service->service(),
+                                                data->service()};
   BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());
   const bool any_port =
@@ -260,6 +301,7 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Start(const SchedulerOptio
   state->options = options;
   BATON_RETURN_IF_ERROR(state->OpenFolders());
   BATON_RETURN_IF_ERROR(state->Recover());
+  BATON_RETURN_IF_ERROR(state->OpenBooks());
   state->Wire();
   std::unique_ptr<Scheduler> scheduler(new Scheduler(std::move(state)));
   State& parts = *scheduler->state_;
@@ -267,8 +309,8 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Start(const SchedulerOptio
   BATON_RETURN_IF_ERROR(parts.OpenEntrance(options.tls || !rpc::IsLoopback(address.host)));
   BATON_RETURN_IF_ERROR(parts.Listen());
   parts.collector = std::make_unique<Collector>(
-      *parts.driver, *parts.artifacts, [&parts] { return parts.blobs->PinnedChunks(); },
-      Collector::Options{});
+      *parts.driver, *parts.artifacts, [&parts] { return parts.datasets->Manifests(); },
+      [&parts] { return parts.blobs->PinnedChunks(); }, Collector::Options{});
   return scheduler;
 }
 

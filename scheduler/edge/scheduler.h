@@ -12,10 +12,11 @@
 namespace baton::edge {
 
 struct SchedulerOptions {
-  std::string data_dir;  // state, journal, lock, address
-  std::string blob_dir;  // artifacts
-  std::string listen;    // "host:port"; port 0: the one of the run before if it is free, else any
-  bool tls = false;      // on loopback too; off it always
+  std::string data_dir;     // state, journal, lock, address
+  std::string blob_dir;     // artifacts
+  std::string secrets_key;  // file with the key of the jobs' secrets; made when it is missing
+  std::string listen;  // "host:port"; port 0: the one of the run before if it is free, else any
+  bool tls = false;    // on loopback too; off it always
   int64_t lease_ms = 10'000;
   int64_t log_segment_bytes = int64_t{64} << 20;
   int64_t log_bytes = int64_t{1} << 30;

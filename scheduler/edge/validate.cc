@@ -11,6 +11,7 @@
 #include "common/glob.h"
 #include "common/job_limits.h"
 #include "common/metrics/pattern.h"
+#include "scheduler/edge/validate_data.h"
 
 namespace baton::edge {
 namespace {
@@ -62,6 +63,7 @@ class SpecCheck {
     }
     Limits();
     Program();
+    CheckDataOf(spec_, path_, problems_);
     NotYet();
     if (spec_.ByteSizeLong() > limits::kSpecBytesMax) {
       Add("", absl::StrCat("has ", spec_.ByteSizeLong(), " bytes, at most ", limits::kSpecBytesMax,
@@ -222,7 +224,6 @@ class SpecCheck {
     refuse(spec_.depends_on_size() > 0, "depends_on");
     refuse(spec_.has_membership(), "membership");
     refuse(!spec_.environment_digest().empty(), "environment_digest");
-    refuse(spec_.secret_names_size() > 0, "secret_names");
   }
 
   const v1::JobSpec& spec_;
@@ -268,6 +269,7 @@ absl::Status CheckSubmit(const v1::SubmitJobsRequest& request) {
     for (int i = 0; i < request.jobs_size(); ++i) {
       CheckJobSpec(request.jobs(i), absl::StrCat("jobs[", i, "]"), problems);
     }
+    CheckSecrets(request, problems);
   }
   return problems.ToStatus();
 }

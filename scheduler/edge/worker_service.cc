@@ -11,6 +11,7 @@
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
 #include "scheduler/access/entrance.h"
+#include "scheduler/edge/task_extras.h"
 #include "scheduler/edge/worker_session.h"
 
 namespace baton::edge {
@@ -33,7 +34,8 @@ class StreamReactor : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::Sche
       std::lock_guard<std::mutex> lock(gate->mutex);
       if (gate->reactor != nullptr) gate->reactor->Pump();
     };
-    outbox_ = std::make_shared<Outbox>(parts.facts.term, sequence, Outbox::Limits{}, pump);
+    outbox_ = std::make_shared<Outbox>(parts.facts.term, sequence, Outbox::Limits{}, pump,
+                                       [&parts](v1::WantedTask* task) { AddExtras(parts, task); });
     session_ = std::make_shared<WorkerSession>(parts, std::move(certified), outbox_);
     ReadOn(gate_);
   }

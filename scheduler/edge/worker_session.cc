@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "scheduler/edge/checkpoint_check.h"
 #include "scheduler/edge/from_wire.h"
+#include "scheduler/edge/task_extras.h"
 #include "scheduler/edge/to_wire.h"
 
 namespace baton::edge {
@@ -193,6 +194,15 @@ void WorkerSession::OnTask(const v1::TaskReport& report) {
     LogWarning(absl::StrCat("a report of node ", node_, " is dropped: ", event.status().message()));
     AckReport(report.task(), report.stage());
     return;
+  }
+  const absl::Status fetched = outbox_->Wants(report.task().job_id(), report.task().token())
+                                   ? TakeFetched(parts_, report)
+                                   : absl::OkStatus();
+  if (absl::IsFailedPrecondition(fetched)) {
+    if (event->stage == state::TaskStage::kPrepared) event->stage = state::TaskStage::kFailed;
+    event->error = std::string(fetched.message());
+  } else if (!fetched.ok()) {
+    return outbox_->Cut(std::string(fetched.message()));
   }
   if (report.has_ends()) {
     store::StreamKey key{.job = report.task().job_id(),

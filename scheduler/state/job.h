@@ -50,6 +50,7 @@ struct JobSpec {
   int32_t checkpoints_kept = 3;
   int64_t time_limit_ms = 0;    // of running time; 0: none
   int64_t notice_grace_ms = 0;  // 0: the default
+  int64_t prepare_ms = 0;       // that its tasks may take longer to be prepared (data to fetch)
   bool queue_anyway = false;
   JobId from_job;               // begins with a checkpoint of this job; empty: from scratch
   std::string from_checkpoint;  // its name; empty: the newest

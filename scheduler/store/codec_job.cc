@@ -41,7 +41,7 @@ static absl::Status FromRecord(const Resources& record, state::Resources* value)
 static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   const auto& [project, priority, ranks_min, ranks_max, shards, ranks_per_node, resources, any_of,
                retries, capacity, require, checkpoints_kept, time_limit_ms, notice_grace_ms,
-               queue_anyway, from_job, from_checkpoint, sweep, trial, wire] = value;
+               prepare_ms, queue_anyway, from_job, from_checkpoint, sweep, trial, wire] = value;
   record->set_project(project);
   record->set_priority(priority);
   record->set_ranks_min(ranks_min);
@@ -56,6 +56,7 @@ static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   record->set_checkpoints_kept(checkpoints_kept);
   record->set_time_limit_ms(time_limit_ms);
   record->set_notice_grace_ms(notice_grace_ms);
+  record->set_prepare_ms(prepare_ms);
   record->set_queue_anyway(queue_anyway);
   record->set_from_job(from_job);
   record->set_from_checkpoint(from_checkpoint);
@@ -80,6 +81,7 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
   value->checkpoints_kept = record.checkpoints_kept();
   value->time_limit_ms = record.time_limit_ms();
   value->notice_grace_ms = record.notice_grace_ms();
+  value->prepare_ms = record.prepare_ms();
   value->queue_anyway = record.queue_anyway();
   value->from_job = record.from_job();
   value->from_checkpoint = record.from_checkpoint();

@@ -17,6 +17,10 @@ inline constexpr char kSegmentsKey[] = "segments";  // Segments
 
 // The job's id follows.
 inline constexpr char kDeletedPrefix[] = "deleted/";  // DeletedJob
+// Of the edge, and no part of the state (edge_record.proto); a data set's name, or a job's id.
+inline constexpr char kDataSetPrefix[] = "data/set/";          // DataSet
+inline constexpr char kFetchedDataPrefix[] = "data/fetched/";  // FetchedData
+inline constexpr char kSecretsPrefix[] = "data/secret/";       // SealedSecrets
 
 // The sweep's id follows; for a trial also '/' and its index.
 inline constexpr char kSweepPrefix[] = "sweep/";  // Sweep

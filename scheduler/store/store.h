@@ -70,7 +70,7 @@ class Reader {
   virtual absl::Status Scan(Table table, absl::string_view prefix, const Visitor& visit) const = 0;
 };
 
-// Reads (Get, Scan, OpenView) from any thread; Commit and TakeTerm from one at a time.
+// Thread-safe. Batches whose order matters are of one thread.
 class Store : public Reader {
  public:
   // Durable on OK. FailedPrecondition: `term` is not the stored one. ResourceExhausted: disk full.

@@ -44,8 +44,18 @@ absl::StatusOr<std::string> StampOf(const std::string& folder, int64_t* bytes) {
   return stamp;
 }
 
+// Data's folders are read-only, which keeps all but root from removing what is in them.
 void RemoveAll(const std::string& path) {
   std::error_code ignored;
+  if (fs::is_directory(fs::symlink_status(path, ignored))) {
+    fs::permissions(path, fs::perms::owner_all, fs::perm_options::add, ignored);
+    std::error_code error;
+    for (auto at = fs::recursive_directory_iterator(path, error);
+         !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+      if (!at->is_directory(ignored) || at->is_symlink(ignored)) continue;
+      fs::permissions(at->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
+    }
+  }
   fs::remove_all(path, ignored);
 }
 
@@ -81,12 +91,18 @@ struct ArtifactCache::State {
     return found.ok() && *found == *written;
   }
 
-  absl::Status Fetch(const std::string& digest, const std::function<bool()>& cancelled,
-                     int64_t* bytes) {
+  absl::Status Fetch(const std::string& digest, const Fill& fill, int64_t* bytes) {
     if (IsIntact(digest, bytes)) return absl::OkStatus();
     chunks.Remove(Folder(digest));
     RemoveAll(Folder(digest));
     RemoveAll(Folder(digest) + kStampSuffix);
+    BATON_RETURN_IF_ERROR(fill(Folder(digest)));
+    BATON_ASSIGN_OR_RETURN(const std::string stamp, StampOf(Folder(digest), bytes));
+    return WriteFileAtomically(Folder(digest) + kStampSuffix, stamp);
+  }
+
+  absl::Status FromStore(const std::string& digest, const std::string& folder,
+                         const std::function<bool()>& cancelled) {
     artifact::TransferOptions transfer;
     transfer.cancelled = cancelled;
     transfer.local = [this](const std::string& chunk) { return chunks.Find(chunk); };
@@ -94,17 +110,14 @@ struct ArtifactCache::State {
       chunks.Add(Folder(digest), places);
     };
     int damaged = 0;
-    const absl::Status fetched = RetryWhileAway(cancelled, [&] {
-      absl::Status status = artifact::Download(store, digest, Folder(digest), transfer).status();
+    return RetryWhileAway(cancelled, [&] {
+      absl::Status status = artifact::Download(store, digest, folder, transfer).status();
       // Once more: the bytes may have been damaged on the way.
       while (absl::IsDataLoss(status) && ++damaged < kDamagedTriesMax) {
-        status = artifact::Download(store, digest, Folder(digest), transfer).status();
+        status = artifact::Download(store, digest, folder, transfer).status();
       }
       return status;
     });
-    BATON_RETURN_IF_ERROR(fetched);
-    BATON_ASSIGN_OR_RETURN(const std::string stamp, StampOf(Folder(digest), bytes));
-    return WriteFileAtomically(Folder(digest) + kStampSuffix, stamp);
   }
 
   // What was fetched in an earlier life counts as idle.
@@ -147,6 +160,15 @@ ArtifactCache::~ArtifactCache() = default;
 
 absl::StatusOr<std::string> ArtifactCache::Acquire(const std::string& digest,
                                                    const std::function<bool()>& cancelled) {
+  return AcquireFilled(
+      digest,
+      [&](const std::string& folder) { return state_->FromStore(digest, folder, cancelled); },
+      cancelled);
+}
+
+absl::StatusOr<std::string> ArtifactCache::AcquireFilled(const std::string& digest,
+                                                         const Fill& fill,
+                                                         const std::function<bool()>& cancelled) {
   if (!artifact::IsDigest(digest)) {
     return absl::InvalidArgumentError(absl::StrCat("'", digest, "' is no manifest digest"));
   }
@@ -164,7 +186,7 @@ absl::StatusOr<std::string> ArtifactCache::Acquire(const std::string& digest,
     entry.busy = true;
   }
   int64_t bytes = 0;
-  const absl::Status fetched = state_->Fetch(digest, cancelled, &bytes);
+  const absl::Status fetched = state_->Fetch(digest, fill, &bytes);
   std::lock_guard<std::mutex> lock(state_->mutex);
   State::Entry& entry = state_->entries[digest];
   entry.busy = false;

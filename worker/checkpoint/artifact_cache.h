@@ -33,6 +33,11 @@ class ArtifactCache {
   // store does not have it whole; ResourceExhausted when the disk is full.
   absl::StatusOr<std::string> Acquire(const std::string& digest,
                                       const std::function<bool()>& cancelled);
+  // Likewise for what `fill` puts into the folder, which is not there when it is called. `name` has
+  // 64 hexadecimal characters and stands for the content.
+  using Fill = std::function<absl::Status(const std::string& folder)>;
+  absl::StatusOr<std::string> AcquireFilled(const std::string& name, const Fill& fill,
+                                            const std::function<bool()>& cancelled);
   void Release(const std::string& digest);
   // Of what was acquired and not released; 0 of others.
   int64_t BytesOf(const std::string& digest) const;

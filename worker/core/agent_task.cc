@@ -26,6 +26,7 @@ void Agent::On(const TaskPrepared& prepared, Now now) {
   task->report.port = prepared.port;
   task->report.setup_ms = prepared.setup_ms;
   task->report.restore_ms = prepared.restore_ms;
+  task->report.data = prepared.data;
   if (task->killed) return EndBeforeStart(*task, now);
   Tell(*task, Stage::kPrepared, now.unix_ms);
   if (task->wanted.goal == Goal::kRun) StartPrepared(*task);

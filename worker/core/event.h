@@ -46,6 +46,7 @@ struct TaskPrepared {
   int32_t port = 0;
   int64_t setup_ms = 0;
   int64_t restore_ms = 0;
+  std::vector<Fetched> data;
 };
 
 // Could not be prepared or not be started, or the preparation was given up.

@@ -30,6 +30,14 @@ struct DataSet {
   bool operator==(const DataSet&) const = default;
 };
 
+// What was fetched by a URI.
+struct Fetched {
+  std::string name;    // of the data set
+  std::string sha256;  // of the file; of a folder: of its list (worker/data_sets.h)
+  int64_t bytes = 0;
+  bool operator==(const Fetched&) const = default;
+};
+
 // A metric read from what the program prints: group 1 of the match (RE2).
 struct MetricPattern {
   std::string name;
@@ -54,6 +62,10 @@ struct TaskSpec {
   std::string environment_use;     // conda:NAME or venv:PATH; empty: what the files ask for
   std::string image;               // of a container; empty: none
   std::vector<DataSet> data;
+  std::vector<Fetched> fetched;  // by an earlier attempt: other bytes are a failure
+  // Of the environment, never written to a disk or a log.
+  std::vector<std::pair<std::string, std::string>> secrets;
+  std::string secrets_error;  // why they can't be had: the task can't start
   std::vector<MetricPattern> metrics;
   bool operator==(const TaskSpec&) const = default;
 };
@@ -123,6 +135,7 @@ struct Report {
   std::string exit_cause;
   int64_t log_bytes = 0;  // written in all, with kExited and kFailed
   int64_t metrics_bytes = 0;
+  std::vector<Fetched> data;  // from kPrepared on
   bool operator==(const Report&) const = default;
 };
 

@@ -19,7 +19,8 @@ int SignalOf(v1::NoticeSignal signal) {
   return signal == v1::NOTICE_SIGNAL_USR1 ? SIGUSR1 : SIGTERM;
 }
 
-std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
+std::shared_ptr<const TaskSpec> SpecOf(const v1::WantedTask& task) {
+  const v1::JobSpec& proto = task.spec();
   auto spec = std::make_shared<TaskSpec>();
   spec->package_digest = proto.package_digest();
   spec->spec_file = proto.spec_file();
@@ -45,6 +46,13 @@ std::shared_ptr<const TaskSpec> SpecOf(const v1::JobSpec& proto) {
   for (const v1::MetricPattern& metric : proto.metrics()) {
     spec->metrics.push_back({metric.name(), metric.pattern()});
   }
+  for (const v1::DataSet& data : task.fetched()) {
+    spec->fetched.push_back({data.name(), data.sha256(), data.bytes()});
+  }
+  for (const v1::EnvironmentVariable& secret : task.secrets()) {
+    spec->secrets.emplace_back(secret.name(), secret.value());
+  }
+  spec->secrets_error = task.secrets_error();
   return spec;
 }
 
@@ -68,7 +76,7 @@ absl::StatusOr<Wanted> WantedOf(const v1::WantedTask& proto) {
   absl::StatusOr<Goal> goal = GoalOf(proto.goal());
   if (!goal.ok()) return goal.status();
   wanted.goal = *goal;
-  if (proto.has_spec()) wanted.spec = SpecOf(proto.spec());
+  if (proto.has_spec()) wanted.spec = SpecOf(proto);
   wanted.world_size = std::max(1, proto.world_size());
   wanted.local_rank = proto.local_rank();
   wanted.local_world_size = std::max(1, proto.local_world_size());
@@ -139,6 +147,12 @@ v1::TaskReport ToProto(const Report& report) {
   proto.set_infrastructure(report.infrastructure);
   proto.set_bad_checkpoint(report.bad_checkpoint);
   proto.set_exit_cause(report.exit_cause);
+  for (const Fetched& fetched : report.data) {
+    v1::DataSet* data = proto.add_data();
+    data->set_name(fetched.name);
+    data->set_sha256(fetched.sha256);
+    data->set_bytes(fetched.bytes);
+  }
   if (report.stage == Stage::kExited || report.stage == Stage::kFailed) {
     proto.mutable_ends()->set_log_bytes(report.log_bytes);
     proto.mutable_ends()->set_metrics_bytes(report.metrics_bytes);

@@ -23,6 +23,7 @@
 #include "common/atomic_file.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "worker/link/mask.h"
 #include "worker/link/spool_file.h"
 
 namespace baton::worker {
@@ -46,6 +47,7 @@ struct Stream {
   int64_t sent = 0;
   std::string tail;          // of a log: the end of what the task printed
   Spool::Listener listener;  // of a log; may be null
+  Mask mask;                 // of a log: the task's secrets
 
   int64_t unacked() const { return file->size() - file->acked(); }
 };
@@ -118,6 +120,8 @@ struct Spool::State {
     by_pipe.erase(stream.pipe);
     close(stream.pipe);
     stream.pipe = -1;
+    const std::string rest = stream.mask.Rest();
+    if (!rest.empty()) Take(stream, rest);
   }
 
   void Take(Stream& stream, absl::string_view bytes) {
@@ -147,7 +151,12 @@ struct Spool::State {
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return errno == EAGAIN;
       if (n == 0) return false;
-      Take(stream, absl::string_view(buffer, static_cast<size_t>(n)));
+      const absl::string_view bytes(buffer, static_cast<size_t>(n));
+      if (stream.mask.empty()) {
+        Take(stream, bytes);
+      } else {
+        Take(stream, stream.mask.Feed(bytes));
+      }
     }
     return true;
   }
@@ -310,7 +319,7 @@ Spool::~Spool() {
 }
 
 absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_file,
-                               Listener listener) {
+                               const std::vector<std::string>& secrets, Listener listener) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "a pipe for the task's log");
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
@@ -322,6 +331,7 @@ absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_fi
         SpoolFile::Options{.releases = true});
     log.pipe = ends[0];
     log.listener = std::move(listener);
+    log.mask = Mask(secrets);
     state_->by_pipe[ends[0]] = {key, false};
     state_->Listen(log, true);
     Stream& metrics = state_->streams[{key, true}];

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -55,9 +56,11 @@ class Spool {
   using Listener = std::function<void(absl::string_view bytes)>;
 
   // Returns the descriptor that the task gets as stdout and stderr; the caller closes it once the
-  // task has it. `metrics_file` need not exist. `listener` may be null; called on the spool's
-  // thread, or by whoever calls Say, never at the same time; it calls nothing of the spool.
+  // task has it. `metrics_file` need not exist. `secrets` are taken out of the log (mask.h).
+  // `listener` may be null; called on the spool's thread, or by whoever calls Say, never at the same
+  // time; it calls nothing of the spool.
   absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file,
+                          const std::vector<std::string>& secrets = {},
                           Listener listener = nullptr);
   // A line of the worker's own, "[baton: TEXT]", behind what the task has printed so far. Nothing
   // happens when the task's log is finished, or unknown.

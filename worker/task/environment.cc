@@ -121,6 +121,7 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
     SetInterfaces(input, &variables);
   }
   for (const auto& [name, value] : spec.environment) variables[name] = value;
+  for (const auto& [name, value] : spec.secrets) variables[name] = value;
   if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
   SetField(input, &variables);
@@ -129,6 +130,12 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   environment.reserve(variables.size());
   for (const auto& [name, value] : variables) environment.push_back(absl::StrCat(name, "=", value));
   return environment;
+}
+
+std::vector<std::string> SecretValues(const TaskSpec& spec) {
+  std::vector<std::string> values;
+  for (const auto& [name, value] : spec.secrets) values.push_back(value);
+  return values;
 }
 
 std::string TaskMark(const TaskPlaces& places) {

@@ -18,6 +18,7 @@ struct TaskPlaces {
   std::string work() const { return folder + "/work"; }  // the unpacked package; working folder
   std::string checkpoints() const { return folder + "/checkpoints"; }
   std::string copies() const { return folder + "/files"; }  // of files that are checkpoints
+  std::string data() const { return folder + "/data"; }     // links, where the spec names data sets
   std::string output() const { return folder + "/output"; }
   std::string metrics() const { return folder + "/metrics.jsonl"; }
   std::string progress() const;
@@ -41,6 +42,9 @@ struct EnvironmentInput {
 // NAME=value, the whole environment. What the job's spec sets comes over what the worker hands
 // down, the contract's names over both.
 std::vector<std::string> TaskEnvironment(const EnvironmentInput& input);
+
+// The values of the task's secrets.
+std::vector<std::string> SecretValues(const TaskSpec& spec);
 
 // The variable that marks this task's processes: no other task has the same.
 std::string TaskMark(const TaskPlaces& places);

@@ -38,6 +38,17 @@ v1::Job SomeJob() {
   job.set_world_size(2);
   job.mutable_spec()->mutable_ranks()->set_min(1);
   job.mutable_spec()->mutable_ranks()->set_max(2);
+  v1::DataSet* pushed = job.mutable_spec()->add_data();
+  pushed->set_name("photos");
+  pushed->set_uri("data:photos");
+  pushed->set_digest(std::string(64, 'b'));
+  pushed->set_bytes(3 << 20);
+  v1::DataSet* fetched = job.mutable_spec()->add_data();
+  fetched->set_name("words");
+  fetched->set_uri("https://host/words.txt");
+  fetched->set_sha256(std::string(64, 'c'));
+  fetched->set_bytes(500);
+  job.mutable_spec()->add_secret_names("WANDB_API_KEY");
   job.set_preemptions(1);
   job.set_steps_lost(12);
   job.add_recoveries_ms(740);

@@ -73,7 +73,7 @@ TEST(Program, FlagsAreParams) {
 }
 
 TEST(Program, WhatComesLaterIsRefusedInWords) {
-  for (const char* field : {"environment: x", "secrets: [A]", "setup: x", "image: x", "data: x"}) {
+  for (const char* field : {"environment: x", "setup: x", "image: x"}) {
     EXPECT_THAT(Bad(std::string("command: [a]\n") + field + "\n"),
                 HasSubstr("comes in a later version"))
         << field;

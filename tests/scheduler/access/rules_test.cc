@@ -37,6 +37,9 @@ TEST(Rules, SayWhoMayCallWhat) {
   EXPECT_EQ(Allowed("Tunnel/Serve"), "w");
   EXPECT_EQ(Allowed("Blob/GetChunks"), "vuaw");
   EXPECT_EQ(Allowed("Blob/PutChunks"), "uaw");
+  EXPECT_EQ(Allowed("DataSets/PutDataSet"), "ua");
+  EXPECT_EQ(Allowed("DataSets/ListDataSets"), "vua");
+  EXPECT_EQ(Allowed("DataSets/RemoveDataSet"), "ua");
   EXPECT_EQ(Allowed("Access/Enroll"), "nvuaw") << "it looks itself";
 }
 

@@ -8,9 +8,11 @@
 #include <mutex>
 
 #include "common/ids.h"
+#include "scheduler/access/sealer.h"
 #include "scheduler/edge/client_calls.h"
 #include "scheduler/edge/follow.h"
 #include "scheduler/edge/reactions.h"
+#include "scheduler/edge/task_extras.h"
 #include "scheduler/edge/worker_session.h"
 #include "tests/fakes/memory_journal.h"
 #include "tests/scheduler/edge/fixture.h"
@@ -69,6 +71,11 @@ struct EdgeFixture {
   WorkQueue work{2, 1'000};
   JournalWriter writer{journal, {}, [this](const std::string& job) { watches.Changed(job); }};
   DriverFixture driver{memory, reactions, {.tick_ms = 1}};
+  std::unique_ptr<access::Sealer> sealer =
+      *access::Sealer::Open(testing::TempDir() + "/session_test." + RandomId());
+  SecretVault secrets{driver.held, 1, *sealer};
+  std::unique_ptr<DataSetBook> datasets = *DataSetBook::Open(driver.held, 1);
+  std::unique_ptr<FetchedData> fetched = *FetchedData::Open(driver.held, 1);
   Parts parts{.driver = *driver.driver,
               .sessions = sessions,
               .progress = progress,
@@ -80,6 +87,9 @@ struct EdgeFixture {
               .journal = journal,
               .store = driver.held,
               .artifacts = artifacts,
+              .datasets = *datasets,
+              .fetched = *fetched,
+              .secrets = secrets,
               .clock = driver.clock,
               .facts = {.term = 1, .cluster_id = "cluster"}};
   MetricsView metrics{journal};
@@ -90,11 +100,14 @@ struct EdgeFixture {
 class WorkerEnd {
  public:
   WorkerEnd(EdgeFixture& edge, std::atomic<uint64_t>& sequence) {
-    outbox_ = std::make_shared<Outbox>(1, sequence, Outbox::Limits{}, [this] {
-      std::lock_guard<std::mutex> lock(mutex_);
-      ready_ = true;
-      changed_.notify_all();
-    });
+    outbox_ = std::make_shared<Outbox>(
+        1, sequence, Outbox::Limits{},
+        [this] {
+          std::lock_guard<std::mutex> lock(mutex_);
+          ready_ = true;
+          changed_.notify_all();
+        },
+        [&edge](v1::WantedTask* task) { AddExtras(edge.parts, task); });
     session_ = std::make_shared<WorkerSession>(edge.parts, "", outbox_);
   }
   ~WorkerEnd() { session_->OnEnd(); }
@@ -209,6 +222,87 @@ v1::Job GetJob(EdgeFixture& edge, const std::string& id) {
   });
   flag.Await();
   return job;
+}
+
+v1::SubmitJobsRequest SecretSubmit() {
+  v1::SubmitJobsRequest request;
+  request.set_request_id(RandomId());
+  v1::JobSpec* spec = request.add_jobs();
+  spec->set_name("job");
+  spec->mutable_ranks()->set_min(1);
+  spec->mutable_ranks()->set_max(1);
+  spec->add_command("true");
+  spec->add_secret_names("TOKEN");
+  v1::EnvironmentVariable* secret = request.add_secrets();
+  secret->set_name("TOKEN");
+  secret->set_value("hunter2");
+  return request;
+}
+
+absl::Status Submit(EdgeFixture& edge, const v1::SubmitJobsRequest& request, std::string* id) {
+  absl::Status answer;
+  Flag flag;
+  edge.calls.SubmitJobs(request, [&](const absl::Status& status, v1::SubmitJobsResponse response) {
+    answer = status;
+    if (response.job_ids_size() > 0) *id = response.job_ids(0);
+    flag.Set();
+  });
+  flag.Await();
+  return answer;
+}
+
+TEST(Session, SecretsGoToTheTaskAlone) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  WorkerEnd worker(edge, sequence);
+  worker.Hello("n1");
+  v1::SubmitJobsRequest request = SecretSubmit();
+  std::string id;
+  ASSERT_TRUE(Submit(edge, request, &id).ok());
+  const v1::WantedTask task = worker.AwaitRun();
+  ASSERT_EQ(task.secrets_size(), 1);
+  EXPECT_EQ(task.secrets(0).value(), "hunter2");
+  EXPECT_EQ(task.spec().SerializeAsString().find("hunter2"), std::string::npos);
+  EXPECT_EQ(GetJob(edge, id).SerializeAsString().find("hunter2"), std::string::npos);
+  // The same request is the same job; with another value it is refused, and changes nothing.
+  std::string again;
+  ASSERT_TRUE(Submit(edge, request, &again).ok());
+  EXPECT_EQ(again, id);
+  request.mutable_secrets(0)->set_value("other");
+  EXPECT_TRUE(absl::IsAlreadyExists(Submit(edge, request, &again)));
+  EXPECT_EQ((*edge.secrets.Reveal(id))[0].second, "hunter2");
+  // What is refused leaves none behind.
+  v1::SubmitJobsRequest refused = SecretSubmit();
+  refused.mutable_jobs(0)->set_from_job("no-such-job");
+  EXPECT_FALSE(Submit(edge, refused, &again).ok());
+  EXPECT_EQ(edge.secrets.Jobs()->size(), 1u);
+}
+
+TEST(Session, ATaskThatFetchedOtherBytesFails) {
+  EdgeFixture edge;
+  std::atomic<uint64_t> sequence{0};
+  WorkerEnd worker(edge, sequence);
+  worker.Hello("n1");
+  v1::SubmitJobsRequest request = SecretSubmit();
+  request.mutable_jobs(0)->set_retries(0);
+  v1::DataSet* data = request.mutable_jobs(0)->add_data();
+  data->set_name("d");
+  data->set_uri("https://host/d");
+  std::string id;
+  ASSERT_TRUE(Submit(edge, request, &id).ok());
+  const v1::WantedTask task = worker.AwaitRun();
+  ASSERT_TRUE(edge.fetched->Record(id, {{"d", std::string(64, 'a'), 1}}).ok());
+  EXPECT_EQ(GetJob(edge, id).spec().data(0).sha256(), std::string(64, 'a'));
+  v1::WorkerMessage message;
+  *message.mutable_task()->mutable_task() = task.task();
+  message.mutable_task()->set_stage(v1::TaskReport::PREPARED);
+  v1::DataSet* fetched = message.mutable_task()->add_data();
+  fetched->set_name("d");
+  fetched->set_sha256(std::string(64, 'b'));
+  worker.Say(std::move(message));
+  worker.Await([](const v1::SchedulerMessage& m) { return m.has_report_ack(); });
+  EXPECT_NE(GetJob(edge, id).reason().find("data whose checksum changed: d had"), std::string::npos)
+      << GetJob(edge, id).reason();
 }
 
 TEST(Session, AJobRunsThroughItWhileOthersLookOn) {

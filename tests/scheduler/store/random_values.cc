@@ -45,6 +45,7 @@ state::JobSpec RandomValues::Spec() {
   spec.checkpoints_kept = I32();
   spec.time_limit_ms = I64();
   spec.notice_grace_ms = I64();
+  spec.prepare_ms = I64();
   spec.queue_anyway = Coin();
   spec.from_job = Text();
   spec.from_checkpoint = Text();

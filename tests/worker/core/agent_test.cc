@@ -50,7 +50,7 @@ class AgentTest : public testing::Test {
   void Run() {
     Connect();
     Wanting({Want(Goal::kRun)});
-    Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20});
+    Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20, {}});
     Do(TaskStarted{kKey, 99});
   }
 
@@ -66,9 +66,10 @@ TEST_F(AgentTest, ATaskIsPreparedStartedToldAndForgotten) {
   Connect();
   Wanting({Want(Goal::kRun)});
   EXPECT_EQ(Count<Prepare>(), 1);
-  Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20});
+  Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20, {{"d", "sum", 5}}});
   ASSERT_EQ(Count<SendReport>(), 1);
   EXPECT_EQ(All<SendReport>()[0].report.port, 4000);
+  EXPECT_EQ(All<SendReport>()[0].report.data, (std::vector<Fetched>{{"d", "sum", 5}}));
   EXPECT_EQ(Count<Start>(), 1);
   Do(TaskStarted{kKey, 99});
   EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kRunning);
@@ -97,7 +98,7 @@ TEST_F(AgentTest, ATaskIsPreparedStartedToldAndForgotten) {
 TEST_F(AgentTest, PreparedWaitsForTheWordToRun) {
   Connect();
   Wanting({Want(Goal::kPrepare)});
-  Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20});
+  Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20, {}});
   EXPECT_EQ(Count<Start>(), 0);
   Wanted run = Want(Goal::kRun);
   run.spec = nullptr;
@@ -113,7 +114,7 @@ TEST_F(AgentTest, TheFirstStepOfAResumedTaskIsTheOneBehindItsCheckpoint) {
   Wanted wanted = Want(Goal::kRun);
   wanted.resume = {"step-100", 100, "d"};
   Wanting({wanted});
-  Do(TaskPrepared{kKey, "a", 1, 0, 0});
+  Do(TaskPrepared{kKey, "a", 1, 0, 0, {}});
   Do(TaskStarted{kKey, 1});
   Do(TaskProgressed{{kKey, 104, 1, 0}});
   EXPECT_EQ(All<SendReport>()[0].report.first_step, 101);
@@ -152,7 +153,7 @@ TEST_F(AgentTest, ThePreparationOfAnUnwantedTaskIsGivenUp) {
   Wanting({Want(Goal::kRun)});
   Wanting({});
   EXPECT_EQ(Count<Kill>(), 1);
-  Do(TaskPrepared{kKey, "a", 1, 0, 0});
+  Do(TaskPrepared{kKey, "a", 1, 0, 0, {}});
   EXPECT_EQ(Count<Start>(), 0) << "it was done before it could be given up";
   EXPECT_EQ(Count<Forget>(), 1);
 }
@@ -206,7 +207,7 @@ TEST_F(AgentTest, StoppingWhatDoesNotRunEndsItAtOnce) {
   TaskKey other = kKey;
   other.rank = 1;
   Wanting({Want(Goal::kStop), Want(Goal::kPrepare, other)});
-  Do(TaskPrepared{other, "a", 1, 0, 0});
+  Do(TaskPrepared{other, "a", 1, 0, 0, {}});
   Wanting({Want(Goal::kStop), Want(Goal::kStop, other)});
   EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kExited);
   EXPECT_EQ(Count<Start>(), 0);
@@ -442,7 +443,7 @@ TEST_F(AgentTest, TheNoticeIsTheSignalOfTheSpecAndACancelIsNot) {
     spec->notice_signal = signal;
     wanted.spec = spec;
     Wanting({wanted});
-    Do(TaskPrepared{key, "127.0.0.1", 4000, 10, 20});
+    Do(TaskPrepared{key, "127.0.0.1", 4000, 10, 20, {}});
     Do(TaskStarted{key, 99});
     Wanted stop = Want(Goal::kStop, key);
     stop.spec = nullptr;

@@ -152,6 +152,15 @@ TEST(Environment, AGangOfProgramsMeetsOnTheNodesNetwork) {
   EXPECT_EQ(InterfaceOf("192.0.2.1"), "") << "not this machine's";
 }
 
+TEST(Environment, SecretsAreVariables) {
+  Wanted task = TwoRanks();
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->secrets = {{"TOKEN", "hunter2"}};
+  task.spec = spec;
+  EXPECT_TRUE(Has(TaskEnvironment(InputFor(task)), "TOKEN=hunter2"));
+  EXPECT_EQ(SecretValues(*spec), std::vector<std::string>{"hunter2"});
+}
+
 TEST(Environment, AScriptOfSlurmFindsWhatItExpects) {
   Wanted task = TwoRanks();
   task.key.job = "00000ff1234";

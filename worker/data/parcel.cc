@@ -1,0 +1,167 @@
+#include "worker/data/parcel.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/artifact/manifest.h"
+#include "common/atomic_file.h"
+#include "common/data_uri.h"
+#include "common/hash.h"
+#include "common/status.h"
+
+namespace baton::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return ErrnoStatus(errno, path);
+  Sha256 hash;
+  std::vector<char> buffer(1 << 20);
+  ssize_t n = 0;
+  while ((n = read(file, buffer.data(), buffer.size())) > 0) {
+    hash.Update(absl::string_view(buffer.data(), static_cast<size_t>(n)));
+  }
+  const int error = errno;
+  close(file);
+  if (n < 0) return ErrnoStatus(error, path);
+  return hash.FinishHex();
+}
+
+absl::Status MakeFolders(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  return error ? ErrnoStatus(error.value(), "make the folder " + path) : absl::OkStatus();
+}
+
+absl::Status Move(const std::string& from, const std::string& to) {
+  if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("moving ", from, " to ", to));
+}
+
+void Remove(const std::string& path) {
+  std::error_code ignored;
+  fs::remove_all(path, ignored);
+}
+
+class FileParcel : public Parcel {
+ public:
+  FileParcel(HttpClient& client, const WebSource& source, const std::string& place)
+      : client_(client), source_(source), part_(place + ".part"), part_of_(place + ".part-of") {}
+
+  absl::Status Look() override {
+    const absl::StatusOr<WebFacts> facts = client_.Look(source_);
+    if (facts.ok()) validator_ = facts->validator;
+    // Some servers answer only to a whole request: that one says what is wrong.
+    if (absl::IsCancelled(facts.status()) || absl::IsUnavailable(facts.status())) {
+      return facts.status();
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> Fetch() override {
+    const absl::StatusOr<std::string> former = ReadFile(part_of_);
+    if (!former.ok() || *former != validator_) Remove(part_);
+    BATON_RETURN_IF_ERROR(WriteFileAtomically(part_of_, validator_));
+    BATON_RETURN_IF_ERROR(client_.Fetch(source_, part_, validator_));
+    return Sha256OfFile(part_);
+  }
+
+  // A file becomes a folder of one file.
+  absl::Status Put(const std::string& to) override {
+    const std::string temporary = to + ".tmp";
+    Remove(temporary);
+    BATON_RETURN_IF_ERROR(MakeFolders(temporary));
+    BATON_RETURN_IF_ERROR(Move(part_, absl::StrCat(temporary, "/", kDataFile)));
+    return Move(temporary, to);
+  }
+
+  void Discard() override {
+    Remove(part_);
+    Remove(part_of_);
+  }
+
+ private:
+  HttpClient& client_;
+  const WebSource source_;
+  const std::string part_;
+  const std::string part_of_;  // the validator of what the part begins
+};
+
+class FolderParcel : public Parcel {
+ public:
+  FolderParcel(HttpClient& client, const S3Server& server, const S3Place& prefix,
+               const std::string& place)
+      : client_(client), server_(server), prefix_(prefix), place_(place) {}
+
+  absl::Status Look() override {
+    BATON_ASSIGN_OR_RETURN(items_, ListS3(client_, server_, prefix_));
+    std::string listing;
+    paths_.clear();
+    for (const S3Item& item : items_) {
+      absl::StrAppend(&listing, item.etag, " ", item.bytes, " ", item.key, "\n");
+      paths_.push_back(item.key.substr(prefix_.key.size()));
+      BATON_RETURN_IF_ERROR(artifact::ValidatePath(paths_.back()));
+      if (paths_.back() != kDataFile) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("an object is called ", kDataFile, ", which is Baton's own; rename it"));
+    }
+    validator_ = Sha256Hex(listing);
+    folder_ = absl::StrCat(place_, ".", validator_.substr(0, 16));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> Fetch() override {
+    const std::string part = place_ + ".part";
+    std::string list;
+    for (size_t i = 0; i < items_.size(); ++i) {
+      const std::string path = absl::StrCat(folder_, "/", paths_[i]);
+      std::error_code error;
+      if (!fs::exists(path, error)) {  // else it is whole, by a fetch that was cut off later
+        BATON_RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path().string()));
+        Remove(part);
+        const WebSource object = S3Object(server_, {prefix_.bucket, items_[i].key});
+        BATON_RETURN_IF_ERROR(client_.Fetch(object, part, items_[i].etag));
+        BATON_RETURN_IF_ERROR(Move(part, path));
+      }
+      BATON_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path));
+      absl::StrAppend(&list, sha256, "  ", paths_[i], "\n");
+    }
+    return Sha256Hex(list);
+  }
+
+  absl::Status Put(const std::string& to) override { return Move(folder_, to); }
+  void Discard() override {
+    if (!folder_.empty()) Remove(folder_);
+  }
+
+ private:
+  HttpClient& client_;
+  const S3Server server_;
+  const S3Place prefix_;
+  const std::string place_;
+  std::vector<S3Item> items_;
+  std::vector<std::string> paths_;  // of the items, below the prefix
+  std::string folder_;              // of this content
+};
+
+}  // namespace
+
+std::unique_ptr<Parcel> MakeFileParcel(HttpClient& client, const WebSource& source,
+                                       const std::string& place) {
+  return std::make_unique<FileParcel>(client, source, place);
+}
+
+std::unique_ptr<Parcel> MakeFolderParcel(HttpClient& client, const S3Server& server,
+                                         const S3Place& prefix, const std::string& place) {
+  return std::make_unique<FolderParcel>(client, server, prefix, place);
+}
+
+}  // namespace baton::worker

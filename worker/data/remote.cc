@@ -1,0 +1,163 @@
+#include "worker/data/remote.h"
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/atomic_file.h"
+#include "common/data_uri.h"
+#include "common/hash.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "worker/data/parcel.h"
+
+namespace baton::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::hours kLeftoverAge{24};
+
+int64_t BytesBelow(const std::string& folder) {
+  int64_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
+  }
+  return bytes;
+}
+
+absl::Status MakeFolders(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  return error ? ErrnoStatus(error.value(), "make the folder " + path) : absl::OkStatus();
+}
+
+void Remove(const std::string& path) {
+  std::error_code ignored;
+  fs::remove_all(path, ignored);
+}
+
+}  // namespace
+
+// One fetch of a URI at a time; the others find what it has brought.
+class RemoteFetcher::UriLock {
+ public:
+  UriLock(RemoteFetcher& fetcher, const std::string& uri, const std::function<bool()>& cancelled)
+      : fetcher_(fetcher), uri_(uri) {
+    {
+      std::lock_guard<std::mutex> guard(fetcher.mutex_);
+      lock_ = &fetcher.locks_[uri];
+      ++lock_->users;
+    }
+    while (!(locked_ = lock_->mutex.try_lock()) && !cancelled()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  ~UriLock() {
+    if (locked_) lock_->mutex.unlock();
+    std::lock_guard<std::mutex> guard(fetcher_.mutex_);
+    if (--lock_->users == 0) fetcher_.locks_.erase(uri_);
+  }
+  UriLock(const UriLock&) = delete;
+  UriLock& operator=(const UriLock&) = delete;
+
+  bool locked() const { return locked_; }
+
+ private:
+  RemoteFetcher& fetcher_;
+  const std::string uri_;
+  Lock* lock_ = nullptr;
+  bool locked_ = false;
+};
+
+RemoteFetcher::RemoteFetcher(std::string folder, ContentCache& cache)
+    : folder_(std::move(folder)), cache_(cache) {
+  const absl::Status made = MakeFolders(folder_);
+  if (!made.ok()) LogWarning(std::string(made.message()));
+  std::error_code error;
+  const auto now = fs::file_time_type::clock::now();
+  for (const auto& entry : fs::directory_iterator(folder_, error)) {
+    if (now - entry.last_write_time(error) > kLeftoverAge) Remove(entry.path().string());
+  }
+}
+
+std::string RemoteFetcher::PathOf(const std::string& uri) const {
+  return absl::StrCat(folder_, "/", Sha256Hex(uri));
+}
+
+RemoteFetcher::Known RemoteFetcher::Remembered(const std::string& uri) const {
+  const absl::StatusOr<std::string> text = ReadFile(PathOf(uri) + ".known");
+  if (!text.ok()) return {};
+  const std::vector<std::string> lines = absl::StrSplit(*text, '\n');
+  if (lines.size() != 2) return {};
+  return {.validator = lines[0], .sha256 = lines[1]};
+}
+
+void RemoteFetcher::Remember(const std::string& uri, const Known& known) const {
+  const absl::Status written = WriteFileAtomically(
+      PathOf(uri) + ".known", absl::StrCat(known.validator, "\n", known.sha256));
+  if (!written.ok()) LogWarning(std::string(written.message()));
+}
+
+absl::StatusOr<RemoteData> RemoteFetcher::Place(const std::string& sha256,
+                                                const ContentCache::Fill& fill,
+                                                const RemoteRequest& request) {
+  RemoteData data;
+  data.name = Sha256Hex("fetched " + sha256);
+  BATON_ASSIGN_OR_RETURN(data.folder, cache_.Acquire(data.name, fill, request.cancelled));
+  data.sha256 = sha256;
+  data.bytes = BytesBelow(data.folder);
+  return data;
+}
+
+absl::StatusOr<RemoteData> RemoteFetcher::Bring(const RemoteRequest& request, Parcel& parcel) {
+  const auto fill_with = [&](const std::string& wanted) {
+    return [&, wanted](const std::string& folder) -> absl::Status {
+      BATON_RETURN_IF_ERROR(parcel.Look());
+      BATON_ASSIGN_OR_RETURN(const std::string found, parcel.Fetch());
+      if (found == wanted) return parcel.Put(folder);
+      parcel.Discard();
+      return absl::FailedPreconditionError(
+          absl::StrCat(request.uri, " has the SHA-256 ", found, " and not ", wanted));
+    };
+  };
+  // What the node has of that content is used without asking anybody.
+  if (!request.sha256.empty()) return Place(request.sha256, fill_with(request.sha256), request);
+  BATON_RETURN_IF_ERROR(parcel.Look());
+  const Known known = Remembered(request.uri);
+  if (!parcel.validator().empty() && known.validator == parcel.validator()) {
+    auto data = Place(known.sha256, fill_with(known.sha256), request);
+    if (!absl::IsFailedPrecondition(data.status())) return data;
+  }
+  BATON_ASSIGN_OR_RETURN(const std::string sha256, parcel.Fetch());
+  BATON_ASSIGN_OR_RETURN(
+      RemoteData data,
+      Place(
+          sha256, [&](const std::string& folder) { return parcel.Put(folder); }, request));
+  parcel.Discard();  // it was there already, by another URI
+  Remember(request.uri, {parcel.validator(), sha256});
+  return data;
+}
+
+absl::StatusOr<RemoteData> RemoteFetcher::Acquire(const RemoteRequest& request) {
+  const UriLock lock(*this, request.uri, request.cancelled);
+  if (!lock.locked()) return absl::CancelledError("given up");
+  HttpClient client(request.cancelled);
+  const std::string part = PathOf(request.uri);
+  if (DataKindOf(request.uri) == DataKind::kWeb) {
+    const WebSource source = {
+        .url = request.uri, .is_s3 = false, .identity = {}, .shown = request.uri};
+    return Bring(request, *MakeFileParcel(client, source, part));
+  }
+  BATON_ASSIGN_OR_RETURN(const S3Place place, ParseS3(request.uri));
+  BATON_ASSIGN_OR_RETURN(const S3Server server, FindS3Server(request.find));
+  return Bring(request, place.IsPrefix() ? *MakeFolderParcel(client, server, place, part)
+                                         : *MakeFileParcel(client, S3Object(server, place), part));
+}
+
+}  // namespace baton::worker
