@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -18,13 +19,16 @@
 #include "common/status.h"
 #include "worker/checkpoint/artifact_cache.h"
 #include "worker/checkpoint/uploader.h"
+#include "worker/environment_index.h"
 #include "worker/hello.h"
 #include "worker/link/messages.h"
 #include "worker/link/rendezvous.h"
 #include "worker/link/session.h"
 #include "worker/link/spool.h"
+#include "worker/prepare_environment.h"
 #include "worker/preparer.h"
 #include "worker/runner.h"
+#include "worker/setup/environments.h"
 #include "worker/tunnel/tunnels.h"
 
 extern char** environ;
@@ -37,6 +41,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPollEvery{20};
 constexpr size_t kMailboxCapacity = 1 << 20;
 constexpr int64_t kFlushMsMax = 5'000;
+constexpr std::chrono::seconds kFinishLogMax{5};
 
 std::vector<std::string> OwnEnvironment() {
   std::vector<std::string> environment;
@@ -111,6 +116,7 @@ class Daemon {
         channel, [this](const TaskKey& key) { return folder_.TaskFolder(key); });
     cache_ = std::make_unique<ArtifactCache>(
         CacheOptions{folder_.cache(), options_.cache_bytes_max}, *store_);
+    BATON_RETURN_IF_ERROR(OpenEnvironments(channel));
     SpoolOptions spool;
     spool.folder = folder_.spool();
     spool.bytes_max = options_.spool_bytes_max;
@@ -133,6 +139,11 @@ class Daemon {
     PreparerOptions preparer;
     preparer.task_folder = [this](const TaskKey& key) { return folder_.TaskFolder(key); };
     preparer.address = options_.facts.data_addresses.front();
+    preparer.environments = environments_.get();
+    preparer.log.open = [this](const TaskKey& key, const std::string& metrics_file) {
+      return spool_->Add(key, metrics_file);
+    };
+    preparer.log.finish = [this](const TaskKey& key) { return FinishLog(key); };
     preparer_ = std::make_unique<Preparer>(preparer, *cache_, clock_,
                                            [this](Event event) { Post(std::move(event)); });
     RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment(), folder_.kept()};
@@ -160,6 +171,32 @@ class Daemon {
                                            [this] { spool_->Wake(); }}));
     session_ready_ = true;
     return absl::OkStatus();
+  }
+
+  absl::Status OpenEnvironments(const std::shared_ptr<grpc::Channel>& channel) {
+    EnvironmentsOptions environments;
+    environments.root =
+        options_.environments.empty() ? folder_.environments() : options_.environments;
+    BATON_RETURN_IF_ERROR(OpenEnvironmentsFolder(environments.root));
+    environments.idle_bytes_max = options_.environments_bytes_max;
+    environments.inherited = OwnEnvironment();
+    if (hello_.gpus_size() > 0) {
+      if (const auto nvml = Nvml::Open(); nvml.ok()) {
+        environments.cuda = (*nvml)->cuda_version();
+        environments.driver = (*nvml)->driver_version();
+      }
+    }
+    environment_index_ = SchedulersIndex(channel);
+    environments_ = std::make_unique<Environments>(environments, *store_, *environment_index_);
+    return absl::OkStatus();
+  }
+
+  // On a preparer's thread.
+  int64_t FinishLog(const TaskKey& key) {
+    auto bytes = std::make_shared<std::promise<int64_t>>();
+    std::future<int64_t> future = bytes->get_future();
+    spool_->Finish(key, [bytes](const StreamEnds& ends) { bytes->set_value(ends.log_bytes); });
+    return future.wait_for(kFinishLogMax) == std::future_status::ready ? future.get() : 0;
   }
 
   void PollUntilEnd() {
@@ -349,6 +386,8 @@ class Daemon {
   std::unique_ptr<artifact::BlobStore> store_;
   std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<ArtifactCache> cache_;
+  std::unique_ptr<EnvironmentIndex> environment_index_;
+  std::unique_ptr<Environments> environments_;
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<Rendezvous> rendezvous_;
   std::unique_ptr<Uploader> uploader_;

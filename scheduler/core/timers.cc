@@ -142,9 +142,9 @@ void Machine::OnStartDeadline(Job* job) {
   if (late.size() > kNamedMax) late.resize(kNamedMax);
   attempt.cause = state::EndCause::kStartFailed;
   attempt.failed_ms = now_ms_;
-  attempt.detail =
-      absl::StrCat(late.empty() ? "the gang" : absl::StrJoin(late, ", "), " was not ready within ",
-                   state_.config.start_deadline_ms / 1000, " s");
+  attempt.detail = absl::StrCat(
+      late.empty() ? "the gang" : absl::StrJoin(late, ", "), " was not ready within ",
+      (prepared ? state_.config.start_deadline_ms : PrepareLimitMs(*job->spec)) / 1000, " s");
   Say(*job, "start-failed", attempt.detail);
   KillTasks(job, "its gang was not ready in time");
   Finish(job);

@@ -17,6 +17,9 @@ constexpr size_t kTextMax = 4'096;
 constexpr int kListMax = 256;
 constexpr int kReportsMax = 10'000;
 constexpr int kCheckpointsKeptDefault = 3;
+constexpr size_t kEnvironmentMax = 16 << 10;
+// What has to be installed first may be compiled first.
+constexpr int64_t kEnvironmentLimitMs = 3'600'000;
 
 bool IsHexId(const std::string& text) {
   return text.size() == 32 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -62,6 +65,7 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
       wire.checkpoint().keep() == 0 ? kCheckpointsKeptDefault : wire.checkpoint().keep();
   spec.time_limit_ms = wire.time_limit_ms();
   spec.notice_grace_ms = wire.notice_grace_ms();
+  if (wire.has_prepare()) spec.prepare_limit_ms = kEnvironmentLimitMs;
   spec.queue_anyway = queue_anyway;
   spec.from_job = wire.from_job();
   spec.from_checkpoint = wire.from_checkpoint();
@@ -236,6 +240,9 @@ absl::StatusOr<state::TaskReported> ReportFromWire(const v1::TaskReport& report,
   event.bad_checkpoint = report.bad_checkpoint();
   BATON_RETURN_IF_ERROR(CheckText(report.exit_cause(), "exit_cause"));
   event.exit_cause = report.exit_cause();
+  if (report.environment_json().size() <= kEnvironmentMax) {
+    event.environment = report.environment_json();
+  }
   return event;
 }
 

@@ -21,6 +21,8 @@
 #include "scheduler/edge/blob_service.h"
 #include "scheduler/edge/client_service.h"
 #include "scheduler/edge/collector.h"
+#include "scheduler/edge/environment_book.h"
+#include "scheduler/edge/environment_service.h"
 #include "scheduler/edge/folder_lock.h"
 #include "scheduler/edge/reactions.h"
 #include "scheduler/edge/tunnel_service.h"
@@ -93,6 +95,8 @@ struct Scheduler::State {
   std::unique_ptr<ClientService> clients;
   std::unique_ptr<WorkerService> workers;
   std::unique_ptr<BlobService> blobs;
+  std::unique_ptr<EnvironmentBook> environment_book;
+  std::unique_ptr<EnvironmentService> environments;
   std::unique_ptr<access::Entrance> entrance;  // null: without TLS
   std::unique_ptr<AccessService> accesses;
   std::unique_ptr<TunnelService> tunnels;
@@ -115,6 +119,9 @@ absl::Status Scheduler::State::OpenFolders() {
   BATON_ASSIGN_OR_RETURN(store, store::OpenRocksdbStore(options.data_dir + "/state"));
   BATON_ASSIGN_OR_RETURN(journal, store::OpenRocksdbJournal(options.data_dir + "/journal"));
   BATON_ASSIGN_OR_RETURN(artifacts, artifact::LocalDir::Open(options.blob_dir));
+  BATON_ASSIGN_OR_RETURN(environment_book,
+                         EnvironmentBook::Open(options.data_dir + "/environments", *artifacts,
+                                               SystemClock(), EnvironmentLimits{}));
   return absl::OkStatus();
 }
 
@@ -188,6 +195,7 @@ void Scheduler::State::Wire() {
   clients = std::make_unique<ClientService>(*parts, *calls);
   workers = std::make_unique<WorkerService>(*parts);
   blobs = std::make_unique<BlobService>(*artifacts, clock);
+  environments = std::make_unique<EnvironmentService>(*environment_book);
   tunnels = std::make_unique<TunnelService>(*parts);
 }
 
@@ -215,8 +223,8 @@ absl::StatusOr<std::optional<rpc::Guard>> Scheduler::State::MakeGuard() const {
 // Workers and clients of the run before know its address: a free choice takes it again.
 absl::Status Scheduler::State::Listen() {
   const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
-                                                blobs->service(), accesses->service(),
-                                                tunnels->service()};
+                                                blobs->service(),   accesses->service(),
+                                                tunnels->service(), environments->service()};
   BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());
   const bool any_port =
@@ -250,7 +258,9 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Start(const SchedulerOptio
   BATON_RETURN_IF_ERROR(parts.OpenEntrance(options.tls || !rpc::IsLoopback(address.host)));
   BATON_RETURN_IF_ERROR(parts.Listen());
   parts.collector = std::make_unique<Collector>(
-      *parts.driver, *parts.artifacts, [&parts] { return parts.blobs->PinnedChunks(); },
+      *parts.driver, *parts.artifacts,
+      Collector::Others{[&parts] { return parts.blobs->PinnedChunks(); },
+                        [&parts] { return parts.environment_book->Manifests(); }},
       Collector::Options{});
   return scheduler;
 }

@@ -50,13 +50,15 @@ class Spool {
   Spool& operator=(const Spool&) = delete;
 
   // Returns the descriptor that the task gets as stdout and stderr; the caller closes it once the
-  // task has it. `metrics_file` need not exist.
+  // task has it. `metrics_file` need not exist. Again for the same task: its log goes on behind
+  // what came before.
   absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file);
   // A line of the worker's own, "[baton: TEXT]", behind what the task has printed so far. Nothing
   // happens when the task's log is finished, or unknown.
   void Say(const TaskKey& key, const std::string& text);
   // The task's processes are gone: takes what is left in the pipe, moves the metrics file into the
-  // spool, and calls `done` on the spool's thread.
+  // spool, and calls `done` on the spool's thread. Again, or for a task that it does not know: only
+  // calls `done`.
   void Finish(const TaskKey& key, std::function<void(StreamEnds)> done);
 
   void SetConnected(bool connected);

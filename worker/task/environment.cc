@@ -26,21 +26,6 @@ namespace {
 using nlohmann::json;
 using Variables = std::map<std::string, std::string>;
 
-// What a task inherits: enough to find programs and to speak the user's language. The worker's
-// other variables (credentials, proxies with passwords) are not the task's.
-bool IsInherited(const std::string& name) {
-  static const char* const kNames[] = {"PATH",       "HOME",        "USER",
-                                       "LOGNAME",    "SHELL",       "LANG",
-                                       "TMPDIR",     "TZ",          "LD_LIBRARY_PATH",
-                                       "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"};
-  for (const char* known : kNames) {
-    if (name == known) return true;
-  }
-  return absl::StartsWith(name, "LC_") || absl::StartsWith(name, "OMP_") ||
-         absl::StartsWith(name, "DNNL_") || absl::StartsWith(name, "ASAN_") ||
-         absl::StartsWith(name, "UBSAN_") || absl::StartsWith(name, "TSAN_");
-}
-
 const Peer* PeerOf(const Wanted& task, int32_t rank) {
   for (const Peer& peer : task.peers) {
     if (peer.rank == rank) return &peer;
@@ -144,7 +129,27 @@ absl::Status WriteWhole(const std::string& path, const std::string& text) {
   return absl::OkStatus();
 }
 
+void SetSurroundings(const Surroundings& surroundings, Variables& v) {
+  for (const auto& [name, value] : surroundings.variables) v[name] = value;
+  if (surroundings.programs.empty()) return;
+  std::string& path = v["PATH"];
+  path = path.empty() ? surroundings.programs : absl::StrCat(surroundings.programs, ":", path);
+}
+
 }  // namespace
+
+bool IsInherited(const std::string& name) {
+  static const char* const kNames[] = {"PATH",       "HOME",        "USER",
+                                       "LOGNAME",    "SHELL",       "LANG",
+                                       "TMPDIR",     "TZ",          "LD_LIBRARY_PATH",
+                                       "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"};
+  for (const char* known : kNames) {
+    if (name == known) return true;
+  }
+  return absl::StartsWith(name, "LC_") || absl::StartsWith(name, "OMP_") ||
+         absl::StartsWith(name, "DNNL_") || absl::StartsWith(name, "ASAN_") ||
+         absl::StartsWith(name, "UBSAN_") || absl::StartsWith(name, "TSAN_");
+}
 
 std::string TaskPlaces::progress() const { return metrics() + contract::kProgressSuffix; }
 
@@ -160,6 +165,7 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   // A log that comes when the program ends is none; Python holds back what it prints into a pipe.
   if (!spec.command.empty()) variables["PYTHONUNBUFFERED"] = "1";
   for (const auto& [name, value] : spec.environment) variables[name] = value;
+  SetSurroundings(input.surroundings, variables);
   if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
   SetField(input, variables);

@@ -41,6 +41,7 @@ state::JobSpec RandomValues::Spec() {
   spec.checkpoints_kept = I32();
   spec.time_limit_ms = I64();
   spec.notice_grace_ms = I64();
+  spec.prepare_limit_ms = I64();
   spec.queue_anyway = Coin();
   spec.from_job = Text();
   spec.from_checkpoint = Text();
@@ -122,6 +123,7 @@ state::JobHistory RandomValues::History() {
   history.on_demand_only = Coin();
   history.device_kind = Text();
   history.output_digest = Text();
+  history.environment = Text();
   return history;
 }
 
@@ -225,6 +227,7 @@ state::TaskReported RandomValues::TaskReported() {
   report.output_digest = Text();
   report.infrastructure = Coin();
   report.bad_checkpoint = Text();
+  report.environment = Text();
   return report;
 }
 
