@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/environment_file.h"
 #include "client/folder_plan.h"
 #include "client/wire_spec.h"
 #include "common/atomic_file.h"
@@ -27,7 +28,7 @@ namespace fs = std::filesystem;
 
 // The effective spec's name in a package; no file of a working folder can have it.
 constexpr char kSpecName[] = ".baton/spec.yaml";
-// What UploadPackage adds to WireSpec's: two digests and kSpecName.
+// What UploadPackage adds to WireSpec's: two digests, kSpecName and the file to install from.
 constexpr size_t kWireBytesOfUpload = 256;
 
 // Where a data file lies below BATON_DATA_DIR: as written when that stays inside, else by name.
@@ -179,6 +180,8 @@ absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Sto
   files.push_back({kSpecName, spec_file});
   v1::JobSpec wire = WireSpec(plan.spec);
   wire.set_spec_file(kSpecName);
+  const std::string environment = EnvironmentFile(plan);
+  if (!environment.empty()) wire.mutable_prepare()->set_file(environment);
   BATON_ASSIGN_OR_RETURN(const artifact::Uploaded package, artifact::Upload(files, store, options));
   wire.set_package_digest(package.manifest);
   if (!plan.data.empty()) {

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "client/command/command.h"
 #include "client/continue_from.h"
+#include "client/environment_file.h"
 #include "client/folder_plan.h"
 #include "client/follow.h"
 #include "client/job_source.h"
@@ -192,6 +193,8 @@ void Tell(const JobSource& source, const PackagePlan& plan) {
   if (absl::StartsWith(file.filename().string(), "baton.")) {
     std::fprintf(stderr, "settings of %s hold\n", source.spec_file.c_str());
   }
+  const std::string environment = EnvironmentNote(plan);
+  if (!environment.empty()) std::fprintf(stderr, "%s\n", environment.c_str());
 }
 
 absl::Status Run(Context& context, const Flags& flags) {
@@ -292,6 +295,20 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
           "files of the program that are kept and put back: 'out/*.pt'; repeatable")
       ->type_name("GLOB")
       ->allow_extra_args(false);
+  verb.add_option_function<std::vector<std::string>>(
+          "--setup",
+          [flags](const std::vector<std::string>& commands) {
+            flags->source.overrides.settings.push_back(
+                {.source = "--setup", .path = {"setup"}, .value = spec::ListValue(commands)});
+          },
+          "a shell command before the program, once for the same content: 'make -C ext'; "
+          "repeatable")
+      ->type_name("COMMAND")
+      ->allow_extra_args(false);
+  AddFieldFlag(verb, flags, "--environment", {"environment"}, "KIND",
+               "conda:NAME or venv:PATH of the nodes, or none: requirements.txt is not installed");
+  AddFieldFlag(verb, flags, "--image", {"image"}, "IMAGE",
+               "run in this container (podman, docker or apptainer on the nodes)");
   AddMapFlag(verb, flags, "--env", "env", "NAME=VALUE", "a variable of the program; repeatable");
   AddMapFlag(verb, flags, "--flag", "params", "NAME=VALUE",
              "a hyperparameter of the program, over flags.yml; repeatable");

@@ -122,10 +122,7 @@ struct LaterField {
 constexpr LaterField kLaterFields[] = {
     {"nodes", "use `ranks`, the number of processes"},
     {"any_of", "name one set of resources"},
-    {"environment", "install what the program needs on the nodes"},
     {"secrets", "put the value into a file that only the nodes' user can read"},
-    {"setup", "install what the program needs on the nodes, or begin `command` with it"},
-    {"image", "install what the program needs on the nodes"},
     {"metrics", "append JSON lines to the file that BATON_METRICS_FILE names"},
 };
 
@@ -138,6 +135,7 @@ void ReadProgram(MapReader& job, Context& context, JobSpec* spec) {
   ReadEntry(job, spec);
   job.Choice<bool>("flags_as", {{"file", false}, {"arguments", true}}, &spec->flags_as_arguments);
   job.Bool("slurm", &spec->slurm);
+  ReadEnvironment(job, context, &spec->environment);
 }
 
 void RefuseLaterFields(MapReader& job, JobKind kind) {

@@ -54,6 +54,9 @@ void CheckSparse(MapReader& job, const Model& model, const Optimizer& optimizer)
 // What belongs to a user's program: `command` or `entry`, `env`, `require`, `flags_as`, `slurm`.
 void ReadProgram(MapReader& job, Context& context, JobSpec* spec);
 
+// `setup`, `environment` and `image`.
+void ReadEnvironment(MapReader& job, Context& context, Environment* environment);
+
 // Notes each field that Baton will have and has not: a spec that asks for it would run as something
 // else.
 enum class JobKind { kNative, kProgram };

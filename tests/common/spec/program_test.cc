@@ -73,12 +73,39 @@ TEST(Program, FlagsAreParams) {
 }
 
 TEST(Program, WhatComesLaterIsRefusedInWords) {
-  for (const char* field : {"nodes: 2", "any_of: [a]", "environment: x", "secrets: [A]", "setup: x",
-                            "image: x", "metrics: {a: b}", "data: x"}) {
+  for (const char* field :
+       {"nodes: 2", "any_of: [a]", "secrets: [A]", "metrics: {a: b}", "data: x"}) {
     EXPECT_THAT(Bad(std::string("command: [a]\n") + field + "\n"),
                 HasSubstr("comes in a later version"))
         << field;
   }
+}
+
+TEST(Program, WhatItRunsInIsReadAndWritten) {
+  const JobSpec job =
+      Good("command: [a]\nsetup:\n- pip install einops\n- |\n  make\n  make install\n");
+  EXPECT_THAT(job.environment.setup, ElementsAre("pip install einops", "make\nmake install\n"));
+  EXPECT_THAT(WriteSpec(job),
+              HasSubstr("setup: [\"pip install einops\", \"make\\nmake install\\n\"]\n"));
+  EXPECT_THAT(Good("command: [a]\nsetup: make\n").environment.setup, ElementsAre("make"));
+  EXPECT_EQ(Good("command: [a]\nenvironment: conda:ml\n").environment.use, "conda:ml");
+  EXPECT_EQ(Good("command: [a]\nenvironment: venv:~/ml\n").environment.use, "venv:~/ml");
+  EXPECT_EQ(Good("command: [a]\nenvironment: none\nsetup: [make]\n").environment.use, "none");
+  EXPECT_EQ(Good("command: [a]\nimage: docker.io/a/b:1\n").environment.image, "docker.io/a/b:1");
+  EXPECT_THAT(Bad("command: [a]\nenvironment: {A: b}\n"),
+              HasSubstr("variables of the program are"));
+  EXPECT_THAT(Bad("command: [a]\nenvironment: ml\n"),
+              HasSubstr("use none, conda:NAME or venv:PATH"));
+  EXPECT_THAT(Bad("command: [a]\nenvironment: venv:ml\n"), HasSubstr("begins with / or ~/"));
+  EXPECT_THAT(Bad("command: [a]\nimage: --privileged\n"), HasSubstr("image: must name an image"));
+  EXPECT_THAT(Bad("command: [a]\nsetup:\n- a: b\n"), HasSubstr("quote it where it has a colon"));
+  EXPECT_THAT(Bad("command: [a]\nsetup: [b]\nimage: c\n"),
+              HasSubstr("setup: given beside `image`"));
+  EXPECT_THAT(Bad("command: [a]\nsetup: [b]\nenvironment: conda:c\n"),
+              HasSubstr("remove one of the two"));
+  EXPECT_THAT(Bad("command: [a]\nimage: b\nenvironment: conda:c\n"),
+              HasSubstr("a program runs in one of the two"));
+  EXPECT_THAT(Bad("model: {}\nsetup: [b]\n"), HasSubstr("setup: only a job with `command`"));
 }
 
 TEST(Program, SettingsComeOverTheFileInTheirOrder) {
