@@ -86,9 +86,9 @@ absl::StatusOr<PreparedEnvironment> PrepareEnvironment(Environments& environment
 }
 
 absl::Status PlaceEnvironment(const PreparedEnvironment& prepared, const TaskKey& key,
-                              const TaskPlaces& places) {
+                              const TaskPlaces& places, const std::string& kept) {
   if (!prepared.folder.empty()) {
-    BATON_RETURN_IF_ERROR(LayOver(prepared.folder, places.work()));
+    BATON_RETURN_IF_ERROR(LayOver(prepared.folder, places.work(), kept));
   }
   if (prepared.text.empty() || key.rank != 0) return absl::OkStatus();
   const std::string folder = absl::StrCat(places.output(), "/.baton");

@@ -29,8 +29,8 @@ absl::StatusOr<PreparedEnvironment> PrepareEnvironment(Environments& environment
 absl::Status OpenEnvironmentsFolder(const std::string& folder);
 
 // Puts what the setup left into the task's working folder, and of rank 0 what was installed among
-// its outputs, as .baton/environment.txt.
+// its outputs, as .baton/environment.txt. `kept`: as LayOver's. `kept`: as LayOver's.
 absl::Status PlaceEnvironment(const PreparedEnvironment& prepared, const TaskKey& key,
-                              const TaskPlaces& places);
+                              const TaskPlaces& places, const std::string& kept);
 
 }  // namespace baton::worker

@@ -137,7 +137,9 @@ struct Preparer::State {
     if (prepared.ok()) job.environment = prepared->key;
     if (!fetched) return false;
     if (prepared.ok()) {
-      const absl::Status placed = PlaceEnvironment(*prepared, job.wanted.key, task.places);
+      const bool has_files = absl::StartsWith(job.wanted.resume.name, contract::kFilesCheckpoint);
+      const absl::Status placed = PlaceEnvironment(*prepared, job.wanted.key, task.places,
+                                                   has_files ? task.resume_folder : "");
       if (!placed.ok()) prepared = placed;
     }
     if (!prepared.ok()) return failure = FailureOf("its environment", prepared.status()), false;
@@ -168,9 +170,15 @@ struct Preparer::State {
   std::future<absl::StatusOr<PreparedEnvironment>> BeginEnvironment(Job& job,
                                                                     const PreparedTask& task,
                                                                     const std::string& package) {
-    if (options.environments == nullptr || !WantsEnvironment(*job.wanted.spec)) {
+    if (options.environments == nullptr) {
       return std::async(std::launch::deferred,
                         [] { return absl::StatusOr<PreparedEnvironment>(PreparedEnvironment()); });
+    }
+    if (!WantsEnvironment(*job.wanted.spec)) {
+      EnvironmentRequest request;
+      request.spec = job.wanted.spec;
+      return std::async(std::launch::deferred,
+                        [this, request] { return options.environments->Prepare(request); });
     }
     job.has_log = true;
     EnvironmentOrder order{job.wanted, task.places, package,

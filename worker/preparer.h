@@ -40,7 +40,7 @@ struct PreparerOptions {
   std::string address;                   // where ranks of this node are reached
   Environments* environments = nullptr;  // outlives the preparer; null: programs run as they are
   PreparingLog log;                      // with it
-  int threads = 4;
+  int threads = 12;                      // a task whose environment is made may take long
 };
 
 // Thread-safe.

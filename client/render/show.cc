@@ -145,8 +145,8 @@ std::string EnvironmentText(const std::string& text) {
                                  " in ",
                                  Duration(static_cast<int64_t>(NumberIn(json, "setup_ms")))));
   }
-  return absl::StrCat(word("source").empty() ? word("kind") : word("source"), ": ",
-                      absl::StrJoin(parts, ", "));
+  const std::string source = word("kind") == "node" ? "as the node is" : word("source");
+  return absl::StrCat(source.empty() ? word("kind") : source, ": ", absl::StrJoin(parts, ", "));
 }
 
 std::string RecoveriesText(const v1::Job& job) {

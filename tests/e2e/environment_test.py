@@ -168,7 +168,7 @@ def what_is_wrong_is_said(cluster, scripts):
     # The same folder without it.
     scripts.write("wrong/train.py", "import os\nassert 'BATON_ENVIRONMENT_DIR' not in os.environ\n")
     _, said, job = scripts.train("--environment", "none", "wrong/train.py")
-    expect("installs" not in said and cluster.show(job)["environment"] is None, said)
+    expect("installs" not in said and cluster.show(job)["environment"]["kind"] == "node", said)
     # A command of the setup, and a secret of the spec that none of the commands names.
     scripts.write("wrong/baton.yml", "retries: 0\nenvironment: none\nenv: {TOKEN: s3cret-word}\n"
                                      "setup:\n- echo begins; env\n- ls /nowhere-at-all\n")

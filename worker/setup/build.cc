@@ -180,7 +180,9 @@ absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
   if (request.plan.installer == Installer::kRenv) {
     facts.packages = RPackages(request.tools.rscript, environment, &facts.r);
   } else if (!python.empty()) {
-    facts.packages = PythonPackages(python, environment, &facts.python);
+    const PythonFacts found = AskPython(python, environment);
+    facts.python = found.version;
+    facts.packages = found.packages;
   }
   BATON_RETURN_IF_ERROR(WriteFacts(request.folder, facts));
   return facts;

@@ -60,16 +60,62 @@ bool WriteWhole(int fd, absl::string_view bytes) {
   return true;
 }
 
-// Reads what is there, at most for `wait_ms`; false at the end.
-bool ReadOnce(int fd, int wait_ms, std::vector<char>& buffer,
-              const std::function<void(absl::string_view)>& output) {
+enum class Heard { kSomething, kNothing, kEnd };
+
+// Reads what is there, having waited for `wait_ms` at most.
+Heard ReadOnce(int fd, int wait_ms, std::vector<char>& buffer,
+               const std::function<void(absl::string_view)>& output) {
   pollfd ready{fd, POLLIN, 0};
-  if (poll(&ready, 1, wait_ms) <= 0) return true;
+  if (poll(&ready, 1, wait_ms) <= 0) return Heard::kNothing;
   const ssize_t n = read(fd, buffer.data(), buffer.size());
-  if (n < 0) return errno == EINTR || errno == EAGAIN;
-  if (n == 0) return false;
+  if (n < 0) return errno == EINTR || errno == EAGAIN ? Heard::kNothing : Heard::kEnd;
+  if (n == 0) return Heard::kEnd;
   if (output) output({buffer.data(), static_cast<size_t>(n)});
-  return true;
+  return Heard::kSomething;
+}
+
+// What a command leaves behind must not print on for ever.
+void KillRest(pid_t group, const std::string& mark) {
+  kill(-group, SIGKILL);
+  if (!mark.empty()) KillMarked(mark);
+}
+
+// Hands on what the child prints, until it has ended; its wait status. `cut` says why it was
+// killed.
+int Watch(pid_t pid, int out, const ChildRequest& request, absl::Status* cut) {
+  const auto start = steady_clock::now();
+  std::vector<char> buffer(kPieceBytes);
+  Heard heard = Heard::kNothing;
+  int status = 0;
+  auto silent_since = start;  // once it has ended
+  bool reaped = false;
+  while (!reaped || (heard != Heard::kEnd && steady_clock::now() - silent_since < kOutputGrace)) {
+    if (heard != Heard::kEnd) {
+      heard = ReadOnce(out, kLookMs, buffer, request.output);
+      // However long it takes to hand on what it has left in the pipe.
+      if (heard == Heard::kSomething) silent_since = steady_clock::now();
+    } else {
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    if (!reaped) {
+      const pid_t got = waitpid(pid, &status, WNOHANG);
+      reaped = got == pid || (got < 0 && errno != EINTR);
+      if (got < 0 && errno != EINTR) status = SIGKILL;  // somebody else reaped it
+      if (reaped) {
+        silent_since = steady_clock::now();
+        KillRest(pid, request.mark);
+      }
+    }
+    if (!cut->ok() || reaped) continue;
+    if (request.cancelled && request.cancelled()) {
+      *cut = absl::CancelledError("given up");
+    } else if (steady_clock::now() - start > milliseconds(request.limit_ms)) {
+      *cut = absl::DeadlineExceededError(
+          absl::StrCat("took longer than ", request.limit_ms / 60'000, " minutes"));
+    }
+    if (!cut->ok()) kill(-pid, SIGKILL);
+  }
+  return status;
 }
 
 }  // namespace
@@ -111,36 +157,8 @@ absl::StatusOr<int> RunToEnd(const ChildRequest& request) {
       in_write.Close();
     });
   }
-  const auto start = steady_clock::now();
-  std::vector<char> buffer(kPieceBytes);
   absl::Status cut;
-  bool open_output = true;
-  int status = 0;
-  auto ended = steady_clock::time_point::max();
-  bool reaped = false;
-  while (!reaped || (open_output && steady_clock::now() - ended < kOutputGrace)) {
-    if (open_output) {
-      open_output = ReadOnce(out_read.get(), reaped ? 10 : kLookMs, buffer, request.output);
-    } else if (!reaped) {
-      std::this_thread::sleep_for(milliseconds(5));
-    }
-    if (!reaped) {
-      const pid_t got = waitpid(child.pid, &status, WNOHANG);
-      reaped = got == child.pid || (got < 0 && errno != EINTR);
-      if (got < 0 && errno != EINTR) status = SIGKILL;  // somebody else reaped it
-      if (reaped) ended = steady_clock::now();
-    }
-    if (!cut.ok() || reaped) continue;
-    if (request.cancelled && request.cancelled()) {
-      cut = absl::CancelledError("given up");
-    } else if (steady_clock::now() - start > milliseconds(request.limit_ms)) {
-      cut = absl::DeadlineExceededError(
-          absl::StrCat("took longer than ", request.limit_ms / 60'000, " minutes"));
-    }
-    if (!cut.ok()) kill(-child.pid, SIGKILL);
-  }
-  kill(-child.pid, SIGKILL);
-  if (!request.mark.empty()) KillMarked(request.mark);
+  const int status = Watch(child.pid, out_read.get(), request, &cut);
   if (feeder.joinable()) feeder.join();
   if (!cut.ok()) return cut;
   return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);

@@ -21,6 +21,7 @@
 #include "worker/setup/key.h"
 #include "worker/setup/layout.h"
 #include "worker/setup/node_environment.h"
+#include "worker/setup/own_python.h"
 #include "worker/setup/relocate.h"
 #include "worker/setup/storing.h"
 #include "worker/setup/tools.h"
@@ -97,6 +98,7 @@ struct Environments::State {
   artifact::Store& store;
   EnvironmentIndex& index;
   EnvironmentFolders folders;
+  OwnPython own_python;
   Storing storing;  // last: it uses the others
 
   State(const EnvironmentsOptions& o, artifact::Store& s, EnvironmentIndex& i)
@@ -104,17 +106,35 @@ struct Environments::State {
         store(s),
         index(i),
         folders(o.root, o.idle_bytes_max),
+        own_python(Inherited(o.inherited)),
         storing(folders, store, index) {}
+
+  static std::vector<std::string> Inherited(const std::vector<std::string>& variables) {
+    std::vector<std::string> environment;
+    for (const std::string& variable : variables) {
+      if (IsInherited(variable.substr(0, variable.find('=')))) environment.push_back(variable);
+    }
+    return environment;
+  }
+
+  // Baton's own trainer runs in nothing that would be worth telling.
+  PreparedEnvironment AsItIs(const TaskSpec& spec) {
+    PreparedEnvironment prepared;
+    if (spec.command.empty()) return prepared;
+    const EnvironmentFacts facts = own_python.Facts();
+    if (facts.kind.empty() && options.driver.empty()) return prepared;
+    prepared.json = FactsJson(facts, {"", 0, options.cuda, options.driver});
+    return prepared;
+  }
 
   // What installers and commands find beside what is prepared for them.
   std::vector<std::string> BaseEnvironment(const EnvironmentRequest& request) const {
-    std::vector<std::string> environment;
-    for (const std::string& variable : options.inherited) {
+    std::vector<std::string> environment = Inherited(options.inherited);
+    // Whose Python the worker itself was started with is not what is installed for.
+    std::erase_if(environment, [](const std::string& variable) {
       const std::string name = variable.substr(0, variable.find('='));
-      // Whose Python the worker itself was started with is not what is installed for.
-      if (name == "PYTHONPATH" || name == "VIRTUAL_ENV" || name == "CONDA_PREFIX") continue;
-      if (IsInherited(name)) environment.push_back(variable);
-    }
+      return name == "PYTHONPATH" || name == "VIRTUAL_ENV" || name == "CONDA_PREFIX";
+    });
     for (const auto& [name, value] : SetupVariables(*request.spec)) {
       std::erase_if(environment, [&name = name](const std::string& variable) {
         return absl::StartsWith(variable, name + "=");
@@ -247,7 +267,7 @@ Environments::Environments(const EnvironmentsOptions& options, artifact::Store& 
 Environments::~Environments() = default;
 
 absl::StatusOr<PreparedEnvironment> Environments::Prepare(const EnvironmentRequest& request) {
-  if (!WantsEnvironment(*request.spec)) return PreparedEnvironment();
+  if (!WantsEnvironment(*request.spec)) return state_->AsItIs(*request.spec);
   const auto began = std::chrono::steady_clock::now();
   StartFacts start;
   start.cuda = state_->options.cuda;

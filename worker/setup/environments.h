@@ -37,11 +37,12 @@ struct PreparedEnvironment {
   std::string key;     // for Release; empty: nothing is held
   std::string folder;  // with LayOver's files; empty: none
   Surroundings around;
-  std::string json;  // facts.h; empty: the job asks for nothing
-  std::string text;
+  std::string json;  // facts.h; empty: nothing is known
+  std::string text;  // empty where nothing was prepared
 };
 
-// Whether there is anything to prepare.
+// Whether there is anything to prepare. Of other programs Prepare only tells what the node has, at
+// once.
 bool WantsEnvironment(const TaskSpec& spec);
 
 // Thread-safe; calls may take long.

@@ -1,11 +1,11 @@
 // What is told of an environment: the file that lies in it, the JSON that its job shows, and the
 // text among the job's outputs. Pure.
 //
-// JSON, one object: kind (requirements, uv, conda, renv, setup, conda:.., venv:.., image), digest
-// (its key, or the image's), source (the file that was installed, or what the spec names), python,
-// r, packages [name==version, cut where they exceed the room], packages_total, setup_ms (this
-// start's), from (built, cache, restored, node), build_ms (of whoever built it), cuda, driver. What
-// is not known is left out.
+// JSON, one object: kind (requirements, uv, conda, renv, setup, venv, image, or node: nothing was
+// prepared), digest (its key, the image's, or of the node's packages), source (the file that was
+// installed, or what the spec names), python, r, packages [name==version, cut where they exceed the
+// room, none of a node's own], packages_total, setup_ms (this start's), from (built, cache,
+// restored, node), build_ms (of whoever built it), cuda, driver. What is not known is left out.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ struct StartFacts {
   std::string driver;  // NVIDIA's
 };
 
-inline constexpr size_t kFactsBytesMax = 12 << 10;
+inline constexpr size_t kFactsBytesMax = 6 << 10;
 
 // At most kFactsBytesMax.
 std::string FactsJson(const EnvironmentFacts& facts, const StartFacts& start);

@@ -73,7 +73,7 @@ absl::Status WriteOverlay(const std::string& folder, const std::vector<std::stri
   return WriteFileAtomically(Overlay(folder), absl::StrCat(List(paths).dump(), "\n"));
 }
 
-absl::Status LayOver(const std::string& folder, const std::string& work) {
+absl::Status LayOver(const std::string& folder, const std::string& work, const std::string& kept) {
   BATON_ASSIGN_OR_RETURN(const std::string text, ReadFile(Overlay(folder)));
   BATON_ASSIGN_OR_RETURN(const std::vector<std::string> paths,
                          ListOf(json::parse(text, nullptr, false)));
@@ -81,6 +81,7 @@ absl::Status LayOver(const std::string& folder, const std::string& work) {
     const fs::path from = fs::path(SetupWorkOf(folder)) / path;
     const fs::path to = fs::path(work) / path;
     std::error_code error;
+    if (!kept.empty() && fs::exists(fs::path(kept) / path, error)) continue;
     fs::create_directories(to.parent_path(), error);
     if (!error) fs::remove(to, error);
     if (!error) fs::copy(from, to, fs::copy_options::copy_symlinks, error);

@@ -16,8 +16,9 @@ std::string SetupWorkOf(const std::string& folder);  // where its setup ran
 
 // What lies in SetupWorkOf and is to lie in each task's working folder, relative paths.
 absl::Status WriteOverlay(const std::string& folder, const std::vector<std::string>& paths);
-// Copies it there. What the package has is replaced.
-absl::Status LayOver(const std::string& folder, const std::string& work);
+// Copies it there. What the package has is replaced, what `kept` has is not: files of a checkpoint
+// are newer. `kept` empty: nothing.
+absl::Status LayOver(const std::string& folder, const std::string& work, const std::string& kept);
 
 absl::Status WriteFacts(const std::string& folder, const EnvironmentFacts& facts);
 absl::StatusOr<EnvironmentFacts> ReadFacts(const std::string& folder);

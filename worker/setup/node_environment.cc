@@ -45,7 +45,11 @@ NodeEnvironment At(const std::string& prefix, const std::string& use, const char
   found.facts.root = prefix;
   const std::vector<std::string> within = Within(found.around, environment);
   const std::string python = FindProgram("python3", within);
-  if (!python.empty()) found.facts.packages = PythonPackages(python, within, &found.facts.python);
+  if (!python.empty()) {
+    const PythonFacts facts = AskPython(python, within);
+    found.facts.python = facts.version;
+    found.facts.packages = facts.packages;
+  }
   return found;
 }
 

@@ -75,18 +75,20 @@ class Coverage {
   // A word of a command, or of a file in `base`.
   void Word(const std::string& word, const std::string& base, int depth) {
     if (word == "." || word == "./") {
-      // Of a file in a subfolder it is that folder, but who runs it may stand elsewhere.
       plan_->covers_all = true;
       return;
     }
-    std::string path;
-    if (!Normal(word, &path)) {
+    // Who runs a file of a subfolder may stand there, or at the top.
+    std::string top, beside;
+    const bool from_top = Normal(word, &top);
+    const bool from_base =
+        !base.empty() && word[0] != '/' && Normal(absl::StrCat(base, "/", word), &beside);
+    if (!from_top && !from_base) {
       plan_->covers_all |= absl::StartsWith(word, "..");
       return;
     }
-    if (path.empty()) return;
-    Path(path, depth);
-    if (!base.empty()) Path(absl::StrCat(base, "/", path), depth);
+    if (from_top && !top.empty()) Path(top, depth);
+    if (from_base && !beside.empty()) Path(beside, depth);
   }
 
   void Text(const std::string& text, const std::string& base, int depth) {

@@ -19,7 +19,8 @@ namespace {
 
 constexpr int64_t kAskMsMax = 60'000;
 
-// Lines: version, platform, prefix, whether it has venv, whether it has pip to hand on, packages.
+// Lines: version, platform, prefix, whether it has venv, whether it has pip to hand on, the folders
+// of packages, packages.
 constexpr char kAskPython[] = R"(
 import importlib.util, platform, sys, sysconfig
 print(platform.python_version())
@@ -27,6 +28,7 @@ print(sysconfig.get_platform())
 print(sys.base_prefix)
 print("yes" if importlib.util.find_spec("venv") else "")
 print("yes" if importlib.util.find_spec("ensurepip") else "")
+print(":".join(sys.path))
 try:
     from importlib import metadata
     seen = {(str(d.metadata["Name"]), str(d.version)) for d in metadata.distributions()}
@@ -58,13 +60,6 @@ std::vector<std::string> Ask(std::vector<std::string> argv,
   std::vector<std::string> lines = absl::StrSplit(output, '\n');
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
   return lines;
-}
-
-std::vector<std::string> AskPython(const std::string& python,
-                                   const std::vector<std::string>& environment,
-                                   const std::function<bool()>& cancelled) {
-  // Isolated: a module of the current folder is not the one that is meant.
-  return Ask({python, "-I", "-c", kAskPython}, environment, cancelled);
 }
 
 // "debian 12", from os-release(5).
@@ -114,17 +109,14 @@ NodeTools LookForTools(const EnvironmentPlan& plan, const std::vector<std::strin
                             plan.installer == Installer::kUvLock || !plan.setup.empty();
   if (needs_python) tools.python = FindProgram("python3", environment);
   if (!tools.python.empty()) {
-    const std::vector<std::string> lines = AskPython(tools.python, environment, cancelled);
-    if (lines.size() >= 5) {
-      tools.python_version = lines[0];
-      tools.python_platform = lines[1];
-      tools.python_prefix = lines[2];
-      tools.python_has_venv = !lines[3].empty();
-      tools.python_has_pip = !lines[4].empty();
-      tools.python_packages = Sha256Hex(absl::StrJoin(Behind(lines, 5), "\n"));
-    } else {
-      tools.python.clear();
-    }
+    const PythonFacts facts = AskPython(tools.python, environment, cancelled);
+    if (facts.version.empty()) tools.python.clear();
+    tools.python_version = facts.version;
+    tools.python_platform = facts.platform;
+    tools.python_prefix = facts.prefix;
+    tools.python_has_venv = facts.has_venv;
+    tools.python_has_pip = facts.has_pip;
+    tools.python_packages = Sha256Hex(absl::StrJoin(facts.packages, "\n"));
   }
   if (plan.installer == Installer::kRenv) {
     tools.rscript = FindProgram("Rscript", environment);
@@ -140,13 +132,22 @@ NodeTools LookForTools(const EnvironmentPlan& plan, const std::vector<std::strin
   return tools;
 }
 
-std::vector<std::string> PythonPackages(const std::string& python,
-                                        const std::vector<std::string>& environment,
-                                        std::string* version) {
-  const std::vector<std::string> lines = AskPython(python, environment, nullptr);
-  if (lines.empty()) return {};
-  *version = lines[0];
-  return Behind(lines, 5);
+PythonFacts AskPython(const std::string& python, const std::vector<std::string>& environment,
+                      const std::function<bool()>& cancelled) {
+  constexpr size_t kLines = 6;
+  // Isolated: a module of the current folder is not the one that is meant.
+  const std::vector<std::string> lines =
+      Ask({python, "-I", "-c", kAskPython}, environment, cancelled);
+  PythonFacts facts;
+  if (lines.size() < kLines) return facts;
+  facts.version = lines[0];
+  facts.platform = lines[1];
+  facts.prefix = lines[2];
+  facts.has_venv = !lines[3].empty();
+  facts.has_pip = !lines[4].empty();
+  facts.folders = absl::StrSplit(lines[5], ':', absl::SkipEmpty());
+  facts.packages = Behind(lines, kLines);
+  return facts;
 }
 
 std::vector<std::string> RPackages(const std::string& rscript,

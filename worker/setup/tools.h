@@ -16,12 +16,21 @@ std::string FindProgram(const std::string& name, const std::vector<std::string>&
 NodeTools LookForTools(const EnvironmentPlan& plan, const std::vector<std::string>& environment,
                        const std::function<bool()>& cancelled);
 
-// What `python` sees, as name==version, sorted; empty when it can't be asked. `version`: its own.
-std::vector<std::string> PythonPackages(const std::string& python,
-                                        const std::vector<std::string>& environment,
-                                        std::string* version);
+struct PythonFacts {
+  std::string version;  // "3.11.2"; empty: it can't be asked
+  std::string platform;
+  std::string prefix;
+  bool has_venv = false;
+  bool has_pip = false;               // to put into a virtual environment
+  std::vector<std::string> folders;   // that it finds packages in
+  std::vector<std::string> packages;  // name==version, sorted
+};
 
-// What Rscript sees in its libraries, likewise.
+PythonFacts AskPython(const std::string& python, const std::vector<std::string>& environment,
+                      const std::function<bool()>& cancelled = nullptr);
+
+// What Rscript sees in its libraries, as name==version; empty when it can't be asked. `version`:
+// R's.
 std::vector<std::string> RPackages(const std::string& rscript,
                                    const std::vector<std::string>& environment,
                                    std::string* version);

@@ -1,6 +1,7 @@
 // Whole environments of shell commands, on two nodes that share a store: real processes, real tar.
 #include "worker/setup/environments.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -141,7 +142,9 @@ TEST_F(EnvironmentsTest, ASetupRunsOnceAndAnotherNodeRestoresIt) {
   // What the setup did to its copy of the package, and nothing else of it.
   fs::create_directories(top_ + "/work");
   std::ofstream(top_ + "/work/base.txt") << "old";
-  ASSERT_TRUE(LayOver(restored->folder, top_ + "/work").ok());
+  ASSERT_TRUE(LayOver(restored->folder, top_ + "/work", top_ + "/work").ok());
+  EXPECT_EQ(*ReadFile(top_ + "/work/base.txt"), "old") << "a checkpoint's file is newer";
+  ASSERT_TRUE(LayOver(restored->folder, top_ + "/work", "").ok());
   EXPECT_EQ(*ReadFile(top_ + "/work/base.txt"), "new\n");
   EXPECT_EQ(*ReadFile(top_ + "/work/ext/lib"), "made\n");
   EXPECT_FALSE(fs::exists(restored->folder + "/work/train.py"));
@@ -208,7 +211,7 @@ TEST_F(EnvironmentsTest, NothingIsPreparedForWhoAsksForNothing) {
   EnvironmentRequest request = Request({});
   const auto prepared = Node("one")->Prepare(request);
   ASSERT_TRUE(prepared.ok());
-  EXPECT_TRUE(prepared->json.empty() && prepared->around.programs.empty());
+  EXPECT_TRUE(prepared->json.empty() && prepared->around.programs.empty()) << "no Python either";
 }
 
 TEST_F(EnvironmentsTest, AnArchiveKeepsLinksTimesModesAndEmptyFolders) {
