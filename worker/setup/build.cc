@@ -96,6 +96,10 @@ absl::Status RunStep(const BuildRequest& request, const SetupStep& step,
     return absl::InvalidArgumentError(absl::StrCat("`", Printable(step.title, kLineBytesMax),
                                                    "` failed: ", code.status().message()));
   }
+  // The node's fault, and another one may have room.
+  if (*code != 0 && absl::StrContains(tail, "No space left on device")) {
+    return ErrnoStatus(ENOSPC, absl::StrCat("`", Printable(step.title, kLineBytesMax), "`"));
+  }
   if (*code != 0) return absl::InvalidArgumentError(FailureWords(step.title, *code, tail));
   return absl::OkStatus();
 }

@@ -27,7 +27,8 @@ struct BuildRequest {
 };
 
 // InvalidArgument, with the step and its last words: the program's own fault. FailedPrecondition:
-// the node lacks a tool. Cancelled. On failure the folder is of no use.
+// the node lacks a tool; ResourceExhausted: its disk is full. Cancelled. On failure the folder is
+// of no use.
 absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request);
 
 // The line that says most of a step's last words, and what to do about it where that is known.
