@@ -46,7 +46,7 @@ struct TaskPrepared {
   int32_t port = 0;
   int64_t setup_ms = 0;
   int64_t restore_ms = 0;
-  std::string environment_json;
+  std::string environment_json = {};
 };
 
 // Could not be prepared or not be started, or the preparation was given up.
