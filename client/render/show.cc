@@ -132,7 +132,7 @@ std::string EnvironmentText(const std::string& text) {
   std::vector<std::string> parts;
   const double packages = NumberIn(json, "packages_total");
   if (packages > 0) {
-    parts.push_back(absl::StrFormat(packages == 1 ? "%.0f package" : "%.0f packages", packages));
+    parts.push_back(absl::StrFormat("%.0f package%s", packages, packages == 1 ? "" : "s"));
   }
   if (!word("python").empty()) parts.push_back(absl::StrCat("Python ", word("python")));
   if (!word("r").empty()) parts.push_back(absl::StrCat("R ", word("r")));

@@ -106,7 +106,8 @@ absl::Status RunStep(const BuildRequest& request, const SetupStep& step,
 
 }  // namespace
 
-std::vector<std::string> Within(const Surroundings& around, std::vector<std::string> environment) {
+std::vector<std::string> Within(const Surroundings& around,
+                                const std::vector<std::string>& environment) {
   std::map<std::string, std::string> variables;
   for (const std::string& variable : environment) {
     const size_t equals = variable.find('=');

@@ -35,6 +35,7 @@ absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request);
 std::string FailureWords(absl::string_view title, int code, absl::string_view printed);
 
 // `environment` with what a program finds in the surroundings.
-std::vector<std::string> Within(const Surroundings& around, std::vector<std::string> environment);
+std::vector<std::string> Within(const Surroundings& around,
+                                const std::vector<std::string>& environment);
 
 }  // namespace baton::worker
