@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/environment_file.h"
 #include "client/folder_plan.h"
 #include "client/wire_spec.h"
 #include "common/atomic_file.h"
@@ -28,7 +29,8 @@ namespace fs = std::filesystem;
 
 // The effective spec's name in a package; no file of a working folder can have it.
 constexpr char kSpecName[] = ".baton/spec.yaml";
-// What UploadPackage adds to WireSpec's: two digests and kSpecName; and to each data set.
+// What UploadPackage adds to WireSpec's: two digests, kSpecName and the file to install from; and
+// to each data set.
 constexpr size_t kWireBytesOfUpload = 256;
 constexpr size_t kWireBytesOfSet = 96;
 
@@ -200,6 +202,8 @@ absl::StatusOr<v1::JobSpec> UploadPackage(const PackagePlan& plan, artifact::Sto
   files.push_back({kSpecName, spec_file});
   v1::JobSpec wire = WireSpec(plan.spec);
   wire.set_spec_file(kSpecName);
+  const std::string environment = EnvironmentFile(plan);
+  if (!environment.empty()) wire.mutable_prepare()->set_file(environment);
   BATON_ASSIGN_OR_RETURN(const artifact::Uploaded package, artifact::Upload(files, store, options));
   wire.set_package_digest(package.manifest);
   for (const DataPlan& set : plan.sets) {

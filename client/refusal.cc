@@ -28,6 +28,9 @@ const std::map<absl::string_view, absl::string_view>& SpecNames() {
       {"checkpoint.every_ms", "checkpoint.every_s"},
       {"time_limit_ms", "time_limit"},
       {"environment", "env"},
+      {"prepare.setup", "setup"},
+      {"prepare.use", "environment"},
+      {"prepare.image", "image"},
       {"params_json", "params"},
   };
   return *names;

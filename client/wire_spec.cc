@@ -54,7 +54,8 @@ void Fill(const spec::JobSpec& spec, v1::CheckpointPolicy* wire) {
 
 // What only a user's program has.
 void FillProgram(const spec::JobSpec& spec, v1::JobSpec* wire) {
-  const spec::Environment& wanted = spec.environment;
+  spec::Environment wanted = spec.environment;
+  if (wanted.use == "none") wanted.use.clear();  // told by naming no file
   if (!wanted.setup.empty() || !wanted.use.empty() || !wanted.image.empty()) {
     v1::Environment* environment = wire->mutable_prepare();
     environment->mutable_setup()->Assign(wanted.setup.begin(), wanted.setup.end());

@@ -22,6 +22,8 @@ inline constexpr size_t kAnyOfMax = 8;  // alternatives
 
 inline constexpr size_t kArgumentsMax = 4'096;  // words of a command
 inline constexpr size_t kGlobsMax = 64;         // patterns of `checkpoints`
+inline constexpr int64_t kSetupCommandsMax = 256;
+inline constexpr int64_t kSetupBytesMax = 64 << 10;  // of all commands together
 inline constexpr size_t kVariablesMax = 256;
 inline constexpr size_t kVariableNameBytesMax = 128;
 inline constexpr size_t kLabelsMax = 32;       // that a job requires

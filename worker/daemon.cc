@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -20,13 +21,16 @@
 #include "worker/checkpoint/artifact_cache.h"
 #include "worker/checkpoint/uploader.h"
 #include "worker/data_sets.h"
+#include "worker/environment_index.h"
 #include "worker/hello.h"
 #include "worker/link/messages.h"
 #include "worker/link/rendezvous.h"
 #include "worker/link/session.h"
 #include "worker/link/spool.h"
+#include "worker/prepare_environment.h"
 #include "worker/preparer.h"
 #include "worker/runner.h"
+#include "worker/setup/environments.h"
 #include "worker/tunnel/tunnels.h"
 
 extern char** environ;
@@ -39,6 +43,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPollEvery{20};
 constexpr size_t kMailboxCapacity = 1 << 20;
 constexpr int64_t kFlushMsMax = 5'000;
+constexpr std::chrono::seconds kFinishLogMax{5};
 
 // The worker's, with the trainer's folder behind all others in PATH: a program of a job may call
 // it.
@@ -120,6 +125,7 @@ class Daemon {
         channel, [this](const TaskKey& key) { return folder_.TaskFolder(key); });
     cache_ = std::make_unique<ArtifactCache>(
         CacheOptions{folder_.cache(), options_.cache_bytes_max}, *store_);
+    BATON_RETURN_IF_ERROR(OpenEnvironments(channel));
     SpoolOptions spool;
     spool.folder = folder_.spool();
     spool.bytes_max = options_.spool_bytes_max;
@@ -139,11 +145,18 @@ class Daemon {
               runner_->OnUploaded(key, output);
             },
             [this](const TaskKey& key, const std::string& text) { runner_->Complain(key, text); }});
-    data_ = std::make_unique<DataSets>(*cache_, folder_.cache() + "/parts", OwnEnvironment());
+    data_ = std::make_unique<DataSets>(*cache_, folder_.cache() + "/parts",
+                                       OwnEnvironment(options_.trainer));
     const PreparerOptions preparer{
         .task_folder = [this](const TaskKey& key) { return folder_.TaskFolder(key); },
         .address = options_.facts.data_addresses.front(),
-        .data = *data_};
+        .data = *data_,
+        .environments = environments_.get(),
+        .log = {.open =
+                    [this](const TaskKey& key, const std::string& metrics_file) {
+                      return spool_->Add(key, metrics_file);
+                    },
+                .finish = [this](const TaskKey& key) { return FinishLog(key); }}};
     preparer_ = std::make_unique<Preparer>(preparer, *cache_, clock_,
                                            [this](Event event) { Post(std::move(event)); });
     RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment(options_.trainer),
@@ -172,6 +185,32 @@ class Daemon {
                                            [this] { spool_->Wake(); }}));
     session_ready_ = true;
     return absl::OkStatus();
+  }
+
+  absl::Status OpenEnvironments(const std::shared_ptr<grpc::Channel>& channel) {
+    EnvironmentsOptions environments;
+    environments.root =
+        options_.environments.empty() ? folder_.environments() : options_.environments;
+    BATON_RETURN_IF_ERROR(OpenEnvironmentsFolder(environments.root));
+    environments.idle_bytes_max = options_.environments_bytes_max;
+    environments.inherited = OwnEnvironment();
+    if (hello_.gpus_size() > 0) {
+      if (const auto nvml = Nvml::Open(); nvml.ok()) {
+        environments.cuda = (*nvml)->cuda_version();
+        environments.driver = (*nvml)->driver_version();
+      }
+    }
+    environment_index_ = SchedulersIndex(channel);
+    environments_ = std::make_unique<Environments>(environments, *store_, *environment_index_);
+    return absl::OkStatus();
+  }
+
+  // On a preparer's thread.
+  int64_t FinishLog(const TaskKey& key) {
+    auto bytes = std::make_shared<std::promise<int64_t>>();
+    std::future<int64_t> future = bytes->get_future();
+    spool_->Finish(key, [bytes](const StreamEnds& ends) { bytes->set_value(ends.log_bytes); });
+    return future.wait_for(kFinishLogMax) == std::future_status::ready ? future.get() : 0;
   }
 
   void PollUntilEnd() {
@@ -362,6 +401,8 @@ class Daemon {
   std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<ArtifactCache> cache_;
   std::unique_ptr<DataSets> data_;
+  std::unique_ptr<EnvironmentIndex> environment_index_;
+  std::unique_ptr<Environments> environments_;
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<Rendezvous> rendezvous_;
   std::unique_ptr<Uploader> uploader_;

@@ -42,6 +42,8 @@ struct DaemonOptions {
   std::string trainer;  // program
   int64_t spool_bytes_max = int64_t{1} << 30;
   int64_t cache_bytes_max = int64_t{10} << 30;
+  std::string environments;  // folder of software environments; empty: in the worker's own
+  int64_t environments_bytes_max = int64_t{20} << 30;
 };
 
 // Serves until it is told to end and has drained. Returns early, with words, when it can't start.

@@ -1,5 +1,6 @@
 // The worker's folder (--dir): what it keeps between two lives. Layout: node_id, cluster_id, lock,
-// tasks/JOB.ATTEMPT.RANK.TOKEN/ (task/environment.h), kept/, spool/, cache/, sockets/.
+// tasks/JOB.ATTEMPT.RANK.TOKEN/ (task/environment.h), kept/, spool/, cache/, sockets/,
+// environments/ (setup/folders.h).
 #pragma once
 
 #include <string>
@@ -29,6 +30,7 @@ class NodeFolder {
   // Outputs that could not be uploaded, one folder per task, for a week.
   std::string kept() const { return path_ + "/kept"; }
   std::string cache() const { return path_ + "/cache"; }
+  std::string environments() const { return path_ + "/environments"; }
   // A folder for sockets whose path is short enough for them.
   const std::string& sockets() const { return sockets_; }
   std::string TaskFolder(const TaskKey& key) const;

@@ -174,6 +174,11 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(1.0, 1e7));
   app.add_option("--spool-max", flags.spool_max, "disk for unsent logs [1GiB]");
   app.add_option("--cache-max", flags.cache_max, "disk for unused packages and data [10GiB]");
+  app.add_option("--environments", flags.environments,
+                 "folder of what jobs install, of this worker alone; the same path on all nodes "
+                 "spares setups that can't move [DIR/environments]");
+  app.add_option("--environments-max", flags.environments_max,
+                 "disk for what jobs installed and none uses [20GiB]");
 }
 
 absl::StatusOr<DaemonOptions> ToOptions(const Flags& flags) {
@@ -189,6 +194,8 @@ absl::StatusOr<DaemonOptions> ToOptions(const Flags& flags) {
   options.agent.detached_ms_max = std::llround(flags.detached_max_s * 1000);
   BATON_ASSIGN_OR_RETURN(options.spool_bytes_max, ParseBytes(flags.spool_max));
   BATON_ASSIGN_OR_RETURN(options.cache_bytes_max, ParseBytes(flags.cache_max));
+  options.environments = flags.environments;
+  BATON_ASSIGN_OR_RETURN(options.environments_bytes_max, ParseBytes(flags.environments_max));
   BATON_ASSIGN_OR_RETURN(const std::string folder, ProgramFolder());
   options.keeper = folder + "/baton-keeper";
   options.trainer = folder + "/baton-trainer";

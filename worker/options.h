@@ -35,6 +35,8 @@ struct Flags {
   double detached_max_s = 3600;
   std::string spool_max = "1GiB";
   std::string cache_max = "10GiB";
+  std::string environments;
+  std::string environments_max = "20GiB";
 };
 
 // Of a worker that is given no --dir.

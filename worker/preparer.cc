@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -16,8 +17,10 @@
 #include "common/atomic_file.h"
 #include "common/contract.h"
 #include "common/status.h"
+#include "worker/container_launch.h"
 #include "worker/disk.h"
 #include "worker/inventory.h"
+#include "worker/prepare_environment.h"
 #include "worker/task/package.h"
 
 namespace baton::worker {
@@ -26,7 +29,10 @@ namespace {
 struct Job {
   Wanted wanted;
   std::atomic<bool> cancelled{false};
+  std::atomic<bool> given_up{false};  // another part has failed
   std::vector<std::string> acquired;  // digests in use
+  std::string environment;            // key in use; empty: none
+  bool has_log = false;               // its preparing prints into the task's log
   std::shared_ptr<const PreparedTask> prepared;
 };
 
@@ -150,22 +156,29 @@ struct Preparer::State {
     if (!folders.ok()) return failure = FailureOf("the task's folder", folders), false;
     // Beside all else, since it is often the longest part.
     DataPreparation sets(options.data, cache, spec, task.places.data(),
-                         [&job] { return job.cancelled.load(); });
+                         [&job] { return job.cancelled || job.given_up; });
     const auto package = Acquire(job, spec.package_digest);
     if (!package.ok()) return failure = FailureOf("the job's package", package.status()), false;
     const absl::Status copied = CopyPackage(*package, task.places.work());
     if (!copied.ok()) return failure = FailureOf("the job's package", copied), false;
-    const auto data = Acquire(job, spec.data_digest);
-    if (!data.ok()) return failure = FailureOf("the job's data", data.status()), false;
-    task.data_folder = *data;
-    auto prepared = sets.Take();
-    if (!prepared.ok()) return failure = FailureOf("the job", prepared.status()), false;
-    job.acquired.insert(job.acquired.end(), prepared->acquired.begin(), prepared->acquired.end());
-    if (!prepared->folder.empty()) task.data_folder = prepared->folder;
-    done.data = std::move(prepared->fetched);
-    done.setup_ms = clock.MonotonicMillis() - start_ms;
-    if (!Restore(job, task, failure) || LacksDiskFor(job, task, failure)) return false;
-    done.restore_ms = clock.MonotonicMillis() - start_ms - done.setup_ms;
+    std::future<absl::StatusOr<PreparedEnvironment>> environment =
+        BeginEnvironment(job, task, *package);
+    const bool fetched = Fetch(job, task, sets, done, failure);
+    // What is found wrong first gives the rest up.
+    if (!fetched) job.given_up = true;
+    auto prepared = environment.get();
+    if (prepared.ok()) job.environment = prepared->key;
+    if (!fetched) return false;
+    if (prepared.ok()) {
+      const bool has_files = absl::StartsWith(job.wanted.resume.name, contract::kFilesCheckpoint);
+      const absl::Status placed = PlaceEnvironment(*prepared, job.wanted.key, task.places,
+                                                   has_files ? task.resume_folder : "");
+      if (!placed.ok()) prepared = placed;
+    }
+    if (!prepared.ok()) return failure = FailureOf("its environment", prepared.status()), false;
+    task.surroundings = prepared->around;
+    done.environment_json = prepared->json;
+    done.setup_ms = clock.MonotonicMillis() - start_ms - done.restore_ms;
     const auto port = FreePort(options.address);
     if (!port.ok()) {
       failure = {std::string(port.status().message()), true, ""};
@@ -174,6 +187,44 @@ struct Preparer::State {
     done.address = options.address;
     done.port = *port;
     return true;
+  }
+
+  bool Fetch(Job& job, PreparedTask& task, DataPreparation& sets, TaskPrepared& done,
+             Failure& failure) {
+    const auto data = Acquire(job, job.wanted.spec->data_digest);
+    if (!data.ok()) return failure = FailureOf("the job's data", data.status()), false;
+    task.data_folder = *data;
+    auto prepared = sets.Take();
+    if (!prepared.ok()) return failure = FailureOf("the job", prepared.status()), false;
+    job.acquired.insert(job.acquired.end(), prepared->acquired.begin(), prepared->acquired.end());
+    if (!prepared->folder.empty()) task.data_folder = prepared->folder;
+    done.data = std::move(prepared->fetched);
+    const int64_t start_ms = clock.MonotonicMillis();
+    if (!Restore(job, task, failure) || LacksDiskFor(job, task, failure)) return false;
+    done.restore_ms = clock.MonotonicMillis() - start_ms;
+    return true;
+  }
+
+  // Beside the fetching of data and checkpoint, since both may take long.
+  std::future<absl::StatusOr<PreparedEnvironment>> BeginEnvironment(Job& job,
+                                                                    const PreparedTask& task,
+                                                                    const std::string& package) {
+    if (options.environments == nullptr) {
+      return std::async(std::launch::deferred,
+                        [] { return absl::StatusOr<PreparedEnvironment>(PreparedEnvironment()); });
+    }
+    if (!WantsEnvironment(*job.wanted.spec)) {
+      EnvironmentRequest request;
+      request.spec = job.wanted.spec;
+      return std::async(std::launch::deferred,
+                        [this, request] { return options.environments->Prepare(request); });
+    }
+    job.has_log = true;
+    EnvironmentOrder order{job.wanted, task.places, package,
+                           [&job] { return job.cancelled || job.given_up; }};
+    return std::async(std::launch::async, [this, order] {
+      return PrepareEnvironment(*options.environments, options.log, order);
+    });
   }
 
   bool Restore(Job& job, PreparedTask& task, Failure& failure) {
@@ -205,7 +256,9 @@ struct Preparer::State {
       }
       emit(done);
     } else {
-      emit(TaskFailed{done.key, failure.error, failure.infrastructure, failure.bad_checkpoint});
+      const int64_t log_bytes = job->has_log ? options.log.finish(done.key) : 0;
+      emit(TaskFailed{done.key, failure.error, failure.infrastructure, failure.bad_checkpoint,
+                      log_bytes});
     }
   }
 };
@@ -264,6 +317,10 @@ void Preparer::Remove(const TaskKey& key) {
   State* const state = state_.get();
   state_->Post([state, job] {
     for (const std::string& digest : job->acquired) state->cache.Release(digest);
+    // Of one that was prepared and never started.
+    if (job->prepared != nullptr) RemoveContainer(job->wanted.key, job->prepared->surroundings);
+    if (job->has_log) (void)state->options.log.finish(job->wanted.key);
+    if (!job->environment.empty()) state->options.environments->Release(job->environment);
     RemoveTree(state->options.task_folder(job->wanted.key));
   });
 }

@@ -1,5 +1,5 @@
-// Makes tasks ready to start: fetches package, data and checkpoint, makes the task's folder,
-// chooses a port. Several at a time, in the background.
+// Makes tasks ready to start: fetches package, data and checkpoint, makes the task's folder and
+// what its program runs in, chooses a port. Several at a time, in the background.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "worker/checkpoint/artifact_cache.h"
 #include "worker/core/event.h"
 #include "worker/core/task.h"
 #include "worker/data_sets.h"
+#include "worker/setup/environments.h"
 #include "worker/task/environment.h"
 
 namespace baton::worker {
@@ -22,13 +24,25 @@ struct PreparedTask {
   std::string address;  // by which other ranks reach this node
   std::string data_folder;
   std::string resume_folder;
+  Surroundings surroundings;
+};
+
+// Where a task's log takes what its preparing prints; before its program starts, and behind it what
+// the program prints.
+struct PreparingLog {
+  // A descriptor that the caller closes (Spool::Add).
+  std::function<absl::StatusOr<int>(const TaskKey&, const std::string& metrics_file)> open;
+  // Nothing more comes for a task that failed or was given up: bytes in all. May wait some seconds.
+  std::function<int64_t(const TaskKey&)> finish;
 };
 
 struct PreparerOptions {
   std::function<std::string(const TaskKey&)> task_folder;
-  std::string address;  // where ranks of this node are reached
-  DataSets& data;       // outlives the preparer
-  int threads = 4;
+  std::string address;                   // where ranks of this node are reached
+  DataSets& data;                        // outlives the preparer
+  Environments* environments = nullptr;  // outlives the preparer; null: programs run as they are
+  PreparingLog log;                      // with it
+  int threads = 12;                      // a task whose environment is made may take long
 };
 
 // Thread-safe.

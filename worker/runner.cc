@@ -17,6 +17,7 @@
 #include "common/printable.h"
 #include "common/status.h"
 #include "worker/checkpoint/file_checkpoints.h"
+#include "worker/container_launch.h"
 #include "worker/link/spool_file.h"
 #include "worker/metrics/task_metrics.h"
 #include "worker/task/disk_full.h"
@@ -282,12 +283,14 @@ struct Runner::State {
     input.data_folder = prepared.data_folder;
     input.resume_folder = prepared.resume_folder;
     input.rendezvous_socket = socket;
+    input.surroundings = prepared.surroundings;
     input.inherited = options.inherited;
     struct Launch launch;
     launch.argv = task.spec->command;
     if (launch.argv.empty()) launch.argv = {options.trainer};
     launch.environment = TaskEnvironment(input);
     launch.folder = prepared.places.work();
+    EnterContainer(task, prepared, socket, &launch);
     launch.mark = TaskMark(prepared.places);
     launch.log = log;
     std::shared_ptr<FileCheckpoints> files = WatchFiles(task, prepared);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/context.h"
+#include "client/environment_file.h"
 #include "client/folder_plan.h"
 #include "client/render/format.h"
 #include "common/spec/entry.h"
@@ -92,6 +93,8 @@ void Tell(const JobSource& source, const PackagePlan& plan) {
   if (absl::StartsWith(file.filename().string(), "baton.")) {
     std::fprintf(stderr, "settings of %s hold\n", source.spec_file.c_str());
   }
+  const std::string environment = EnvironmentNote(plan);
+  if (!environment.empty()) std::fprintf(stderr, "%s\n", environment.c_str());
 }
 
 }  // namespace baton::client

@@ -17,6 +17,7 @@
 #include "client/continue_from.h"
 #include "client/data_plan.h"
 #include "client/datasets.h"
+#include "client/environment_file.h"
 #include "client/folder_plan.h"
 #include "client/follow.h"
 #include "client/job_source.h"
@@ -241,6 +242,20 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
           "files of the program that are kept and put back: 'out/*.pt'; repeatable")
       ->type_name("GLOB")
       ->allow_extra_args(false);
+  verb.add_option_function<std::vector<std::string>>(
+          "--setup",
+          [flags](const std::vector<std::string>& commands) {
+            flags->source.overrides.settings.push_back(
+                {.source = "--setup", .path = {"setup"}, .value = spec::ListValue(commands)});
+          },
+          "a shell command before the program, once for the same content: 'make -C ext'; "
+          "repeatable")
+      ->type_name("COMMAND")
+      ->allow_extra_args(false);
+  AddFieldFlag(verb, flags, "--environment", {"environment"}, "KIND",
+               "conda:NAME or venv:PATH of the nodes, or none: requirements.txt is not installed");
+  AddFieldFlag(verb, flags, "--image", {"image"}, "IMAGE",
+               "run in this container (podman, docker or apptainer on the nodes)");
   AddMapFlag(verb, flags, "--env", "env", "NAME=VALUE", "a variable of the program; repeatable");
   AddMapFlag(verb, flags, "--flag", "params", "NAME=VALUE",
              "a hyperparameter of the program, over flags.yml; repeatable");

@@ -166,6 +166,8 @@ Json JobJson(const v1::Job& job) {
   json["recoveries_s"] = Json::array();
   for (const int64_t ms : job.recoveries_ms()) json["recoveries_s"].push_back(Seconds(ms));
   json["retries_left"] = job.retries_left();
+  const Json environment = Json::parse(job.environment_json(), nullptr, false);
+  json["environment"] = environment.is_object() ? environment : Json();
   json["checkpoints"] = CheckpointsJson(job);
   json["from"] =
       job.spec().from_job().empty()

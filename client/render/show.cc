@@ -143,6 +143,36 @@ std::string DataText(const v1::DataSet& data) {
   return text;
 }
 
+// "requirements.txt: 12 packages, Python 3.11.2, restored in 4.2 s"
+std::string EnvironmentText(const std::string& text) {
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (!json.is_object()) return "";
+  const auto word = [&json](const char* name) -> std::string {
+    const auto it = json.find(name);
+    return it != json.end() && it->is_string() ? it->get<std::string>() : "";
+  };
+  std::vector<std::string> parts;
+  const double packages = NumberIn(json, "packages_total");
+  if (packages > 0) {
+    parts.push_back(absl::StrFormat("%.0f package%s", packages, packages == 1 ? "" : "s"));
+  }
+  if (!word("python").empty()) parts.push_back(absl::StrCat("Python ", word("python")));
+  if (!word("r").empty()) parts.push_back(absl::StrCat("R ", word("r")));
+  if (!word("driver").empty()) {
+    parts.push_back(absl::StrCat("driver ", word("driver"), " (CUDA ", word("cuda"), ")"));
+  }
+  if (!word("from").empty()) {
+    const std::string from = word("from");
+    parts.push_back(absl::StrCat(from == "cache"  ? "was there"
+                                 : from == "node" ? "the node's own"
+                                                  : from,
+                                 " in ",
+                                 Duration(static_cast<int64_t>(NumberIn(json, "setup_ms")))));
+  }
+  const std::string source = word("kind") == "node" ? "as the node is" : word("source");
+  return absl::StrCat(source.empty() ? word("kind") : source, ": ", absl::StrJoin(parts, ", "));
+}
+
 std::string RecoveriesText(const v1::Job& job) {
   std::vector<std::string> parts;
   for (const int64_t ms : job.recoveries_ms()) {
@@ -210,6 +240,7 @@ std::string JobText(const v1::Job& job) {
   line("metrics", MetricsText(job.metrics_json()));
   line("gpu", GpuText(job.metrics_json()));
   line("warning", IdleGpuText(job));
+  line("environment", EnvironmentText(job.environment_json()));
   line("time", PhasesText(job.phases()));
   line("cost",
        absl::StrCat(Usd(job.cost_usd_micro()), "  (on-demand ", Usd(job.cost_on_demand_usd_micro()),

@@ -114,17 +114,6 @@ void ReadRequire(MapReader& job, Context& context, std::map<std::string, std::st
   }
 }
 
-struct LaterField {
-  const char* name;
-  const char* instead;  // until then
-};
-
-constexpr LaterField kLaterFields[] = {
-    {"environment", "install what the program needs on the nodes"},
-    {"setup", "install what the program needs on the nodes, or begin `command` with it"},
-    {"image", "install what the program needs on the nodes"},
-};
-
 }  // namespace
 
 void ReadProgram(MapReader& job, Context& context, JobSpec* spec) {
@@ -134,14 +123,7 @@ void ReadProgram(MapReader& job, Context& context, JobSpec* spec) {
   ReadEntry(job, spec);
   job.Choice<bool>("flags_as", {{"file", false}, {"arguments", true}}, &spec->flags_as_arguments);
   job.Bool("slurm", &spec->slurm);
-}
-
-void RefuseLaterFields(MapReader& job, JobKind) {
-  for (const LaterField& field : kLaterFields) {
-    if (!job.Has(field.name)) continue;
-    job.AddMistake(field.name,
-                   absl::StrCat("comes in a later version; remove it, and ", field.instead));
-  }
+  ReadEnvironment(job, context, &spec->environment);
 }
 
 }  // namespace baton::spec

@@ -270,7 +270,6 @@ JobSpec ReadJob(const Value& root, const Defaults& defaults, Context& context) {
     ReadDataSets(job, context, &spec);
     ReadSecrets(job, &spec);
   }
-  RefuseLaterFields(job, native ? JobKind::kNative : JobKind::kProgram);
   job.AlsoKnown(ShortResourceKeys());
   job.AlsoKnown({"flags"});
   job.Finish();

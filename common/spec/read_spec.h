@@ -60,10 +60,8 @@ void CheckSparse(MapReader& job, const Model& model, const Optimizer& optimizer)
 // What belongs to a user's program: `command` or `entry`, `env`, `require`, `flags_as`, `slurm`.
 void ReadProgram(MapReader& job, Context& context, JobSpec* spec);
 
-// Notes each field that Baton will have and has not: a spec that asks for it would run as something
-// else.
-enum class JobKind { kNative, kProgram };
-void RefuseLaterFields(MapReader& job, JobKind kind);
+// `setup`, `environment` and `image`.
+void ReadEnvironment(MapReader& job, Context& context, Environment* environment);
 
 // `data:` of a user's program, and `secrets:`, after `env:`.
 void ReadDataSets(MapReader& job, Context& context, JobSpec* spec);

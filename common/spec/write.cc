@@ -153,6 +153,15 @@ void WriteCheckpoint(const CheckpointPolicy& checkpoint, std::string* out) {
                   "}\n");
 }
 
+void WriteEnvironment(const Environment& environment, std::string* out) {
+  std::vector<std::string> commands;
+  for (const std::string& command : environment.setup) commands.push_back(Quoted(command));
+  if (!commands.empty()) absl::StrAppend(out, "setup: [", absl::StrJoin(commands, ", "), "]\n");
+  if (!environment.use.empty())
+    absl::StrAppend(out, "environment: ", Quoted(environment.use), "\n");
+  if (!environment.image.empty()) absl::StrAppend(out, "image: ", Quoted(environment.image), "\n");
+}
+
 }  // namespace
 
 std::string WriteSpec(const JobSpec& spec) {
@@ -194,6 +203,7 @@ std::string WriteSpec(const JobSpec& spec) {
     for (const std::string& word : spec.command) words.push_back(Quoted(word));
     absl::StrAppend(&out, "command: [", absl::StrJoin(words, ", "), "]\n");
     absl::StrAppend(&out, "notice_signal: ", Word(spec.notice_signal), "\n");
+    WriteEnvironment(spec.environment, &out);
     words.clear();
     for (const std::string& glob : spec.checkpoint_globs) words.push_back(Quoted(glob));
     if (!words.empty()) {

@@ -11,7 +11,8 @@ namespace {
 
 constexpr absl::string_view kClient = "/baton.v1.Client/", kWorker = "/baton.v1.Worker/",
                             kBlob = "/baton.v1.Blob/", kTunnel = "/baton.v1.Tunnel/",
-                            kSweeps = "/baton.v1.Sweeps/", kDataSets = "/baton.v1.DataSets/";
+                            kSweeps = "/baton.v1.Sweeps/", kDataSets = "/baton.v1.DataSets/",
+                            kEnvironments = "/baton.v1.Environments/";
 // A token is in its request, or the caller is certified already: it looks itself.
 constexpr absl::string_view kEnroll = "/baton.v1.Access/Enroll";
 constexpr absl::string_view kServe = "/baton.v1.Tunnel/Serve";
@@ -32,7 +33,8 @@ bool Has(const List& list, absl::string_view method) {
 
 // What only workers call.
 bool IsWorkers(absl::string_view method) {
-  return absl::StartsWith(method, kWorker) || method == kServe;
+  return absl::StartsWith(method, kWorker) || absl::StartsWith(method, kEnvironments) ||
+         method == kServe;
 }
 
 // The least that a person needs.

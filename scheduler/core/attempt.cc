@@ -66,7 +66,7 @@ void Machine::Begin(Job* job, const policy::Placement& placement) {
   attempt.world_size = static_cast<int32_t>(placement.ranks.size());
   attempt.alternative = placement.alternative;
   attempt.start_ms = now_ms_;
-  attempt.start_deadline_ms = now_ms_ + state_.config.start_deadline_ms + job->spec->prepare_ms;
+  attempt.start_deadline_ms = now_ms_ + PrepareLimitMs(*job->spec);
   for (const policy::RankPlace& place : placement.ranks) {
     Task task;
     task.rank = static_cast<int32_t>(attempt.tasks.size());

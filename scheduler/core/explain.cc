@@ -172,7 +172,10 @@ std::string Machine::Explain(const state::JobId& id, int64_t now_ms) const {
       return ExplainQueued(job, now_ms);
     case JobState::kStarting:
       return absl::StrCat("attempt ", attempt->number, " is being prepared on ",
-                          NodeNames(*attempt));
+                          NodeNames(*attempt),
+                          job.spec->prepare_limit_ms == 0
+                              ? ""
+                              : "; what its setup prints is in `baton logs " + job.id + "`");
     case JobState::kRunning:
     case JobState::kRescaling:
       return absl::StrCat("attempt ", attempt->number, " runs on ", NodeNames(*attempt),

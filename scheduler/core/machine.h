@@ -5,6 +5,7 @@
 // mutators below, which keep indexes, ledgers and the lists of changed records in step.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -176,6 +177,10 @@ class Machine {
                                         HeadsWalk* heads);
   std::map<std::string, state::JobId> Holders();
   bool EndsBefore(const state::Job& job, int64_t start_ms) const;
+  // What an attempt may take from PREPARE until all are prepared.
+  int64_t PrepareLimitMs(const state::JobSpec& spec) const {
+    return std::max(spec.prepare_limit_ms, state_.config.start_deadline_ms);
+  }
   bool MakePromises(const state::Job& head, const std::set<state::JobId>& others);
   void ReleasePromises(const state::JobId& job);
   int64_t ReservedStart(const state::JobId& head) const;

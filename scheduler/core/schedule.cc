@@ -138,9 +138,9 @@ std::map<std::string, JobId> Machine::Holders() {
 bool Machine::EndsBefore(const Job& job, int64_t start_ms) const {
   const int64_t limit_ms = job.spec->time_limit_ms;
   if (limit_ms == 0 || start_ms == Deadlines::kNever) return false;
-  // It may take its start deadline twice, to prepare and to start, and its grace to stop.
-  const int64_t longest_ms = limit_ms + job.spec->prepare_ms + 2 * state_.config.start_deadline_ms +
-                             state_.config.cancel_grace_ms;
+  // It may take its deadlines, to prepare and to start, and its grace to stop.
+  const int64_t longest_ms = limit_ms + PrepareLimitMs(*job.spec) +
+                             state_.config.start_deadline_ms + state_.config.cancel_grace_ms;
   return now_ms_ + longest_ms <= start_ms;
 }
 

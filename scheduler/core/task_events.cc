@@ -103,6 +103,11 @@ void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
     task->output_digest = report.output_digest;
     if (task->rank == 0) job->history->output_digest = report.output_digest;
   }
+  if (task->rank == 0 && !report.environment.empty() &&
+      job->history->environment != report.environment) {
+    job->history->environment = report.environment;
+    MarkJob(*job);
+  }
   if (!report.error.empty()) task->error = report.error;
   // What a worker complains of while its task goes on is for the job's owner.
   const bool goes_on = report.stage == TaskStage::kRunning || report.stage == TaskStage::kFirstStep;

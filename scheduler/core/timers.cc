@@ -144,7 +144,7 @@ void Machine::OnStartDeadline(Job* job) {
   attempt.failed_ms = now_ms_;
   attempt.detail = absl::StrCat(
       late.empty() ? "the gang" : absl::StrJoin(late, ", "), " was not ready within ",
-      (state_.config.start_deadline_ms + (prepared ? 0 : job->spec->prepare_ms)) / 1000, " s");
+      (prepared ? state_.config.start_deadline_ms : PrepareLimitMs(*job->spec)) / 1000, " s");
   Say(*job, "start-failed", attempt.detail);
   KillTasks(job, "its gang was not ready in time");
   Finish(job);

@@ -92,13 +92,11 @@ absl::StatusOr<std::vector<std::string>> LiveManifests(Driver& driver) {
   return std::vector<std::string>(live.begin(), live.end());
 }
 
-Collector::Collector(Driver& driver, artifact::LocalDir& store,
-                     std::function<std::vector<std::string>()> named,
-                     std::function<std::set<std::string>()> pinned_chunks, const Options& options)
+Collector::Collector(Driver& driver, artifact::LocalDir& store, Others others,
+                     const Options& options)
     : driver_(driver),
       store_(store),
-      named_(std::move(named)),
-      pinned_chunks_(std::move(pinned_chunks)),
+      others_(std::move(others)),
       options_(options),
       thread_([this] { Loop(); }) {}
 
@@ -131,10 +129,9 @@ void Collector::CollectOnce() {
         absl::StrCat("no collection of artifacts this time: ", manifests.status().message()));
     return;
   }
-  const std::vector<std::string> named = named_();
-  manifests->insert(manifests->end(), named.begin(), named.end());
+  for (std::string& manifest : others_.manifests()) manifests->push_back(std::move(manifest));
   const auto collected = store_.Collect(
-      {.manifests = *std::move(manifests), .chunks = pinned_chunks_()}, options_.age_ms_min);
+      {.manifests = *std::move(manifests), .chunks = others_.pinned_chunks()}, options_.age_ms_min);
   if (!collected.ok()) {
     LogWarning(absl::StrCat("artifacts were not collected: ", collected.status().message()));
   } else if (collected->chunks > 0) {

@@ -27,10 +27,13 @@ class Collector {
     int64_t interval_ms = 600'000;
     int64_t age_ms_min = 3'600'000;
   };
-  // All outlive this. `named`: manifests that live without a job.
-  Collector(Driver& driver, artifact::LocalDir& store,
-            std::function<std::vector<std::string>()> named,
-            std::function<std::set<std::string>()> pinned_chunks, const Options& options);
+  // What lives beside what the jobs name; called on the collector's thread.
+  struct Others {
+    std::function<std::set<std::string>()> pinned_chunks;
+    std::function<std::vector<std::string>()> manifests;
+  };
+  // All outlive this.
+  Collector(Driver& driver, artifact::LocalDir& store, Others others, const Options& options);
   ~Collector();
 
  private:
@@ -39,8 +42,7 @@ class Collector {
 
   Driver& driver_;
   artifact::LocalDir& store_;
-  const std::function<std::vector<std::string>()> named_;
-  const std::function<std::set<std::string>()> pinned_chunks_;
+  const Others others_;
   const Options options_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -18,6 +18,9 @@ constexpr size_t kTextMax = 4'096;
 constexpr int kListMax = 256;
 constexpr int kReportsMax = 10'000;
 constexpr int kCheckpointsKeptDefault = 3;
+constexpr size_t kEnvironmentMax = 16 << 10;
+// What has to be installed first may be compiled first.
+constexpr int64_t kEnvironmentLimitMs = 3'600'000;
 
 bool IsHexId(const std::string& text) {
   return text.size() == 32 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -42,9 +45,10 @@ state::Resources ResourcesFromWire(const v1::Resources& wire) {
   return resources;
 }
 
-// The name is not part of it, so that jobs that differ in nothing else share one object.
-// How long a slow line needs for the job's data; an hour where nobody knows how much it is.
-int64_t PrepareMillis(const v1::JobSpec& wire) {
+// How long a slow line may need for the job's data, an hour where nobody knows how much it is, and
+// all else; 0: there is nothing to fetch.
+int64_t DataLimitMillis(const v1::JobSpec& wire) {
+  constexpr int64_t kElseMs = 120'000;
   constexpr int64_t kBytesPerMs = 2'000;
   constexpr int64_t kUnknownMs = 3'600'000;
   constexpr int64_t kMillisMax = 24 * 3'600'000;
@@ -55,9 +59,10 @@ int64_t PrepareMillis(const v1::JobSpec& wire) {
         data.digest().empty() ? kUnknownMs : std::max<int64_t>(0, data.bytes()) / kBytesPerMs;
     total_ms = std::min(total_ms, kMillisMax);
   }
-  return total_ms;
+  return total_ms == 0 ? 0 : total_ms + kElseMs;
 }
 
+// The name is not part of it, so that jobs that differ in nothing else share one object.
 state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
   state::JobSpec spec;
   if (!wire.project().empty()) spec.project = wire.project();
@@ -78,7 +83,8 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
       wire.checkpoint().keep() == 0 ? kCheckpointsKeptDefault : wire.checkpoint().keep();
   spec.time_limit_ms = wire.time_limit_ms();
   spec.notice_grace_ms = wire.notice_grace_ms();
-  spec.prepare_ms = PrepareMillis(wire);
+  spec.prepare_limit_ms =
+      std::max(wire.has_prepare() ? kEnvironmentLimitMs : 0, DataLimitMillis(wire));
   spec.queue_anyway = queue_anyway;
   spec.from_job = wire.from_job();
   spec.from_checkpoint = wire.from_checkpoint();
@@ -264,6 +270,9 @@ absl::StatusOr<state::TaskReported> ReportFromWire(const v1::TaskReport& report,
   event.bad_checkpoint = report.bad_checkpoint();
   BATON_RETURN_IF_ERROR(CheckText(report.exit_cause(), "exit_cause"));
   event.exit_cause = report.exit_cause();
+  if (report.environment_json().size() <= kEnvironmentMax) {
+    event.environment = report.environment_json();
+  }
   return event;
 }
 

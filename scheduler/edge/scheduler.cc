@@ -23,6 +23,8 @@
 #include "scheduler/edge/client_service.h"
 #include "scheduler/edge/collector.h"
 #include "scheduler/edge/dataset_service.h"
+#include "scheduler/edge/environment_book.h"
+#include "scheduler/edge/environment_service.h"
 #include "scheduler/edge/folder_lock.h"
 #include "scheduler/edge/reactions.h"
 #include "scheduler/edge/sweep_service.h"
@@ -101,6 +103,8 @@ struct Scheduler::State {
   std::unique_ptr<ClientService> clients;
   std::unique_ptr<WorkerService> workers;
   std::unique_ptr<BlobService> blobs;
+  std::unique_ptr<EnvironmentBook> environment_book;
+  std::unique_ptr<EnvironmentService> environments;
   std::unique_ptr<access::Entrance> entrance;  // null: without TLS
   std::unique_ptr<AccessService> accesses;
   std::unique_ptr<TunnelService> tunnels;
@@ -127,6 +131,9 @@ absl::Status Scheduler::State::OpenFolders() {
   BATON_ASSIGN_OR_RETURN(store, store::OpenRocksdbStore(options.data_dir + "/state"));
   BATON_ASSIGN_OR_RETURN(journal, store::OpenRocksdbJournal(options.data_dir + "/journal"));
   BATON_ASSIGN_OR_RETURN(artifacts, artifact::LocalDir::Open(options.blob_dir));
+  BATON_ASSIGN_OR_RETURN(environment_book,
+                         EnvironmentBook::Open(options.data_dir + "/environments", *artifacts,
+                                               SystemClock(), EnvironmentLimits{}));
   return absl::OkStatus();
 }
 
@@ -234,6 +241,7 @@ void Scheduler::State::Wire() {
   clients = std::make_unique<ClientService>(*parts, *calls);
   workers = std::make_unique<WorkerService>(*parts);
   blobs = std::make_unique<BlobService>(*artifacts, clock);
+  environments = std::make_unique<EnvironmentService>(*environment_book);
   tunnels = std::make_unique<TunnelService>(*parts);
   sweep_calls = std::make_unique<SweepCalls>(*parts, *metrics, *calls);
   sweep_service = std::make_unique<SweepService>(*sweep_calls);
@@ -274,7 +282,7 @@ absl::Status Scheduler::State::Listen() {
   const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
                                                 blobs->service(),   accesses->service(),
                                                 tunnels->service(), sweep_service->service(),
-                                                data->service()};
+                                                data->service(),    environments->service()};
   BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());
   const bool any_port =
@@ -309,8 +317,16 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Start(const SchedulerOptio
   BATON_RETURN_IF_ERROR(parts.OpenEntrance(options.tls || !rpc::IsLoopback(address.host)));
   BATON_RETURN_IF_ERROR(parts.Listen());
   parts.collector = std::make_unique<Collector>(
-      *parts.driver, *parts.artifacts, [&parts] { return parts.datasets->Manifests(); },
-      [&parts] { return parts.blobs->PinnedChunks(); }, Collector::Options{});
+      *parts.driver, *parts.artifacts,
+      Collector::Others{[&parts] { return parts.blobs->PinnedChunks(); },
+                        [&parts] {
+                          std::vector<std::string> named = parts.datasets->Manifests();
+                          for (std::string& made : parts.environment_book->Manifests()) {
+                            named.push_back(std::move(made));
+                          }
+                          return named;
+                        }},
+      Collector::Options{});
   return scheduler;
 }
 

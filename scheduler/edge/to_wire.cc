@@ -240,6 +240,7 @@ v1::Job JobToWire(const Seen& seen, const Progress& progress, const state::Job& 
   }
   wire.set_prices_are_examples(PricesAreExamples(seen, job));
   if (job.history == nullptr) return wire;
+  wire.set_environment_json(job.history->environment);
   for (const state::Attempt& attempt : job.history->attempts) {
     AttemptToWire(seen, progress, job, attempt, wire.add_attempts());
   }

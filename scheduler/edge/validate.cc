@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -64,6 +65,7 @@ class SpecCheck {
     Limits();
     Program();
     CheckDataOf(spec_, path_, problems_);
+    Preparing();
     NotYet();
     if (spec_.ByteSizeLong() > limits::kSpecBytesMax) {
       Add("", absl::StrCat("has ", spec_.ByteSizeLong(), " bytes, at most ", limits::kSpecBytesMax,
@@ -210,6 +212,39 @@ class SpecCheck {
     }
     if (!v1::NoticeSignal_IsValid(spec_.notice_signal())) {
       Add("notice_signal", "is unknown to this version of the scheduler");
+    }
+  }
+
+  // What the program runs in.
+  void Preparing() {
+    if (!spec_.has_prepare()) return;
+    const v1::Environment& prepare = spec_.prepare();
+    if (spec_.command().empty()) Add("prepare", "is for a program; a native job has none");
+    int64_t bytes = prepare.use().size() + prepare.image().size() + prepare.file().size();
+    for (const std::string& command : prepare.setup()) {
+      bytes += static_cast<int64_t>(command.size());
+      if (command.empty()) Add("prepare.setup", "has an empty command");
+    }
+    Range("prepare.setup", prepare.setup_size(), 0, limits::kSetupCommandsMax);
+    if (bytes > limits::kSetupBytesMax) {
+      Add("prepare", absl::StrCat("has more than ", limits::kSetupBytesMax,
+                                  " bytes; put long commands into a script of the package"));
+    }
+    const bool known = prepare.use().empty() || absl::StartsWith(prepare.use(), "conda:") ||
+                       absl::StartsWith(prepare.use(), "venv:");
+    if (!known) Add("prepare.use", "must begin with conda: or venv:");
+    const bool given = !prepare.use().empty() || !prepare.image().empty();
+    if (given && (prepare.setup_size() > 0 || !prepare.file().empty())) {
+      Add("prepare.setup", "makes an environment of its own, yet one is named too");
+    }
+    if (!prepare.image().empty() && !prepare.use().empty()) {
+      Add("prepare.image", "is given beside an environment of the node");
+    }
+    if (!prepare.image().empty() && prepare.image()[0] == '-') {
+      Add("prepare.image", "is no name of an image");
+    }
+    if (!prepare.file().empty() && !IsInnerPath(prepare.file())) {
+      Add("prepare.file", "must be a relative path inside the package");
     }
   }
 

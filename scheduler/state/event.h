@@ -91,6 +91,7 @@ struct TaskReported {
   bool infrastructure = false;
   std::string bad_checkpoint;  // with kFailed: this checkpoint could not be restored
   std::string exit_cause;      // with kExited: out-of-memory or disk-full; empty: neither
+  std::string environment;     // what it runs in; empty: not told
 };
 
 // A worker said hello; `tasks` are those that run there or whose end is not acknowledged.

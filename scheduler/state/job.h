@@ -48,9 +48,9 @@ struct JobSpec {
   Capacity capacity = Capacity::kAuto;
   std::vector<Label> require;
   int32_t checkpoints_kept = 3;
-  int64_t time_limit_ms = 0;    // of running time; 0: none
-  int64_t notice_grace_ms = 0;  // 0: the default
-  int64_t prepare_ms = 0;       // that its tasks may take longer to be prepared (data to fetch)
+  int64_t time_limit_ms = 0;     // of running time; 0: none
+  int64_t notice_grace_ms = 0;   // 0: the default
+  int64_t prepare_limit_ms = 0;  // PREPARE to all prepared, where it takes longer; 0: the default
   bool queue_anyway = false;
   JobId from_job;               // begins with a checkpoint of this job; empty: from scratch
   std::string from_checkpoint;  // its name; empty: the newest
@@ -209,6 +209,7 @@ struct JobHistory {
   bool on_demand_only = false;  // decided when it was queued (policy/progress.h)
   std::string device_kind;      // a native job that has finished a step goes on only there
   std::string output_digest;    // of rank 0's newest output
+  std::string environment;      // what rank 0 ran in last (worker/setup/facts.h); empty: not told
   bool operator==(const JobHistory&) const = default;
 };
 

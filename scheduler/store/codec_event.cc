@@ -26,7 +26,7 @@ absl::Status FromRecord(const TaskKey& record, state::TaskKey* value) {
 static void ToRecord(const state::TaskReported& value, TaskReported* record) {
   const auto& [task, node, incarnation, stage, at_ms, exit_code, error, first_step, first_step_ms,
                last_step, last_step_ms, setup_ms, restore_ms, save_ms, address, port, output_digest,
-               infrastructure, bad_checkpoint, exit_cause] = value;
+               infrastructure, bad_checkpoint, exit_cause, environment] = value;
   ToRecord(task, record->mutable_task());
   record->set_node(node);
   record->set_incarnation(incarnation);
@@ -47,6 +47,7 @@ static void ToRecord(const state::TaskReported& value, TaskReported* record) {
   record->set_infrastructure(infrastructure);
   record->set_bad_checkpoint(bad_checkpoint);
   record->set_exit_cause(exit_cause);
+  record->set_environment(environment);
 }
 
 static absl::Status FromRecord(const TaskReported& record, state::TaskReported* value) {
@@ -71,6 +72,7 @@ static absl::Status FromRecord(const TaskReported& record, state::TaskReported* 
   value->infrastructure = record.infrastructure();
   value->bad_checkpoint = record.bad_checkpoint();
   value->exit_cause = record.exit_cause();
+  value->environment = record.environment();
   return absl::OkStatus();
 }
 

@@ -41,7 +41,8 @@ static absl::Status FromRecord(const Resources& record, state::Resources* value)
 static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   const auto& [project, priority, ranks_min, ranks_max, shards, ranks_per_node, resources, any_of,
                retries, capacity, require, checkpoints_kept, time_limit_ms, notice_grace_ms,
-               prepare_ms, queue_anyway, from_job, from_checkpoint, sweep, trial, wire] = value;
+               prepare_limit_ms, queue_anyway, from_job, from_checkpoint, sweep, trial,
+               wire] = value;
   record->set_project(project);
   record->set_priority(priority);
   record->set_ranks_min(ranks_min);
@@ -56,7 +57,7 @@ static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   record->set_checkpoints_kept(checkpoints_kept);
   record->set_time_limit_ms(time_limit_ms);
   record->set_notice_grace_ms(notice_grace_ms);
-  record->set_prepare_ms(prepare_ms);
+  record->set_prepare_limit_ms(prepare_limit_ms);
   record->set_queue_anyway(queue_anyway);
   record->set_from_job(from_job);
   record->set_from_checkpoint(from_checkpoint);
@@ -81,7 +82,7 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
   value->checkpoints_kept = record.checkpoints_kept();
   value->time_limit_ms = record.time_limit_ms();
   value->notice_grace_ms = record.notice_grace_ms();
-  value->prepare_ms = record.prepare_ms();
+  value->prepare_limit_ms = record.prepare_limit_ms();
   value->queue_anyway = record.queue_anyway();
   value->from_job = record.from_job();
   value->from_checkpoint = record.from_checkpoint();
@@ -246,7 +247,7 @@ static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   const auto& [attempts, checkpoints, phases, phases_until_ms, preemptions, steps_lost,
                recoveries_ms, pending_loss_ms, cost_usd_micro, cost_on_demand_usd_micro,
                cost_remainder, cost_on_demand_remainder, retried_after, on_demand_only, device_kind,
-               output_digest] = value;
+               output_digest, environment] = value;
   ToRepeated(attempts, record->mutable_attempts());
   ToRepeated(checkpoints, record->mutable_checkpoints());
   ToRecord(phases, record->mutable_phases());
@@ -263,6 +264,7 @@ static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   record->set_on_demand_only(on_demand_only);
   record->set_device_kind(device_kind);
   record->set_output_digest(output_digest);
+  record->set_environment(environment);
 }
 
 static absl::Status FromRecord(const JobHistory& record, state::JobHistory* value) {
@@ -282,6 +284,7 @@ static absl::Status FromRecord(const JobHistory& record, state::JobHistory* valu
   value->on_demand_only = record.on_demand_only();
   value->device_kind = record.device_kind();
   value->output_digest = record.output_digest();
+  value->environment = record.environment();
   return absl::OkStatus();
 }
 

@@ -202,13 +202,13 @@ TEST_F(JobSourceTest, AScriptOfSlurmBeatsTheProjectAndGivesWayToTheFileThatNames
 
 TEST_F(JobSourceTest, MistakesHaveTheirPlaces) {
   Write("train.py");
-  Write("baton.yml", "gpus: many\nimage: x\nresources: {gpus: 1}\nrankz: 2\n");
+  Write("baton.yml", "gpus: many\nenvironment: x\nresources: {gpus: 1}\nrankz: 2\n");
   JobSourceOptions options = {.target = Path("train.py")};
   options.overrides.settings = {spec::FlagSetting("--time-limit", "soon", {"time_limit"}),
                                 spec::MapSetting("--env", "novalue", "env")};
   const std::string text = ErrorOf(options);
   EXPECT_THAT(text, HasSubstr("baton.yml:1: gpus: given beside resources.gpus, in line 3"));
-  EXPECT_THAT(text, HasSubstr("baton.yml:2: image: comes in a later version"));
+  EXPECT_THAT(text, HasSubstr("baton.yml:2: environment: unknown value 'x'; use none"));
   EXPECT_THAT(text, HasSubstr("baton.yml:4: rankz: unknown field; did you mean ranks?"));
   EXPECT_THAT(text, HasSubstr("--time-limit soon: time_limit: must be a duration"));
   EXPECT_THAT(text, HasSubstr("--env novalue: must be NAME=VALUE, e.g. --env MODE=fast"));

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from cluster import Cluster, expect, main
+from scripts_folder import Scripts
 
 TELL = """import json, os, sys
 import inner.part
@@ -32,38 +33,6 @@ cd "$SLURM_SUBMIT_DIR" || exit 1
 echo "task $SLURM_PROCID of $SLURM_NTASKS on $SLURM_NNODES port $((10000 + SLURM_JOB_ID % 1000))"
 srun --ntasks=2 cat data.txt
 """
-
-
-class Scripts:
-    """A folder of scripts; `train` submits from it."""
-
-    def __init__(self, cluster):
-        self.cluster = cluster
-        self.path = cluster.top + "/scripts"
-        os.mkdir(self.path)
-
-    def write(self, name, text, mode=0o644):
-        path = f"{self.path}/{name}"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
-        os.chmod(path, mode)
-
-    def baton(self, *words, folder="."):
-        return subprocess.run([self.cluster.programs + "/baton", *words],
-                              env=self.cluster.environment(), cwd=f"{self.path}/{folder}",
-                              capture_output=True, text=True, timeout=120)
-
-    def train(self, *words, verb="train", folder="."):
-        """The folder of what came back, and what submitting said."""
-        done = self.baton(verb, *words, folder=folder)
-        expect(done.returncode == 0, f"{words}: {done.stderr}")
-        job = done.stdout.strip()
-        expect(len(job.split()) == 1, f"stdout is the id alone: {done.stdout!r}")
-        ended = self.cluster.baton("wait", job, check=False)
-        expect(ended.returncode == 0,
-               f"{words}: {ended.stdout}{ended.stderr}{self.cluster.baton('logs', job).stdout}")
-        return self.cluster.collect(job), done.stderr, job
 
 
 def told(folder):

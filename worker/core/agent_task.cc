@@ -27,6 +27,7 @@ void Agent::On(const TaskPrepared& prepared, Now now) {
   task->report.setup_ms = prepared.setup_ms;
   task->report.restore_ms = prepared.restore_ms;
   task->report.data = prepared.data;
+  task->report.environment_json = prepared.environment_json;
   if (task->killed) return EndBeforeStart(*task, now);
   Tell(*task, Stage::kPrepared, now.unix_ms);
   if (task->wanted.goal == Goal::kRun) StartPrepared(*task);
@@ -55,6 +56,7 @@ void Agent::Fail(AgentTask& task, const TaskFailed& failed, Now now) {
   task.report.error = failed.error;
   task.report.infrastructure = failed.infrastructure;
   task.report.bad_checkpoint = failed.bad_checkpoint;
+  task.report.log_bytes = failed.log_bytes;
   Tell(task, Stage::kFailed, now.unix_ms);
 }
 

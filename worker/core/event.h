@@ -39,14 +39,15 @@ struct CheckpointAcked {
   std::string refusal;
 };
 
-// Package, data and checkpoint are on disk, a port is chosen.
+// Package, environment, data and checkpoint are on disk, a port is chosen.
 struct TaskPrepared {
   TaskKey key;
   std::string address;
   int32_t port = 0;
   int64_t setup_ms = 0;
   int64_t restore_ms = 0;
-  std::vector<Fetched> data;
+  std::vector<Fetched> data = {};
+  std::string environment_json = {};
 };
 
 // Could not be prepared or not be started, or the preparation was given up.
@@ -55,6 +56,7 @@ struct TaskFailed {
   std::string error;
   bool infrastructure = false;  // the node's fault, not the program's
   std::string bad_checkpoint;
+  int64_t log_bytes = 0;  // that its preparing printed
 };
 
 struct TaskStarted {

@@ -59,7 +59,8 @@ struct TaskSpec {
   int notice_signal = kSigTerm;               // 0: none, the deadline file tells
   bool holds_its_node = false;     // the program starts the other ranks of its node itself
   std::vector<std::string> setup;  // shell commands before the program, once per content
-  std::string environment_use;     // conda:NAME or venv:PATH; empty: what the files ask for
+  std::string environment_use;     // conda:NAME or venv:PATH; empty: what `environment_file` asks
+  std::string environment_file;    // of the package, to install from; empty: none
   std::string image;               // of a container; empty: none
   std::vector<DataSet> data;
   std::vector<Fetched> fetched;  // by an earlier attempt: other bytes are a failure
@@ -131,6 +132,7 @@ struct Report {
   int64_t output_bytes = 0;
   bool infrastructure = false;
   std::string bad_checkpoint;
+  std::string environment_json;  // worker/setup/facts.h; empty: nothing was prepared
   // With kExited: out-of-memory or disk-full, and `error` has the evidence; empty: neither.
   std::string exit_cause;
   int64_t log_bytes = 0;  // written in all, with kExited and kFailed

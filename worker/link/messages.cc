@@ -39,6 +39,7 @@ std::shared_ptr<const TaskSpec> SpecOf(const v1::WantedTask& task) {
   spec->holds_its_node = proto.launch() == v1::LAUNCH_NODE;
   spec->setup.assign(proto.prepare().setup().begin(), proto.prepare().setup().end());
   spec->environment_use = proto.prepare().use();
+  spec->environment_file = proto.prepare().file();
   spec->image = proto.prepare().image();
   for (const v1::DataSet& data : proto.data()) {
     spec->data.push_back({data.name(), data.uri(), data.digest(), data.sha256()});
@@ -153,6 +154,7 @@ v1::TaskReport ToProto(const Report& report) {
     data->set_sha256(fetched.sha256);
     data->set_bytes(fetched.bytes);
   }
+  proto.set_environment_json(report.environment_json);
   if (report.stage == Stage::kExited || report.stage == Stage::kFailed) {
     proto.mutable_ends()->set_log_bytes(report.log_bytes);
     proto.mutable_ends()->set_metrics_bytes(report.metrics_bytes);

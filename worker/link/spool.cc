@@ -176,17 +176,17 @@ struct Spool::State {
       if (log.pipe >= 0) (void)ReadPipe(log, kReadsAtEndMax);
       CloseInput(log);
       if (log.listener != nullptr) log.listener("");
-      log.file->AppendMarker();
+      if (!log.finished) log.file->AppendMarker();
       log.finished = true;
       ends.log_bytes = log.file->size();
       ends.last_line = LastLine(log.tail);
     }
     if (const auto at = streams.find({key, true}); at != streams.end()) {
       Stream& metrics = at->second;
-      metrics.file->Refresh();
-      metrics.finished = true;
+      const bool again = std::exchange(metrics.finished, true);
+      if (!again) metrics.file->Refresh();
       ends.metrics_bytes = metrics.file->size();
-      if (ends.metrics_bytes > 0) {
+      if (ends.metrics_bytes > 0 && !again) {
         const absl::Status moved =
             metrics.file->Move(absl::StrCat(options.folder, "/", SpoolName(key, true)));
         if (!moved.ok()) LogWarning(std::string(moved.message()));
@@ -326,9 +326,14 @@ absl::StatusOr<int> Spool::Add(const TaskKey& key, const std::string& metrics_fi
   {
     std::lock_guard<std::mutex> lock(state_->mutex);
     Stream& log = state_->streams[{key, false}];
-    log.file = std::make_unique<SpoolFile>(
-        absl::StrCat(state_->options.folder, "/", SpoolName(key, false)),
-        SpoolFile::Options{.releases = true});
+    if (log.file == nullptr) {
+      log.file = std::make_unique<SpoolFile>(
+          absl::StrCat(state_->options.folder, "/", SpoolName(key, false)),
+          SpoolFile::Options{.releases = true});
+    } else {
+      if (log.pipe >= 0) (void)state_->ReadPipe(log, kReadsAtEndMax);
+      state_->CloseInput(log);
+    }
     log.pipe = ends[0];
     log.listener = std::move(listener);
     log.mask = Mask(secrets);

@@ -56,9 +56,10 @@ class Spool {
   using Listener = std::function<void(absl::string_view bytes)>;
 
   // Returns the descriptor that the task gets as stdout and stderr; the caller closes it once the
-  // task has it. `metrics_file` need not exist. `secrets` are taken out of the log (mask.h).
-  // `listener` may be null; called on the spool's thread, or by whoever calls Say, never at the same
-  // time; it calls nothing of the spool.
+  // task has it. `metrics_file` need not exist. Again for the same task: its log goes on behind
+  // what came before. `secrets` are taken out of the log (mask.h). `listener` may be null; called on
+  // the spool's thread, or by whoever calls Say, never at the same time; it calls nothing of the
+  // spool.
   absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file,
                           const std::vector<std::string>& secrets = {},
                           Listener listener = nullptr);
@@ -66,7 +67,8 @@ class Spool {
   // happens when the task's log is finished, or unknown.
   void Say(const TaskKey& key, const std::string& text);
   // The task's processes are gone: takes what is left in the pipe, moves the metrics file into the
-  // spool, and calls `done` on the spool's thread.
+  // spool, and calls `done` on the spool's thread. Again, or for a task that it does not know: only
+  // calls `done`.
   void Finish(const TaskKey& key, std::function<void(StreamEnds)> done);
 
   void SetConnected(bool connected);

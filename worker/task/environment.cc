@@ -26,19 +26,6 @@ namespace {
 using nlohmann::json;
 using Variables = std::map<std::string, std::string>;
 
-// What a task inherits: enough to find programs and to speak the user's language. The worker's
-// other variables (credentials, proxies with passwords) are not the task's.
-bool IsInherited(const std::string& name) {
-  static const char* const kNames[] = {"PATH",       "HOME",        "USER",
-                                       "LOGNAME",    "SHELL",       "LANG",
-                                       "TMPDIR",     "TZ",          "LD_LIBRARY_PATH",
-                                       "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"};
-  for (const char* known : kNames) {
-    if (name == known) return true;
-  }
-  return absl::StartsWith(name, "LC_") || absl::StartsWith(name, "OMP_") ||
-         absl::StartsWith(name, "DNNL_") || absl::StartsWith(name, "ASAN_") ||
-         absl::StartsWith(name, "UBSAN_") || absl::StartsWith(name, "TSAN_");
 }
 
 void SetContract(const EnvironmentInput& input, Variables& v) {
@@ -102,7 +89,27 @@ absl::Status WriteWhole(const std::string& path, const std::string& text) {
   return absl::OkStatus();
 }
 
+void SetSurroundings(const Surroundings& surroundings, Variables& v) {
+  for (const auto& [name, value] : surroundings.variables) v[name] = value;
+  if (surroundings.programs.empty()) return;
+  std::string& path = v["PATH"];
+  path = path.empty() ? surroundings.programs : absl::StrCat(surroundings.programs, ":", path);
+}
+
 }  // namespace
+
+bool IsInherited(const std::string& name) {
+  static const char* const kNames[] = {"PATH",       "HOME",        "USER",
+                                       "LOGNAME",    "SHELL",       "LANG",
+                                       "TMPDIR",     "TZ",          "LD_LIBRARY_PATH",
+                                       "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"};
+  for (const char* known : kNames) {
+    if (name == known) return true;
+  }
+  return absl::StartsWith(name, "LC_") || absl::StartsWith(name, "OMP_") ||
+         absl::StartsWith(name, "DNNL_") || absl::StartsWith(name, "ASAN_") ||
+         absl::StartsWith(name, "UBSAN_") || absl::StartsWith(name, "TSAN_");
+}
 
 std::string TaskPlaces::progress() const { return metrics() + contract::kProgressSuffix; }
 
@@ -122,6 +129,7 @@ std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   }
   for (const auto& [name, value] : spec.environment) variables[name] = value;
   for (const auto& [name, value] : spec.secrets) variables[name] = value;
+  SetSurroundings(input.surroundings, variables);
   if (!spec.command.empty()) SetFlags(*input.task, variables);
   SetContract(input, variables);
   SetField(input, &variables);

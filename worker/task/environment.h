@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,19 +29,32 @@ struct TaskPlaces {
   std::string programs() const { return folder + "/bin"; }  // before all others in PATH
 };
 
+// What was prepared for the program to run in.
+struct Surroundings {
+  std::string programs;  // a folder before all others in PATH; empty: none
+  std::vector<std::pair<std::string, std::string>> variables;
+  std::string runtime;  // program that runs containers; empty: none is used
+  std::string image;    // with it
+};
+
 struct EnvironmentInput {
   const Wanted* task = nullptr;  // with spec and peers
   TaskPlaces places;
-  std::string address;                 // by which other ranks reach this node
-  std::string interface;               // of the network with that address; empty: loopback
-  std::string data_folder;             // empty: the job has no data
-  std::string resume_folder;           // empty: from the start
-  std::string rendezvous_socket;       // path
+  std::string address;            // by which other ranks reach this node
+  std::string interface;          // of the network with that address; empty: loopback
+  std::string data_folder;        // empty: the job has no data
+  std::string resume_folder;      // empty: from the start
+  std::string rendezvous_socket;  // path
+  Surroundings surroundings;
   std::vector<std::string> inherited;  // NAME=value of the worker, from which PATH, HOME, .. come
 };
 
+// What a program finds of the worker's own environment: enough to find programs and to speak the
+// user's language. Its other variables (credentials, proxies with passwords) are not for others.
+bool IsInherited(const std::string& name);
+
 // NAME=value, the whole environment. What the job's spec sets comes over what the worker hands
-// down, the contract's names over both.
+// down, what was prepared over both, the contract's names over all.
 std::vector<std::string> TaskEnvironment(const EnvironmentInput& input);
 
 // The values of the task's secrets.

@@ -53,6 +53,9 @@ v1::Job SomeJob() {
   job.set_steps_lost(12);
   job.add_recoveries_ms(740);
   job.set_retries_left(3);
+  job.set_environment_json(
+      R"({"kind":"requirements","digest":"5d","source":"requirements.txt","from":"restored",)"
+      R"("setup_ms":4200,"python":"3.11.2","packages_total":1,"packages":["numpy==1.24.2"]})");
   job.set_metrics_json(R"({"loss":0.231,"images_per_s":6910,"time":1795000090.5,"note":"x"})");
   v1::Attempt* first = job.add_attempts();
   first->set_number(1);

@@ -72,14 +72,6 @@ TEST(Program, FlagsAreParams) {
   EXPECT_THAT(Bad("command: [a]\nflags: 3\n"), HasSubstr("flags: must be a map"));
 }
 
-TEST(Program, WhatComesLaterIsRefusedInWords) {
-  for (const char* field : {"environment: x", "setup: x", "image: x"}) {
-    EXPECT_THAT(Bad(std::string("command: [a]\n") + field + "\n"),
-                HasSubstr("comes in a later version"))
-        << field;
-  }
-}
-
 struct Shape {
   int64_t min;
   int64_t max;
@@ -137,6 +129,33 @@ TEST(Program, AlternativesOverWhatAllHave) {
   EXPECT_THAT(Bad("command: [a]\nany_of: {gpus: 1}\n"), HasSubstr("must be a list of resources"));
   EXPECT_THAT(Bad("command: [a]\nany_of: [{gpu_type: t4}]\n"), HasSubstr("`gpus` is 0"));
   EXPECT_THAT(Bad("command: [a]\nany_of: [{gpu: 1}]\n"), HasSubstr("any_of.0.gpu: "));
+}
+
+TEST(Program, WhatItRunsInIsReadAndWritten) {
+  const JobSpec job =
+      Good("command: [a]\nsetup:\n- pip install einops\n- |\n  make\n  make install\n");
+  EXPECT_THAT(job.environment.setup, ElementsAre("pip install einops", "make\nmake install\n"));
+  EXPECT_THAT(WriteSpec(job),
+              HasSubstr("setup: [\"pip install einops\", \"make\\nmake install\\n\"]\n"));
+  EXPECT_THAT(Good("command: [a]\nsetup: make\n").environment.setup, ElementsAre("make"));
+  EXPECT_EQ(Good("command: [a]\nenvironment: conda:ml\n").environment.use, "conda:ml");
+  EXPECT_EQ(Good("command: [a]\nenvironment: venv:~/ml\n").environment.use, "venv:~/ml");
+  EXPECT_EQ(Good("command: [a]\nenvironment: none\nsetup: [make]\n").environment.use, "none");
+  EXPECT_EQ(Good("command: [a]\nimage: docker.io/a/b:1\n").environment.image, "docker.io/a/b:1");
+  EXPECT_THAT(Bad("command: [a]\nenvironment: {A: b}\n"),
+              HasSubstr("variables of the program are"));
+  EXPECT_THAT(Bad("command: [a]\nenvironment: ml\n"),
+              HasSubstr("use none, conda:NAME or venv:PATH"));
+  EXPECT_THAT(Bad("command: [a]\nenvironment: venv:ml\n"), HasSubstr("begins with / or ~/"));
+  EXPECT_THAT(Bad("command: [a]\nimage: --privileged\n"), HasSubstr("image: must name an image"));
+  EXPECT_THAT(Bad("command: [a]\nsetup:\n- a: b\n"), HasSubstr("quote it where it has a colon"));
+  EXPECT_THAT(Bad("command: [a]\nsetup: [b]\nimage: c\n"),
+              HasSubstr("setup: given beside `image`"));
+  EXPECT_THAT(Bad("command: [a]\nsetup: [b]\nenvironment: conda:c\n"),
+              HasSubstr("remove one of the two"));
+  EXPECT_THAT(Bad("command: [a]\nimage: b\nenvironment: conda:c\n"),
+              HasSubstr("a program runs in one of the two"));
+  EXPECT_THAT(Bad("model: {}\nsetup: [b]\n"), HasSubstr("setup: only a job with `command`"));
 }
 
 TEST(Program, SettingsComeOverTheFileInTheirOrder) {

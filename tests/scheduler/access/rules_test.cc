@@ -33,6 +33,8 @@ TEST(Rules, SayWhoMayCallWhat) {
   EXPECT_EQ(Allowed("Access/CreateToken"), "a");
   EXPECT_EQ(Allowed("Access/RevokeToken"), "a");
   EXPECT_EQ(Allowed("Worker/Session"), "w");
+  EXPECT_EQ(Allowed("Environments/Find"), "w");
+  EXPECT_EQ(Allowed("Environments/Register"), "w") << "what others are going to run";
   EXPECT_EQ(Allowed("Tunnel/Open"), "ua");
   EXPECT_EQ(Allowed("Tunnel/Serve"), "w");
   EXPECT_EQ(Allowed("Blob/GetChunks"), "vuaw");

@@ -160,6 +160,7 @@ std::string Scenario::Submit(const Words& words) {
   spec->project = words.Text("project", "default");
   spec->priority = static_cast<int32_t>(words.Number("priority", 0));
   spec->time_limit_ms = words.Millis("limit", 0);
+  spec->prepare_limit_ms = words.Millis("prepare", 0);
   spec->checkpoints_kept = static_cast<int32_t>(words.Number("keep", 3));
   if (const std::string from = words.Text("from", ""); !from.empty()) {
     const std::vector<std::string> parts = absl::StrSplit(from, '@');
@@ -219,6 +220,7 @@ std::string Scenario::Report(const Words& words) {
   report.error = Signed("error", words);
   report.infrastructure = words.Number("infrastructure", 0) != 0;
   report.bad_checkpoint = words.Text("bad", "");
+  report.environment = words.Text("environment", "");
   report.first_step = words.Number("first", 0);
   report.first_step_ms = report.first_step == 0 ? 0 : now_ms_ - words.Millis("first_ago", 0);
   report.last_step = words.Number("step", 0);

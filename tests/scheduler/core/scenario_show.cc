@@ -83,6 +83,9 @@ std::string Scenario::ShowJob(const std::string& name) const {
                                                                        : Name(attempt.cause);
     absl::StrAppend(&told, cause, "\n");
   }
+  if (!job.history->environment.empty()) {
+    absl::StrAppend(&told, "  runs in ", job.history->environment, "\n");
+  }
   for (const state::Checkpoint& c : job.history->checkpoints) {
     absl::StrAppend(&told, "  checkpoint ", c.name, " step ", c.step, "\n");
   }

@@ -138,6 +138,46 @@ TEST(Submit, ACommandNeedsNeitherPackageNorShards) {
   EXPECT_EQ(Words(request), "");
 }
 
+TEST(Submit, WhatAProgramRunsInIsCheckedAndHasLongerToBePrepared) {
+  const auto words = [](const std::function<void(v1::JobSpec&)>& change) {
+    v1::SubmitJobsRequest request = GoodSubmit();
+    v1::JobSpec* spec = request.mutable_jobs(0);
+    spec->set_shards(0);
+    spec->add_command("true");
+    change(*spec);
+    return Words(request);
+  };
+  const std::string good = words([](v1::JobSpec& s) {
+    s.mutable_prepare()->set_file("requirements.txt");
+    s.mutable_prepare()->add_setup("make");
+  });
+  EXPECT_EQ(good, "");
+  EXPECT_NE(words([](v1::JobSpec& s) { s.mutable_prepare()->set_use("x"); }).find("prepare.use"),
+            std::string::npos);
+  EXPECT_NE(
+      words([](v1::JobSpec& s) { s.mutable_prepare()->set_file("../x"); }).find("prepare.file"),
+      std::string::npos);
+  EXPECT_NE(words([](v1::JobSpec& s) {
+              s.mutable_prepare()->set_image("--privileged");
+            }).find("prepare.image"),
+            std::string::npos);
+  EXPECT_NE(words([](v1::JobSpec& s) {
+              s.mutable_prepare()->set_image("x");
+              s.mutable_prepare()->add_setup("make");
+            }).find("prepare.setup"),
+            std::string::npos);
+  EXPECT_NE(words([](v1::JobSpec& s) {
+              s.mutable_prepare()->add_setup(std::string(65 << 10, 'x'));
+            }).find("jobs[0].prepare"),
+            std::string::npos);
+  v1::SubmitJobsRequest request = GoodSubmit();
+  EXPECT_EQ(SubmitFromWire(request)->jobs[0].spec->prepare_limit_ms, 0);
+  request.mutable_jobs(0)->set_shards(0);
+  request.mutable_jobs(0)->add_command("true");
+  request.mutable_jobs(0)->mutable_prepare()->add_setup("make");
+  EXPECT_EQ(SubmitFromWire(request)->jobs[0].spec->prepare_limit_ms, 3'600'000);
+}
+
 TEST(Hello, RefusesMalformedIds) {
   v1::Hello hello;
   hello.set_node_id(std::string(32, 'a'));

@@ -78,7 +78,7 @@ std::string Fields(const state::TaskReported& e) {
                       e.first_step, "|", e.first_step_ms, "|", e.last_step, "|", e.last_step_ms,
                       "|", e.setup_ms, "|", e.restore_ms, "|",
                       absl::StrCat(e.save_ms, "|", e.address, "|", e.port, "|", e.output_digest,
-                                   "|", e.infrastructure, "|", e.bad_checkpoint));
+                                   "|", e.infrastructure, "|", e.bad_checkpoint, "|", e.environment));
 }
 std::string Fields(const state::Notice& n) {
   return absl::StrCat(n.source, "|", n.kind, "|", n.deadline_ms, "|", n.certain, "|", n.noticed_ms);

@@ -45,7 +45,7 @@ state::JobSpec RandomValues::Spec() {
   spec.checkpoints_kept = I32();
   spec.time_limit_ms = I64();
   spec.notice_grace_ms = I64();
-  spec.prepare_ms = I64();
+  spec.prepare_limit_ms = I64();
   spec.queue_anyway = Coin();
   spec.from_job = Text();
   spec.from_checkpoint = Text();
@@ -130,6 +130,7 @@ state::JobHistory RandomValues::History() {
   history.on_demand_only = Coin();
   history.device_kind = Text();
   history.output_digest = Text();
+  history.environment = Text();
   return history;
 }
 
@@ -234,6 +235,7 @@ state::TaskReported RandomValues::TaskReported() {
   report.output_digest = Text();
   report.infrastructure = Coin();
   report.bad_checkpoint = Text();
+  report.environment = Text();
   return report;
 }
 

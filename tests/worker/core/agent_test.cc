@@ -66,14 +66,16 @@ TEST_F(AgentTest, ATaskIsPreparedStartedToldAndForgotten) {
   Connect();
   Wanting({Want(Goal::kRun)});
   EXPECT_EQ(Count<Prepare>(), 1);
-  Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20, {{"d", "sum", 5}}});
+  Do(TaskPrepared{kKey, "127.0.0.1", 4000, 10, 20, {{"d", "sum", 5}}, "{}"});
   ASSERT_EQ(Count<SendReport>(), 1);
+  EXPECT_EQ(All<SendReport>()[0].report.environment_json, "{}");
   EXPECT_EQ(All<SendReport>()[0].report.port, 4000);
   EXPECT_EQ(All<SendReport>()[0].report.data, (std::vector<Fetched>{{"d", "sum", 5}}));
   EXPECT_EQ(Count<Start>(), 1);
   Do(TaskStarted{kKey, 99});
   EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kRunning);
   Do(TaskProgressed{{kKey, 12, 1'000'100, 5}});
+  EXPECT_EQ(All<SendReport>()[0].report.environment_json, "{}") << "told with all stages";
   EXPECT_EQ(All<SendReport>()[0].report.stage, Stage::kFirstStep);
   EXPECT_EQ(All<SendReport>()[0].report.first_step, 1);
   Do(TaskExited{kKey, 0, "", false, ""});

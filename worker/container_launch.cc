@@ -1,0 +1,70 @@
+#include "worker/container_launch.h"
+
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "worker/setup/child.h"
+#include "worker/setup/container.h"
+
+namespace baton::worker {
+namespace {
+
+constexpr int64_t kRemovalMsMax = 20'000;
+
+std::string ContainerName(const TaskKey& key) {
+  return absl::StrCat("baton-", key.job, "-", key.attempt, "-", key.rank, "-", key.token);
+}
+
+// Where the links of `path` lead: a mount of a link's own path would be of what it is.
+std::string RealPath(const std::string& path) {
+  char real[PATH_MAX];
+  return realpath(path.c_str(), real) == nullptr ? path : real;
+}
+
+}  // namespace
+
+void EnterContainer(const Wanted& task, const PreparedTask& prepared, const std::string& socket,
+                    Launch* launch) {
+  const Surroundings& around = prepared.surroundings;
+  if (around.runtime.empty()) return;
+  ContainerRun run;
+  run.runtime = around.runtime;
+  run.image = around.image;
+  run.name = ContainerName(task.key);
+  run.command = launch->argv;
+  run.environment = launch->environment;
+  run.work = launch->folder;
+  run.writable = {prepared.places.folder};
+  if (!socket.empty()) run.writable.push_back(socket.substr(0, socket.rfind('/')));
+  if (!prepared.data_folder.empty()) run.readable.push_back(prepared.data_folder);
+  if (!prepared.resume_folder.empty()) run.readable.push_back(RealPath(prepared.resume_folder));
+  run.has_gpus = !task.gpus.empty();
+  run.user = static_cast<int>(geteuid());
+  run.group = static_cast<int>(getegid());
+  launch->argv = ContainerCommand(run);
+}
+
+void RemoveContainer(const TaskKey& key, const Surroundings& around) {
+  if (around.runtime.empty()) return;
+  ChildRequest request;
+  request.argv = ContainerRemoval(around.runtime, ContainerName(key));
+  if (request.argv.empty()) return;
+  for (const char* name : {"PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST"}) {
+    const char* value = getenv(name);
+    if (value != nullptr) request.environment.push_back(absl::StrCat(name, "=", value));
+  }
+  request.folder = "/";
+  request.limit_ms = kRemovalMsMax;
+  // One that has ended is gone already: only what could not be asked is news.
+  const auto code = RunToEnd(request);
+  if (!code.ok()) {
+    LogWarning(
+        absl::StrCat("removing the container of job ", key.job, ": ", code.status().message()));
+  }
+}
+
+}  // namespace baton::worker

@@ -1,0 +1,196 @@
+#include "worker/setup/build.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/atomic_file.h"
+#include "common/printable.h"
+#include "common/status.h"
+#include "worker/setup/child.h"
+#include "worker/setup/layout.h"
+#include "worker/setup/tools.h"
+#include "worker/task/package.h"
+
+namespace baton::worker {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+// The scheduler waits an hour for all that is prepared.
+constexpr int64_t kBuildMsMax = 55 * 60'000;
+constexpr size_t kTailBytes = 8 << 10;
+constexpr size_t kLineBytesMax = 300;
+
+// What a write changes of a file.
+using Stamp = std::tuple<int64_t, int64_t, int64_t, uint64_t>;
+
+std::map<std::string, Stamp> StampsOf(const std::string& folder) {
+  std::map<std::string, Stamp> stamps;
+  std::error_code error;
+  for (auto at = fs::recursive_directory_iterator(folder, error);
+       !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    struct stat info {};
+    if (lstat(at->path().c_str(), &info) != 0) continue;
+    if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) continue;
+    stamps[at->path().string().substr(folder.size() + 1)] = {info.st_size, info.st_mtim.tv_sec,
+                                                             info.st_mtim.tv_nsec, info.st_ino};
+  }
+  return stamps;
+}
+
+// What the setup has made or changed in its copy of the package. Unless the environment may refer
+// to it (`pip install -e .`), the rest goes: it is in the job's package, which others must not get
+// with an environment that they share.
+std::vector<std::string> TakeChanges(const std::string& work,
+                                     const std::map<std::string, Stamp>& before, bool keeps_all) {
+  std::vector<std::string> changed;
+  for (const auto& [path, stamp] : StampsOf(work)) {
+    const auto was = before.find(path);
+    if (was == before.end() || was->second != stamp) {
+      changed.push_back(path);
+    } else if (!keeps_all) {
+      std::error_code ignored;
+      fs::remove(fs::path(work) / path, ignored);
+    }
+  }
+  return changed;
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("making the folder ", path));
+}
+
+absl::Status RunStep(const BuildRequest& request, const SetupStep& step,
+                     const std::vector<std::string>& environment, int64_t limit_ms) {
+  request.say(absl::StrCat("setup: ", Printable(step.title, kLineBytesMax)));
+  std::string tail;
+  ChildRequest child;
+  child.argv = step.argv;
+  child.environment = environment;
+  child.folder = SetupWorkOf(request.folder);
+  child.mark = request.mark;
+  child.limit_ms = limit_ms;
+  child.cancelled = request.cancelled;
+  child.output = [&](absl::string_view bytes) {
+    tail.append(bytes.data(), bytes.size());
+    if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
+    request.output(bytes);
+  };
+  const auto code = RunToEnd(child);
+  if (absl::IsCancelled(code.status())) return code.status();
+  if (!code.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("`", Printable(step.title, kLineBytesMax),
+                                                   "` failed: ", code.status().message()));
+  }
+  // The node's fault, and another one may have room.
+  if (*code != 0 && absl::StrContains(tail, "No space left on device")) {
+    return ErrnoStatus(ENOSPC, absl::StrCat("`", Printable(step.title, kLineBytesMax), "`"));
+  }
+  if (*code != 0) return absl::InvalidArgumentError(FailureWords(step.title, *code, tail));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::vector<std::string> Within(const Surroundings& around,
+                                const std::vector<std::string>& environment) {
+  std::map<std::string, std::string> variables;
+  for (const std::string& variable : environment) {
+    const size_t equals = variable.find('=');
+    if (equals != std::string::npos)
+      variables[variable.substr(0, equals)] = variable.substr(equals + 1);
+  }
+  for (const auto& [name, value] : around.variables) variables[name] = value;
+  std::string& path = variables["PATH"];
+  if (path.empty()) path = "/usr/local/bin:/usr/bin:/bin";
+  if (!around.programs.empty()) path = absl::StrCat(around.programs, ":", path);
+  std::vector<std::string> whole;
+  whole.reserve(variables.size());
+  for (const auto& [name, value] : variables) whole.push_back(absl::StrCat(name, "=", value));
+  return whole;
+}
+
+std::string FailureWords(absl::string_view title, int code, absl::string_view printed) {
+  std::string last, error;
+  for (const absl::string_view line : absl::StrSplit(printed, '\n')) {
+    const absl::string_view bare = absl::StripAsciiWhitespace(line);
+    if (bare.empty()) continue;
+    last = std::string(bare);
+    if (absl::StartsWithIgnoreCase(bare, "error")) error = last;
+  }
+  if (!error.empty()) last = error;
+  std::string words = absl::StrCat("`", Printable(title, kLineBytesMax), "` ",
+                                   code < 0 ? "was killed by signal " : "ended with code ",
+                                   code < 0 ? -code : code);
+  if (!last.empty()) absl::StrAppend(&words, ": ", Printable(last, kLineBytesMax));
+  for (const absl::string_view sign :
+       {"Name or service not known", "Temporary failure in name resolution", "NewConnectionError",
+        "Could not resolve host", "Network is unreachable", "Max retries exceeded",
+        "Connection timed out", "dns error", "ConnectTimeoutError"}) {
+    if (!absl::StrContains(printed, sign)) continue;
+    absl::StrAppend(&words,
+                    " (the node did not reach a server: its way to the package index, or a "
+                    "proxy in `env`, is to be mended)");
+    break;
+  }
+  return words;
+}
+
+absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
+  const auto start = steady_clock::now();
+  const auto passed_ms = [start] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - start)
+        .count();
+  };
+  const std::string prefix = PrefixOf(request.folder);
+  const std::string work = SetupWorkOf(request.folder);
+  BATON_ASSIGN_OR_RETURN(const std::vector<SetupStep> steps,
+                         StepsOf(request.plan, request.tools, prefix));
+  BATON_RETURN_IF_ERROR(MakeFolder(request.folder));
+  // Conda makes its own, and refuses one that is there.
+  if (request.plan.installer != Installer::kConda) BATON_RETURN_IF_ERROR(MakeFolder(prefix));
+  BATON_RETURN_IF_ERROR(CopyPackage(request.package, work));
+  // The effective spec is this job's, and the environment is not.
+  RemoveTree(work + "/.baton");
+  const std::map<std::string, Stamp> before = StampsOf(work);
+  const Surroundings around = SurroundingsOf(request.plan, request.tools, prefix);
+  const std::vector<std::string> environment = Within(around, request.environment);
+  for (const SetupStep& step : steps) {
+    BATON_RETURN_IF_ERROR(
+        RunStep(request, step, environment, std::max<int64_t>(1, kBuildMsMax - passed_ms())));
+  }
+  BATON_RETURN_IF_ERROR(
+      WriteOverlay(request.folder, TakeChanges(work, before, request.plan.covers_all)));
+  EnvironmentFacts facts;
+  facts.kind = std::string(Name(request.plan.installer));
+  facts.digest = request.key;
+  facts.source = request.plan.file;
+  facts.root = request.folder;
+  facts.build_ms = passed_ms();
+  const std::string python = FindProgram("python3", environment);
+  if (request.plan.installer == Installer::kRenv) {
+    facts.packages = RPackages(request.tools.rscript, environment, &facts.r);
+  } else if (!python.empty()) {
+    const PythonFacts found = AskPython(python, environment);
+    facts.python = found.version;
+    facts.packages = found.packages;
+  }
+  BATON_RETURN_IF_ERROR(WriteFacts(request.folder, facts));
+  return facts;
+}
+
+}  // namespace baton::worker
