@@ -184,6 +184,17 @@ def what_is_wrong_is_said(cluster, scripts):
            refused.stderr)
 
 
+def installers_see_the_nodes_settings(cluster, scripts):
+    """Where this node's pip looks is said to its worker, and is not for commands of jobs."""
+    wheel(cluster.top + "/node-wheels", "2.0")
+    scripts.write("own/requirements.txt", "--no-index\ntiny==2.0\n")
+    scripts.write("own/train.py", "import subprocess\n"
+                  "print(subprocess.run(['tiny-tool'], capture_output=True, text=True).stdout)\n")
+    _, _, job = scripts.train("--setup", "echo sees $PIP_FIND_LINKS/$PIP_PASSWORD.; env", "own/train.py")
+    log = cluster.baton("logs", job).stdout
+    expect("tool 2.0" in log and "sees /." in log and "node-password" not in log, log)
+
+
 def a_cancel_ends_a_setup(cluster, scripts):
     scripts.write("slow/train.py", "print('never')\n")
     job = scripts.baton("train", "--setup", "echo started; sleep 300", "slow/train.py").stdout.strip()
@@ -253,7 +264,8 @@ class WithPodman(Cluster):
     """Workers find a podman that notes what it is asked and runs the command itself."""
 
     def environment(self):
-        return {**super().environment(), "PATH": f"{self.top}/fake:{os.environ['PATH']}"}
+        return {**super().environment(), "PATH": f"{self.top}/fake:{os.environ['PATH']}",
+                "PIP_FIND_LINKS": self.top + "/node-wheels", "PIP_PASSWORD": "node-password"}
 
     def up(self):
         os.makedirs(self.top + "/fake", exist_ok=True)
@@ -274,7 +286,8 @@ def test(programs):
         scripts = Scripts(cluster)
         count = a_lost_node_repeats_no_setup(cluster, scripts)
         the_same_content_is_not_made_again(cluster, scripts, count)
-        for part in (two_tasks_of_a_node_share_one, what_is_wrong_is_said, a_cancel_ends_a_setup,
+        for part in (two_tasks_of_a_node_share_one, what_is_wrong_is_said,
+                     installers_see_the_nodes_settings, a_cancel_ends_a_setup,
                      environments_of_the_node, a_program_in_a_container):
             began = time.monotonic()
             part(cluster, scripts)

@@ -169,9 +169,12 @@ absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
   const std::map<std::string, Stamp> before = StampsOf(work);
   const Surroundings around = SurroundingsOf(request.plan, request.tools, prefix);
   const std::vector<std::string> environment = Within(around, request.environment);
+  std::vector<std::string> beside = request.of_the_node;
+  beside.insert(beside.end(), request.environment.begin(), request.environment.end());
+  const std::vector<std::string> of_installers = Within(around, beside);
   for (const SetupStep& step : steps) {
-    BATON_RETURN_IF_ERROR(
-        RunStep(request, step, environment, std::max<int64_t>(1, kBuildMsMax - passed_ms())));
+    BATON_RETURN_IF_ERROR(RunStep(request, step, step.is_the_jobs ? environment : of_installers,
+                                  std::max<int64_t>(1, kBuildMsMax - passed_ms())));
   }
   BATON_RETURN_IF_ERROR(
       WriteOverlay(request.folder, TakeChanges(work, before, request.plan.covers_all)));

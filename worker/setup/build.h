@@ -20,6 +20,7 @@ struct BuildRequest {
   std::string package;                   // folder, not to be written to; empty: no files
   std::string folder;                    // of the environment (folders.h), not there yet
   std::vector<std::string> environment;  // NAME=value, that the steps are run with
+  std::vector<std::string> of_the_node;  // NAME=value, for installers beside it
   std::string mark;                      // of `environment`, as in ChildRequest
   std::function<bool()> cancelled;
   std::function<void(absl::string_view)> output;     // what the steps print

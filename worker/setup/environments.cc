@@ -200,6 +200,12 @@ struct Environments::State {
     build.package = request.package;
     build.folder = folder;
     build.environment = environment;
+    // The way to the package index that whoever runs the node has given its worker; it may hold a
+    // password, so that commands of jobs do not get it.
+    for (const std::string& variable : options.inherited) {
+      const std::string name = variable.substr(0, variable.find('='));
+      if (ConfiguresATool(name) && !IsInherited(name)) build.of_the_node.push_back(variable);
+    }
     build.mark = request.mark;
     build.cancelled = request.cancelled;
     build.output = request.output;

@@ -13,20 +13,6 @@ namespace {
 // Raised when the same parts are laid out in another way.
 constexpr char kLayout[] = "baton environment 1";
 
-bool ConfiguresATool(const std::string& name) {
-  const std::string upper = absl::AsciiStrToUpper(name);
-  for (const absl::string_view prefix :
-       {"PIP_", "UV_", "CONDA_", "MAMBA_", "RENV_", "R_", "CMAKE_", "TORCH_CUDA_"}) {
-    if (absl::StartsWith(upper, prefix)) return true;
-  }
-  for (const absl::string_view known :
-       {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "CC", "CXX", "CFLAGS", "CXXFLAGS",
-        "LDFLAGS", "CUDA_HOME", "PATH", "LD_LIBRARY_PATH", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) {
-    if (upper == known) return true;
-  }
-  return false;
-}
-
 // Lengths in front, so that no two lists of parts read the same.
 class Digest {
  public:
@@ -48,6 +34,20 @@ class Digest {
 };
 
 }  // namespace
+
+bool ConfiguresATool(const std::string& name) {
+  const std::string upper = absl::AsciiStrToUpper(name);
+  for (const absl::string_view prefix :
+       {"PIP_", "UV_", "CONDA_", "MAMBA_", "RENV_", "R_", "CMAKE_", "TORCH_CUDA_"}) {
+    if (absl::StartsWith(upper, prefix)) return true;
+  }
+  for (const absl::string_view known :
+       {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "CC", "CXX", "CFLAGS", "CXXFLAGS",
+        "LDFLAGS", "CUDA_HOME", "PATH", "LD_LIBRARY_PATH", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) {
+    if (upper == known) return true;
+  }
+  return false;
+}
 
 std::string EnvironmentKey(const KeyParts& parts) {
   const EnvironmentPlan& plan = parts.plan;

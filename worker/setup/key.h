@@ -44,6 +44,9 @@ std::string EnvironmentKey(const KeyParts& parts);
 // Of an environment that works in one folder only (worker/setup/relocate.h).
 std::string KeyAt(const std::string& key, const std::string& folder);
 
+// Whether a variable of this name configures a package tool or a compiler.
+bool ConfiguresATool(const std::string& name);
+
 // Those of the spec's variables that installers and commands see: what configures a package tool
 // (PIP_INDEX_URL, HTTPS_PROXY, ..), and what a command names. Others would make another environment
 // of each learning rate.

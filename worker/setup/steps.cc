@@ -151,7 +151,7 @@ absl::StatusOr<std::vector<SetupStep>> StepsOf(const EnvironmentPlan& plan, cons
   }
   if (!added.ok()) return added;
   for (const std::string& command : plan.setup) {
-    steps.push_back({command, {"/bin/sh", "-e", "-c", command}});
+    steps.push_back({command, {"/bin/sh", "-e", "-c", command}, true});
   }
   return steps;
 }

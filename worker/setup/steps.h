@@ -15,6 +15,7 @@ namespace baton::worker {
 struct SetupStep {
   std::string title;  // as people read it in the log
   std::vector<std::string> argv;
+  bool is_the_jobs = false;  // a command of the spec: the node's own settings are not for it
 };
 
 // Makes the environment in the folder `prefix`, which is there and empty; run in a copy of the

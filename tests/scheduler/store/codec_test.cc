@@ -73,12 +73,12 @@ std::string Fields(const state::TaskKey& k) {
   return absl::StrCat(k.job, "|", k.attempt, "|", k.rank, "|", k.token);
 }
 std::string Fields(const state::TaskReported& e) {
-  return absl::StrCat(Fields(e.task), "|", e.node, "|", e.incarnation, "|",
-                      static_cast<int>(e.stage), "|", e.at_ms, "|", e.exit_code, "|", e.error, "|",
-                      e.first_step, "|", e.first_step_ms, "|", e.last_step, "|", e.last_step_ms,
-                      "|", e.setup_ms, "|", e.restore_ms, "|",
-                      absl::StrCat(e.save_ms, "|", e.address, "|", e.port, "|", e.output_digest,
-                                   "|", e.infrastructure, "|", e.bad_checkpoint, "|", e.environment));
+  return absl::StrCat(
+      Fields(e.task), "|", e.node, "|", e.incarnation, "|", static_cast<int>(e.stage), "|", e.at_ms,
+      "|", e.exit_code, "|", e.error, "|", e.first_step, "|", e.first_step_ms, "|", e.last_step,
+      "|", e.last_step_ms, "|", e.setup_ms, "|", e.restore_ms, "|",
+      absl::StrCat(e.save_ms, "|", e.address, "|", e.port, "|", e.output_digest, "|",
+                   e.infrastructure, "|", e.bad_checkpoint, "|", e.environment));
 }
 std::string Fields(const state::Notice& n) {
   return absl::StrCat(n.source, "|", n.kind, "|", n.deadline_ms, "|", n.certain, "|", n.noticed_ms);
