@@ -22,7 +22,7 @@ absl::Status Run(const Context& context, const std::string& name) {
 void AddTrials(CLI::App& app, Context& context) {
   CLI::App* verb =
       AddVerb(app, "trials", "The trials of a sweep with their parameters, and the best",
-              "baton trials tuning -o json");
+              "baton trials latest -o json");
   auto name = std::make_shared<std::string>();
   verb->add_option("sweep", *name, "a name, an id or its unique prefix, or latest")->required();
   AddOutputFlag(*verb, context);

@@ -1,7 +1,7 @@
 // The port for small records. A commit is all or nothing and on disk when it returns, and it is
 // refused when another scheduler has taken over (a higher term). The batch of one event stays small
-// (at most two puts for each job, node, sweep or trial it touches, and six more), so that a networked store can
-// hold the records too; an implementation may join several.
+// (at most two puts for each job, node, sweep or trial it touches, and six more), so that a
+// networked store can hold the records too; an implementation may join several.
 #pragma once
 
 #include <cstdint>

@@ -63,11 +63,13 @@ v1::Sweep SomeSweep() {
 TEST(Trials, AsATableWithTheBest) {
   EXPECT_EQ(
       TrialsText(SomeSweep()),
-      "tuning  7k2mabcdefghjkm  RUNNING  random search for the highest acc  3 of at most 10 trials, "
+      "tuning  7k2mabcdefghjkm  RUNNING  random search for the highest acc  3 of at most 10 "
+      "trials, "
       "1 live\n\n"
       "TRIAL  STATE      lr       opt   acc         STEP   PREEMPTED  COST     JOB        REASON\n"
       "1 *    SUCCEEDED  0.00123  adam  0.9375      1 500  2          $0.0000  job-one\n"
-      "2      FAILED     0.05     sgd   -           0      0          $0.0000  job-two    attempt 1: "
+      "2      FAILED     0.05     sgd   -           0      0          $0.0000  job-two    attempt "
+      "1: "
       "rank 0 exited with code 1\n"
       "3      RUNNING    0.002    sgd   0.5 so far  0      0          $0.0000  job-three\n\n"
       "best: trial 1, acc 0.9375 with lr=0.00123 opt=adam\n"
