@@ -94,9 +94,10 @@ TEST(Program, RanksOnNodes) {
   EXPECT_EQ(ShapeOf("nodes: 1..4\nranks: 2..8\n"), (Shape{2, 8, 2}));
   EXPECT_EQ(ShapeOf("ranks: 4\n", {.settings = {FlagSetting("--nodes", "2", {"nodes"})}}),
             (Shape{4, 4, 2}));
-  EXPECT_THAT(Bad("command: [a]\nnodes: 2\nranks: 3\n"),
-              HasSubstr("job.yaml:2: nodes: each node has the same number of ranks: 3 on 2 can't be "
-                        "shared out; with 1 on each they are 2"));
+  EXPECT_THAT(
+      Bad("command: [a]\nnodes: 2\nranks: 3\n"),
+      HasSubstr("job.yaml:2: nodes: each node has the same number of ranks: 3 on 2 can't be "
+                "shared out; with 1 on each they are 2"));
   EXPECT_THAT(Bad("command: [a]\nnodes: 4\nranks: 2\n"), HasSubstr("with 1 on each they are 4"));
   EXPECT_THAT(Bad("command: [a]\nnodes: 2\nranks: 2..4\n"), HasSubstr("can't be shared out"));
   EXPECT_THAT(Bad("command: [a]\nnodes: two\n"), HasSubstr("nodes: must be a whole number"));

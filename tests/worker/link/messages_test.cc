@@ -42,6 +42,21 @@ TEST(Messages, CheckpointFilesAndTheNoticeComeAlong) {
   EXPECT_EQ(FromProto(set)->tasks[0].spec->notice_signal, 0);
 }
 
+TEST(Messages, ARankHasTheAlternativeThatWasChosenForIt) {
+  v1::WantedTasks set = OneTask();
+  v1::WantedTask* task = set.mutable_tasks(0);
+  EXPECT_EQ(FromProto(set)->tasks[0].cpus_milli, 1000) << "the default";
+  task->mutable_spec()->set_launch(v1::LAUNCH_NODE);
+  task->mutable_spec()->mutable_resources()->set_cpus_milli(4000);
+  EXPECT_EQ(FromProto(set)->tasks[0].cpus_milli, 4000) << "of a spec without alternatives";
+  task->mutable_resources()->set_cpus_milli(2000);
+  task->mutable_resources()->set_disk_bytes(30);
+  const auto read = FromProto(set);
+  EXPECT_EQ(read->tasks[0].cpus_milli, 2000);
+  EXPECT_EQ(read->tasks[0].disk_bytes, 30);
+  EXPECT_TRUE(read->tasks[0].spec->holds_its_node);
+}
+
 TEST(Messages, ASetThatCantBeMeantIsRefused) {
   v1::WantedTasks set = OneTask();
   set.mutable_tasks(0)->mutable_task()->set_rank(2);
