@@ -193,7 +193,7 @@ class Daemon {
         options_.environments.empty() ? folder_.environments() : options_.environments;
     BATON_RETURN_IF_ERROR(OpenEnvironmentsFolder(environments.root));
     environments.idle_bytes_max = options_.environments_bytes_max;
-    environments.inherited = OwnEnvironment();
+    environments.inherited = OwnEnvironment(options_.trainer);
     if (hello_.gpus_size() > 0) {
       if (const auto nvml = Nvml::Open(); nvml.ok()) {
         environments.cuda = (*nvml)->cuda_version();

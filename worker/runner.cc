@@ -27,6 +27,7 @@
 #include "worker/task/package.h"
 #include "worker/task/process_tree.h"
 #include "worker/task/progress.h"
+#include "worker/task/start_error.h"
 
 namespace baton::worker {
 namespace {
@@ -184,13 +185,7 @@ struct Runner::State {
       const Running& task = tasks[*key];
       by_launch.erase(launch);
       failed.infrastructure = task.is_native || what != "exec" || error == ENOMEM;
-      failed.error = absl::StrCat("cannot start ", task.program, ": ", what, ": ", strerror(error));
-      if (what == "exec" && error == ENOENT && !task.is_native) {
-        failed.error = absl::StrCat("the program '", task.program,
-                                    "' was not found, neither in the package nor on the PATH of "
-                                    "the node (a script also needs the interpreter that its "
-                                    "first line names)");
-      }
+      failed.error = StartError(task.program, task.is_native, what, error);
     }
     emit(failed);
     parts.spool.Finish(failed.key, [](StreamEnds) {});

@@ -13,6 +13,7 @@
 #include "client/command/command.h"
 #include "client/command/submit_words.h"
 #include "client/command/sweep_plan.h"
+#include "client/datasets.h"
 #include "client/job_source.h"
 #include "client/package.h"
 #include "client/refusal.h"
@@ -72,6 +73,7 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const v1::Sweep
   request.set_queue_anyway(flags.queue_anyway);
   *request.mutable_plan() = plan;
   BATON_ASSIGN_OR_RETURN(*request.mutable_job(), UploadPackage(package, api.blobs(), ShowUpload()));
+  BATON_RETURN_IF_ERROR(ResolvePushed(api, request.mutable_job()));
   const absl::StatusOr<v1::SubmitSweepResponse> response = SweepApi(api).Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
   for (const std::string& warning : response->warnings()) Warn(warning);
