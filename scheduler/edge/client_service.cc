@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "baton/v1/client.grpc.pb.h"
+#include "common/rpc/server.h"
 #include "common/rpc/status.h"
 #include "scheduler/edge/follow.h"
+#include "scheduler/edge/owner.h"
 #include "scheduler/store/export.h"
 
 namespace baton::edge {
@@ -121,56 +123,63 @@ class ClientService::Impl : public Base {
   grpc::ServerUnaryReactor* SubmitJobs(grpc::CallbackServerContext* context,
                                        const v1::SubmitJobsRequest* request,
                                        v1::SubmitJobsResponse* response) override {
+    v1::SubmitJobsRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.SubmitJobs(*request, Answer(reactor, response));
+    calls_.SubmitJobs(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
                                       const v1::CancelJobRequest* request,
                                       v1::CancelJobResponse* response) override {
+    v1::CancelJobRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.CancelJob(*request, Answer(reactor, response));
+    calls_.CancelJob(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* RetryJob(grpc::CallbackServerContext* context,
                                      const v1::RetryJobRequest* request,
                                      v1::RetryJobResponse* response) override {
+    v1::RetryJobRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.RetryJob(*request, Answer(reactor, response));
+    calls_.RetryJob(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context,
                                       const v1::DeleteJobRequest* request,
                                       v1::DeleteJobResponse* response) override {
+    v1::DeleteJobRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.DeleteJob(*request, Answer(reactor, response));
+    calls_.DeleteJob(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* PauseJob(grpc::CallbackServerContext* context,
                                      const v1::PauseJobRequest* request,
                                      v1::PauseJobResponse* response) override {
+    v1::PauseJobRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.PauseJob(*request, Answer(reactor, response));
+    calls_.PauseJob(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* ResumeJob(grpc::CallbackServerContext* context,
                                       const v1::ResumeJobRequest* request,
                                       v1::ResumeJobResponse* response) override {
+    v1::ResumeJobRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.ResumeJob(*request, Answer(reactor, response));
+    calls_.ResumeJob(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
                                    const v1::GetJobRequest* request,
                                    v1::GetJobResponse* response) override {
+    v1::GetJobRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.GetJob(*request, Answer(reactor, response));
+    calls_.GetJob(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
@@ -201,21 +210,24 @@ class ClientService::Impl : public Base {
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const v1::ExplainRequest* request,
                                     v1::ExplainResponse* response) override {
+    v1::ExplainRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.Explain(*request, Answer(reactor, response));
+    calls_.Explain(Mine(context, request, &mine), Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchJob(
-      grpc::CallbackServerContext*, const v1::WatchJobRequest* request) override {
+      grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) override {
+    v1::WatchJobRequest mine;
     return new FollowReactor<JobFollower, v1::WatchJobResponse>(
-        std::make_shared<JobFollower>(parts_, calls_, *request));
+        std::make_shared<JobFollower>(parts_, calls_, Mine(context, request, &mine)));
   }
 
   grpc::ServerWriteReactor<v1::ReadStreamsResponse>* ReadStreams(
-      grpc::CallbackServerContext*, const v1::ReadStreamsRequest* request) override {
+      grpc::CallbackServerContext* context, const v1::ReadStreamsRequest* request) override {
+    v1::ReadStreamsRequest mine;
     return new FollowReactor<BytesFollower, v1::ReadStreamsResponse>(
-        std::make_shared<BytesFollower>(parts_, *request));
+        std::make_shared<BytesFollower>(parts_, Mine(context, request, &mine)));
   }
 
   grpc::Status ExportLog(grpc::ServerContext*, const v1::ExportLogRequest* request,
@@ -237,6 +249,12 @@ class ClientService::Impl : public Base {
   }
 
  private:
+  template <typename Request>
+  static const Request& Mine(grpc::CallbackServerContext* context, const Request* request,
+                             Request* mine) {
+    return OwnedBy(rpc::CallerName(*context->auth_context()), *request, mine);
+  }
+
   const Parts& parts_;
   ClientCalls& calls_;
   std::atomic<int> exports_{0};

@@ -11,9 +11,11 @@
 #include "common/artifact/chunk.h"
 #include "common/artifact/manifest.h"
 #include "common/data_uri.h"
+#include "common/rpc/server.h"
 #include "common/rpc/status.h"
 #include "common/status.h"
 #include "scheduler/edge/data_use.h"
+#include "scheduler/edge/owner.h"
 
 namespace baton::edge {
 namespace {
@@ -44,9 +46,11 @@ class DataSetService::Impl : public v1::DataSets::Service {
  public:
   explicit Impl(const Parts& parts) : parts_(parts) {}
 
-  grpc::Status PutDataSet(grpc::ServerContext*, const v1::PutDataSetRequest* request,
+  grpc::Status PutDataSet(grpc::ServerContext* context, const v1::PutDataSetRequest* request,
                           v1::PutDataSetResponse* response) override {
-    const absl::StatusOr<DataSetEntry> entry = Put(*request);
+    v1::PutDataSetRequest mine;
+    const absl::StatusOr<DataSetEntry> entry =
+        Put(OwnedBy(rpc::CallerName(*context->auth_context()), *request, &mine));
     if (entry.ok()) *response->mutable_data() = ToWire(*entry, {});
     return rpc::ToGrpc(entry.status());
   }

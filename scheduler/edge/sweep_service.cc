@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "baton/v1/sweep.grpc.pb.h"
+#include "common/rpc/server.h"
 #include "common/rpc/status.h"
+#include "scheduler/edge/owner.h"
 
 namespace baton::edge {
 namespace {
@@ -29,16 +31,20 @@ class SweepService::Impl : public v1::Sweeps::CallbackService {
   grpc::ServerUnaryReactor* SubmitSweep(grpc::CallbackServerContext* context,
                                         const v1::SubmitSweepRequest* request,
                                         v1::SubmitSweepResponse* response) override {
+    v1::SubmitSweepRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.Submit(*request, Answer(reactor, response));
+    calls_.Submit(OwnedBy(rpc::CallerName(*context->auth_context()), *request, &mine),
+                  Answer(reactor, response));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* GetSweep(grpc::CallbackServerContext* context,
                                      const v1::GetSweepRequest* request,
                                      v1::GetSweepResponse* response) override {
+    v1::GetSweepRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.Get(*request, Answer(reactor, response));
+    calls_.Get(OwnedBy(rpc::CallerName(*context->auth_context()), *request, &mine),
+               Answer(reactor, response));
     return reactor;
   }
 
@@ -53,8 +59,10 @@ class SweepService::Impl : public v1::Sweeps::CallbackService {
   grpc::ServerUnaryReactor* StopSweep(grpc::CallbackServerContext* context,
                                       const v1::StopSweepRequest* request,
                                       v1::StopSweepResponse* response) override {
+    v1::StopSweepRequest mine;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    calls_.Stop(*request, Answer(reactor, response));
+    calls_.Stop(OwnedBy(rpc::CallerName(*context->auth_context()), *request, &mine),
+                Answer(reactor, response));
     return reactor;
   }
 

@@ -14,9 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "baton/v1/tunnel.grpc.pb.h"
 #include "common/ids.h"
+#include "common/rpc/server.h"
 #include "common/rpc/status.h"
 #include "common/status.h"
 #include "scheduler/edge/from_wire.h"
+#include "scheduler/edge/owner.h"
 #include "scheduler/state/job_state.h"
 
 namespace baton::edge {
@@ -114,7 +116,9 @@ class TunnelService::Impl : public v1::Tunnel::Service {
     if (!stream->Read(&first) || !first.has_open()) {
       return rpc::ToGrpc(absl::InvalidArgumentError("the first frame must be `open`"));
     }
-    const absl::StatusOr<Target> target = Find(first.open());
+    v1::OpenTunnel mine;
+    const absl::StatusOr<Target> target =
+        Find(OwnedBy(rpc::CallerName(*context->auth_context()), first.open(), &mine));
     if (!target.ok()) return rpc::ToGrpc(target.status());
     const std::string id = RandomId();
     const auto joint = std::make_shared<Joint>();

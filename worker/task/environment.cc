@@ -26,8 +26,6 @@ namespace {
 using nlohmann::json;
 using Variables = std::map<std::string, std::string>;
 
-}
-
 void SetContract(const EnvironmentInput& input, Variables& v) {
   const Wanted& task = *input.task;
   const TaskPlaces& places = input.places;
