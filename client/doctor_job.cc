@@ -52,6 +52,7 @@ void MakeProbe(const DoctorJob& what, spec::JobSpec* job) {
   job->checkpoint_globs.clear();
   job->metrics.clear();
   job->data.clear();
+  job->secrets.clear();
   job->ranks = {};
   job->ranks_per_node = 0;
   job->launch = spec::Launch::kRank;

@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/secrets.h"
 #include "common/atomic_file.h"
 #include "common/spec/entry.h"
 #include "common/spec/flags_file.h"
@@ -302,7 +303,7 @@ std::string FindProjectFile(const std::string& folder) {
   }
 }
 
-absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
+static absl::StatusOr<JobSource> ReadWithoutSecrets(const JobSourceOptions& options) {
   if (!options.folder.empty()) BATON_RETURN_IF_ERROR(CheckFolder(options.folder));
   if (!options.target.empty() && spec::IsSpecName(options.target)) {
     if (!options.arguments.empty()) {
@@ -337,6 +338,12 @@ absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
     BATON_ASSIGN_OR_RETURN(source.reading, spec::ReadSpecFile(project, overrides));
   }
   source.reading.spec.entry = program.entry;  // in the place of the project's own
+  return source;
+}
+
+absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
+  BATON_ASSIGN_OR_RETURN(JobSource source, ReadWithoutSecrets(options));
+  AddSecrets(options.secrets, &source.reading);
   return source;
 }
 

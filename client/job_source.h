@@ -19,6 +19,7 @@ struct JobSourceOptions {
   std::string config = {};         // --config: cloudml's file, or a folder with a cloudml.yml
   std::string master_type = {};    // --master-type: cloudml's name of a machine
   spec::Overrides overrides = {};  // of the command line
+  std::vector<std::string> secrets = {};  // --secret: names of variables
 };
 
 struct JobSource {

@@ -70,19 +70,6 @@ void WarnOfSecrets(const std::vector<std::string>& held_back) {
   }
 }
 
-// Uploads on a terminal show how far they are.
-artifact::TransferOptions ShowUpload() {
-  artifact::TransferOptions options;
-  options.cancelled = [] { return Context::interrupted.load(); };
-  if (::isatty(STDERR_FILENO) != 1) return options;
-  options.progress = [](const artifact::Progress& p) {
-    if (p.bytes_total < (4 << 20)) return;
-    std::fprintf(stderr, "\r\x1b[Ksending %s of %s%s", Bytes(p.bytes_done).c_str(),
-                 Bytes(p.bytes_total).c_str(), p.bytes_done >= p.bytes_total ? "\n" : "");
-  };
-  return options;
-}
-
 // What is sent, and what runs: never in silence, since a folder holds more than its person knows.
 void Tell(const JobSource& source, const PackagePlan& plan) {
   const std::vector<std::string> words = spec::ProgramWords(plan.spec);

@@ -8,7 +8,6 @@
 #include "CLI/App.hpp"
 #include "client/job_source.h"
 #include "client/package.h"
-#include "common/artifact/transfer.h"
 
 namespace baton::client {
 
@@ -17,9 +16,6 @@ std::string PackedText(const PackagePlan& plan);
 
 void Warn(const std::string& text);
 void WarnOfSecrets(const std::vector<std::string>& held_back);
-
-// Uploads on a terminal show how far they are.
-artifact::TransferOptions ShowUpload();
 
 // What is sent, and what runs.
 void Tell(const JobSource& source, const PackagePlan& plan);

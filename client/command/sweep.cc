@@ -18,7 +18,9 @@
 #include "client/package.h"
 #include "client/refusal.h"
 #include "client/render/json.h"
+#include "client/secrets.h"
 #include "client/sweep_api.h"
+#include "client/upload_progress.h"
 #include "common/atomic_file.h"
 #include "common/ids.h"
 #include "common/spec/files.h"
@@ -74,6 +76,10 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const v1::Sweep
   *request.mutable_plan() = plan;
   BATON_ASSIGN_OR_RETURN(*request.mutable_job(), UploadPackage(package, api.blobs(), ShowUpload()));
   BATON_RETURN_IF_ERROR(ResolvePushed(api, request.mutable_job()));
+  v1::SubmitJobsRequest like;
+  *like.add_jobs() = request.job();
+  BATON_RETURN_IF_ERROR(FillSecrets(&like));
+  *request.mutable_secrets() = like.secrets();
   const absl::StatusOr<v1::SubmitSweepResponse> response = SweepApi(api).Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
   for (const std::string& warning : response->warnings()) Warn(warning);

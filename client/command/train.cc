@@ -48,7 +48,6 @@ struct Flags {
   bool follow = false;
   bool dry_run = false;
   bool queue_anyway = false;
-  std::vector<std::string> secrets;  // names
 };
 
 absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePlan& plan,
@@ -148,7 +147,6 @@ absl::Status Run(Context& context, const Flags& flags) {
   BATON_ASSIGN_OR_RETURN(JobSource source, ReadJobSource(options));
   spec::Reading& reading = source.reading;
   if (reading.spec.native) spec::CheckFiles(source.spec_file, &reading);
-  AddSecrets(flags.secrets, &reading);
   // Before packing gives the files other names.
   spec::MemoryEstimate estimate;
   std::string memory;
@@ -270,7 +268,7 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
           "that was pushed; repeatable")
       ->type_name("NAME=URI")
       ->allow_extra_args(false);
-  verb.add_option("--secret", flags->secrets,
+  verb.add_option("--secret", flags->source.secrets,
                   "a variable of the program, with its value here; stored encrypted, never shown; "
                   "repeatable")
       ->type_name("NAME")

@@ -171,7 +171,7 @@ absl::Status Scheduler::State::OpenBooks() {
   const auto& jobs = core->state().jobs;
   size_t left = 0;
   for (const state::JobId& job : keepers) {
-    if (jobs.count(job) > 0) {
+    if (jobs.count(job) > 0 || core->state().sweeps.count(job) > 0) {
       ++left;
     } else {
       secrets->Forget(job);

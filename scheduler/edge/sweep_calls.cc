@@ -49,12 +49,24 @@ absl::StatusOr<const state::Sweep*> FindSweep(const state::State& state, const s
 
 void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
                         const Done<v1::SubmitSweepResponse>& done) {
-  auto event = SweepFromWire(request);
+  v1::SubmitJobsRequest like;
+  *like.mutable_secrets() = request.secrets();
+  auto event = SweepFromWire(
+      request, like.secrets().empty() ? "" : parts_.secrets.Mac(like.SerializeAsString()));
   absl::Status status = event.status();
   if (status.ok()) {
-    v1::SubmitJobsRequest like;
     *like.add_jobs() = request.job();
     status = clients_.CheckCanSubmit(like);
+  }
+  // For all trials; before the sweep is stored, as with a job.
+  absl::StatusOr<bool> kept = false;
+  if (status.ok() && !like.secrets().empty()) {
+    Secrets secrets;
+    for (const v1::EnvironmentVariable& secret : like.secrets()) {
+      secrets.emplace_back(secret.name(), secret.value());
+    }
+    kept = parts_.secrets.Keep(event->id, secrets);
+    status = kept.status();
   }
   if (!status.ok()) {
     done(status, {});
@@ -62,11 +74,13 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
   }
   const state::SweepId id = event->id;
   const absl::Status posted = parts_.driver.Post(
-      Driver::Source::kClient, *std::move(event), [done, id](const Seen& seen) -> Release {
+      Driver::Source::kClient, *std::move(event),
+      [this, done, id, is_new = *kept](const Seen& seen) -> Release {
         const auto& nodes = seen.core.state().nodes;
         const bool any_up = std::any_of(nodes.begin(), nodes.end(),
                                         [](const auto& node) { return node.second.up; });
-        return [done, id, any_up, reply = seen.outputs->reply] {
+        return [this, done, id, is_new, any_up, reply = seen.outputs->reply] {
+          if (is_new && !reply.ok()) parts_.secrets.Forget(id);
           v1::SubmitSweepResponse response;
           response.set_sweep_id(id);
           if (!any_up) {
@@ -75,7 +89,9 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
           done(reply, std::move(response));
         };
       });
-  if (!posted.ok()) done(posted, {});
+  if (posted.ok()) return;
+  if (*kept) parts_.secrets.Forget(id);
+  done(posted, {});
 }
 
 void SweepCalls::AddMetrics(v1::Sweep* sweep) {

@@ -139,14 +139,11 @@ absl::Status CheckSubmitSweep(const v1::SubmitSweepRequest& request) {
   like.set_request_id(request.request_id());
   *like.mutable_submitter() = request.submitter();
   *like.add_jobs() = request.job();
+  *like.mutable_secrets() = request.secrets();
   Problems problems;
   if (request.job().name().size() > kSweepNameBytesMax) {
     problems.Add("jobs[0].name",
                  absl::StrCat("of a sweep has at most ", kSweepNameBytesMax, " bytes"));
-  }
-  // Their values belong to one job; a trial is made when nobody is there to give them again.
-  if (request.job().secret_names_size() > 0) {
-    problems.Add("jobs[0].secret_names", "are not for a sweep's trials; leave `secrets` out");
   }
   CheckPlan(request.plan(), problems);
   const absl::Status job = CheckSubmit(like);

@@ -82,13 +82,15 @@ bool IsHeld(const Seen& seen, const state::Sweep& sweep) {
 
 }  // namespace
 
-absl::StatusOr<state::SweepSubmitted> SweepFromWire(const v1::SubmitSweepRequest& request) {
+absl::StatusOr<state::SweepSubmitted> SweepFromWire(const v1::SubmitSweepRequest& request,
+                                                    absl::string_view secrets_mac) {
   BATON_RETURN_IF_ERROR(CheckSubmitSweep(request));
   state::SweepSubmitted event;
   event.request_id = request.request_id();
   v1::SubmitSweepRequest without_id = request;
   without_id.clear_request_id();
-  event.request_digest = RequestDigest(without_id.SerializeAsString());
+  without_id.clear_secrets();  // as of a job's submit
+  event.request_digest = RequestDigest(absl::StrCat(without_id.SerializeAsString(), secrets_mac));
   event.submitter =
       std::make_shared<const state::Submitter>(SubmitterFromWire(request.submitter()));
   event.id = JobId(absl::StrCat("sweep/", request.request_id()), 0);

@@ -12,8 +12,10 @@
 
 namespace baton::edge {
 
-// The whole request as an event; InvalidArgument with all mistakes (sweep_check.h).
-absl::StatusOr<state::SweepSubmitted> SweepFromWire(const v1::SubmitSweepRequest& request);
+// The whole request as an event; InvalidArgument with all mistakes (sweep_check.h). `secrets_mac`:
+// as for SubmitFromWire.
+absl::StatusOr<state::SweepSubmitted> SweepFromWire(const v1::SubmitSweepRequest& request,
+                                                    absl::string_view secrets_mac = "");
 
 // The spec of one trial: the sweep's with these parameters. They join the flags (params_json) and,
 // where the plan says so, the words of the command; for a native job they change its spec

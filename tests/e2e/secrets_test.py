@@ -2,6 +2,8 @@
 no export. They live through a killed scheduler and a retry; without their key a job says so.
 Argument: folder of programs."""
 import glob
+import hashlib
+import json
 import os
 import subprocess
 
@@ -122,6 +124,34 @@ def goes_with_its_job(cluster, work):
     expect(cluster.baton("show", job, check=False).returncode != 0, "it is gone")
 
 
+TRIAL = """
+import hashlib, json, os
+print("told", hashlib.sha256(os.environ["MY_TOKEN"].encode()).hexdigest(), flush=True)
+with open(os.environ["BATON_METRICS_FILE"], "a") as file:
+    file.write(json.dumps({"step": 1, "acc": float(os.environ["BATON_FLAG_X"])}) + "\\n")
+"""
+
+
+def trials_have_their_sweeps(cluster):
+    folder = cluster.top + "/sweep"
+    os.makedirs(folder)
+    with open(folder + "/tuning.yml", "w") as file:
+        json.dump({"metric": "acc", "goal": "maximize", "algorithm": "grid", "max_trials": 3,
+                   "parallel_trials": 1, "params": {"x": [1, 2, 3]},
+                   "command": ["python3", "-c", TRIAL]}, file)
+    sweep = with_secret(cluster, "sweep", folder + "/tuning.yml", "--secret",
+                        "MY_TOKEN").stdout.strip()
+    wait_until(lambda: cluster.json("trials", sweep)["trials"], "there is a trial")
+    os.kill(cluster.status()["scheduler"]["pid"], 9)
+    cluster.up()
+    expect(cluster.baton("wait", sweep).returncode == 0, "the sweep succeeded")
+    trials = cluster.json("trials", sweep)
+    values = {value for trial in trials["trials"] for value in told(cluster, trial["job"])}
+    expect(len(trials["trials"]) == 3 and
+           values == {hashlib.sha256(VALUE.encode()).hexdigest()}, f"{trials} {values}")
+    expect(holders(cluster, VALUE) == [], f"{holders(cluster, VALUE)}")
+
+
 def test(programs):
     with Cluster(programs) as cluster:
         work = JobFolder(cluster)
@@ -129,6 +159,7 @@ def test(programs):
         must_have_a_value(cluster, work)
         without_its_key_a_job_says_so(cluster, work)
         goes_with_its_job(cluster, work)
+        trials_have_their_sweeps(cluster)
 
 
 main(test)
