@@ -10,8 +10,8 @@
 namespace baton::client {
 
 struct DoctorJob {
-  std::string node;  // its name; empty: any that suits
-  std::string spec;  // a spec or script whose environment is started; empty: the node's own
+  std::string node;   // its name; empty: any that suits
+  std::string spec;   // a spec or script whose environment is started; empty: the node's own
   bool json = false;  // what the trainer says there is to be JSON
 };
 

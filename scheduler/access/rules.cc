@@ -18,10 +18,10 @@ constexpr absl::string_view kEnroll = "/baton.v1.Access/Enroll";
 constexpr absl::string_view kServe = "/baton.v1.Tunnel/Serve";
 
 constexpr std::array<absl::string_view, 13> kViewing = {
-    "/baton.v1.Client/GetServer", "/baton.v1.Client/GetJob",      "/baton.v1.Client/ListJobs",
-    "/baton.v1.Client/WatchJob",  "/baton.v1.Client/ReadStreams", "/baton.v1.Client/ListNodes",
-    "/baton.v1.Client/Explain",   "/baton.v1.Access/WhoAmI",      "/baton.v1.Blob/GetManifest",
-    "/baton.v1.Blob/GetChunks",   "/baton.v1.Sweeps/GetSweep",    "/baton.v1.Sweeps/ListSweeps",
+    "/baton.v1.Client/GetServer",     "/baton.v1.Client/GetJob",      "/baton.v1.Client/ListJobs",
+    "/baton.v1.Client/WatchJob",      "/baton.v1.Client/ReadStreams", "/baton.v1.Client/ListNodes",
+    "/baton.v1.Client/Explain",       "/baton.v1.Access/WhoAmI",      "/baton.v1.Blob/GetManifest",
+    "/baton.v1.Blob/GetChunks",       "/baton.v1.Sweeps/GetSweep",    "/baton.v1.Sweeps/ListSweeps",
     "/baton.v1.DataSets/ListDataSets"};
 constexpr std::array<absl::string_view, 2> kRunningTheCluster = {"/baton.v1.Client/DrainNode",
                                                                  "/baton.v1.Client/ExportLog"};

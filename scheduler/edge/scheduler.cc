@@ -279,10 +279,9 @@ absl::StatusOr<std::optional<rpc::Guard>> Scheduler::State::MakeGuard() const {
 
 // Workers and clients of the run before know its address: a free choice takes it again.
 absl::Status Scheduler::State::Listen() {
-  const std::vector<grpc::Service*> services = {clients->service(), workers->service(),
-                                                blobs->service(),   accesses->service(),
-                                                tunnels->service(), sweep_service->service(),
-                                                data->service(),    environments->service()};
+  const std::vector<grpc::Service*> services = {
+      clients->service(), workers->service(),       blobs->service(), accesses->service(),
+      tunnels->service(), sweep_service->service(), data->service(),  environments->service()};
   BATON_ASSIGN_OR_RETURN(const std::optional<rpc::Guard> guard, MakeGuard());
   const auto former = ReadFile(AddressFile());
   const bool any_port =

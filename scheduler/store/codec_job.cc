@@ -41,8 +41,8 @@ static absl::Status FromRecord(const Resources& record, state::Resources* value)
 static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   const auto& [project, priority, ranks_min, ranks_max, shards, ranks_per_node, resources, any_of,
                retries, capacity, require, checkpoints_kept, time_limit_ms, notice_grace_ms,
-               prepare_limit_ms, queue_anyway, from_job, from_checkpoint, sweep, trial,
-               wire] = value;
+               prepare_limit_ms, queue_anyway, from_job, from_checkpoint, sweep, trial, wire] =
+      value;
   record->set_project(project);
   record->set_priority(priority);
   record->set_ranks_min(ranks_min);

@@ -57,8 +57,8 @@ class Spool {
 
   // Returns the descriptor that the task gets as stdout and stderr; the caller closes it once the
   // task has it. `metrics_file` need not exist. Again for the same task: its log goes on behind
-  // what came before. `secrets` are taken out of the log (mask.h). `listener` may be null; called on
-  // the spool's thread, or by whoever calls Say, never at the same time; it calls nothing of the
+  // what came before. `secrets` are taken out of the log (mask.h). `listener` may be null; called
+  // on the spool's thread, or by whoever calls Say, never at the same time; it calls nothing of the
   // spool.
   absl::StatusOr<int> Add(const TaskKey& key, const std::string& metrics_file,
                           const std::vector<std::string>& secrets = {},

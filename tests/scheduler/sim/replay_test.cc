@@ -12,11 +12,11 @@
 #include "common/ids.h"
 #include "scheduler/core/step.h"
 #include "scheduler/store/commit.h"
+#include "scheduler/store/event_record.pb.h"
 #include "scheduler/store/export.h"
 #include "scheduler/store/frame.h"
-#include "scheduler/store/memory_store.h"
-#include "scheduler/store/event_record.pb.h"
 #include "scheduler/store/log_record.pb.h"
+#include "scheduler/store/memory_store.h"
 #include "scheduler/store/recover.h"
 
 namespace baton::sim {

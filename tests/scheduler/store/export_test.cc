@@ -10,11 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
 #include "scheduler/store/commit.h"
+#include "scheduler/store/event_record.pb.h"
 #include "scheduler/store/frame.h"
 #include "scheduler/store/keys.h"
-#include "scheduler/store/memory_store.h"
-#include "scheduler/store/event_record.pb.h"
 #include "scheduler/store/log_record.pb.h"
+#include "scheduler/store/memory_store.h"
 #include "scheduler/store/recover.h"
 #include "tests/scheduler/store/scripted_state.h"
 
