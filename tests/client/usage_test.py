@@ -66,8 +66,8 @@ def flags_and_paths(file):
                f"{words}: {wrong.returncode} {wrong.stderr}")
     expect(run("replay", missing).returncode == 3, "a missing record")
     # The longer text is written in pieces: of the first the cause is forgotten.
-    for word, told in (("--version", "No space left"), ("--help", "is the disk full?")):
-        full = subprocess.run([BATON, word], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE,
+    for words, told in ((["jobs", "--help"], "No space left"), (["--help"], "is the disk full?")):
+        full = subprocess.run([BATON, *words], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE,
                               text=True)
         expect(full.returncode == 6 and told in full.stderr, f"a full disk: {full}")
     head = subprocess.run(f"{BATON} --help | head -c 1; exit ${{PIPESTATUS[0]}}", shell=True,
