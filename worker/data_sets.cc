@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
@@ -53,14 +54,33 @@ std::string ValueIn(const std::vector<std::string>& environment, const std::stri
   return "";
 }
 
-std::string ValueOf(const TaskSpec& spec, const std::vector<std::string>& own,
-                    const std::string& name) {
+std::string JobsValue(const TaskSpec& spec, absl::string_view name) {
   for (const auto* variables : {&spec.secrets, &spec.environment}) {
     for (const auto& [known, value] : *variables) {
       if (known == name) return value;
     }
   }
-  return ValueIn(own, name);
+  return "";
+}
+
+// Variables that belong together come from one owner: a key of the job's does not go with a token
+// of the node's, and no key of the node's to a server of the job's choice.
+std::string ValueOf(const TaskSpec& spec, const std::vector<std::string>& own,
+                    const std::string& name) {
+  static const std::vector<std::vector<std::string>> kTogether = {
+      {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"},
+      {"AWS_REGION", "AWS_DEFAULT_REGION"},
+      {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3",
+       "AWS_ENDPOINT_URL"}};
+  for (const std::vector<std::string>& group : kTogether) {
+    if (std::find(group.begin(), group.end(), name) == group.end()) continue;
+    const bool is_jobs = std::any_of(group.begin(), group.end(), [&](const std::string& one) {
+      return !JobsValue(spec, one).empty();
+    });
+    return is_jobs ? JobsValue(spec, name) : ValueIn(own, name);
+  }
+  const std::string value = JobsValue(spec, name);
+  return value.empty() ? ValueIn(own, name) : value;
 }
 
 // The name in front, and the job to blame where a condition is not met.

@@ -29,10 +29,11 @@ namespace {
 struct Job {
   Wanted wanted;
   std::atomic<bool> cancelled{false};
-  std::atomic<bool> given_up{false};  // another part has failed
-  std::vector<std::string> acquired;  // digests in use
-  std::string environment;            // key in use; empty: none
-  bool has_log = false;               // its preparing prints into the task's log
+  std::atomic<bool> given_up{false};            // another part has failed
+  std::atomic<bool> environment_failed{false};  // and it was its environment
+  std::vector<std::string> acquired;            // digests in use
+  std::string environment;                      // key in use; empty: none
+  bool has_log = false;                         // its preparing prints into the task's log
   std::shared_ptr<const PreparedTask> prepared;
 };
 
@@ -102,7 +103,7 @@ struct Preparer::State {
   absl::StatusOr<std::string> Acquire(Job& job, const std::string& digest) {
     if (digest.empty()) return std::string();
     BATON_ASSIGN_OR_RETURN(std::string folder,
-                           cache.Acquire(digest, [&job] { return job.cancelled.load(); }));
+                           cache.Acquire(digest, [&job] { return job.cancelled || job.given_up; }));
     job.acquired.push_back(digest);
     return folder;
   }
@@ -168,7 +169,7 @@ struct Preparer::State {
     if (!fetched) job.given_up = true;
     auto prepared = environment.get();
     if (prepared.ok()) job.environment = prepared->key;
-    if (!fetched) return false;
+    if (!fetched && !job.environment_failed) return false;
     if (prepared.ok()) {
       const bool has_files = absl::StartsWith(job.wanted.resume.name, contract::kFilesCheckpoint);
       const absl::Status placed = PlaceEnvironment(*prepared, job.wanted.key, task.places,
@@ -222,8 +223,13 @@ struct Preparer::State {
     job.has_log = true;
     EnvironmentOrder order{job.wanted, task.places, package,
                            [&job] { return job.cancelled || job.given_up; }};
-    return std::async(std::launch::async, [this, order] {
-      return PrepareEnvironment(*options.environments, options.log, order);
+    return std::async(std::launch::async, [this, order, &job] {
+      auto prepared = PrepareEnvironment(*options.environments, options.log, order);
+      if (!prepared.ok() && !absl::IsCancelled(prepared.status())) {
+        job.environment_failed = true;
+        job.given_up = true;
+      }
+      return prepared;
     });
   }
 

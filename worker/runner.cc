@@ -18,7 +18,7 @@
 #include "common/status.h"
 #include "worker/checkpoint/file_checkpoints.h"
 #include "worker/container_launch.h"
-#include "worker/link/spool_file.h"
+#include "worker/kept_output.h"
 #include "worker/metrics/task_metrics.h"
 #include "worker/task/disk_full.h"
 #include "worker/task/environment.h"
@@ -187,8 +187,16 @@ struct Runner::State {
       failed.infrastructure = task.is_native || what != "exec" || error == ENOMEM;
       failed.error = StartError(task.program, task.is_native, what, error);
     }
-    emit(failed);
-    parts.spool.Finish(failed.key, [](StreamEnds) {});
+    FailWithLog(std::move(failed));
+  }
+
+  // What its preparation has printed is part of its log.
+  void FailWithLog(TaskFailed failed) {
+    const TaskKey key = failed.key;
+    parts.spool.Finish(key, [this, failed = std::move(failed)](const StreamEnds& ends) mutable {
+      failed.log_bytes = ends.log_bytes;
+      emit(std::move(failed));
+    });
   }
 
   // Steps and checkpoints of one task.
@@ -246,17 +254,6 @@ struct Runner::State {
   void Complain(const TaskKey& key, const std::string& text) {
     parts.spool.Say(key, text);
     emit(TaskComplained{key, text});
-  }
-
-  // Out of the task's folder, which goes with the task.
-  std::string Keep(const TaskKey& key, const std::string& output) {
-    const std::string name = SpoolName(key, false);
-    const std::string to = absl::StrCat(options.kept, "/", name.substr(0, name.rfind('.')));
-    if (rename(output.c_str(), to.c_str()) != 0) {
-      LogWarning(absl::StrCat("keeping ", output, " as ", to, ": ", strerror(errno)));
-      return "";
-    }
-    return to;
   }
 
   absl::Status Launch(const Wanted& task, const PreparedTask& prepared) {
@@ -398,7 +395,9 @@ void Runner::Start(const Wanted& task) {
   const absl::Status launched = prepared == nullptr
                                     ? absl::InternalError("started before it was prepared")
                                     : state_->Launch(task, *prepared);
-  if (!launched.ok()) state_->emit(TaskFailed{task.key, std::string(launched.message()), true, ""});
+  if (!launched.ok()) {
+    state_->FailWithLog(TaskFailed{task.key, std::string(launched.message()), true, ""});
+  }
 }
 
 void Runner::WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason) {
@@ -434,7 +433,7 @@ void Runner::OnUploaded(const TaskKey& key, const UploadedOutput& uploaded) {
   UploadedOutput output = uploaded;
   if (output.keep) {
     const auto places = state_->PlacesOf(key);
-    const std::string kept = places.has_value() ? state_->Keep(key, places->output()) : "";
+    const std::string kept = places.has_value() ? KeepOutput(state_->options.kept, key, places->output()) : "";
     if (!kept.empty()) absl::StrAppend(&output.error, "; they are kept on this node in ", kept);
   }
   if (output.missing) state_->parts.spool.Say(key, output.error);

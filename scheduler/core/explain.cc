@@ -171,11 +171,13 @@ std::string Machine::Explain(const state::JobId& id, int64_t now_ms) const {
     case JobState::kQueued:
       return ExplainQueued(job, now_ms);
     case JobState::kStarting:
-      return absl::StrCat("attempt ", attempt->number, " is being prepared on ",
-                          NodeNames(*attempt),
-                          job.spec->prepare_limit_ms == 0
-                              ? ""
-                              : "; what its setup prints is in `baton logs " + job.id + "`");
+      return absl::StrCat(
+          "attempt ", attempt->number, " is being prepared on ", NodeNames(*attempt),
+          job.spec->prepare_limit_ms == 0
+              ? ""
+              : "; data and environments may take long, and what a setup prints is in "
+                "`baton logs " +
+                    job.id + "`");
     case JobState::kRunning:
     case JobState::kRescaling:
       return absl::StrCat("attempt ", attempt->number, " runs on ", NodeNames(*attempt),

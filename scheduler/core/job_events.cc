@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,7 +55,9 @@ absl::Status CheckShape(const state::JobSpec& spec) {
 state::Resources NeedOnANode(const state::JobSpec& spec, int32_t alternative) {
   const int32_t each = policy::RankUnit(spec);
   state::Resources need = state::NeedOf(spec, alternative);
-  need.cpus_milli *= each;
+  // No node has more, and the product of what the limits allow is.
+  need.cpus_milli = static_cast<int32_t>(
+      std::min<int64_t>(int64_t{need.cpus_milli} * each, std::numeric_limits<int32_t>::max()));
   need.memory_bytes *= each;
   need.gpus *= each;
   need.disk_bytes = 0;  // what is free today may be more tomorrow

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "scheduler/policy/placement.h"
 
 namespace baton::core {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 constexpr size_t kShownMax = 8;
 
 std::string Text(const state::Label& label) { return absl::StrCat(label.key, "=", label.value); }
-
-bool Has(const state::NodeOffer& offer, const state::Label& label) {
-  return std::find(offer.labels.begin(), offer.labels.end(), label) != offer.labels.end();
-}
 
 // Those of that name, else all.
 std::string Known(const std::string& key, const state::State& state) {
@@ -26,6 +23,7 @@ std::string Known(const std::string& key, const state::State& state) {
       all.insert(Text(label));
       if (label.key == key) same.insert(Text(label));
     }
+    if (key == policy::kNodeLabel) same.insert(Text({key, node.offer.name}));
   }
   const std::set<std::string>& shown = same.empty() ? all : same;
   if (shown.empty()) return "none has any (baton-worker --labels)";
@@ -40,7 +38,7 @@ std::string Known(const std::string& key, const state::State& state) {
 
 std::string MissingLabel(const std::vector<state::Label>& required, const state::NodeOffer& offer) {
   for (const state::Label& label : required) {
-    if (!Has(offer, label)) return Text(label);
+    if (!policy::HasLabel(offer, label)) return Text(label);
   }
   return "";
 }
@@ -48,8 +46,9 @@ std::string MissingLabel(const std::vector<state::Label>& required, const state:
 std::string UnknownLabels(const std::vector<state::Label>& required, const state::State& state) {
   std::vector<std::string> words;
   for (const state::Label& label : required) {
-    const bool known = std::any_of(state.nodes.begin(), state.nodes.end(),
-                                   [&](const auto& node) { return Has(node.second.offer, label); });
+    const bool known = std::any_of(state.nodes.begin(), state.nodes.end(), [&](const auto& node) {
+      return policy::HasLabel(node.second.offer, label);
+    });
     if (known) continue;
     words.push_back(
         absl::StrCat("no known node has the label ", Text(label), ", ", Known(label.key, state)));

@@ -21,9 +21,10 @@ void AppendText(std::string* key, const std::string& text) {
 
 std::string ClassKey(const Job& job) {
   const state::JobSpec& s = *job.spec;
-  std::string key = absl::StrCat(s.priority, ",", s.ranks_min, ",", s.ranks_max, ",", s.shards, ",",
-                                 s.ranks_per_node, ",", static_cast<int>(s.capacity), ",",
-                                 s.time_limit_ms, ",", state::Alternatives(s), ",");
+  std::string key =
+      absl::StrCat(s.priority, ",", s.ranks_min, ",", s.ranks_max, ",", s.shards, ",",
+                   s.ranks_per_node, ",", static_cast<int>(s.capacity), ",", s.time_limit_ms, ",",
+                   s.prepare_limit_ms, ",", state::Alternatives(s), ",");
   for (int32_t i = 0; i < state::Alternatives(s); ++i) {
     const state::Resources& r = state::NeedOf(s, i);
     absl::StrAppend(&key, r.cpus_milli, ",", r.memory_bytes, ",", r.disk_bytes, ",", r.gpus, ",",

@@ -22,6 +22,10 @@ struct Slice {
 
 Slice TakeSlice(const state::State& state, const state::JobId& after) {
   Slice slice;
+  // Trials that are still to come will use it, too.
+  for (const auto& [id, sweep] : state.sweeps) {
+    if (after.empty() && !state::IsEnded(sweep.state)) slice.jobs.emplace_back(id, sweep.spec);
+  }
   int looked_at = 0;
   for (auto it = state.jobs.upper_bound(after); it != state.jobs.end(); ++it) {
     if (++looked_at > kJobsPerRead) break;
@@ -53,8 +57,6 @@ absl::StatusOr<DataUsers> UsersOfData(Driver& driver) {
   state::JobId after;
   while (true) {
     BATON_ASSIGN_OR_RETURN(const Slice slice, ReadSlice(driver, after));
-    if (slice.last.empty()) return users;
-    after = slice.last;
     for (const auto& [job, spec] : slice.jobs) {
       const auto [known, is_new] = digests.try_emplace(spec);
       if (is_new) {
@@ -65,6 +67,8 @@ absl::StatusOr<DataUsers> UsersOfData(Driver& driver) {
       }
       for (const std::string& digest : known->second) users[digest].push_back(job);
     }
+    if (slice.last.empty()) return users;
+    after = slice.last;
   }
 }
 

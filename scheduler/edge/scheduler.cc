@@ -169,9 +169,13 @@ absl::Status Scheduler::State::OpenBooks() {
   BATON_ASSIGN_OR_RETURN(fetched, FetchedData::Open(*store, facts.term));
   BATON_ASSIGN_OR_RETURN(const std::vector<state::JobId> keepers, secrets->Jobs());
   const auto& jobs = core->state().jobs;
+  const auto& known_sweeps = core->state().sweeps;
   size_t left = 0;
   for (const state::JobId& job : keepers) {
-    if (jobs.count(job) > 0 || core->state().sweeps.count(job) > 0) {
+    const auto sweep = known_sweeps.find(job);
+    const bool has_trials_to_come =
+        sweep != known_sweeps.end() && !state::IsEnded(sweep->second.state);
+    if (jobs.count(job) > 0 || has_trials_to_come) {
       ++left;
     } else {
       secrets->Forget(job);

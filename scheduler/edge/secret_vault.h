@@ -1,5 +1,6 @@
-// The secrets of jobs: stored encrypted and no longer than their job's record, decrypted only to be
-// told to the worker that is to start a task.
+// The secrets of jobs, and of sweeps for their trials: stored encrypted and no longer than their
+// job's record (a sweep's: up to the first start after its end), decrypted only to be told to the
+// worker that is to start a task.
 #pragma once
 
 #include <cstdint>

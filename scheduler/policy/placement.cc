@@ -27,12 +27,6 @@ WorldRange RangeOf(const state::JobSpec& spec) {
           .unit = RankUnit(spec)};
 }
 
-// Each node is labelled with its name, too.
-bool HasLabel(const state::NodeOffer& offer, const state::Label& wanted) {
-  return std::find(offer.labels.begin(), offer.labels.end(), wanted) != offer.labels.end() ||
-         (wanted.key == "node" && wanted.value == offer.name);
-}
-
 bool HasLabels(const state::NodeOffer& offer, const std::vector<state::Label>& require) {
   return std::all_of(require.begin(), require.end(),
                      [&](const state::Label& label) { return HasLabel(offer, label); });
@@ -133,6 +127,11 @@ WhyNot WhyTooSmall(const state::NodeOffer& offer, const state::Resources& need, 
 }
 
 }  // namespace
+
+bool HasLabel(const state::NodeOffer& offer, const state::Label& wanted) {
+  return std::find(offer.labels.begin(), offer.labels.end(), wanted) != offer.labels.end() ||
+         (wanted.key == kNodeLabel && wanted.value == offer.name);
+}
 
 std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
                                     const state::JobSpec& spec) {

@@ -36,6 +36,10 @@ struct Placement {
   int32_t alternative = 0;       // of the spec's any_of
 };
 
+// Each node is labelled with its name, too.
+inline constexpr char kNodeLabel[] = "node";
+bool HasLabel(const state::NodeOffer& offer, const state::Label& wanted);
+
 // Why a node can't take a single rank of a job by the alternative that is asked for, or not all
 // that it wants on a node; the first that applies.
 enum class WhyNot : uint8_t {

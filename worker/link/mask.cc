@@ -39,9 +39,15 @@ size_t Mask::HeldBack() const {
   return longest;
 }
 
-std::string Mask::Feed(absl::string_view bytes) {
-  if (empty()) return std::string(bytes);
-  absl::StrAppend(&held_, bytes);
+// What is held from there on may yet become a value that is longer than the one found there.
+bool Mask::MayGrow(size_t at, size_t length) const {
+  const absl::string_view rest = absl::string_view(held_).substr(at);
+  return std::any_of(words_.begin(), words_.end(), [&](const std::string& word) {
+    return word.size() > length && word.size() > rest.size() && absl::StartsWith(word, rest);
+  });
+}
+
+std::string Mask::Take(bool is_last) {
   std::string out;
   size_t from = 0;
   while (true) {
@@ -53,17 +59,23 @@ std::string Mask::Feed(absl::string_view bytes) {
       at = found;
       length = word.size();
     }
-    if (at == std::string::npos) break;
+    if (at == std::string::npos || (!is_last && MayGrow(at, length))) break;
     absl::StrAppend(&out, absl::string_view(held_).substr(from, at - from), kMasked);
     from = at + length;
   }
   held_.erase(0, from);
-  const size_t kept = HeldBack();
+  const size_t kept = is_last ? 0 : HeldBack();
   absl::StrAppend(&out, absl::string_view(held_).substr(0, held_.size() - kept));
   held_.erase(0, held_.size() - kept);
   return out;
 }
 
-std::string Mask::Rest() { return std::exchange(held_, ""); }
+std::string Mask::Feed(absl::string_view bytes) {
+  if (empty()) return std::string(bytes);
+  absl::StrAppend(&held_, bytes);
+  return Take(false);
+}
+
+std::string Mask::Rest() { return Take(true); }
 
 }  // namespace baton::worker

@@ -27,6 +27,8 @@ class Mask {
 
  private:
   size_t HeldBack() const;
+  bool MayGrow(size_t at, size_t length) const;
+  std::string Take(bool is_last);
 
   std::vector<std::string> words_;  // longest first
   std::string held_;

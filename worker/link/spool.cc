@@ -155,7 +155,8 @@ struct Spool::State {
       if (stream.mask.empty()) {
         Take(stream, bytes);
       } else {
-        Take(stream, stream.mask.Feed(bytes));
+        const std::string known = stream.mask.Feed(bytes);
+        if (!known.empty()) Take(stream, known);
       }
     }
     return true;

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -29,6 +30,15 @@ namespace fs = std::filesystem;
 constexpr size_t kNameLength = 32;
 constexpr char kSize[] = ".size";
 constexpr char kStored[] = ".stored";
+
+// A key's beginning, or what was under way to it. The folder is one that an operator names, and may
+// hold what is none of ours.
+bool IsOurs(absl::string_view name) {
+  (void)absl::ConsumeSuffix(&name, ".tmp");
+  return name.size() == kNameLength && std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
+         });
+}
 
 // Also of read-only folders, which installers make.
 void RemoveAll(const std::string& path) {
@@ -91,7 +101,7 @@ struct EnvironmentFolders::State {
           name.size() == kNameLength && stat(absl::StrCat(Path(name), kSize).c_str(), &info) == 0;
       if (whole) {
         found.emplace_back(info.st_mtim.tv_sec, name);
-      } else {
+      } else if (IsOurs(name)) {
         broken.push_back(name);
       }
     }
@@ -182,6 +192,12 @@ absl::StatusOr<HeldFolder> EnvironmentFolders::Take(const std::string& key,
 void EnvironmentFolders::Made(const std::string& key) {
   const std::string name = key.substr(0, kNameLength);
   const int64_t bytes = BytesOf(state_->Path(name));
+  // What says that it is whole is on the disk after it.
+  const int folder = open(state_->Path(name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    (void)syncfs(folder);
+    close(folder);
+  }
   const absl::Status written =
       WriteFileAtomically(absl::StrCat(state_->Path(name), kSize), absl::StrCat(bytes, "\n"));
   if (!written.ok()) LogWarning(absl::StrCat("an environment's size: ", written.message()));

@@ -11,7 +11,7 @@ namespace baton::worker {
 namespace {
 
 // Raised when the same parts are laid out in another way.
-constexpr char kLayout[] = "baton environment 1";
+constexpr char kLayout[] = "baton environment 2";
 
 // Lengths in front, so that no two lists of parts read the same.
 class Digest {
@@ -70,6 +70,7 @@ std::string EnvironmentKey(const KeyParts& parts) {
     digest.Add(tools.python_prefix);
     digest.Add(tools.python_packages);
     digest.Add(tools.python_has_venv ? "venv" : "");
+    digest.Add(tools.python_has_pip ? "pip" : "");
   }
   if (plan.installer == Installer::kRenv) digest.Add(tools.r_version);
   if (!plan.setup.empty()) digest.Add(tools.system);

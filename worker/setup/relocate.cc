@@ -1,7 +1,6 @@
 #include "worker/setup/relocate.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,34 +22,34 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A file's bytes without a copy of them: libraries have gigabytes.
-class Mapped {
- public:
-  explicit Mapped(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat info {};
-    if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0) {
-      size_ = static_cast<size_t>(info.st_size);
-      data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (data_ == MAP_FAILED) data_ = nullptr;
-    }
-    if (fd >= 0) close(fd);
-  }
-  ~Mapped() {
-    if (data_ != nullptr) munmap(data_, size_);
-  }
-  Mapped(const Mapped&) = delete;
-  Mapped& operator=(const Mapped&) = delete;
-
-  bool Has(const std::string& text) const {
-    return data_ != nullptr && memmem(data_, size_, text.data(), text.size()) != nullptr;
-  }
-  bool IsText() const { return data_ != nullptr && memchr(data_, '\0', size_) == nullptr; }
-
- private:
-  void* data_ = nullptr;
-  size_t size_ = 0;
+struct Looked {
+  bool has_path = false;
+  bool is_text = true;
 };
+
+// Read in pieces, not mapped: libraries have gigabytes, and a program may cut its file meanwhile,
+// which would end whoever has it mapped.
+Looked LookInto(const std::string& file, const std::string& path) {
+  constexpr size_t kPiece = 1 << 20;
+  Looked looked;
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return looked;
+  std::string bytes;
+  std::string piece(kPiece, '\0');
+  for (;;) {
+    const ssize_t n = read(fd, piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    bytes.append(piece, 0, static_cast<size_t>(n));
+    looked.has_path = looked.has_path || absl::StrContains(bytes, path);
+    looked.is_text = looked.is_text && bytes.find('\0') == std::string::npos;
+    if (looked.has_path && !looked.is_text) break;
+    // The path may be cut between two pieces.
+    if (bytes.size() >= path.size()) bytes.erase(0, bytes.size() - path.size() + 1);
+  }
+  close(fd);
+  return looked;
+}
 
 absl::Status RewriteText(const std::string& path, const std::string& from, const std::string& to) {
   struct stat info {};
@@ -104,9 +103,9 @@ absl::StatusOr<NamingFiles> FindNaming(const std::string& folder, const std::str
       continue;
     }
     if (!fs::is_regular_file(status) || absl::EndsWith(name, ".pyc")) continue;
-    const Mapped bytes(file);
-    if (!bytes.Has(path)) continue;
-    if (bytes.IsText()) {
+    const Looked looked = LookInto(file, path);
+    if (!looked.has_path) continue;
+    if (looked.is_text) {
       found.texts.push_back(name);
     } else if (found.binary.empty()) {
       found.binary = name;

@@ -50,6 +50,19 @@ TEST_F(FoldersTest, WhatIsMadeIsSharedAndOutlivesTheWorker) {
   EXPECT_TRUE(folders.IsStored(Key('a')));
 }
 
+// The folder is one that an operator names.
+TEST_F(FoldersTest, WhatIsNoneOfOursStays) {
+  for (const char* name : {"/myconda", "/0123", "/.cache"}) fs::create_directories(root_ + name);
+  fs::create_directories(root_ + "/" + std::string(32, 'B'));
+  fs::create_directories(root_ + "/" + std::string(32, 'c') + ".tmp");
+  const EnvironmentFolders folders(root_, 0);
+  for (const char* name : {"/myconda", "/0123", "/.cache"}) {
+    EXPECT_TRUE(fs::exists(root_ + name)) << name;
+  }
+  EXPECT_TRUE(fs::exists(root_ + "/" + std::string(32, 'B')));
+  EXPECT_FALSE(fs::exists(root_ + "/" + std::string(32, 'c') + ".tmp"));
+}
+
 TEST_F(FoldersTest, TheLongestUnusedGoesFirstAndWhatIsUsedStays) {
   EnvironmentFolders folders(root_, 150'000);
   for (const char c : {'a', 'b', 'c'}) Make(folders, Key(c), 100'000);

@@ -268,6 +268,19 @@ TEST_F(LauncherTest, ACancelReachesWhoStartsRanksThatDoNotCatchIt) {
   EXPECT_EQ(Read(Path("got")), "launcher\n");
 }
 
+// As Lightning does: it is rank 0, says so in no environment, and starts the others.
+TEST_F(LauncherTest, ARankThatStartsItsPeersGetsTheNotice) {
+  launcher_->Start(Script(1,
+                          "trap 'echo first >> got' TERM; "
+                          "LOCAL_RANK=1 sh -c 'echo > ready; while [ ! -e end ]; do sleep 0.05; "
+                          "done' & wait; while [ ! -e end ]; do sleep 0.05; done; exit 4"));
+  ASSERT_TRUE(Await([&] { return access(Path("ready").c_str(), F_OK) == 0; }));
+  launcher_->Terminate(1);
+  ASSERT_TRUE(Await([&] { return !Read(Path("got")).empty(); }));
+  std::ofstream(Path("end")) << "x";
+  EXPECT_EQ(AwaitEnd(1).code, 4);
+}
+
 constexpr char kEscapee[] =
     "(setsid sh -c 'echo $$ > escapee.tmp; mv escapee.tmp escapee; exec sleep 1000' &) ; "
     "while [ ! -e escapee ]; do sleep 0.01; done; ";
