@@ -73,7 +73,14 @@ absl::StatusOr<v1::JobSpec> Sent(Api& api, const DoctorJob& what) {
   options.target = what.spec;
   BATON_ASSIGN_OR_RETURN(JobSource source, ReadJobSource(options));
   BATON_RETURN_IF_ERROR(source.reading.mistakes.ToStatus());
+  const bool is_native = source.reading.spec.native.has_value();
   MakeProbe(what, &source.reading.spec);
+  // Such a job runs the trainer, and nothing that its folder may ask for.
+  if (is_native) {
+    source.reading.spec.command =
+        ProbeCommand(what.json ? ProbeTrainer::kJson : ProbeTrainer::kText);
+    return WireSpec(source.reading.spec);
+  }
   const PackagePlan plan = PlanPackage(source.folder, &source.reading);
   BATON_RETURN_IF_ERROR(source.reading.mistakes.ToStatus());
   return UploadPackage(plan, api.blobs(), {});
@@ -104,8 +111,8 @@ absl::StatusOr<v1::Job> Await(Api& api, const std::string& id, const std::atomic
 
 }  // namespace
 
-absl::StatusOr<std::string> RunDoctorJob(Api& api, const DoctorJob& what,
-                                         const std::atomic<bool>& stop) {
+absl::StatusOr<DoctorAnswer> RunDoctorJob(Api& api, const DoctorJob& what,
+                                          const std::atomic<bool>& stop) {
   BATON_RETURN_IF_ERROR(CheckNode(api, what.node));
   v1::SubmitJobsRequest request;
   request.set_request_id(RandomId());
@@ -113,15 +120,12 @@ absl::StatusOr<std::string> RunDoctorJob(Api& api, const DoctorJob& what,
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), Sent(api, what));
   BATON_ASSIGN_OR_RETURN(const v1::SubmitJobsResponse response, api.Submit(request));
   const std::string id = response.job_ids(0);
-  BATON_ASSIGN_OR_RETURN(const v1::Job job, Await(api, id, stop));
-  BATON_ASSIGN_OR_RETURN(std::string log, LogOf(api, id, stop));
-  if (job.state() != v1::SUCCEEDED) {
-    std::fputs(log.c_str(), stderr);
-    return absl::FailedPreconditionError(absl::StrCat(
-        "job ", id, " could not look around: ", StateName(job.state()), ": ", job.reason()));
-  }
-  (void)api.Delete(id);
-  return log;
+  DoctorAnswer answer;
+  BATON_ASSIGN_OR_RETURN(answer.job, Await(api, id, stop));
+  BATON_ASSIGN_OR_RETURN(answer.log, LogOf(api, id, stop));
+  if (answer.job.state() == v1::HELD) (void)api.Cancel(id);
+  if (answer.job.state() == v1::SUCCEEDED) (void)api.Delete(id);
+  return answer;
 }
 
 }  // namespace baton::client

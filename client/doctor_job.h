@@ -15,9 +15,14 @@ struct DoctorJob {
   bool json = false;  // what the trainer says there is to be JSON
 };
 
-// What the job's log says. Its progress goes to stderr; a job that succeeded leaves nothing behind.
-// Cancelled after `stop`, and the job with it. NotFound: no such node.
-absl::StatusOr<std::string> RunDoctorJob(Api& api, const DoctorJob& what,
-                                         const std::atomic<bool>& stop);
+struct DoctorAnswer {
+  v1::Job job;  // as it ended
+  std::string log;
+};
+
+// Its progress goes to stderr; a job that succeeded leaves nothing behind. Cancelled after `stop`,
+// and the job with it. NotFound: no such node.
+absl::StatusOr<DoctorAnswer> RunDoctorJob(Api& api, const DoctorJob& what,
+                                          const std::atomic<bool>& stop);
 
 }  // namespace baton::client

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/secrets.h"
 #include "common/atomic_file.h"
+#include "common/data_uri.h"
 #include "common/spec/entry.h"
 #include "common/spec/flags_file.h"
 #include "common/spec/machine_types.h"
@@ -303,6 +305,28 @@ std::string FindProjectFile(const std::string& folder) {
   }
 }
 
+// Paths of data that the project's own file names start there, and not at the script.
+static void StartAtProject(const std::string& project, JobSource* source) {
+  const std::string above = ParentOf(project);
+  std::error_code error;
+  if (fs::equivalent(above, source->folder, error)) return;
+  // The file alone; without a program it would be no job's.
+  spec::Overrides program;
+  program.settings.push_back(
+      {.source = project, .path = {"command"}, .value = spec::ListValue({"true"})});
+  const auto own = spec::ReadSpecFile(project, program);
+  if (!own.ok()) return;
+  for (spec::DataSet& data : source->reading.spec.data) {
+    const bool is_own = std::any_of(
+        own->spec.data.begin(), own->spec.data.end(),
+        [&](const spec::DataSet& one) { return one.name == data.name && one.uri == data.uri; });
+    if (!is_own || DataKindOf(data.uri) != DataKind::kPath) continue;
+    const fs::path path = fs::path(above) / data.uri;
+    if (!absl::StrContains(data.uri, "/") && !fs::exists(path, error)) continue;  // data:NAME
+    data.uri = fs::absolute(path, error).lexically_normal().string();
+  }
+}
+
 static absl::StatusOr<JobSource> ReadWithoutSecrets(const JobSourceOptions& options) {
   if (!options.folder.empty()) BATON_RETURN_IF_ERROR(CheckFolder(options.folder));
   if (!options.target.empty() && spec::IsSpecName(options.target)) {
@@ -336,6 +360,7 @@ static absl::StatusOr<JobSource> ReadWithoutSecrets(const JobSourceOptions& opti
     source.reading = spec::ReadSettings(what, overrides);
   } else {
     BATON_ASSIGN_OR_RETURN(source.reading, spec::ReadSpecFile(project, overrides));
+    StartAtProject(project, &source);
   }
   source.reading.spec.entry = program.entry;  // in the place of the project's own
   return source;
@@ -344,6 +369,11 @@ static absl::StatusOr<JobSource> ReadWithoutSecrets(const JobSourceOptions& opti
 absl::StatusOr<JobSource> ReadJobSource(const JobSourceOptions& options) {
   BATON_ASSIGN_OR_RETURN(JobSource source, ReadWithoutSecrets(options));
   AddSecrets(options.secrets, &source.reading);
+  if (source.reading.spec.native && source.reading.spec.params_json != "{}") {
+    source.warnings.emplace_back(
+        "Baton's own trainer reads no flags; --set changes a field of the spec, such as "
+        "--set optimizer.lr=0.5");
+  }
   return source;
 }
 

@@ -1,6 +1,7 @@
 #include "client/probe.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -87,6 +88,10 @@ if (gpus < 0 && "torch" %in% loadedNamespaces())
 cat(sprintf('@baton-doctor {"part":"r","version":"%s.%s","packages":{%s}%s}\n', R.version$major, R.version$minor,
             paste(found, collapse = ","), if (gpus < 0) "" else sprintf(',"gpus":%d', gpus)))
 )r";
+
+// Of Debian's, for what jobs commonly ask for.
+constexpr std::pair<const char*, const char*> kPackages[] = {
+    {"pip", "python3-pip"}, {"Rscript", "r-base-core"}, {"podman", "podman"}, {"git", "git"}};
 
 std::string TextOf(const Json& object, const char* name) {
   const auto it = object.find(name);
@@ -225,6 +230,10 @@ std::string ProbeText(const Json& found) {
       names.push_back(name);
     }
     text += Row("tools", absl::StrJoin(names, ", "));
+    for (const auto& [tool, package] : kPackages) {
+      if (std::find(names.begin(), names.end(), tool) != names.end()) continue;
+      text += Row("", absl::StrCat(tool, " is not there; `apt install ", package, "` gets it"));
+    }
   }
   if (const auto trainer = found.find("trainer"); trainer != found.end()) {
     absl::StrAppend(&text, "Baton's trainer there:\n", TextOf(*trainer, "text"));

@@ -115,10 +115,7 @@ absl::StatusOr<JobOrSweep> FindJobOrSweep(Api& api, const std::string& word) {
   const absl::StatusOr<v1::Job> job = api.GetJob(word);
   if (!job.ok() && !absl::IsNotFound(job.status())) return job.status();
   if (job.ok()) found.job = std::make_unique<v1::Job>(*job);
-  if (word == "latest" || (job.ok() && job->id() == word)) {
-    if (!job.ok()) return job.status();
-    return found;
-  }
+  if (job.ok() && job->id() == word) return found;
   const absl::StatusOr<v1::Sweep> sweep = SweepApi(api).Get(word, SweepApi::Trials::kNone);
   if (!sweep.ok() && job.ok()) return found;
   if (absl::IsNotFound(sweep.status())) {
@@ -126,7 +123,9 @@ absl::StatusOr<JobOrSweep> FindJobOrSweep(Api& api, const std::string& word) {
                                             "\"; `baton jobs` and `baton sweeps` list all"));
   }
   BATON_RETURN_IF_ERROR(sweep.status());
-  if (job.ok() && job->submit_unix_ms() > sweep->submit_unix_ms()) return found;
+  // Of both the newer; a trial is no job that a person has submitted.
+  const bool is_trial = job.ok() && job->spec().membership().sweep_id() == sweep->id();
+  if (job.ok() && !is_trial && job->submit_unix_ms() > sweep->submit_unix_ms()) return found;
   found.job.reset();
   found.sweep = std::make_unique<v1::Sweep>(*sweep);
   return found;

@@ -4,7 +4,9 @@
 #include "absl/strings/str_cat.h"
 #include "client/command/command.h"
 #include "client/doctor_job.h"
+#include "client/exit_code.h"
 #include "client/probe.h"
+#include "client/render/format.h"
 #include "client/render/json.h"
 #include "client/render/show.h"
 #include "client/trainer_program.h"
@@ -42,8 +44,19 @@ Json ClusterJson(const absl::StatusOr<std::vector<v1::Node>>& nodes) {
 absl::Status RunThere(Context& context, DoctorJob what) {
   what.json = context.json();
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
-  BATON_ASSIGN_OR_RETURN(const std::string log, RunDoctorJob(*api, what, Context::interrupted));
-  BATON_ASSIGN_OR_RETURN(const Json found, ParseProbe(log));
+  BATON_ASSIGN_OR_RETURN(const DoctorAnswer answer, RunDoctorJob(*api, what, Context::interrupted));
+  if (answer.job.state() != v1::SUCCEEDED) {
+    std::fputs(answer.log.c_str(), stderr);
+    std::fprintf(stderr, "baton: the job could not look around: %s: %s; baton logs %s\n",
+                 StateName(answer.job.state()).c_str(), answer.job.reason().c_str(),
+                 answer.job.id().c_str());
+    context.exit_code = ExitCodeOf(answer.job);
+    return absl::OkStatus();
+  }
+  BATON_ASSIGN_OR_RETURN(const Json found, ParseProbe(answer.log));
+  for (const auto& part : found) {
+    if (part.contains("error")) context.exit_code = kProgramFailed;
+  }
   std::fputs(context.json() ? Pretty(found).c_str() : ProbeText(found).c_str(), stdout);
   return absl::OkStatus();
 }

@@ -15,6 +15,7 @@
 #include "client/command/sweep_plan.h"
 #include "client/datasets.h"
 #include "client/job_source.h"
+#include "client/loss_note.h"
 #include "client/package.h"
 #include "client/refusal.h"
 #include "client/render/json.h"
@@ -83,6 +84,8 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const v1::Sweep
   const absl::StatusOr<v1::SubmitSweepResponse> response = SweepApi(api).Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
   for (const std::string& warning : response->warnings()) Warn(warning);
+  const std::string note = LossNote(package);
+  if (!note.empty()) Warn(note);
   return response->sweep_id();
 }
 

@@ -72,6 +72,19 @@ void TakeSetting(const Entry& entry, const std::string& file_name, SweepFile* fi
   }
 }
 
+// Points of the grid, no more than `most`.
+int64_t GridSize(const SweepFile& file, int64_t most) {
+  int64_t size = 1;
+  for (const SweepParam& param : file.params) {
+    int64_t count = param.steps;
+    if (param.kind == SweepParam::Kind::kChoice) count = std::ssize(param.choices);
+    const bool is_all = param.kind == SweepParam::Kind::kInteger && param.steps == 0;
+    if (is_all) count = static_cast<int64_t>(std::min<double>(param.max - param.min + 1, most));
+    size = std::min(size * std::clamp<int64_t>(count, 1, most), most);
+  }
+  return size;
+}
+
 void ReadOwnForm(const Value& root, const std::string& file_name, Context& context,
                  SweepFile* file) {
   Value own = root;
@@ -80,7 +93,7 @@ void ReadOwnForm(const Value& root, const std::string& file_name, Context& conte
     const auto& keys = OwnKeys();
     if (std::find(keys.begin(), keys.end(), entry.key) != keys.end()) {
       own.entries.push_back(entry);
-    } else if (entry.key == "model" || entry.key == "data" || entry.key == "optimizer") {
+    } else if (entry.key == "model" || entry.key == "optimizer") {
       context.mistakes.Add(entry.place, entry.key,
                            "the spec of a native job is a file of its own; name it, `job: FILE`");
     } else {
@@ -108,6 +121,9 @@ void ReadOwnForm(const Value& root, const std::string& file_name, Context& conte
   ReadJobOf(fields, file);
   fields.Finish();
   CheckSweepParams("params", context, *file);
+  if (file->algorithm == Algorithm::kGrid) {
+    file->max_trials = GridSize(*file, file->max_trials);
+  }
 }
 
 void WarnOfIgnored(MapReader& fields, const std::string& file_name, SweepFile* file) {

@@ -45,6 +45,23 @@ class JobSourceTest : public ::testing::Test {
   std::string top_;
 };
 
+TEST_F(JobSourceTest, DataOfTheProjectsFileLiesBesideIt) {
+  Write("baton.yml", "data: {d: ./photos, e: pushed, f: photos, g: s3://bucket/k}\nflags: {x: 1}\n");
+  Write("photos/a");
+  Write("sub/train.py");
+  spec::Overrides overrides;
+  overrides.settings.push_back(
+      {.source = "--data h=./x", .path = {"data", "h"}, .value = spec::PlainValue("./x")});
+  const auto data =
+      Read({.target = Path("sub/train.py"), .overrides = overrides}).reading.spec.data;
+  ASSERT_EQ(data.size(), 5u);
+  EXPECT_EQ(data[0].uri, Path("photos"));
+  EXPECT_EQ(data[1].uri, "pushed");
+  EXPECT_EQ(data[2].uri, Path("photos"));
+  EXPECT_EQ(data[3].uri, "s3://bucket/k");
+  EXPECT_EQ(data[4].uri, "./x");
+}
+
 TEST_F(JobSourceTest, AScriptsEndingTellsWhatRunsIt) {
   for (const char* name : {"my train.py", "fit.R", "nb.ipynb"}) Write(name);
   Write("a.sh", "echo\n");

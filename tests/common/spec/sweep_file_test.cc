@@ -149,8 +149,18 @@ TEST(OwnForm, AGridTriesAllUnlessItSaysFewer) {
       "{metric: a, goal: minimize, algorithm: grid, params: {x: {min: 0, max: 1.5, steps: 4}}}",
       "s.json");
   ASSERT_TRUE(file.mistakes.empty()) << file.mistakes.ToStatus();
-  EXPECT_EQ(file.max_trials, kTrialsMax);
+  EXPECT_EQ(file.max_trials, 4);
   EXPECT_EQ(file.params[0].steps, 4);
+  const auto trials = [](const std::string& more) {
+    const SweepFile grid = ReadSweepFile(
+        "{metric: a, goal: minimize, algorithm: grid, command: [a], params: {" + more, "s.json");
+    EXPECT_TRUE(grid.mistakes.empty()) << grid.mistakes.ToStatus();
+    return grid.max_trials;
+  };
+  EXPECT_EQ(trials("x: [1, 2, 3], y: {min: 1, max: 2}}}"), 6);
+  EXPECT_EQ(trials("x: [1, 2, 3], y: {min: 1, max: 2}}, max_trials: 4}"), 4);
+  EXPECT_EQ(trials("x: {min: 1, max: 1000000}, y: {min: 1, max: 1000000}}}"), kTrialsMax);
+  EXPECT_EQ(trials("x: [1]}, data: {d: ./photos}}"), 1) << "data is the job's";
 }
 
 TEST(OwnForm, MistakesHaveTheirLines) {
