@@ -32,6 +32,7 @@ RANKS = 2
 
 # Prints the time now and then.
 CLOCK = f"""import sys, time
+time.sleep(2)  # the follower is there first
 end = time.time() + {LATENCY_S}
 while time.time() < end:
     print("at", time.time(), flush=True)
@@ -200,11 +201,12 @@ def torch_kills(torch, chance, *flags):
         try:
             return [stamps.kill(chance) for _ in range(KILLS)]
         finally:
-            for pid in stamps.pids().values():
-                os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            for pid in stamps.pids().values():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def baton_kills(chance):

@@ -7,6 +7,7 @@ import time
 import torch
 import torch.distributed as dist
 
+os.umask(0)  # the next process of a rank may be another user's
 torch.set_num_threads(1)
 dist.init_process_group("gloo")
 rank = dist.get_rank()

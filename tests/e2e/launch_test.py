@@ -104,12 +104,13 @@ def a_notice_is_no_word_for_torchrun(cluster, work):
     cluster.baton("drain", node, "--grace", "5")
     wait_until(lambda: len(cluster.show(job)["attempts"]) == 2, "it goes on elsewhere", 30)
     log = work.log(job)
-    expect(len(re.findall("counts on", log)) >= 15, f"it had most of its grace: {log}")
+    expect(len(re.findall("counts on", log)) >= 5, f"it had most of its grace: {log}")
     expect("SIGTERM" not in log, f"torchrun heard nothing: {log}")
+    wait_until(lambda: work.log(job).count("ready") >= 2, "it runs there")
     began = time.monotonic()
     cluster.baton("cancel", job)
     expect(cluster.baton("wait", job, check=False).returncode == 4, "cancelled")
-    expect(time.monotonic() - began < 8, "a cancel is heard")
+    expect(time.monotonic() - began < 9, "a cancel is heard before its grace of 10 s ends")
     cluster.baton("undrain", node)
 
 

@@ -73,11 +73,14 @@ def a_bad_expression_is_refused_before_anything_is_sent(cluster):
 
 def tensorboard_files_are_metrics(cluster, python):
     folder = folder_of(cluster, "board", "board.py")
-    job = train(cluster, folder, command=[python, "board.py", "6", "0.5"])
+    go = cluster.top + "/go"
+    job = train(cluster, folder, command=[python, "board.py", "6", "0.1", go])
     wait_until(lambda: rows(cluster, job) or cluster.show(job)["state"] in ("FAILED", "SUCCEEDED"),
                "they flow while it runs", 60)
     expect(cluster.show(job)["state"] == "RUNNING",
            f"it still runs: {cluster.baton('logs', job).stdout[-2000:]}")
+    with open(go, "w"):
+        pass
     expect(cluster.baton("wait", job).returncode == 0, "it succeeded")
     values = {}
     for row in rows(cluster, job):

@@ -257,6 +257,8 @@ class TwoMachinesTest(unittest.TestCase):
                       self.baton("train", LENET, person="viewer", code=2).stderr)
         self.baton("train", LENET, person="user")
         self.assertEqual(self.json("show", "latest", person="user")["owner"], "the-user")
+        self.baton("data", "push", LENET, "--name", "spec", person="user")
+        self.assertEqual(self.json("data", "ls", person="viewer")[0]["owner"], "the-user")
         self.assertIn("needs the role admin", self.baton("join", person="user", code=2).stderr)
         # Tokens outlive the scheduler; one that is revoked is of no more use.
         os.killpg(scheduler.pid, signal.SIGKILL)

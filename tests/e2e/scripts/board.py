@@ -1,4 +1,6 @@
-"""Writes TensorBoard event files as Keras does: a folder for training, one for validation."""
+"""Writes TensorBoard event files as Keras does: a folder for training, one for validation. Ends once
+a file is there."""
+import os
 import sys
 import time
 
@@ -12,3 +14,5 @@ for epoch in range(1, int(sys.argv[1]) + 1):
     train.flush()
     validation.flush()
     time.sleep(float(sys.argv[2]))
+while not os.path.exists(sys.argv[3]):
+    time.sleep(0.05)

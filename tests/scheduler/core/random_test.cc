@@ -8,6 +8,7 @@
 
 #include <bit>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -76,7 +77,8 @@ class World {
     for (const state::Trial& trial : sweep.trials) {
       if (trial.phase != state::TrialPhase::kReading || random_.Chance(1, 3)) continue;
       // Many alike, so that the lower index of two has to win; some that are no numbers.
-      const double values[] = {0.5, 0.5, 1.5, -1, 0.0 / 1.0, 1e308 * 10};
+      constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+      const double values[] = {0.5, 0.5, 1.5, -1, kNan, 1e308 * 10};
       return state::TrialReported{.sweep = sweep.id,
                                   .index = trial.index,
                                   .has_metric = random_.Chance(4, 5),
