@@ -433,7 +433,8 @@ void Runner::OnUploaded(const TaskKey& key, const UploadedOutput& uploaded) {
   UploadedOutput output = uploaded;
   if (output.keep) {
     const auto places = state_->PlacesOf(key);
-    const std::string kept = places.has_value() ? KeepOutput(state_->options.kept, key, places->output()) : "";
+    const std::string kept =
+        places.has_value() ? KeepOutput(state_->options.kept, key, places->output()) : "";
     if (!kept.empty()) absl::StrAppend(&output.error, "; they are kept on this node in ", kept);
   }
   if (output.missing) state_->parts.spool.Say(key, output.error);

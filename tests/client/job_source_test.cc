@@ -46,7 +46,8 @@ class JobSourceTest : public ::testing::Test {
 };
 
 TEST_F(JobSourceTest, DataOfTheProjectsFileLiesBesideIt) {
-  Write("baton.yml", "data: {d: ./photos, e: pushed, f: photos, g: s3://bucket/k}\nflags: {x: 1}\n");
+  Write("baton.yml",
+        "data: {d: ./photos, e: pushed, f: photos, g: s3://bucket/k}\nflags: {x: 1}\n");
   Write("photos/a");
   Write("sub/train.py");
   spec::Overrides overrides;
