@@ -31,10 +31,13 @@ bool EndedByTimeLimit(const v1::Job& job) {
 
 }  // namespace
 
-bool HasStopped(const v1::Job& job) {
+bool HasEnded(const v1::Job& job) {
   const v1::JobState state = job.state();
-  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::CANCELLED ||
-         (state == v1::HELD && job.held_by() != "person");
+  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::CANCELLED;
+}
+
+bool HasStopped(const v1::Job& job) {
+  return HasEnded(job) || (job.state() == v1::HELD && job.held_by() != "person");
 }
 
 ExitCode ExitCodeOf(const v1::Job& job) {

@@ -19,6 +19,8 @@ enum ExitCode {
 
 ExitCode ExitCodeOf(const absl::Status& status);
 
+bool HasEnded(const v1::Job& job);
+
 // True when nothing more comes of the job until somebody does something about it: it has ended, or
 // the scheduler holds it. A person's pause is none: whoever waits goes on to wait.
 bool HasStopped(const v1::Job& job);

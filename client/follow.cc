@@ -3,7 +3,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
+#include <future>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +15,7 @@
 #include "client/render/format.h"
 #include "client/render/show.h"
 #include "client/render/table.h"
+#include "client/stream_lines.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 
@@ -19,7 +24,7 @@ namespace {
 
 constexpr int64_t kPlainLineEveryMs = 5'000;
 
-// Progress goes to stderr, so that stdout keeps only what a script asked for.
+// Progress goes to stderr, so that stdout keeps only what a script asked for. Called by any thread.
 class Screen {
  public:
   Screen() : terminal_(::isatty(STDERR_FILENO) == 1) {}
@@ -29,12 +34,16 @@ class Screen {
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  void Note(const std::string& text) {
-    std::fprintf(stderr, "%s  %s", last_.empty() ? "" : "\r\x1b[K", text.c_str());
+  // Whole lines, above the line of progress.
+  void Print(const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    std::fprintf(stderr, "%s%s", last_.empty() ? "" : "\r\x1b[K", text.c_str());
     if (!last_.empty()) std::fputs(last_.c_str(), stderr);
+    std::fflush(stderr);
   }
 
   void Progress(const std::string& line, int64_t now_ms) {
+    const std::lock_guard lock(mutex_);
     if (!terminal_) {
       if (now_ms - printed_ms_ < kPlainLineEveryMs) return;
       printed_ms_ = now_ms;
@@ -61,6 +70,7 @@ class Screen {
   }
 
   const bool terminal_;
+  std::mutex mutex_;
   std::string last_;
   int64_t printed_ms_ = 0;
 };
@@ -71,20 +81,57 @@ double LossOf(const v1::Job& job) {
   return json["loss"].get<double>();
 }
 
+// Prints what the job's programs write, beside its progress.
+class Output {
+ public:
+  Output(Api& api, const std::string& job, Screen& screen)
+      : done_(std::async(std::launch::async, [this, &api, job, &screen] {
+          StreamLines lines([&](int attempt, int rank, const std::string& line) {
+            screen.Print(absl::StrCat("[", attempt, "/", rank, "] ", line, "\n"));
+          });
+          Api::ReadOptions options;
+          options.follow = true;
+          // Without its output the job's progress is still told.
+          api.Read(job, options, over_, [&](const auto& piece) { lines.Add(piece); }).IgnoreError();
+        })) {}
+  ~Output() {
+    over_ = true;
+    done_.wait();
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  // Until all that an ended job wrote is printed.
+  void Drain(const std::atomic<bool>& stop) const {
+    while (!stop.load() && done_.wait_for(kLookEvery) != std::future_status::ready) {
+    }
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kLookEvery{50};
+
+  std::atomic<bool> over_ = false;
+  std::future<void> done_;
+};
+
 }  // namespace
 
 absl::StatusOr<v1::Job> Follow(Api& api, const std::string& job, const std::atomic<bool>& stop) {
   v1::Job last;
   std::vector<double> losses;
   Screen screen;
+  std::optional<Output> output;
   BATON_RETURN_IF_ERROR(api.Watch(job, stop, [&](const v1::WatchJobResponse& update) {
     last = update.job();
-    for (const v1::Note& note : update.notes()) screen.Note(NoteText(note));
+    // A native job's progress is a line of its own; a script's is what it prints.
+    if (!output && last.spec().shards() == 0) output.emplace(api, last.id(), screen);
+    for (const v1::Note& note : update.notes()) screen.Print("  " + NoteText(note));
     const double loss = LossOf(last);
     if (loss >= 0 && (losses.empty() || losses.back() != loss)) losses.push_back(loss);
     screen.Progress(ProgressLine(last, losses), update.server_unix_ms());
     return !HasStopped(last);
   }));
+  if (output && HasEnded(last)) output->Drain(stop);
   return last;
 }
 

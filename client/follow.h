@@ -1,5 +1,5 @@
-// A job's progress on a terminal until it has ended: one line that renews itself, notes of what
-// happened above it. Without a terminal a line every few seconds.
+// A job's progress on a terminal until it has ended: one line that renews itself, above it notes of
+// what happened, and what a script prints. Without a terminal a line every few seconds.
 #pragma once
 
 #include <string>

@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <cstdio>
-#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "client/command/command.h"
+#include "client/exit_code.h"
+#include "client/stream_lines.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 
@@ -17,49 +18,13 @@ struct Flags {
   int rank = -1;    // -1: all
 };
 
-// Whole lines of each stream, so that ranks never mix within one.
-class LinePrinter {
- public:
-  explicit LinePrinter(const Context& context) : json_(context.json()) {}
-  ~LinePrinter() {
-    for (auto& [stream, rest] : rests_) {
-      if (!rest.empty()) Print(stream, rest);
-    }
+void Print(bool json, int attempt, int rank, const std::string& line) {
+  if (!json) {
+    std::printf("[%d/%d] %s\n", attempt, rank, line.c_str());
+    return;
   }
-  LinePrinter(const LinePrinter&) = delete;
-  LinePrinter& operator=(const LinePrinter&) = delete;
-
-  void Add(const v1::ReadStreamsResponse& piece) {
-    const Stream stream{piece.attempt(), piece.rank()};
-    std::string& rest = rests_[stream];
-    rest += piece.data();
-    size_t begin = 0;
-    for (size_t end; (end = rest.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      Print(stream, rest.substr(begin, end - begin));
-    }
-    rest.erase(0, begin);
-    std::fflush(stdout);
-  }
-
- private:
-  using Stream = std::pair<int, int>;  // attempt, rank
-
-  void Print(const Stream& stream, const std::string& line) {
-    if (!json_) {
-      std::printf("[%d/%d] %s\n", stream.first, stream.second, line.c_str());
-      return;
-    }
-    nlohmann::ordered_json json = {
-        {"attempt", stream.first}, {"rank", stream.second}, {"text", line}};
-    std::puts(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-  }
-
-  const bool json_;
-  std::map<Stream, std::string> rests_;
-};
-
-bool HasEnded(const v1::Job& job) {
-  return job.state() == v1::SUCCEEDED || job.state() == v1::FAILED || job.state() == v1::CANCELLED;
+  const nlohmann::ordered_json object = {{"attempt", attempt}, {"rank", rank}, {"text", line}};
+  std::puts(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
 // NotFound for an attempt or a rank that there is not, and with --follow can't come any more.
@@ -90,14 +55,17 @@ absl::Status Run(const Context& context, const Flags& flags) {
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
   BATON_ASSIGN_OR_RETURN(const v1::Job job, api->GetJob(flags.job));
   BATON_RETURN_IF_ERROR(CheckExists(job, flags));
-  LinePrinter printer(context);
+  StreamLines lines([json = context.json()](int attempt, int rank, const std::string& line) {
+    Print(json, attempt, rank, line);
+  });
   Api::ReadOptions options;
   options.follow = flags.follow;
   const absl::Status status =
       api->Read(job.id(), options, Context::interrupted, [&](const auto& piece) {
         if (flags.attempt != 0 && piece.attempt() != flags.attempt) return;
         if (flags.rank >= 0 && piece.rank() != flags.rank) return;
-        printer.Add(piece);
+        lines.Add(piece);
+        std::fflush(stdout);
       });
   if (!absl::IsCancelled(status) || HasEnded(job)) return status;
   return absl::CancelledError(

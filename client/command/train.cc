@@ -346,7 +346,8 @@ void AddTrain(CLI::App& app, Context& context) {
   verb->add_option("--from", flags->from,
                    "begin with a checkpoint of another job, its newest unless a step is given")
       ->type_name("JOB[@STEP]");
-  verb->add_flag("--follow", flags->follow, "show its progress; Ctrl-C leaves the job running");
+  verb->add_flag("--follow", flags->follow,
+                 "show its progress, and what a script prints; Ctrl-C leaves the job running");
   verb->add_flag("--dry-run", flags->dry_run, "check everything and send nothing");
   verb->add_flag("--queue-anyway", flags->queue_anyway,
                  "queue it even when no known node could ever run it");

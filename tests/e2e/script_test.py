@@ -151,6 +151,18 @@ def a_notebook(cluster, scripts):
         expect("nb.ipynb needs jupyter with nbconvert and a kernel on this node" in log, log)
 
 
+def a_follower_reads_what_the_script_prints(cluster, scripts):
+    scripts.write("say/say.sh", "echo first; echo second >&2; printf last; exit 3\n")
+    done = scripts.baton("train", "--set", "retries=0", "--follow", "say/say.sh")
+    expect(done.returncode == 1, f"{done.returncode}: {done.stderr}")
+    expect(len(done.stdout.split()) == 1, f"stdout is the id alone: {done.stdout!r}")
+    lines = done.stderr.splitlines()
+    for line in ("[1/0] first", "[1/0] second", "[1/0] last"):
+        expect(lines.count(line) == 1, done.stderr)
+    ended = next(i for i, line in enumerate(lines) if line.startswith("say  FAILED"))
+    expect(lines.index("[1/0] last") < ended, "all of it before the end is told")
+
+
 def a_second_submit_sends_nothing_again(cluster, scripts):
     with open(f"{scripts.path}/py/big.bin", "wb") as file:
         file.write(os.urandom(40 << 20))
@@ -167,6 +179,7 @@ def test(programs):
         scripts = Scripts(cluster)
         for part in (a_python_script, an_r_script, a_script_of_slurm, an_executable_and_a_command,
                      what_cannot_be_sent, a_label_is_required, a_notebook,
+                     a_follower_reads_what_the_script_prints,
                      a_second_submit_sends_nothing_again):
             began = time.monotonic()
             part(cluster, scripts)
