@@ -62,6 +62,15 @@ class ClangTidyTest(unittest.TestCase):
         self.assertEqual(self.key(FILES),
                          self.key(FILES | {"scheduler/edge/service.cc": "int a;\n"}))
 
+    def test_the_newest_files_come_first_and_a_header_counts_for_its_source(self):
+        order = clang_tidy.ages("common/b.h\n\ncommon/c.cc\ncommon/b.h\n\ncommon/a.cc\n")
+        chosen = [(f"common/{name}.cc", "g++", []) for name in "abcd"]
+        pick = lambda count: [path for path, _, _ in clang_tidy.newest(chosen, order, count)]
+        self.assertEqual(pick(1), ["common/b.cc"])
+        self.assertEqual(pick(2), ["common/b.cc", "common/c.cc"])
+        self.assertEqual(pick(3), ["common/a.cc", "common/b.cc", "common/c.cc"])
+        self.assertEqual(len(pick(9)), 4)
+
     def test_our_checks_are_errors(self):
         with open(os.path.join(HERE, "..", "..", ".clang-tidy"), encoding="utf-8") as file:
             text = file.read()
