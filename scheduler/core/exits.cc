@@ -116,7 +116,9 @@ std::set<state::NodeId> NodesOfStartFailures(const JobHistory& history) {
   std::set<state::NodeId> nodes;
   ForEachStartFailure(history, [&](const Attempt& attempt) {
     for (const Task& task : attempt.tasks) {
-      if (task.infrastructure) nodes.insert(task.node);
+      // What a program lacks here it may find elsewhere.
+      const bool lacks = task.exit_code == kExitUnknown && attempt.bad_checkpoint.empty();
+      if (task.infrastructure || lacks) nodes.insert(task.node);
     }
   });
   return nodes;

@@ -46,7 +46,7 @@ bool BlamesProgram(const state::Attempt& attempt);
 // that ended otherwise or has committed a checkpoint. One whose checkpoint can't be restored does
 // not count: it is given up after its second time.
 int32_t StartFailuresInARow(const state::JobHistory& history);
-// Nodes to blame for those.
+// Nodes to blame for those, or on which the program lacked something: it may be there elsewhere.
 std::set<state::NodeId> NodesOfStartFailures(const state::JobHistory& history);
 
 // By its name, or by its step. NotFound lists the ones there are.
