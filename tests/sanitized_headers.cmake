@@ -28,6 +28,12 @@ if(failed)
   message(WARNING "the headers of tests/sanitized_headers.cmake do not compile: building without")
   return()
 endif()
+if(BATON_CCACHE)  # it names the headers by this sum, and keeps what was compiled with them
+  string(SHA256 sum "${shared}${flags}${options}${CMAKE_CXX_COMPILER_VERSION}")
+  file(WRITE ${precompiled}.sum ${sum})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_PCH_EXTSUM=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${BATON_CCACHE})
+endif()
 # Not validated: what a source is compiled with besides (-D of a library, -fPIE) changes none of
 # these headers.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include-pch ${precompiled}>"
