@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kLineBytesMax = 16 << 10;
 constexpr char kStep[] = "step";
+constexpr char kEpoch[] = "epoch";
 
 // Without what only a terminal understands: "\x1b[32m0.9\x1b[0m" is "0.9".
 void LeaveOutColours(std::string* line) {
@@ -45,6 +46,8 @@ LineMetrics::LineMetrics(const std::vector<MetricPattern>& patterns) {
       patterns_.push_back({metric.name, std::move(pattern)});
     }
   }
+  const auto is_step = [](const Compiled& metric) { return metric.name == kStep; };
+  has_step_ = std::any_of(patterns_.begin(), patterns_.end(), is_step);
 }
 
 LineMetrics::~LineMetrics() = default;
@@ -62,6 +65,8 @@ std::string LineMetrics::Line(std::string line, int64_t now_ms) {
       step_ = step;
     } else if (number.has_value() && metric.name != kStep) {
       values[metric.name] = *number;
+      const auto epoch = StepOfNumber(*number);
+      if (!has_step_ && metric.name == kEpoch && epoch.has_value()) step_ = epoch;
     } else if (!std::exchange(has_told_, true)) {
       problem_ = absl::StrCat("metrics.", metric.name, ": '", Printable(text, 80), "' is no ",
                               metric.name == kStep ? "whole number from 0 on" : "number",

@@ -29,8 +29,8 @@ class LineMetrics {
   // The next bytes that were printed. Gives a JSON line, {"step":..,"time":..,"NAME":..}, for each
   // printed line in which a pattern has matched; "" for none. A line ends with a newline or a
   // carriage return, colours are left out of it, and what is beyond 16 KiB is not looked at. The
-  // step is that of the pattern named "step", in this line or one before it; without such a pattern
-  // lines have none.
+  // step is that of the pattern named "step", else "epoch", in this line or one before it; without
+  // such a pattern lines have none.
   std::string Take(absl::string_view bytes, int64_t now_ms);
   // The last line, which nothing ended.
   std::string End(int64_t now_ms);
@@ -45,6 +45,7 @@ class LineMetrics {
     std::unique_ptr<re2::RE2> pattern;
   };
   std::vector<Compiled> patterns_;
+  bool has_step_ = false;  // one of them is named "step"
   std::string rest_;
   std::optional<int64_t> step_;  // newest
   std::string problem_;

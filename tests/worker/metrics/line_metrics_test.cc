@@ -36,6 +36,16 @@ TEST(LineMetrics, FindsValuesWithTheStepOfThisLineOrOneBefore) {
   EXPECT_EQ(metrics.TakeProblem(), "");
 }
 
+TEST(LineMetricsTest, WithoutAStepEpochsCount) {
+  LineMetrics metrics({{"acc", "acc=(\\S+)"}, {"epoch", "Epoch (\\d+)"}});
+  EXPECT_EQ(Parsed(metrics.Take("Epoch 3\nacc=0.5\n", kNow)),
+            (std::vector<json>{{{"step", 3}, {"time", kSeconds}, {"epoch", 3.0}},
+                               {{"step", 3}, {"time", kSeconds}, {"acc", 0.5}}}));
+  LineMetrics both({{"epoch", "Epoch (\\d+)"}, {"step", "step (\\d+)"}});
+  EXPECT_EQ(Parsed(both.Take("step 70 Epoch 3\n", kNow)),
+            (std::vector<json>{{{"step", 70}, {"time", kSeconds}, {"epoch", 3.0}}}));
+}
+
 TEST(LineMetrics, ALineMayComeInPiecesAndEndWithACarriageReturn) {
   LineMetrics metrics(Patterns{{"loss", "loss=(\\S+)"}});
   EXPECT_EQ(metrics.Take("10%|# | loss=", kNow), "");
