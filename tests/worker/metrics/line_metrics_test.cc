@@ -36,7 +36,7 @@ TEST(LineMetrics, FindsValuesWithTheStepOfThisLineOrOneBefore) {
   EXPECT_EQ(metrics.TakeProblem(), "");
 }
 
-TEST(LineMetricsTest, WithoutAStepEpochsCount) {
+TEST(LineMetrics, WithoutAStepEpochsCount) {
   LineMetrics metrics({{"acc", "acc=(\\S+)"}, {"epoch", "Epoch (\\d+)"}});
   EXPECT_EQ(Parsed(metrics.Take("Epoch 3\nacc=0.5\n", kNow)),
             (std::vector<json>{{{"step", 3}, {"time", kSeconds}, {"epoch", 3.0}},
