@@ -114,6 +114,7 @@ class Daemon {
     for (const Effect& effect : agent_.Step(event, CurrentTime())) {
       std::visit([this](const auto& e) { Do(e); }, effect);
     }
+    idle_ = agent_.tasks().empty();
   }
 
   absl::Status Build() {
@@ -218,6 +219,7 @@ class Daemon {
       runner_->Poll();
       for (const auto& source : notices_) {
         for (Event& event : source->Poll(clock_.UnixMillis())) Post(std::move(event));
+        source->SetIdle(idle_);
       }
       std::this_thread::sleep_for(kPollEvery);
     }
@@ -394,6 +396,7 @@ class Daemon {
   std::mutex refusal_mutex_;
   absl::Status refusal_;  // guarded by refusal_mutex_
   std::atomic<bool> ending_{false};
+  std::atomic<bool> idle_{false};  // no task is here any more, its checkpoints are away
   std::atomic<bool> session_ready_{false};
   std::atomic<uint64_t> stream_{0};  // whose hello is said, or about to be
 

@@ -32,6 +32,8 @@ int Run(const baton::worker::Flags& flags, const std::string& join_token) {
   if (!signals.ok()) return Fail(kExitInfrastructure, signals.status());
   auto options = worker::ToOptions(flags);
   if (!options.ok()) return Fail(kExitUsage, options.status());
+  auto cloud = worker::ToCloud(flags);
+  if (!cloud.ok()) return Fail(kExitUsage, cloud.status());
   const auto folder = worker::NodeFolder::Open(flags.dir);
   if (!folder.ok()) return Fail(kExitInfrastructure, folder.status());
   auto identity = worker::Enrol({options->scheduler, folder->path(), folder->node_id(), join_token},
@@ -46,6 +48,10 @@ int Run(const baton::worker::Flags& flags, const std::string& join_token) {
   notices.push_back(*std::move(signals));
   if (!flags.notice_file.empty()) {
     notices.push_back(std::make_unique<worker::NoticeFile>(flags.notice_file));
+  }
+  if (cloud->has_value()) {
+    (*cloud)->has_gpus = !options->inventory.gpus.empty();
+    notices.push_back(worker::CloudNotice(**cloud));
   }
   baton::LogInfo("a task's CPUs and memory are counted by the scheduler, not enforced here");
   const absl::Status served = worker::RunDaemon(*options, *folder, std::move(notices));

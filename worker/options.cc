@@ -167,6 +167,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
       "to the scheduler]");
   app.add_option("--notice-file", flags.notice_file,
                  "a file that announces this node's end: {\"seconds\": 30, \"reason\": \"why\"}");
+  app.add_option(
+      "--metadata-url", flags.metadata_urls,
+      "CLOUD=URL of a metadata service that announces this node's end: aws, gcp or azure; "
+      "may be repeated; none: no cloud is asked [the clouds' own, if one answers]");
   app.add_option("--notice-grace", flags.notice_grace_s, "seconds to drain after SIGTERM [25]")
       ->check(CLI::Range(0.0, 86400.0));
   app.add_option("--detached-max", flags.detached_max_s,
@@ -179,6 +183,18 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "spares setups that can't move [DIR/environments]");
   app.add_option("--environments-max", flags.environments_max,
                  "disk for what jobs installed and none uses [20GiB]");
+}
+
+absl::StatusOr<std::optional<CloudOptions>> ToCloud(const Flags& flags) {
+  CloudOptions options;
+  for (const std::string& url : flags.metadata_urls) {
+    if (url == "none" && flags.metadata_urls.size() == 1) return std::optional<CloudOptions>();
+    const absl::Status added = AddMetadataUrl(url, &options);
+    if (!added.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--metadata-url: ", added.message()));
+    }
+  }
+  return std::optional<CloudOptions>(options);
 }
 
 absl::StatusOr<DaemonOptions> ToOptions(const Flags& flags) {

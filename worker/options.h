@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "worker/daemon.h"
+#include "worker/notice/cloud.h"
 
 namespace CLI {
 class App;
@@ -31,6 +33,7 @@ struct Flags {
   std::vector<std::string> labels;  // "key=value"
   std::vector<std::string> data_addresses;
   std::string notice_file;
+  std::vector<std::string> metadata_urls;  // "aws=URL", or "none"
   double notice_grace_s = 25;
   double detached_max_s = 3600;
   std::string spool_max = "1GiB";
@@ -46,6 +49,9 @@ void AddFlags(CLI::App& app, Flags& flags);
 
 // InvalidArgument names the flag and says what it takes.
 absl::StatusOr<DaemonOptions> ToOptions(const Flags& flags);
+
+// The cloud's notices that --metadata-url wants; nullopt: none. InvalidArgument names the flag.
+absl::StatusOr<std::optional<CloudOptions>> ToCloud(const Flags& flags);
 
 // "512", "100MB", "1.5GiB" in bytes.
 absl::StatusOr<int64_t> ParseBytes(const std::string& text);

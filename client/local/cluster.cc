@@ -120,7 +120,9 @@ absl::Status StartWorker(const LocalCluster& cluster, LocalWorker* worker) {
                                       "--provider",
                                       "local",
                                       "--zone",
-                                      "local"},
+                                      "local",
+                                      "--metadata-url",
+                                      "none"},
                                      absl::StrCat(cluster.folder, "/log/", worker->name, ".log")));
   return absl::OkStatus();
 }

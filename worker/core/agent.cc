@@ -34,8 +34,8 @@ void Agent::On(const LinkUp&, Now now) {
   for (const auto& [key, task] : tasks_) {
     if (task.report.stage != Stage::kNone) hello.tasks.push_back(task.report);
   }
-  hello.has_notice = notice_.has_value();
-  if (notice_.has_value()) hello.notice = *notice_;
+  hello.has_notice = notices_.gravest().has_value();
+  if (hello.has_notice) hello.notice = *notices_.gravest();
   Emit(std::move(hello));
 }
 

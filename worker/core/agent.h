@@ -22,6 +22,7 @@
 
 #include "worker/core/effect.h"
 #include "worker/core/event.h"
+#include "worker/core/notice_board.h"
 #include "worker/core/task.h"
 
 namespace baton::worker {
@@ -134,7 +135,7 @@ class Agent {
   int64_t heartbeat_ms_ = 1000;
   int64_t heartbeat_sent_ms_ = 0;  // steady
   std::optional<Stop> detached_;   // the scheduler is too long away
-  std::optional<Notice> notice_;
+  NoticeBoard notices_;            // by source
   std::optional<Stop> shutdown_;
   bool finished_ = false;
 

@@ -22,19 +22,13 @@ void Earliest(const std::optional<Stop>& candidate, std::optional<Stop>& stop) {
 }  // namespace
 
 void Agent::On(const Noticed& noticed, Now) {
-  if (noticed.notice.withdrawn) {
-    if (!notice_.has_value() || notice_->source != noticed.notice.source) return;
-    notice_.reset();
-  } else {
-    // With two at once the earlier end counts, and a certain one before an uncertain one.
-    const bool weaker = notice_.has_value() && notice_->source != noticed.notice.source &&
-                        (notice_->certain > noticed.notice.certain ||
-                         (notice_->certain == noticed.notice.certain &&
-                          notice_->deadline_ms <= noticed.notice.deadline_ms));
-    if (weaker || notice_ == noticed.notice) return;
-    notice_ = noticed.notice;
+  const std::vector<Event> news =
+      notices_.Set(noticed.notice.source,
+                   noticed.notice.withdrawn ? std::nullopt : std::optional<Notice>(noticed.notice));
+  if (news.empty()) return;
+  for (const Event& event : news) {
+    if (link_up_) Emit(SendNotice{std::get<Noticed>(event).notice});
   }
-  if (link_up_) Emit(SendNotice{noticed.notice});
   for (const auto& [key, task] : tasks_) {
     if (task.phase == Phase::kCollecting && !task.collected && task.is_wanted) {
       Emit(Collect{key, VanishTime(), true, task.exited.code == 0});
@@ -57,7 +51,8 @@ void Agent::On(const ShutdownAsked& asked, Now now) {
 // When this node is gone; 0: not known to go.
 int64_t Agent::VanishTime() const {
   int64_t vanish_ms = 0;
-  if (notice_.has_value() && notice_->certain) vanish_ms = notice_->deadline_ms;
+  const std::optional<Notice>& notice = notices_.gravest();
+  if (notice.has_value() && notice->certain) vanish_ms = notice->deadline_ms;
   if (shutdown_.has_value() && (vanish_ms == 0 || shutdown_->deadline_ms < vanish_ms)) {
     vanish_ms = shutdown_->deadline_ms;
   }
@@ -69,9 +64,10 @@ std::optional<Stop> Agent::WantedStop(const AgentTask& task, Now) const {
   if (task.wanted.goal == Goal::kStop) {
     stop = Stop{task.wanted.stop_deadline_ms, task.wanted.stop_reason};
   }
-  if (notice_.has_value() && notice_->certain) {
-    Earliest(Stop{notice_->deadline_ms,
-                  notice_->reason.empty() ? notice_->kind + " notice" : notice_->reason},
+  const std::optional<Notice>& notice = notices_.gravest();
+  if (notice.has_value() && notice->certain) {
+    Earliest(Stop{notice->deadline_ms,
+                  notice->reason.empty() ? notice->kind + " notice" : notice->reason},
              stop);
   }
   Earliest(shutdown_, stop);
