@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
 #include "common/data_uri.h"
+#include "common/file_tree.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -29,17 +30,6 @@ int64_t BytesBelow(const std::string& folder) {
     if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
   }
   return bytes;
-}
-
-absl::Status MakeFolders(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return error ? ErrnoStatus(error.value(), "make the folder " + path) : absl::OkStatus();
-}
-
-void Remove(const std::string& path) {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
 }
 
 }  // namespace
@@ -82,7 +72,7 @@ RemoteFetcher::RemoteFetcher(std::string folder, ContentCache& cache)
   std::error_code error;
   const auto now = fs::file_time_type::clock::now();
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
-    if (now - entry.last_write_time(error) > kLeftoverAge) Remove(entry.path().string());
+    if (now - entry.last_write_time(error) > kLeftoverAge) RemoveTree(entry.path().string());
   }
 }
 

@@ -11,14 +11,13 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
+#include "common/file_tree.h"
 #include "common/printable.h"
 #include "common/status.h"
 #include "worker/setup/child.h"
+#include "worker/setup/fault.h"
 #include "worker/setup/layout.h"
 #include "worker/setup/tools.h"
 #include "worker/task/package.h"
@@ -93,14 +92,13 @@ absl::Status RunStep(const BuildRequest& request, const SetupStep& step,
   const auto code = RunToEnd(child);
   if (absl::IsCancelled(code.status())) return code.status();
   if (!code.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("`", Printable(step.title, kLineBytesMax),
-                                                   "` failed: ", code.status().message()));
+    const std::string words = absl::StrCat("`", Printable(step.title, kLineBytesMax),
+                                           "` failed: ", code.status().message());
+    // What could not even be started is the node's fault.
+    return absl::IsDeadlineExceeded(code.status()) ? absl::InvalidArgumentError(words)
+                                                   : absl::UnavailableError(words);
   }
-  // The node's fault, and another one may have room.
-  if (*code != 0 && absl::StrContains(tail, "No space left on device")) {
-    return ErrnoStatus(ENOSPC, absl::StrCat("`", Printable(step.title, kLineBytesMax), "`"));
-  }
-  if (*code != 0) return absl::InvalidArgumentError(FailureWords(step.title, *code, tail));
+  if (*code != 0) return StepFailure(step.title, *code, tail, FaultOfStep(*code, tail));
   return absl::OkStatus();
 }
 
@@ -122,32 +120,6 @@ std::vector<std::string> Within(const Surroundings& around,
   whole.reserve(variables.size());
   for (const auto& [name, value] : variables) whole.push_back(absl::StrCat(name, "=", value));
   return whole;
-}
-
-std::string FailureWords(absl::string_view title, int code, absl::string_view printed) {
-  std::string last, error;
-  for (const absl::string_view line : absl::StrSplit(printed, '\n')) {
-    const absl::string_view bare = absl::StripAsciiWhitespace(line);
-    if (bare.empty()) continue;
-    last = std::string(bare);
-    if (absl::StartsWithIgnoreCase(bare, "error")) error = last;
-  }
-  if (!error.empty()) last = error;
-  std::string words = absl::StrCat("`", Printable(title, kLineBytesMax), "` ",
-                                   code < 0 ? "was killed by signal " : "ended with code ",
-                                   code < 0 ? -code : code);
-  if (!last.empty()) absl::StrAppend(&words, ": ", Printable(last, kLineBytesMax));
-  for (const absl::string_view sign :
-       {"Name or service not known", "Temporary failure in name resolution", "NewConnectionError",
-        "Could not resolve host", "Network is unreachable", "Max retries exceeded",
-        "Connection timed out", "dns error", "ConnectTimeoutError"}) {
-    if (!absl::StrContains(printed, sign)) continue;
-    absl::StrAppend(&words,
-                    " (the node did not reach a server: its way to the package index, or a "
-                    "proxy in `env`, is to be mended)");
-    break;
-  }
-  return words;
 }
 
 absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
@@ -186,12 +158,13 @@ absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
   facts.build_ms = passed_ms();
   const std::string python = FindProgram("python3", environment);
   if (request.plan.installer == Installer::kRenv) {
-    facts.packages = RPackages(request.tools.rscript, environment, &facts.r);
+    facts.packages = RPackages(request.tools.rscript, environment, &facts.r, request.cancelled);
   } else if (!python.empty()) {
-    const PythonFacts found = AskPython(python, environment);
+    const PythonFacts found = AskPython(python, environment, request.cancelled);
     facts.python = found.version;
     facts.packages = found.packages;
   }
+  if (request.cancelled && request.cancelled()) return absl::CancelledError("given up");
   BATON_RETURN_IF_ERROR(WriteFacts(request.folder, facts));
   return facts;
 }

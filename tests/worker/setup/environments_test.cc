@@ -38,6 +38,7 @@ class FakeIndex : public EnvironmentIndex {
     return at->second;
   }
   absl::Status Register(const std::string& key, const std::string& manifest) override {
+    if (away) return absl::UnavailableError("away");
     std::lock_guard<std::mutex> lock(mutex_);
     manifests_.emplace(key, manifest);
     return absl::OkStatus();
@@ -53,6 +54,11 @@ class FakeIndex : public EnvironmentIndex {
     }
     return false;
   }
+  void Clear() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    manifests_.clear();
+  }
+  std::atomic<bool> away{false};
   void Point(const std::string& manifest) {
     std::lock_guard<std::mutex> lock(mutex_);
     for (auto& [key, at] : manifests_) at = manifest;
@@ -74,8 +80,10 @@ class EnvironmentsTest : public testing::Test {
   ~EnvironmentsTest() override { fs::remove_all(top_); }
 
   // A node with a root of its own, and no Python: the commands alone make the environment.
-  std::unique_ptr<Environments> Node(const std::string& name) {
+  std::unique_ptr<Environments> Node(const std::string& name,
+                                     int64_t idle_bytes_max = int64_t{1} << 30) {
     EnvironmentsOptions options;
+    options.idle_bytes_max = idle_bytes_max;
     options.root = top_ + "/" + name;
     fs::create_directories(options.root);
     fs::create_directories(top_ + "/bin");
@@ -175,6 +183,54 @@ TEST_F(EnvironmentsTest, WhatTheCommandsNameMakesAnotherOne) {
   std::ofstream(top_ + "/package/list.txt") << "b";
   EXPECT_EQ(FromOf(*node->Prepare(Request(setup))), "built");
   EXPECT_EQ(Counted(), "ab");
+}
+
+TEST_F(EnvironmentsTest, WhatATaskLeavesAtOnceIsStoredNevertheless) {
+  Node("one")->Prepare(Request({"echo ran >> " + top_ + "/count"})).value();
+  // The worker ended before, or as it was being stored: the next one needs no task for it.
+  for (const auto& entry : fs::directory_iterator(top_ + "/one")) {
+    if (entry.path().extension() == ".stored") fs::remove(entry.path());
+  }
+  index_.Clear();
+  const auto next = Node("one");
+  EXPECT_TRUE(index_.WaitForOne());
+  EXPECT_EQ(FromOf(*Node("two")->Prepare(Request({"echo ran >> " + top_ + "/count"}))), "restored");
+}
+
+// Else the room that idle ones may have would decide what is kept for other nodes.
+TEST_F(EnvironmentsTest, OneThatIsStoredStaysUntilItIs) {
+  const auto node = Node("one", 0);
+  index_.away = true;
+  const auto made = node->Prepare(Request({"echo ran >> " + top_ + "/count"}));
+  ASSERT_TRUE(made.ok()) << made.status();
+  node->Release(made->key);
+  EXPECT_TRUE(fs::exists(made->folder));
+  index_.away = false;
+  ASSERT_TRUE(index_.WaitForOne());
+  for (int i = 0; i < 1000 && fs::exists(made->folder); ++i) usleep(10'000);
+  EXPECT_FALSE(fs::exists(made->folder)) << "there is no room for idle ones";
+}
+
+TEST_F(EnvironmentsTest, OneThatLostWhatItSaysOfItselfIsMadeAnew) {
+  const auto node = Node("one");
+  const auto made = node->Prepare(Request({"echo ran >> " + top_ + "/count"}));
+  ASSERT_TRUE(made.ok()) << made.status();
+  ASSERT_TRUE(index_.WaitForOne());
+  node->Release(made->key);
+  fs::remove(made->folder + "/about.json");
+  const auto again = node->Prepare(Request({"echo ran >> " + top_ + "/count"}));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(FromOf(*again), "restored");
+  EXPECT_EQ(Counted(), "ran\n");
+}
+
+TEST_F(EnvironmentsTest, WhatTheNodeIsToBlameForIsNotTheJobs) {
+  const auto killed = Node("one")->Prepare(Request({"kill -9 $$"}));
+  EXPECT_TRUE(absl::IsUnavailable(killed.status())) << killed.status();
+  EXPECT_THAT(std::string(killed.status().message()), HasSubstr("was killed by signal 9"));
+  const auto unreached =
+      Node("one")->Prepare(Request({"echo 'curl: (6) Could not resolve host: x'; exit 6"}));
+  EXPECT_TRUE(absl::IsUnavailable(unreached.status())) << unreached.status();
 }
 
 TEST_F(EnvironmentsTest, AFailureIsTheProgramsAndLeavesNothing) {
