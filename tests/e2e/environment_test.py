@@ -26,7 +26,7 @@ print("runs with tiny", tiny.answer(), flush=True)
 step = 0
 for _ in range(10):  # a first step takes some time
     step += sum(i * i for i in range(300_000))
-open(os.environ["BATON_METRICS_FILE"], "a").write('{"step": 1}\n')
+open(os.environ["BATON_METRICS_FILE"], "a").write('{"step": 1, "loss": 2.0}\\n')
 while told["attempt"] == "1" and "--once" not in sys.argv:
     time.sleep(0.1)
 """

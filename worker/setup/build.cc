@@ -1,6 +1,7 @@
 #include "worker/setup/build.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
 #include "common/file_tree.h"
@@ -71,6 +73,32 @@ std::vector<std::string> TakeChanges(const std::string& work,
 absl::Status MakeFolder(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0) return absl::OkStatus();
   return ErrnoStatus(errno, absl::StrCat("making the folder ", path));
+}
+
+std::string ValueOf(const std::vector<std::string>& environment, absl::string_view name) {
+  std::string value;
+  for (const std::string& variable : environment) {
+    const bool is_it = absl::StartsWith(variable, name) && variable.size() > name.size() &&
+                       variable[name.size()] == '=';
+    if (is_it) value = variable.substr(name.size() + 1);
+  }
+  return value;
+}
+
+// Installers keep what they load below HOME, and uv, conda and renv end where they can't. A worker
+// that runs as a service often has a HOME that it may not write to: then their cache is `folder`,
+// for this once.
+void GiveCache(const std::string& folder, std::vector<std::string>* environment) {
+  const std::string home = ValueOf(*environment, "HOME");
+  const std::string cache = absl::StrCat(home, "/.cache");
+  const std::string place = access(cache.c_str(), F_OK) == 0 ? cache : home;
+  if (!home.empty() && access(place.c_str(), W_OK) == 0) return;
+  for (const auto& [name, below] :
+       {std::pair<const char*, const char*>{"XDG_CACHE_HOME", ""}, {"CONDA_PKGS_DIRS", "/conda"}}) {
+    if (ValueOf(*environment, name).empty()) {
+      environment->push_back(absl::StrCat(name, "=", folder, below));
+    }
+  }
 }
 
 absl::Status RunStep(const BuildRequest& request, const SetupStep& step,
@@ -140,14 +168,18 @@ absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
   RemoveTree(work + "/.baton");
   const std::map<std::string, Stamp> before = StampsOf(work);
   const Surroundings around = SurroundingsOf(request.plan, request.tools, prefix);
-  const std::vector<std::string> environment = Within(around, request.environment);
+  std::vector<std::string> of_commands = request.environment;
+  GiveCache(CacheOf(request.folder), &of_commands);
+  const std::vector<std::string> environment = Within(around, of_commands);
   std::vector<std::string> beside = request.of_the_node;
   beside.insert(beside.end(), request.environment.begin(), request.environment.end());
+  GiveCache(CacheOf(request.folder), &beside);
   const std::vector<std::string> of_installers = Within(around, beside);
   for (const SetupStep& step : steps) {
     BATON_RETURN_IF_ERROR(RunStep(request, step, step.is_the_jobs ? environment : of_installers,
                                   std::max<int64_t>(1, kBuildMsMax - passed_ms())));
   }
+  RemoveTree(CacheOf(request.folder));
   BATON_RETURN_IF_ERROR(
       WriteOverlay(request.folder, TakeChanges(work, before, request.plan.covers_all)));
   EnvironmentFacts facts;

@@ -91,7 +91,7 @@ class EnvironmentsTest : public testing::Test {
       std::error_code ignored;
       fs::create_symlink(std::string("/bin/") + tool, top_ + "/bin/" + tool, ignored);
     }
-    options.inherited = {"PATH=" + top_ + "/bin", "HOME=" + top_};
+    options.inherited = {"PATH=" + top_ + "/bin", "HOME=" + home_};
     return std::make_unique<Environments>(options, *store_, index_);
   }
 
@@ -115,6 +115,7 @@ class EnvironmentsTest : public testing::Test {
   std::string Counted() { return ReadFile(top_ + "/count").value_or(""); }
 
   const std::string top_;
+  std::string home_ = top_;
   std::unique_ptr<artifact::LocalDir> store_;
   FakeIndex index_;
   std::atomic<bool> cancelled_{false};
@@ -209,6 +210,19 @@ TEST_F(EnvironmentsTest, OneThatIsStoredStaysUntilItIs) {
   ASSERT_TRUE(index_.WaitForOne());
   for (int i = 0; i < 1000 && fs::exists(made->folder); ++i) usleep(10'000);
   EXPECT_FALSE(fs::exists(made->folder)) << "there is no room for idle ones";
+}
+
+// A service's HOME; root may write everywhere, so that it is one that is not there.
+TEST_F(EnvironmentsTest, InstallersHaveACacheWhereHomeIsNotForThem) {
+  home_ = "/nonexistent/home";
+  const auto made = Node("one")->Prepare(
+      Request({"mkdir -p $XDG_CACHE_HOME/x; touch $XDG_CACHE_HOME/x/y; echo $CONDA_PKGS_DIRS"}));
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_THAT(log_, HasSubstr("/cache/conda\n"));
+  EXPECT_FALSE(fs::exists(made->folder + "/cache")) << "it is no part of the environment";
+  home_ = top_;
+  ASSERT_TRUE(Node("one")->Prepare(Request({"echo \"at home: ${XDG_CACHE_HOME:-}.\""})).ok());
+  EXPECT_THAT(log_, HasSubstr("at home: .\n"));
 }
 
 TEST_F(EnvironmentsTest, OneThatLostWhatItSaysOfItselfIsMadeAnew) {

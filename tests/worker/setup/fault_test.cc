@@ -52,8 +52,7 @@ TEST(FaultOfStep, OfInstallersAndCommands) {
        Fault::kNetwork},
       {1, kUvNoSuchVersion, Fault::kProgram},
       {2, kUvRefused, Fault::kNetwork},
-      {1,
-       "error: Failed to download `six==1.16.0`\n  cause: Hash mismatch for `six==1.16.0`\n",
+      {1, "error: Failed to download `six==1.16.0`\n  cause: Hash mismatch for `six==1.16.0`\n",
        Fault::kProgram},
       {1, "CondaHTTPError: HTTP 000 CONNECTION FAILED for url <https://conda.anaconda.org>\n",
        Fault::kNetwork},
@@ -139,9 +138,10 @@ TEST(StepFailure, SaysTheLineThatMattersAndWhatToDo) {
   EXPECT_THAT(Words("make", -9, ""), HasSubstr("`make` was killed by signal 9 (the node's memory"));
   EXPECT_THAT(Words("pip install x", 1, kNoIndex), HasSubstr("the node did not reach a server"));
   EXPECT_THAT(Words("make", 2, "cc: error"), Not(HasSubstr("server")));
-  EXPECT_THAT(Words("uv", 1, kUvNoSuchVersion),
-              HasSubstr("error: No solution found when resolving dependencies; cause: Because there "
-                        "is no version of six==99"));
+  EXPECT_THAT(
+      Words("uv", 1, kUvNoSuchVersion),
+      HasSubstr("error: No solution found when resolving dependencies; cause: Because there "
+                "is no version of six==99"));
 }
 
 TEST(StepFailure, TheCodeSaysWhetherAnotherNodeIsTried) {
