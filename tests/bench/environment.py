@@ -57,8 +57,8 @@ def step_of(cluster, job, attempt):
     """When the first step of an attempt was, by its own clock."""
     for line in cluster.baton("logs", job, check=False).stdout.splitlines():
         words = line.split()
-        if len(words) == 3 and words[:2] == ["step", str(attempt)]:
-            return float(words[2])
+        if words[-3:-1] == ["step", str(attempt)]:  # behind the attempt and the rank
+            return float(words[-1])
     return None
 
 
@@ -69,7 +69,7 @@ def stored(cluster, worker):
 
 
 def environment(mib=SIZE_MIB):
-    build("baton", "baton-scheduler", "baton-worker", "baton-keeper", "baton-trainer")
+    build("baton", "baton-scheduler", "baton-worker", "baton-keeper")
     limit_s = LIMIT_S + SETTLED_S * mib // 1024
     with Cluster(PROGRAMS, workers="spot,on-demand", cpus=1) as cluster:
         write_job(cluster, mib)

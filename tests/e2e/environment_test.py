@@ -160,6 +160,10 @@ def two_tasks_of_a_node_share_one(cluster, scripts):
 def what_is_wrong_is_said(cluster, scripts):
     folder_with_requirements(cluster, scripts, "wrong")
     scripts.write("wrong/requirements.txt", "--no-index\n--find-links ./wheels\nmissing==9\n")
+    scripts.write("wrong/renv.lock", "{}")
+    dry = scripts.baton("train", "--dry-run", "wrong/train.py")
+    expect("# installs requirements.txt (1 package) on the nodes, " in dry.stdout and
+           "passed over: renv.lock (the program is none of R's)" in dry.stdout, dry.stdout)
     job = scripts.baton("train", "--retries", "0", "wrong/train.py").stdout.strip()
     ended = cluster.baton("wait", job, check=False)
     shown = cluster.show(job)
