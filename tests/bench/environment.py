@@ -88,12 +88,10 @@ def environment(mib=SIZE_MIB):
         restored = cluster.show(job)["environment"]
         cluster.baton("cancel", job)
         cluster.baton("wait", job, check=False)
-    if restored["from"] != "restored":
-        raise RuntimeError(f"the next node did not restore it: {restored}")
     what = f"an environment of {mib} MiB"
     yield Figure(f"{what}: first setup, submit to first step", f"{number(first)} s",
                  f"its commands {number(built['setup_ms'] / 1000)} s")
     yield Figure(f"{what}: in the store, after the first step", f"{number(beside)} s")
     yield Figure(f"{what}: kill -9 of its worker to the next node's first step",
-                 f"{number(again)} s", f"restored in {number(restored['setup_ms'] / 1000)} s",
-                 "no setup", True)
+                 f"{number(again)} s", f"{restored['from']} in {number(restored['setup_ms'] / 1000)} s",
+                 "restored, no second setup", restored["from"] == "restored")

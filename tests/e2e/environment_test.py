@@ -291,6 +291,7 @@ case "$1" in
   image) test -e "{top}/has-image" && echo sha256:abc123 ;;
   pull) : > "{top}/has-image"; echo pulled ;;
   run)
+    rm "{top}/fails-once" 2>/dev/null && exit 125
     while [ "$1" != my/image:1 ]; do
       test "$1" = --workdir && cd "$2"
       shift
@@ -317,6 +318,17 @@ def a_program_in_a_container(cluster, scripts):
     run = next(line for line in calls.splitlines() if line.startswith("podman run"))
     expect("--rm" in run and "--network host" in run and "--env MODE" in run and "MODE=fast" not in
            run and run.endswith("my/image:1 python3 train.py"), run)
+
+
+def a_container_that_did_not_start_is_the_nodes_fault(cluster, scripts):
+    """125 is podman's own word, not the program's: another try costs none of the job's retries."""
+    with open(cluster.top + "/fails-once", "w"):
+        pass
+    _, _, job = scripts.train("--env", "MODE=fast", "--retries", "0", "--image", "my/image:1",
+                              "box/train.py")
+    shown = cluster.show(job)
+    expect(len(shown["attempts"]) == 2 and not os.path.exists(cluster.top + "/fails-once"),
+           f"{shown['attempts']}")
 
 
 class WithPodman(Cluster):
@@ -348,7 +360,8 @@ def test(programs, uv=None):
         for part in (two_tasks_of_a_node_share_one, what_is_wrong_is_said,
                      what_the_node_is_to_blame_for_is_tried_elsewhere,
                      installers_see_the_nodes_settings, a_cancel_ends_a_setup,
-                     environments_of_the_node, a_program_in_a_container):
+                     environments_of_the_node, a_program_in_a_container,
+                     a_container_that_did_not_start_is_the_nodes_fault):
             began = time.monotonic()
             part(cluster, scripts)
             print(f"{part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
