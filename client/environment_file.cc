@@ -1,11 +1,13 @@
 #include "client/environment_file.h"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
 
@@ -18,26 +20,50 @@ const artifact::SourceFile* Find(const PackagePlan& plan, const std::string& pat
   return at == plan.files.end() ? nullptr : &*at;
 }
 
+// The most exact first.
+constexpr const char* kPythons[] = {"uv.lock", "requirements.txt", "environment.yml",
+                                    "environment.yaml"};
+constexpr char kOfR[] = "renv.lock";
+// Of tools that nodes do not run.
+constexpr const char* kOthers[] = {"poetry.lock", "Pipfile.lock", "pixi.lock", "pdm.lock",
+                                   "conda-lock.yml"};
+
 bool IsOfR(const std::vector<std::string>& command) {
   const std::string program = command[0].substr(command[0].rfind('/') + 1);
   if (program == "Rscript" || program == "R") return true;
   return absl::EndsWithIgnoreCase(program, ".R");
 }
 
+bool InstallsUnasked(const spec::JobSpec& spec) {
+  return !spec.command.empty() && spec.environment.use.empty() && spec.environment.image.empty();
+}
+
 }  // namespace
 
 std::string EnvironmentFile(const PackagePlan& plan) {
   const spec::JobSpec& spec = plan.spec;
-  if (spec.command.empty() || !spec.environment.use.empty() || !spec.environment.image.empty()) {
-    return "";
-  }
-  std::vector<std::string> names = {"uv.lock", "requirements.txt", "environment.yml",
-                                    "environment.yaml"};
-  if (IsOfR(spec.command)) names.insert(names.begin(), "renv.lock");
+  if (!InstallsUnasked(spec)) return "";
+  std::vector<std::string> names(std::begin(kPythons), std::end(kPythons));
+  if (IsOfR(spec.command)) names.insert(names.begin(), kOfR);
   for (const std::string& name : names) {
     if (Find(plan, name) != nullptr) return name;
   }
   return "";
+}
+
+std::string PassedOver(const PackagePlan& plan) {
+  if (!InstallsUnasked(plan.spec)) return "";
+  const std::string taken = EnvironmentFile(plan);
+  std::vector<std::string> words;
+  const auto add = [&](const char* name, const std::string& why) {
+    if (name != taken && Find(plan, name) != nullptr) {
+      words.push_back(absl::StrCat(name, " (", why, ")"));
+    }
+  };
+  add(kOfR, "the program is none of R's");
+  for (const char* name : kPythons) add(name, absl::StrCat(taken, " goes before it"));
+  for (const char* name : kOthers) add(name, "nodes do not install from it");
+  return absl::StrJoin(words, ", ");
 }
 
 int CountRequirements(const std::string& text) {
@@ -72,9 +98,10 @@ std::string EnvironmentNote(const PackagePlan& plan) {
     absl::StrAppend(&note, note.empty() ? "runs " : ", then runs ", count,
                     count == 1 ? " setup command" : " setup commands");
   }
-  if (note.empty()) return "";
-  absl::StrAppend(&note, ", once for the same content");
+  if (!note.empty()) absl::StrAppend(&note, ", once for the same content");
   if (!file.empty()) absl::StrAppend(&note, "; environment: none turns the installing off");
+  const std::string others = PassedOver(plan);
+  if (!others.empty()) absl::StrAppend(&note, note.empty() ? "" : "; ", "passed over: ", others);
   return note;
 }
 

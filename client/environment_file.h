@@ -12,8 +12,11 @@ namespace baton::client {
 // `environment:` or `image:`.
 std::string EnvironmentFile(const PackagePlan& plan);
 
-// One line for whoever submits: what is installed, how often, and how it is turned off. Empty where
-// the program runs as the node is. Reads the file.
+// Files at the top that look as if they were to be installed and are not, each with the reason.
+std::string PassedOver(const PackagePlan& plan);
+
+// One line for whoever submits: what is installed, how often, how it is turned off, and what is
+// passed over. Empty where the program runs as the node is. Reads the file.
 std::string EnvironmentNote(const PackagePlan& plan);
 
 // Packages that a file in pip's format asks for, without counting those of files that it names.

@@ -35,7 +35,8 @@ class Fd {
   int fd_;
 };
 
-// A payload does not travel: what a server says of its disk comes without it.
+// Payloads do not travel: what a server says of its machine comes without them.
+constexpr char kOwnMachine[] = "baton/own-machine";
 constexpr char kOwnDisk[] = "baton/own-disk";
 
 absl::Status OwnDiskFull(absl::string_view message) {
@@ -45,20 +46,7 @@ absl::Status OwnDiskFull(absl::string_view message) {
   return status;
 }
 
-absl::Status WriteAll(int fd, absl::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, absl::StrCat("write ", path));
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-absl::Status ErrnoStatus(int error_number, absl::string_view what) {
-  const std::string message = absl::StrCat(what, ": ", std::strerror(error_number));
+absl::Status WithoutOrigin(int error_number, const std::string& message) {
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
@@ -97,6 +85,29 @@ absl::Status ErrnoStatus(int error_number, absl::string_view what) {
     default:
       return absl::InternalError(message);
   }
+}
+
+absl::Status WriteAll(int fd, absl::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, absl::StrCat("write ", path));
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ErrnoStatus(int error_number, absl::string_view what) {
+  absl::Status status =
+      WithoutOrigin(error_number, absl::StrCat(what, ": ", std::strerror(error_number)));
+  status.SetPayload(kOwnMachine, absl::Cord());
+  return status;
+}
+
+bool IsOwnMachines(const absl::Status& status) {
+  return status.GetPayload(kOwnMachine).has_value();
 }
 
 bool IsOwnDiskFull(const absl::Status& status) { return status.GetPayload(kOwnDisk).has_value(); }

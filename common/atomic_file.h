@@ -29,7 +29,10 @@ absl::Status SyncFolder(const std::string& folder);
 // try may mend (EAGAIN, EMFILE, a connection). The rest, EIO among it, is Internal.
 absl::Status ErrnoStatus(int error_number, absl::string_view what);
 
-// Whether it is from ErrnoStatus in this process, for a full disk: not one that came over a wire.
+// Whether it is from ErrnoStatus in this process: a system call of this machine failed. Not one
+// that came over a wire.
+bool IsOwnMachines(const absl::Status& status);
+// The same, for a full disk.
 bool IsOwnDiskFull(const absl::Status& status);
 
 }  // namespace baton

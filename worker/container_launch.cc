@@ -2,13 +2,17 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "worker/setup/child.h"
 #include "worker/setup/container.h"
+#include "worker/setup/fault.h"
 
 namespace baton::worker {
 namespace {
@@ -28,7 +32,7 @@ std::string RealPath(const std::string& path) {
 }  // namespace
 
 void EnterContainer(const Wanted& task, const PreparedTask& prepared, const std::string& socket,
-                    Launch* launch) {
+                    const std::vector<std::string>& own, Launch* launch) {
   const Surroundings& around = prepared.surroundings;
   if (around.runtime.empty()) return;
   ContainerRun run;
@@ -46,6 +50,20 @@ void EnterContainer(const Wanted& task, const PreparedTask& prepared, const std:
   run.user = static_cast<int>(geteuid());
   run.group = static_cast<int>(getegid());
   launch->argv = ContainerCommand(run);
+  // For the runtime, not for the program in it: they are not in `run`.
+  for (const std::string& variable : RuntimeVariables(own)) {
+    const std::string start = variable.substr(0, variable.find('=') + 1);
+    const bool is_the_jobs =
+        std::any_of(run.environment.begin(), run.environment.end(),
+                    [&](const std::string& one) { return absl::StartsWith(one, start); });
+    if (!is_the_jobs) launch->environment.push_back(variable);
+  }
+}
+
+std::string RuntimeFailed(const std::string& runtime, int code) {
+  if (!IsRuntimesFault(runtime, code)) return "";
+  return absl::StrCat(runtime, " did not start the container (exit code ", code,
+                      "): its words are the last in the log");
 }
 
 void RemoveContainer(const TaskKey& key, const Surroundings& around) {
@@ -53,9 +71,14 @@ void RemoveContainer(const TaskKey& key, const Surroundings& around) {
   ChildRequest request;
   request.argv = ContainerRemoval(around.runtime, ContainerName(key));
   if (request.argv.empty()) return;
-  for (const char* name : {"PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST"}) {
+  for (const char* name : {"PATH", "HOME"}) {
     const char* value = getenv(name);
     if (value != nullptr) request.environment.push_back(absl::StrCat(name, "=", value));
+  }
+  std::vector<std::string> own;
+  for (char** at = environ; *at != nullptr; ++at) own.emplace_back(*at);
+  for (std::string& variable : RuntimeVariables(own)) {
+    request.environment.push_back(std::move(variable));
   }
   request.folder = "/";
   request.limit_ms = kRemovalMsMax;

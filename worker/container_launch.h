@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "worker/core/task.h"
 #include "worker/preparer.h"
@@ -9,9 +10,14 @@
 
 namespace baton::worker {
 
-// Changes the command of `launch`; nothing without an image. `socket`: the rendezvous'.
+// Changes the command of `launch`; nothing without an image. `socket`: the rendezvous'. `own`: the
+// worker's environment, which says where the runtime is.
 void EnterContainer(const Wanted& task, const PreparedTask& prepared, const std::string& socket,
-                    Launch* launch);
+                    const std::vector<std::string>& own, Launch* launch);
+
+// What to say of a task of which its container's runtime, not its program, has ended with the code;
+// empty of others.
+std::string RuntimeFailed(const std::string& runtime, int code);
 
 // What is left of a task's container goes, such as one whose client was killed. May take seconds.
 void RemoveContainer(const TaskKey& key, const Surroundings& around);

@@ -83,11 +83,16 @@ std::string ValueOf(const TaskSpec& spec, const std::vector<std::string>& own,
   return value.empty() ? ValueIn(own, name) : value;
 }
 
-// The name in front, and the job to blame where a condition is not met.
+// The name in front, and the job to blame where a condition is not met; of this machine's own
+// troubles (blame.h) it stays told that they are.
 absl::Status Named(const DataSet& data, const absl::Status& status) {
-  const auto code =
-      absl::IsFailedPrecondition(status) ? absl::StatusCode::kInvalidArgument : status.code();
-  return absl::Status(code, absl::StrCat("data ", data.name, ": ", status.message()));
+  const bool is_jobs = absl::IsFailedPrecondition(status) && !IsOwnMachines(status);
+  absl::Status named(is_jobs ? absl::StatusCode::kInvalidArgument : status.code(),
+                     absl::StrCat("data ", data.name, ": ", status.message()));
+  status.ForEachPayload([&named](absl::string_view type, const absl::Cord& payload) {
+    named.SetPayload(type, payload);
+  });
+  return named;
 }
 
 }  // namespace
@@ -126,7 +131,7 @@ absl::StatusOr<DataSets::Found> DataSets::FindRemote(const TaskSpec& spec, const
     again = true;
   }
   absl::StatusOr<RemoteData> got = remote_.Acquire(request);
-  if (absl::IsFailedPrecondition(got.status())) {
+  if (absl::IsFailedPrecondition(got.status()) && !IsOwnMachines(got.status())) {
     return absl::FailedPreconditionError(absl::StrCat(
         got.status().message(),
         again ? ", which it had when this job fetched it first: data whose checksum changed; "

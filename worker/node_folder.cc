@@ -16,11 +16,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
 #include "common/contract.h"
+#include "common/file_tree.h"
 #include "common/ids.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "worker/link/spool_file.h"
-#include "worker/task/package.h"
 #include "worker/task/process_tree.h"
 
 namespace baton::worker {

@@ -3,12 +3,9 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <future>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -16,8 +13,11 @@
 #include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
 #include "common/contract.h"
+#include "common/file_tree.h"
 #include "common/status.h"
+#include "worker/blame.h"
 #include "worker/container_launch.h"
+#include "worker/crew.h"
 #include "worker/disk.h"
 #include "worker/inventory.h"
 #include "worker/prepare_environment.h"
@@ -44,10 +44,8 @@ struct Failure {
   std::string bad_checkpoint;
 };
 
-Failure FailureOf(const std::string& what, const absl::Status& status) {
-  const bool is_missing =
-      absl::IsNotFound(status) || absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
-  return {absl::StrCat(what, ": ", status.message()), !is_missing, ""};
+Failure FailureOf(Part part, const std::string& what, const absl::Status& status) {
+  return {absl::StrCat(what, ": ", status.message()), !IsJobsFault(part, status), ""};
 }
 
 std::string Parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -67,38 +65,14 @@ struct Preparer::State {
   ArtifactCache& cache;
   const Clock& clock;
   std::function<void(Event)> emit;
-  std::vector<std::thread> threads;
 
   std::mutex mutex;  // protects what follows
-  std::condition_variable work;
-  std::deque<std::function<void()>> queue;
   std::map<TaskKey, std::shared_ptr<Job>> jobs;
-  bool ending = false;
+
+  Crew crew{{}};  // last: it ends before what its threads use
 
   State(const PreparerOptions& o, ArtifactCache& c, const Clock& k, std::function<void(Event)> e)
       : options(o), cache(c), clock(k), emit(std::move(e)) {}
-
-  void Post(std::function<void()> piece) {
-    {
-      std::lock_guard<std::mutex> lock(mutex);
-      queue.push_back(std::move(piece));
-    }
-    work.notify_one();
-  }
-
-  void Run() {
-    for (;;) {
-      std::function<void()> piece;
-      {
-        std::unique_lock<std::mutex> lock(mutex);
-        work.wait(lock, [this] { return ending || !queue.empty(); });
-        if (ending) return;
-        piece = std::move(queue.front());
-        queue.pop_front();
-      }
-      piece();
-    }
-  }
 
   absl::StatusOr<std::string> Acquire(Job& job, const std::string& digest) {
     if (digest.empty()) return std::string();
@@ -141,6 +115,7 @@ struct Preparer::State {
   // True when `task` and `done` are complete.
   bool Make(Job& job, PreparedTask& task, TaskPrepared& done, Failure& failure) {
     const TaskSpec& spec = *job.wanted.spec;
+    if (job.cancelled) return failure.error = "given up", false;
     const int64_t start_ms = clock.MonotonicMillis();
     task.places.folder = options.task_folder(job.wanted.key);
     task.address = options.address;
@@ -154,14 +129,16 @@ struct Preparer::State {
       return false;
     }
     const absl::Status folders = MakeTaskFolders(task.places);
-    if (!folders.ok()) return failure = FailureOf("the task's folder", folders), false;
+    if (!folders.ok())
+      return failure = FailureOf(Part::kFolder, "the task's folder", folders), false;
     // Beside all else, since it is often the longest part.
     DataPreparation sets(options.data, cache, spec, task.places.data(),
                          [&job] { return job.cancelled || job.given_up; });
     const auto package = Acquire(job, spec.package_digest);
-    if (!package.ok()) return failure = FailureOf("the job's package", package.status()), false;
+    if (!package.ok())
+      return failure = FailureOf(Part::kPackage, "the job's package", package.status()), false;
     const absl::Status copied = CopyPackage(*package, task.places.work());
-    if (!copied.ok()) return failure = FailureOf("the job's package", copied), false;
+    if (!copied.ok()) return failure = FailureOf(Part::kFolder, "the job's package", copied), false;
     std::future<absl::StatusOr<PreparedEnvironment>> environment =
         BeginEnvironment(job, task, *package);
     const bool fetched = Fetch(job, task, sets, done, failure);
@@ -176,7 +153,8 @@ struct Preparer::State {
                                                    has_files ? task.resume_folder : "");
       if (!placed.ok()) prepared = placed;
     }
-    if (!prepared.ok()) return failure = FailureOf("its environment", prepared.status()), false;
+    if (!prepared.ok())
+      return failure = FailureOf(Part::kEnvironment, "its environment", prepared.status()), false;
     task.surroundings = prepared->around;
     done.environment_json = prepared->json;
     done.setup_ms = clock.MonotonicMillis() - start_ms - done.restore_ms;
@@ -193,10 +171,11 @@ struct Preparer::State {
   bool Fetch(Job& job, PreparedTask& task, DataPreparation& sets, TaskPrepared& done,
              Failure& failure) {
     const auto data = Acquire(job, job.wanted.spec->data_digest);
-    if (!data.ok()) return failure = FailureOf("the job's data", data.status()), false;
+    if (!data.ok()) return failure = FailureOf(Part::kData, "the job's data", data.status()), false;
     task.data_folder = *data;
     auto prepared = sets.Take();
-    if (!prepared.ok()) return failure = FailureOf("the job", prepared.status()), false;
+    if (!prepared.ok())
+      return failure = FailureOf(Part::kData, "the job", prepared.status()), false;
     job.acquired.insert(job.acquired.end(), prepared->acquired.begin(), prepared->acquired.end());
     if (!prepared->folder.empty()) task.data_folder = prepared->folder;
     done.data = std::move(prepared->fetched);
@@ -244,7 +223,7 @@ struct Preparer::State {
       status = CopyPackage(*fetched, task.places.work());
     }
     if (status.ok()) return true;
-    failure = FailureOf(absl::StrCat("checkpoint ", resume.name), status);
+    failure = FailureOf(Part::kCheckpoint, absl::StrCat("checkpoint ", resume.name), status);
     if (!failure.infrastructure) failure.bad_checkpoint = resume.name;
     failure.infrastructure = true;  // never the program's fault
     return false;
@@ -271,21 +250,11 @@ struct Preparer::State {
 
 Preparer::Preparer(const PreparerOptions& options, ArtifactCache& cache, const Clock& clock,
                    std::function<void(Event)> emit)
-    : state_(std::make_unique<State>(options, cache, clock, std::move(emit))) {
-  State* const state = state_.get();
-  for (int i = 0; i < options.threads; ++i) {
-    state_->threads.emplace_back([state] { state->Run(); });
-  }
-}
+    : state_(std::make_unique<State>(options, cache, clock, std::move(emit))) {}
 
 Preparer::~Preparer() {
-  {
-    std::lock_guard<std::mutex> lock(state_->mutex);
-    state_->ending = true;
-    for (auto& [key, job] : state_->jobs) job->cancelled = true;
-  }
-  state_->work.notify_all();
-  for (std::thread& thread : state_->threads) thread.join();
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  for (auto& [key, job] : state_->jobs) job->cancelled = true;
 }
 
 void Preparer::Prepare(const Wanted& task) {
@@ -296,7 +265,7 @@ void Preparer::Prepare(const Wanted& task) {
     state_->jobs[task.key] = job;
   }
   State* const state = state_.get();
-  state_->Post([state, job] { state->Serve(job); });
+  state->crew.Run([state, job] { state->Serve(job); });
 }
 
 void Preparer::Cancel(const TaskKey& key) {
@@ -321,7 +290,7 @@ void Preparer::Remove(const TaskKey& key) {
     state_->jobs.erase(at);
   }
   State* const state = state_.get();
-  state_->Post([state, job] {
+  state->crew.Run([state, job] {
     for (const std::string& digest : job->acquired) state->cache.Release(digest);
     // Of one that was prepared and never started.
     if (job->prepared != nullptr) RemoveContainer(job->wanted.key, job->prepared->surroundings);

@@ -1,5 +1,6 @@
 // Makes tasks ready to start: fetches package, data and checkpoint, makes the task's folder and
-// what its program runs in, chooses a port. Several at a time, in the background.
+// what its program runs in, chooses a port. In the background, each on a thread of its own
+// (crew.h): one that takes an hour holds up no other, and no removal.
 #pragma once
 
 #include <cstdint>
@@ -42,13 +43,12 @@ struct PreparerOptions {
   DataSets& data;                        // outlives the preparer
   Environments* environments = nullptr;  // outlives the preparer; null: programs run as they are
   PreparingLog log;                      // with it
-  int threads = 12;                      // a task whose environment is made may take long
 };
 
 // Thread-safe.
 class Preparer {
  public:
-  // `emit` gets TaskPrepared or TaskFailed on the preparer's threads.
+  // `emit` gets TaskPrepared or TaskFailed on a thread of the preparer's.
   Preparer(const PreparerOptions& options, ArtifactCache& cache, const Clock& clock,
            std::function<void(Event)> emit);
   ~Preparer();

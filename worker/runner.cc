@@ -13,18 +13,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/contract.h"
+#include "common/file_tree.h"
 #include "common/log.h"
 #include "common/printable.h"
 #include "common/status.h"
 #include "worker/checkpoint/file_checkpoints.h"
 #include "worker/container_launch.h"
+#include "worker/end_cause.h"
 #include "worker/kept_output.h"
 #include "worker/metrics/task_metrics.h"
-#include "worker/task/disk_full.h"
 #include "worker/task/environment.h"
 #include "worker/task/field.h"
 #include "worker/task/memory.h"
-#include "worker/task/package.h"
 #include "worker/task/process_tree.h"
 #include "worker/task/progress.h"
 #include "worker/task/start_error.h"
@@ -44,6 +44,7 @@ struct Running {
   std::vector<int32_t> gpus;
   int64_t step = 0;  // last finished
   std::string program;
+  std::string runtime;  // of its container; empty: none
   bool uploads_checkpoints = true;
   std::optional<ProgressReader> progress;
   std::optional<CheckpointWatcher> watcher;
@@ -122,12 +123,7 @@ struct Runner::State {
       memory.code = exited.code;
       memory.limit_bytes = facts.limit_bytes;
       memory.oom_kills = facts.oom_kills - memory.oom_kills;
-      // What it wrote is still there: a disk that it could not write to is full now, too.
-      if (exited.code != 0 && exited.error.empty()) {
-        exited.error = DiskFull(tasks[*key].places.folder, options.disk_bytes_min);
-        exited.infrastructure = !exited.error.empty();
-        if (exited.infrastructure) exited.cause = "disk-full";
-      }
+      FindEndCause(tasks[*key].places.folder, options.disk_bytes_min, tasks[*key].runtime, &exited);
     }
     const auto tell = [this, exited, metrics] {
       // The last steps are told before the end.
@@ -282,7 +278,7 @@ struct Runner::State {
     if (launch.argv.empty()) launch.argv = {options.trainer};
     launch.environment = TaskEnvironment(input);
     launch.folder = prepared.places.work();
-    EnterContainer(task, prepared, socket, &launch);
+    EnterContainer(task, prepared, socket, options.inherited, &launch);
     launch.mark = TaskMark(prepared.places);
     launch.log = log;
     std::shared_ptr<FileCheckpoints> files = WatchFiles(task, prepared);
@@ -299,6 +295,7 @@ struct Runner::State {
       running.is_native = task.spec->command.empty();
       running.gpus = task.gpus;
       running.program = launch.argv[0];
+      running.runtime = prepared.surroundings.runtime;
       running.uploads_checkpoints = !task.spec->checkpoints_of_rank0_only || task.key.rank == 0;
       running.progress.emplace(prepared.places.progress(), prepared.places.metrics());
       running.watcher.emplace(prepared.places.checkpoints());

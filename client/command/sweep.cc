@@ -14,6 +14,7 @@
 #include "client/command/submit_words.h"
 #include "client/command/sweep_plan.h"
 #include "client/datasets.h"
+#include "client/environment_file.h"
 #include "client/job_source.h"
 #include "client/loss_note.h"
 #include "client/package.h"
@@ -124,7 +125,9 @@ absl::Status Run(Context& context, const Flags& flags) {
   plan.set_params_as_arguments(package.spec.flags_as_arguments);
   package.spec.flags_as_arguments = false;
   if (flags.dry_run) {
-    std::printf("# nothing was sent; would be %s\n%s\n", PackedText(package).c_str(),
+    const std::string environment = EnvironmentNote(package);
+    std::printf("# nothing was sent; would be %s\n%s%s\n", PackedText(package).c_str(),
+                environment.empty() ? "" : absl::StrCat("# ", environment, "\n").c_str(),
                 PlanText(plan).c_str());
     return absl::OkStatus();
   }

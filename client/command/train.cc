@@ -106,6 +106,7 @@ std::string MemoryOf(const std::string& folder, const spec::JobSpec& job,
 
 void DryRun(const Context& context, const PackagePlan& plan, const std::string& memory,
             const spec::MemoryEstimate& estimate) {
+  const std::string environment = EnvironmentNote(plan);
   if (context.json()) {
     int64_t left_out = 0;
     for (const auto& [reason, count] : plan.left_out) left_out += count;
@@ -124,13 +125,14 @@ void DryRun(const Context& context, const PackagePlan& plan, const std::string& 
                                    {"sets", sets},
                                    {"command", spec::ProgramWords(plan.spec)},
                                    {"spec", spec::WriteSpec(plan.spec)}};
+    if (!environment.empty()) json["environment"] = environment;
     if (!memory.empty()) {
       json["memory"] = {{"host_bytes", estimate.host()}, {"device_bytes", estimate.device}};
     }
     std::fputs(Pretty(json).c_str(), stdout);
     return;
   }
-  std::string comment;
+  std::string comment = environment.empty() ? "" : absl::StrCat("# ", environment, "\n");
   for (const absl::string_view line : absl::StrSplit(memory, '\n', absl::SkipEmpty())) {
     absl::StrAppend(&comment, "# ", line, "\n");
   }

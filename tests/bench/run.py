@@ -13,6 +13,7 @@ import time
 
 import cards
 import determinism
+import environment
 import models
 import recovery
 import scaling
@@ -44,6 +45,7 @@ ROWS = {
     "logs": scripts.logs,
     "overhead": scripts.overhead,
     "ddp": scripts.ddp,
+    "environment": environment.environment,
     "cards": cards.cards,
 }
 
@@ -63,12 +65,16 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=ROWS, help="this row alone")
-    names = parser.parse_args().only or list(ROWS)
+    parser.add_argument("--environment-mib", type=int, default=environment.SIZE_MIB,
+                        help="size of the row `environment` [%(default)s]")
+    flags = parser.parse_args()
+    names = flags.only or list(ROWS)
+    rows = {**ROWS, "environment": lambda: environment.environment(flags.environment_mib)}
     begin, figures, missing = time.monotonic(), [], []
     for name in names:
         print(f"{name} ..", file=sys.stderr, flush=True)
         try:
-            figures += ROWS[name]()
+            figures += rows[name]()
         except Missing as error:
             missing.append(f"{name}: {error}")
     print(f"{datetime.date.today()}, {machine()}, {time.monotonic() - begin:.0f} s\n")

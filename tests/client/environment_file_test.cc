@@ -55,6 +55,26 @@ TEST_F(EnvironmentFileTest, TheSpecTurnsItOff) {
   EXPECT_EQ(EnvironmentFile(plan_), "") << "Baton's own trainer needs nothing";
 }
 
+TEST_F(EnvironmentFileTest, WhatIsPassedOverIsSaidWithItsReason) {
+  Add("requirements.txt", "numpy\n");
+  EXPECT_EQ(PassedOver(plan_), "");
+  Add("renv.lock");
+  Add("environment.yml");
+  EXPECT_EQ(PassedOver(plan_),
+            "renv.lock (the program is none of R's), environment.yml (requirements.txt goes before "
+            "it)");
+  EXPECT_THAT(EnvironmentNote(plan_), HasSubstr("off; passed over: renv.lock"));
+  plan_.spec.command = {"Rscript", "train.R"};
+  EXPECT_THAT(PassedOver(plan_), HasSubstr("requirements.txt (renv.lock goes before it)"));
+  plan_.spec.environment.use = "none";
+  EXPECT_EQ(PassedOver(plan_), "") << "that was said";
+}
+
+TEST_F(EnvironmentFileTest, ALockFileThatNodesDoNotKnowIsNotPassedOverInSilence) {
+  Add("poetry.lock");
+  EXPECT_EQ(EnvironmentNote(plan_), "passed over: poetry.lock (nodes do not install from it)");
+}
+
 TEST_F(EnvironmentFileTest, TheNoteSaysWhatHappensAndHowItIsTurnedOff) {
   Add("requirements.txt",
       "# three\ntorch==2.5 \\\n  --hash=sha256:1\n\n-r more.txt\nnumpy\n-e .\n");

@@ -1,11 +1,12 @@
 """Software environments: what a folder asks for is installed once, stored, and restored on other
 nodes; what was installed is shown; mistakes say what is wrong. No network: a wheel made here.
-Argument: folder of programs."""
+Arguments: folder of programs, the program uv (where it is missing, its part is passed over)."""
 import base64
 import hashlib
 import json
 import os
 import signal
+import subprocess
 import time
 import zipfile
 
@@ -22,6 +23,10 @@ told = {"answer": tiny.answer(), "prefix": sys.prefix, "made": os.path.exists("m
         "python": subprocess.run(["which", "python3"], capture_output=True, text=True).stdout}
 json.dump(told, open(out, "w"))
 print("runs with tiny", tiny.answer(), flush=True)
+step = 0
+for _ in range(10):  # a first step takes some time
+    step += sum(i * i for i in range(300_000))
+open(os.environ["BATON_METRICS_FILE"], "a").write('{"step": 1, "loss": 2.0}\\n')
 while told["attempt"] == "1" and "--once" not in sys.argv:
     time.sleep(0.1)
 """
@@ -70,7 +75,8 @@ def state_of(cluster, job):
 
 
 def a_lost_node_repeats_no_setup(cluster, scripts):
-    """The worker with the job is killed with -9; the other one has never seen the environment."""
+    """The worker with the job is killed with -9 right after its first step: what its setup made was
+    stored beside the start. The other one has never seen the environment."""
     count = folder_with_requirements(cluster, scripts, "env")
     scripts.write("env/baton.yml", f"setup:\n- echo ran >> {count}\n- touch made-here\n"
                                    "- printf help > $BATON_ENVIRONMENT_DIR/helper\n")
@@ -80,13 +86,11 @@ def a_lost_node_repeats_no_setup(cluster, scripts):
            "the same content; environment: none turns the installing off" in done.stderr,
            done.stderr)
     job = done.stdout.strip()
-    wait_until(lambda: "runs with tiny 42" in cluster.baton("logs", job).stdout, "it runs")
+    wait_until(lambda: cluster.show(job)["step"] >= 1, "its first step")
     shown, came = state_of(cluster, job)
     expect(came == "built", f"{shown['environment']}")
     first = shown["environment"]
     (worker, _), = cluster.tasks(job)
-    folder = f"{cluster.folder}/workers/{worker['name']}/environments"
-    wait_until(lambda: any(name.endswith(".stored") for name in os.listdir(folder)), "it is stored")
     took_s = shown["phases"]["setup_s"]
     os.kill(worker["pid"], signal.SIGKILL)
     ended = cluster.baton("wait", job, check=False)
@@ -156,6 +160,10 @@ def two_tasks_of_a_node_share_one(cluster, scripts):
 def what_is_wrong_is_said(cluster, scripts):
     folder_with_requirements(cluster, scripts, "wrong")
     scripts.write("wrong/requirements.txt", "--no-index\n--find-links ./wheels\nmissing==9\n")
+    scripts.write("wrong/renv.lock", "{}")
+    dry = scripts.baton("train", "--dry-run", "wrong/train.py")
+    expect("# installs requirements.txt (1 package) on the nodes, " in dry.stdout and
+           "passed over: renv.lock (the program is none of R's)" in dry.stdout, dry.stdout)
     job = scripts.baton("train", "--retries", "0", "wrong/train.py").stdout.strip()
     ended = cluster.baton("wait", job, check=False)
     shown = cluster.show(job)
@@ -195,6 +203,57 @@ def installers_see_the_nodes_settings(cluster, scripts):
     expect("tool 2.0" in log and "sees /." in log and "node-password" not in log, log)
 
 
+def what_the_node_is_to_blame_for_is_tried_elsewhere(cluster, scripts):
+    """A setup that is killed, as a node without memory does it, costs the job none of its retries."""
+    scripts.write("node/train.py", "print('runs')\n")
+    mark = f"{cluster.top}/node-mark"
+    os.makedirs(mark)
+    os.chmod(mark, 0o777)
+    job = scripts.baton("train", "--retries", "0", "--setup",
+                        f"mkdir {mark}/once 2>/dev/null || exit 0; kill -9 $$",
+                        "node/train.py").stdout.strip()
+    ended = cluster.baton("wait", job, check=False)
+    shown = cluster.show(job)
+    expect(ended.returncode == 0 and len(shown["attempts"]) == 2, f"{ended} {shown['attempts']}")
+    first, second = (attempt["nodes"][0] for attempt in shown["attempts"])
+    expect(first != second, f"another node: {shown['attempts']}")
+    log = cluster.baton("logs", job).stdout
+    expect("was killed by signal 9 (the node's memory ran out" in log, log)
+
+
+def uv_installs(cluster, scripts, uv):
+    """The real one, from PyPI: a requirements.txt, then a lock file, then what is not there."""
+    os.symlink(uv, cluster.top + "/fake/uv")
+    try:
+        folder_with_requirements(cluster, scripts, "uv")
+        scripts.write("uv/train.py", "import tiny\nprint('answer', tiny.answer())\n")
+        _, _, job = scripts.train("uv/train.py")
+        log = cluster.baton("logs", job).stdout
+        expect("[baton: setup: uv pip install -r requirements.txt]" in log and "answer 42" in log,
+               log)
+        scripts.write("uv/requirements.txt", "--no-index\n--find-links ./wheels\nmissing==9\n")
+        job = scripts.baton("train", "--retries", "0", "uv/train.py").stdout.strip()
+        ended = cluster.baton("wait", job, check=False)
+        reason = cluster.show(job)["reason"]
+        expect(ended.returncode == 1 and "missing==9" in reason, f"{ended} {reason}")
+        os.remove(f"{scripts.path}/uv/requirements.txt")
+        scripts.write("uv/pyproject.toml", "[project]\nname = 'job'\nversion = '0'\n"
+                      "requires-python = '>=3.8'\ndependencies = ['tiny==1.0']\n"
+                      "[tool.uv]\nno-index = true\nfind-links = ['wheels']\n")
+        locked = subprocess.run([uv, "lock", "--python", "/usr/bin/python3"], capture_output=True,
+                                text=True, cwd=f"{scripts.path}/uv",
+                                env={**os.environ, "HOME": cluster.top + "/home"})
+        expect(locked.returncode == 0, locked.stderr)
+        _, _, job = scripts.train("uv/train.py")
+        log = cluster.baton("logs", job).stdout
+        environment = cluster.show(job)["environment"]
+        expect("[baton: setup: uv sync of uv.lock]" in log and "answer 42" in log, log)
+        expect(environment["kind"] == "uv" and "tiny==1.0" in environment["packages"],
+               f"{environment}")
+    finally:
+        os.remove(cluster.top + "/fake/uv")
+
+
 def a_cancel_ends_a_setup(cluster, scripts):
     scripts.write("slow/train.py", "print('never')\n")
     job = scripts.baton("train", "--setup", "echo started; sleep 300", "slow/train.py").stdout.strip()
@@ -232,6 +291,7 @@ case "$1" in
   image) test -e "{top}/has-image" && echo sha256:abc123 ;;
   pull) : > "{top}/has-image"; echo pulled ;;
   run)
+    rm "{top}/fails-once" 2>/dev/null && exit 125
     while [ "$1" != my/image:1 ]; do
       test "$1" = --workdir && cd "$2"
       shift
@@ -260,6 +320,17 @@ def a_program_in_a_container(cluster, scripts):
            run and run.endswith("my/image:1 python3 train.py"), run)
 
 
+def a_container_that_did_not_start_is_the_nodes_fault(cluster, scripts):
+    """125 is podman's own word, not the program's: another try costs none of the job's retries."""
+    with open(cluster.top + "/fails-once", "w"):
+        pass
+    _, _, job = scripts.train("--env", "MODE=fast", "--retries", "0", "--image", "my/image:1",
+                              "box/train.py")
+    shown = cluster.show(job)
+    expect(len(shown["attempts"]) == 2 and not os.path.exists(cluster.top + "/fails-once"),
+           f"{shown['attempts']}")
+
+
 class WithPodman(Cluster):
     """Workers find a podman that notes what it is asked and runs the command itself."""
 
@@ -281,17 +352,23 @@ class WithPodman(Cluster):
         super().up()
 
 
-def test(programs):
+def test(programs, uv=None):
     with WithPodman(programs, workers="spot,on-demand") as cluster:
         scripts = Scripts(cluster)
         count = a_lost_node_repeats_no_setup(cluster, scripts)
         the_same_content_is_not_made_again(cluster, scripts, count)
         for part in (two_tasks_of_a_node_share_one, what_is_wrong_is_said,
+                     what_the_node_is_to_blame_for_is_tried_elsewhere,
                      installers_see_the_nodes_settings, a_cancel_ends_a_setup,
-                     environments_of_the_node, a_program_in_a_container):
+                     environments_of_the_node, a_program_in_a_container,
+                     a_container_that_did_not_start_is_the_nodes_fault):
             began = time.monotonic()
             part(cluster, scripts)
             print(f"{part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+        if uv is not None and os.access(uv, os.X_OK):
+            uv_installs(cluster, scripts, uv)
+        else:
+            print("no uv there (deploy/install_peers.sh): not tested", flush=True)
 
 
 main(test)

@@ -2,23 +2,19 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <filesystem>
-#include <map>
-#include <mutex>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/artifact/chunk.h"
 #include "common/artifact/transfer.h"
 #include "common/atomic_file.h"
+#include "common/file_tree.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "worker/checkpoint/chunk_index.h"
+#include "worker/checkpoint/held_folders.h"
 #include "worker/checkpoint/retry.h"
 
 namespace baton::worker {
@@ -44,43 +40,30 @@ absl::StatusOr<std::string> StampOf(const std::string& folder, int64_t* bytes) {
   return stamp;
 }
 
-// Data's folders are read-only, which keeps all but root from removing what is in them.
-void RemoveAll(const std::string& path) {
-  std::error_code ignored;
-  if (fs::is_directory(fs::symlink_status(path, ignored))) {
-    fs::permissions(path, fs::perms::owner_all, fs::perm_options::add, ignored);
-    std::error_code error;
-    for (auto at = fs::recursive_directory_iterator(path, error);
-         !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-      if (!at->is_directory(ignored) || at->is_symlink(ignored)) continue;
-      fs::permissions(at->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
-    }
-  }
-  fs::remove_all(path, ignored);
-}
-
 }  // namespace
 
 struct ArtifactCache::State {
-  struct Entry {
-    int users = 0;
-    bool busy = false;  // being fetched or checked
-    int64_t bytes = 0;
-    uint64_t used = 0;  // order of last use
-  };
-
   CacheOptions options;
   artifact::Store& store;
   ChunkIndex chunks;
-  std::mutex mutex;  // protects what follows
-  std::condition_variable changed;
-  std::map<std::string, Entry> entries;
-  uint64_t uses = 0;
+  HeldFolders held;
 
-  State(const CacheOptions& o, artifact::Store& s) : options(o), store(s) {}
+  State(const CacheOptions& o, artifact::Store& s)
+      : options(o),
+        store(s),
+        held({.idle_bytes_max = o.idle_bytes_max,
+              .remove = [this](const std::string& digest, int64_t) { Remove(digest); },
+              // A task may have written to it meanwhile.
+              .is_checked_anew = true}) {}
 
   std::string Folder(const std::string& digest) const {
     return absl::StrCat(options.folder, "/", digest);
+  }
+
+  void Remove(const std::string& digest) {
+    chunks.Remove(Folder(digest));
+    RemoveTree(Folder(digest) + kStampSuffix);
+    RemoveTree(Folder(digest));
   }
 
   // True when the folder is there as it was fetched.
@@ -93,9 +76,7 @@ struct ArtifactCache::State {
 
   absl::Status Fetch(const std::string& digest, const Fill& fill, int64_t* bytes) {
     if (IsIntact(digest, bytes)) return absl::OkStatus();
-    chunks.Remove(Folder(digest));
-    RemoveAll(Folder(digest));
-    RemoveAll(Folder(digest) + kStampSuffix);
+    Remove(digest);
     BATON_RETURN_IF_ERROR(fill(Folder(digest)));
     BATON_ASSIGN_OR_RETURN(const std::string stamp, StampOf(Folder(digest), bytes));
     return WriteFileAtomically(Folder(digest) + kStampSuffix, stamp);
@@ -127,26 +108,7 @@ struct ArtifactCache::State {
          !error && at != fs::directory_iterator(); at.increment(error)) {
       const std::string name = at->path().filename().string();
       int64_t bytes = 0;
-      if (artifact::IsDigest(name) && IsIntact(name, &bytes)) entries[name].bytes = bytes;
-    }
-  }
-
-  // Caller holds the mutex.
-  void EvictIdle() {
-    int64_t idle = 0;
-    for (const auto& [digest, entry] : entries) idle += entry.users == 0 ? entry.bytes : 0;
-    while (idle > options.idle_bytes_max) {
-      auto oldest = entries.end();
-      for (auto at = entries.begin(); at != entries.end(); ++at) {
-        if (at->second.users > 0 || at->second.busy) continue;
-        if (oldest == entries.end() || at->second.used < oldest->second.used) oldest = at;
-      }
-      if (oldest == entries.end()) return;
-      idle -= oldest->second.bytes;
-      chunks.Remove(Folder(oldest->first));
-      RemoveAll(Folder(oldest->first) + kStampSuffix);
-      RemoveAll(Folder(oldest->first));
-      entries.erase(oldest);
+      if (artifact::IsDigest(name) && IsIntact(name, &bytes)) held.Add(name, bytes);
     }
   }
 };
@@ -172,48 +134,22 @@ absl::StatusOr<std::string> ArtifactCache::AcquireFilled(const std::string& dige
   if (!artifact::IsDigest(digest)) {
     return absl::InvalidArgumentError(absl::StrCat("'", digest, "' is no manifest digest"));
   }
-  {
-    std::unique_lock<std::mutex> lock(state_->mutex);
-    while (state_->entries[digest].busy) {
-      if (cancelled()) return absl::CancelledError("given up");
-      state_->changed.wait_for(lock, std::chrono::milliseconds(50));
-    }
-    State::Entry& entry = state_->entries[digest];
-    if (entry.users > 0) {
-      ++entry.users;
-      return state_->Folder(digest);
-    }
-    entry.busy = true;
-  }
+  BATON_ASSIGN_OR_RETURN(const bool is_there, state_->held.Take(digest, cancelled, nullptr));
+  if (is_there) return state_->Folder(digest);
   int64_t bytes = 0;
   const absl::Status fetched = state_->Fetch(digest, fill, &bytes);
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  State::Entry& entry = state_->entries[digest];
-  entry.busy = false;
-  state_->changed.notify_all();
   if (!fetched.ok()) {
-    state_->entries.erase(digest);
+    state_->held.Failed(digest);
     return fetched;
   }
-  entry.users = 1;
-  entry.bytes = bytes;
-  entry.used = ++state_->uses;
+  state_->held.Made(digest, bytes);
   return state_->Folder(digest);
 }
 
 int64_t ArtifactCache::BytesOf(const std::string& digest) const {
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  const auto at = state_->entries.find(digest);
-  return at == state_->entries.end() ? 0 : at->second.bytes;
+  return state_->held.BytesOf(digest);
 }
 
-void ArtifactCache::Release(const std::string& digest) {
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  const auto at = state_->entries.find(digest);
-  if (at == state_->entries.end() || at->second.users == 0) return;
-  --at->second.users;
-  at->second.used = ++state_->uses;
-  state_->EvictIdle();
-}
+void ArtifactCache::Release(const std::string& digest) { state_->held.Release(digest); }
 
 }  // namespace baton::worker

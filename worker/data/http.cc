@@ -22,6 +22,7 @@
 #include "common/atomic_file.h"
 #include "common/printable.h"
 #include "common/status.h"
+#include "worker/data/http_fault.h"
 
 namespace baton::worker {
 namespace {
@@ -91,25 +92,6 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
 
 int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return (*static_cast<Answer*>(user)->cancelled)() ? 1 : 0;
-}
-
-bool IsTransient(CURLcode code) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-    case CURLE_SSL_CONNECT_ERROR:
-      return true;
-    default:
-      return false;
-  }
 }
 
 // Where the content goes; opened for the time of one fetch.
@@ -228,8 +210,8 @@ struct HttpClient::State {
     if (cancelled()) return absl::CancelledError("given up");
     if (!answer->refused.ok()) return answer->refused;
     if (code != CURLE_OK) {
-      const std::string text = absl::StrCat(source.shown, ": ", curl_easy_strerror(code));
-      return IsTransient(code) ? absl::UnavailableError(text) : absl::InvalidArgumentError(text);
+      return absl::Status(StatusOfTransfer(code),
+                          absl::StrCat(source.shown, ": ", curl_easy_strerror(code)));
     }
     return StatusOf(source, *answer);
   }
@@ -239,9 +221,8 @@ struct HttpClient::State {
     if (code >= 200 && code <= 299) return absl::OkStatus();
     std::string text = absl::StrCat(source.shown, ": HTTP status ", code);
     if (!answer.words.empty()) absl::StrAppend(&text, " (", Printable(answer.words), ")");
-    if (code == 404 || code == 410) return absl::NotFoundError(text);
-    if (code == 412 || code == 416) return absl::OutOfRangeError(text);
-    if (code >= 500 || code == 429 || code == 408) return absl::UnavailableError(text);
+    const absl::StatusCode status = StatusOfAnswer(code);
+    if (status != absl::StatusCode::kInvalidArgument) return absl::Status(status, text);
     if (source.is_s3 && (code == 401 || code == 403)) {
       absl::StrAppend(&text, source.identity.access_key.empty()
                                  ? "; give the job AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY by "

@@ -35,8 +35,8 @@ struct WebFacts {
 // One connection that is kept for the next request; for one thread at a time.
 //
 // Statuses: Cancelled; InvalidArgument and NotFound where the request itself is refused (4xx), with
-// the server's words; Unavailable where another try may help; ResourceExhausted for a full disk or
-// a file beyond its limit.
+// the server's words; Unavailable where another try may help; Internal where another node may fare
+// better (http_fault.h); ResourceExhausted for a full disk or a file beyond its limit.
 class HttpClient {
  public:
   // Asked now and then while a request waits; true ends it.

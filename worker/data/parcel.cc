@@ -12,6 +12,7 @@
 #include "common/artifact/manifest.h"
 #include "common/atomic_file.h"
 #include "common/data_uri.h"
+#include "common/file_tree.h"
 #include "common/hash.h"
 #include "common/status.h"
 
@@ -20,35 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return ErrnoStatus(errno, path);
-  Sha256 hash;
-  std::vector<char> buffer(1 << 20);
-  ssize_t n = 0;
-  while ((n = read(file, buffer.data(), buffer.size())) > 0) {
-    hash.Update(absl::string_view(buffer.data(), static_cast<size_t>(n)));
-  }
-  const int error = errno;
-  close(file);
-  if (n < 0) return ErrnoStatus(error, path);
-  return hash.FinishHex();
-}
-
-absl::Status MakeFolders(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return error ? ErrnoStatus(error.value(), "make the folder " + path) : absl::OkStatus();
-}
-
 absl::Status Move(const std::string& from, const std::string& to) {
   if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   return ErrnoStatus(errno, absl::StrCat("moving ", from, " to ", to));
-}
-
-void Remove(const std::string& path) {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
 }
 
 class FileParcel : public Parcel {
@@ -68,7 +43,7 @@ class FileParcel : public Parcel {
 
   absl::StatusOr<std::string> Fetch() override {
     const absl::StatusOr<std::string> former = ReadFile(part_of_);
-    if (!former.ok() || *former != validator_) Remove(part_);
+    if (!former.ok() || *former != validator_) RemoveTree(part_);
     BATON_RETURN_IF_ERROR(WriteFileAtomically(part_of_, validator_));
     BATON_RETURN_IF_ERROR(client_.Fetch(source_, part_, validator_));
     return Sha256OfFile(part_);
@@ -77,15 +52,15 @@ class FileParcel : public Parcel {
   // A file becomes a folder of one file.
   absl::Status Put(const std::string& to) override {
     const std::string temporary = to + ".tmp";
-    Remove(temporary);
+    RemoveTree(temporary);
     BATON_RETURN_IF_ERROR(MakeFolders(temporary));
     BATON_RETURN_IF_ERROR(Move(part_, absl::StrCat(temporary, "/", kDataFile)));
     return Move(temporary, to);
   }
 
   void Discard() override {
-    Remove(part_);
-    Remove(part_of_);
+    RemoveTree(part_);
+    RemoveTree(part_of_);
   }
 
  private:
@@ -126,7 +101,7 @@ class FolderParcel : public Parcel {
       std::error_code error;
       if (!fs::exists(path, error)) {  // else it is whole, by a fetch that was cut off later
         BATON_RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path().string()));
-        Remove(part);
+        RemoveTree(part);
         const WebSource object = S3Object(server_, {prefix_.bucket, items_[i].key});
         BATON_RETURN_IF_ERROR(client_.Fetch(object, part, items_[i].etag));
         BATON_RETURN_IF_ERROR(Move(part, path));
@@ -139,7 +114,7 @@ class FolderParcel : public Parcel {
 
   absl::Status Put(const std::string& to) override { return Move(folder_, to); }
   void Discard() override {
-    if (!folder_.empty()) Remove(folder_);
+    if (!folder_.empty()) RemoveTree(folder_);
   }
 
  private:

@@ -1,15 +1,18 @@
 #include "worker/data/remote.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
 #include "common/data_uri.h"
+#include "common/file_tree.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -29,17 +32,6 @@ int64_t BytesBelow(const std::string& folder) {
     if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
   }
   return bytes;
-}
-
-absl::Status MakeFolders(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return error ? ErrnoStatus(error.value(), "make the folder " + path) : absl::OkStatus();
-}
-
-void Remove(const std::string& path) {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
 }
 
 }  // namespace
@@ -67,6 +59,7 @@ class RemoteFetcher::UriLock {
   UriLock& operator=(const UriLock&) = delete;
 
   bool locked() const { return locked_; }
+  Lock& lock() { return *lock_; }
 
  private:
   RemoteFetcher& fetcher_;
@@ -75,15 +68,35 @@ class RemoteFetcher::UriLock {
   bool locked_ = false;
 };
 
-RemoteFetcher::RemoteFetcher(std::string folder, ContentCache& cache)
-    : folder_(std::move(folder)), cache_(cache) {
+RemoteFetcher::RemoteFetcher(std::string folder, ContentCache& cache,
+                             std::chrono::milliseconds sweep_every)
+    : folder_(std::move(folder)), cache_(cache), sweep_every_(sweep_every) {
   const absl::Status made = MakeFolders(folder_);
   if (!made.ok()) LogWarning(std::string(made.message()));
+  swept_ = std::chrono::steady_clock::now();
+  Sweep();
+}
+
+// What nobody came back for: a worker may run for months. Caller holds the mutex, or is alone.
+void RemoteFetcher::Sweep() {
   std::error_code error;
   const auto now = fs::file_time_type::clock::now();
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
-    if (now - entry.last_write_time(error) > kLeftoverAge) Remove(entry.path().string());
+    const std::string path = entry.path().string();
+    const bool in_use = std::any_of(locks_.begin(), locks_.end(), [&](const auto& lock) {
+      return absl::StartsWith(path, PathOf(lock.first));
+    });
+    std::error_code ignored;
+    if (!in_use && now - entry.last_write_time(ignored) > kLeftoverAge) RemoveTree(path);
   }
+}
+
+void RemoteFetcher::SweepNowAndThen() {
+  std::lock_guard<std::mutex> guard(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (now - swept_ < sweep_every_) return;
+  swept_ = now;
+  Sweep();
 }
 
 std::string RemoteFetcher::PathOf(const std::string& uri) const {
@@ -140,13 +153,40 @@ absl::StatusOr<RemoteData> RemoteFetcher::Bring(const RemoteRequest& request, Pa
       Place(
           sha256, [&](const std::string& folder) { return parcel.Put(folder); }, request));
   parcel.Discard();  // it was there already, by another URI
+  if (parcel.validator().empty()) {
+    LogWarning(absl::StrCat(request.uri,
+                            ": its server says neither ETag nor Last-Modified, so that "
+                            "each job fetches its ",
+                            data.bytes, " bytes anew; `sha256: ", sha256,
+                            "` beside it in a spec spares that"));
+  }
   Remember(request.uri, {parcel.validator(), sha256});
   return data;
 }
 
 absl::StatusOr<RemoteData> RemoteFetcher::Acquire(const RemoteRequest& request) {
-  const UriLock lock(*this, request.uri, request.cancelled);
-  if (!lock.locked()) return absl::CancelledError("given up");
+  SweepNowAndThen();
+  const auto came = std::chrono::steady_clock::now();
+  UriLock held(*this, request.uri, request.cancelled);
+  if (!held.locked()) return absl::CancelledError("given up");
+  Lock& lock = held.lock();
+  // What was under way when this one came is what it asks for: else each rank of a gang would fetch
+  // its own, of a server that does not say what it has.
+  if (request.sha256.empty() && !lock.sha256.empty() && lock.fetched >= came) {
+    RemoteRequest shared = request;
+    shared.sha256 = lock.sha256;
+    auto data = AcquireAlone(shared);
+    if (!absl::IsFailedPrecondition(data.status())) return data;
+  }
+  auto data = AcquireAlone(request);
+  if (data.ok()) {
+    lock.sha256 = data->sha256;
+    lock.fetched = std::chrono::steady_clock::now();
+  }
+  return data;
+}
+
+absl::StatusOr<RemoteData> RemoteFetcher::AcquireAlone(const RemoteRequest& request) {
   HttpClient client(request.cancelled);
   const std::string part = PathOf(request.uri);
   if (DataKindOf(request.uri) == DataKind::kWeb) {

@@ -3,6 +3,7 @@
 // (what sha256sum prints).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -43,12 +44,14 @@ class ContentCache {
   virtual void Release(const std::string& name) = 0;
 };
 
-// Thread-safe; calls may take long. Two requests for one URI share one fetch.
+// Thread-safe; calls may take long. Requests for one URI that come while it is fetched share that
+// fetch, also where its server does not tell what it has (neither ETag nor Last-Modified).
 class RemoteFetcher {
  public:
   // `folder` is for what is not whole yet, and is made; both outlive this, and so does `cache`.
-  // What lies there for more than a day is removed.
-  RemoteFetcher(std::string folder, ContentCache& cache);
+  // What lies there for more than a day is removed, when this starts and then every so often.
+  RemoteFetcher(std::string folder, ContentCache& cache,
+                std::chrono::milliseconds sweep_every = std::chrono::hours(1));
 
   // FailedPrecondition, for a person, when the content has another SHA-256; others as HttpClient.
   absl::StatusOr<RemoteData> Acquire(const RemoteRequest& request);
@@ -62,20 +65,29 @@ class RemoteFetcher {
   struct Lock {
     std::mutex mutex;
     int users = 0;
+    // What the last fetch brought, guarded by `mutex`; empty: none that others share.
+    std::string sha256;
+    std::chrono::steady_clock::time_point fetched;
   };
   class UriLock;
 
+  // The caller holds the URI's lock.
+  absl::StatusOr<RemoteData> AcquireAlone(const RemoteRequest& request);
   absl::StatusOr<RemoteData> Bring(const RemoteRequest& request, Parcel& parcel);
   absl::StatusOr<RemoteData> Place(const std::string& sha256, const ContentCache::Fill& fill,
                                    const RemoteRequest& request);
   Known Remembered(const std::string& uri) const;
   void Remember(const std::string& uri, const Known& known) const;
   std::string PathOf(const std::string& uri) const;
+  void SweepNowAndThen();
+  void Sweep();
 
   const std::string folder_;
   ContentCache& cache_;
+  const std::chrono::milliseconds sweep_every_;
   std::mutex mutex_;
-  std::map<std::string, Lock> locks_;  // by URI; guarded by mutex_
+  std::map<std::string, Lock> locks_;            // by URI; guarded by mutex_
+  std::chrono::steady_clock::time_point swept_;  // guarded by mutex_
 };
 
 }  // namespace baton::worker

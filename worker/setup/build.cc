@@ -1,6 +1,7 @@
 #include "worker/setup/build.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,14 +12,14 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
+#include "common/file_tree.h"
 #include "common/printable.h"
 #include "common/status.h"
 #include "worker/setup/child.h"
+#include "worker/setup/fault.h"
 #include "worker/setup/layout.h"
 #include "worker/setup/tools.h"
 #include "worker/task/package.h"
@@ -74,6 +75,32 @@ absl::Status MakeFolder(const std::string& path) {
   return ErrnoStatus(errno, absl::StrCat("making the folder ", path));
 }
 
+std::string ValueOf(const std::vector<std::string>& environment, absl::string_view name) {
+  std::string value;
+  for (const std::string& variable : environment) {
+    const bool is_it = absl::StartsWith(variable, name) && variable.size() > name.size() &&
+                       variable[name.size()] == '=';
+    if (is_it) value = variable.substr(name.size() + 1);
+  }
+  return value;
+}
+
+// Installers keep what they load below HOME, and uv, conda and renv end where they can't. A worker
+// that runs as a service often has a HOME that it may not write to: then their cache is `folder`,
+// for this once.
+void GiveCache(const std::string& folder, std::vector<std::string>* environment) {
+  const std::string home = ValueOf(*environment, "HOME");
+  const std::string cache = absl::StrCat(home, "/.cache");
+  const std::string place = access(cache.c_str(), F_OK) == 0 ? cache : home;
+  if (!home.empty() && access(place.c_str(), W_OK) == 0) return;
+  for (const auto& [name, below] :
+       {std::pair<const char*, const char*>{"XDG_CACHE_HOME", ""}, {"CONDA_PKGS_DIRS", "/conda"}}) {
+    if (ValueOf(*environment, name).empty()) {
+      environment->push_back(absl::StrCat(name, "=", folder, below));
+    }
+  }
+}
+
 absl::Status RunStep(const BuildRequest& request, const SetupStep& step,
                      const std::vector<std::string>& environment, int64_t limit_ms) {
   request.say(absl::StrCat("setup: ", Printable(step.title, kLineBytesMax)));
@@ -93,14 +120,13 @@ absl::Status RunStep(const BuildRequest& request, const SetupStep& step,
   const auto code = RunToEnd(child);
   if (absl::IsCancelled(code.status())) return code.status();
   if (!code.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("`", Printable(step.title, kLineBytesMax),
-                                                   "` failed: ", code.status().message()));
+    const std::string words = absl::StrCat("`", Printable(step.title, kLineBytesMax),
+                                           "` failed: ", code.status().message());
+    // What could not even be started is the node's fault.
+    return absl::IsDeadlineExceeded(code.status()) ? absl::InvalidArgumentError(words)
+                                                   : absl::UnavailableError(words);
   }
-  // The node's fault, and another one may have room.
-  if (*code != 0 && absl::StrContains(tail, "No space left on device")) {
-    return ErrnoStatus(ENOSPC, absl::StrCat("`", Printable(step.title, kLineBytesMax), "`"));
-  }
-  if (*code != 0) return absl::InvalidArgumentError(FailureWords(step.title, *code, tail));
+  if (*code != 0) return StepFailure(step.title, *code, tail, FaultOfStep(*code, tail));
   return absl::OkStatus();
 }
 
@@ -124,32 +150,6 @@ std::vector<std::string> Within(const Surroundings& around,
   return whole;
 }
 
-std::string FailureWords(absl::string_view title, int code, absl::string_view printed) {
-  std::string last, error;
-  for (const absl::string_view line : absl::StrSplit(printed, '\n')) {
-    const absl::string_view bare = absl::StripAsciiWhitespace(line);
-    if (bare.empty()) continue;
-    last = std::string(bare);
-    if (absl::StartsWithIgnoreCase(bare, "error")) error = last;
-  }
-  if (!error.empty()) last = error;
-  std::string words = absl::StrCat("`", Printable(title, kLineBytesMax), "` ",
-                                   code < 0 ? "was killed by signal " : "ended with code ",
-                                   code < 0 ? -code : code);
-  if (!last.empty()) absl::StrAppend(&words, ": ", Printable(last, kLineBytesMax));
-  for (const absl::string_view sign :
-       {"Name or service not known", "Temporary failure in name resolution", "NewConnectionError",
-        "Could not resolve host", "Network is unreachable", "Max retries exceeded",
-        "Connection timed out", "dns error", "ConnectTimeoutError"}) {
-    if (!absl::StrContains(printed, sign)) continue;
-    absl::StrAppend(&words,
-                    " (the node did not reach a server: its way to the package index, or a "
-                    "proxy in `env`, is to be mended)");
-    break;
-  }
-  return words;
-}
-
 absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
   const auto start = steady_clock::now();
   const auto passed_ms = [start] {
@@ -168,14 +168,18 @@ absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
   RemoveTree(work + "/.baton");
   const std::map<std::string, Stamp> before = StampsOf(work);
   const Surroundings around = SurroundingsOf(request.plan, request.tools, prefix);
-  const std::vector<std::string> environment = Within(around, request.environment);
+  std::vector<std::string> of_commands = request.environment;
+  GiveCache(CacheOf(request.folder), &of_commands);
+  const std::vector<std::string> environment = Within(around, of_commands);
   std::vector<std::string> beside = request.of_the_node;
   beside.insert(beside.end(), request.environment.begin(), request.environment.end());
+  GiveCache(CacheOf(request.folder), &beside);
   const std::vector<std::string> of_installers = Within(around, beside);
   for (const SetupStep& step : steps) {
     BATON_RETURN_IF_ERROR(RunStep(request, step, step.is_the_jobs ? environment : of_installers,
                                   std::max<int64_t>(1, kBuildMsMax - passed_ms())));
   }
+  RemoveTree(CacheOf(request.folder));
   BATON_RETURN_IF_ERROR(
       WriteOverlay(request.folder, TakeChanges(work, before, request.plan.covers_all)));
   EnvironmentFacts facts;
@@ -186,12 +190,13 @@ absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request) {
   facts.build_ms = passed_ms();
   const std::string python = FindProgram("python3", environment);
   if (request.plan.installer == Installer::kRenv) {
-    facts.packages = RPackages(request.tools.rscript, environment, &facts.r);
+    facts.packages = RPackages(request.tools.rscript, environment, &facts.r, request.cancelled);
   } else if (!python.empty()) {
-    const PythonFacts found = AskPython(python, environment);
+    const PythonFacts found = AskPython(python, environment, request.cancelled);
     facts.python = found.version;
     facts.packages = found.packages;
   }
+  if (request.cancelled && request.cancelled()) return absl::CancelledError("given up");
   BATON_RETURN_IF_ERROR(WriteFacts(request.folder, facts));
   return facts;
 }

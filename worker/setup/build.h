@@ -28,12 +28,9 @@ struct BuildRequest {
 };
 
 // InvalidArgument, with the step and its last words: the program's own fault. FailedPrecondition:
-// the node lacks a tool; ResourceExhausted: its disk is full. Cancelled. On failure the folder is
-// of no use.
+// the node lacks a tool; ResourceExhausted: its disk is full; Unavailable: the node's fault, or the
+// network's (fault.h). Cancelled. On failure the folder is of no use.
 absl::StatusOr<EnvironmentFacts> BuildEnvironment(const BuildRequest& request);
-
-// The line that says most of a step's last words, and what to do about it where that is known.
-std::string FailureWords(absl::string_view title, int code, absl::string_view printed);
 
 // `environment` with what a program finds in the surroundings.
 std::vector<std::string> Within(const Surroundings& around,

@@ -1,5 +1,6 @@
 #include "worker/setup/container.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -91,6 +92,25 @@ std::vector<std::string> ImageId(const std::string& runtime, const std::string& 
 std::vector<std::string> ImagePull(const std::string& runtime, const std::string& image) {
   if (IsApptainer(runtime)) return {};
   return {runtime, "pull", image};
+}
+
+std::vector<std::string> RuntimeVariables(const std::vector<std::string>& environment) {
+  std::vector<std::string> found;
+  for (const std::string& variable : environment) {
+    const std::string name = absl::AsciiStrToUpper(variable.substr(0, variable.find('=')));
+    bool is_known = false;
+    for (const char* prefix :
+         {"DOCKER_", "CONTAINER_", "CONTAINERS_", "APPTAINER", "SINGULARITY", "STORAGE_"}) {
+      is_known |= absl::StartsWith(name, prefix);
+    }
+    for (const char* known :
+         {"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "REGISTRY_AUTH_FILE",
+          "DBUS_SESSION_BUS_ADDRESS", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}) {
+      is_known |= name == known;
+    }
+    if (is_known) found.push_back(variable);
+  }
+  return found;
 }
 
 const std::vector<std::string>& ContainerRuntimes() {

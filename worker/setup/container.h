@@ -31,6 +31,10 @@ std::vector<std::string> ContainerRemoval(const std::string& runtime, const std:
 std::vector<std::string> ImageId(const std::string& runtime, const std::string& image);
 std::vector<std::string> ImagePull(const std::string& runtime, const std::string& image);
 
+// Those of NAME=value that tell a runtime where its daemon, its storage and its registries are, and
+// the way to them.
+std::vector<std::string> RuntimeVariables(const std::vector<std::string>& environment);
+
 // The programs that are looked for, the best first.
 const std::vector<std::string>& ContainerRuntimes();
 

@@ -10,12 +10,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/atomic_file.h"
-#include "common/hash.h"
+#include "common/file_tree.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "worker/checkpoint/retry.h"
 #include "worker/setup/archive.h"
 #include "worker/setup/build.h"
+#include "worker/setup/container.h"
 #include "worker/setup/facts.h"
 #include "worker/setup/folders.h"
 #include "worker/setup/key.h"
@@ -25,7 +26,6 @@
 #include "worker/setup/relocate.h"
 #include "worker/setup/storing.h"
 #include "worker/setup/tools.h"
-#include "worker/task/package.h"
 
 namespace baton::worker {
 namespace {
@@ -61,24 +61,13 @@ PackedFolder Packed(const std::string& folder) {
   return packed;
 }
 
-absl::StatusOr<std::string> DigestOf(const std::string& path) {
-  Sha256 sha;
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> buffer(1 << 20);
-  while (file) {
-    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    sha.Update({buffer.data(), static_cast<size_t>(file.gcount())});
-  }
-  if (!file.eof()) return absl::InternalError(absl::StrCat(path, " can't be read"));
-  return sha.FinishHex();
-}
-
 absl::StatusOr<KeyParts> PartsOf(const EnvironmentRequest& request,
                                  const std::vector<std::string>& environment) {
   KeyParts parts;
   BATON_ASSIGN_OR_RETURN(parts.plan, PlanEnvironment(*request.spec, Packed(request.package)));
   for (const std::string& path : parts.plan.covered) {
-    BATON_ASSIGN_OR_RETURN(std::string digest, DigestOf(absl::StrCat(request.package, "/", path)));
+    BATON_ASSIGN_OR_RETURN(std::string digest,
+                           Sha256OfFile(absl::StrCat(request.package, "/", path)));
     parts.covered.emplace_back(path, std::move(digest));
   }
   parts.variables = SetupVariables(*request.spec);
@@ -107,7 +96,13 @@ struct Environments::State {
         index(i),
         folders(o.root, o.idle_bytes_max),
         own_python(Inherited(o.inherited)),
-        storing(folders, store, index) {}
+        storing(folders, store, index) {
+    // What an earlier worker could not finish.
+    for (const std::string& folder : folders.Unstored()) {
+      const auto facts = ReadFacts(folder);
+      if (facts.ok() && folders.FolderOf(facts->digest) == folder) storing.Add(facts->digest);
+    }
+  }
 
   static std::vector<std::string> Inherited(const std::vector<std::string>& variables) {
     std::vector<std::string> environment;
@@ -135,6 +130,9 @@ struct Environments::State {
       const std::string name = variable.substr(0, variable.find('='));
       return name == "PYTHONPATH" || name == "VIRTUAL_ENV" || name == "CONDA_PREFIX";
     });
+    for (const std::string& variable : options.inherited) {
+      if (IsForCommands(variable)) environment.push_back(variable);
+    }
     for (const auto& [name, value] : SetupVariables(*request.spec)) {
       std::erase_if(environment, [&name = name](const std::string& variable) {
         return absl::StartsWith(variable, name + "=");
@@ -168,7 +166,9 @@ struct Environments::State {
       RemoveTree(temporary);
       return RestoreArchive(manifest, store, temporary, request.cancelled);
     }));
-    BATON_ASSIGN_OR_RETURN(EnvironmentFacts facts, ReadFacts(temporary));
+    auto read = ReadFacts(temporary);
+    if (!read.ok()) return absl::DataLossError(absl::StrCat("stored: ", read.status().message()));
+    EnvironmentFacts facts = *std::move(read);
     if (facts.root != folder) {
       BATON_ASSIGN_OR_RETURN(const NamingFiles naming, ReadNaming(temporary));
       if (!naming.binary.empty()) return absl::NotFoundError("it works in one folder only");
@@ -214,16 +214,25 @@ struct Environments::State {
     return "built";
   }
 
+  // One that has lost what it says of itself is made anew.
+  absl::StatusOr<HeldFolder> TakeWhole(const EnvironmentRequest& request, const std::string& key) {
+    for (;;) {
+      BATON_ASSIGN_OR_RETURN(HeldFolder held, folders.Take(key, request.cancelled, [&] {
+        request.say("setup: another task of this node is at it");
+      }));
+      if (!held.is_made || ReadFacts(held.folder).ok()) return held;
+      LogWarning(absl::StrCat("the environment ", held.folder, " is damaged and is made anew"));
+      folders.Damaged(key);
+    }
+  }
+
   absl::StatusOr<PreparedEnvironment> Make(const EnvironmentRequest& request, StartFacts* start,
                                            EnvironmentFacts* facts) {
     const std::vector<std::string> environment = BaseEnvironment(request);
     BATON_ASSIGN_OR_RETURN(const KeyParts parts, PartsOf(request, environment));
     PreparedEnvironment prepared;
     prepared.key = EnvironmentKey(parts);
-    BATON_ASSIGN_OR_RETURN(const HeldFolder held,
-                           folders.Take(prepared.key, request.cancelled, [&] {
-                             request.say("setup: another task of this node is at it");
-                           }));
+    BATON_ASSIGN_OR_RETURN(const HeldFolder held, TakeWhole(request, prepared.key));
     prepared.folder = held.folder;
     start->from = "cache";
     if (!held.is_made) {
@@ -254,7 +263,11 @@ struct Environments::State {
     if (request.spec->image.empty()) {
       found = FindNodeEnvironment(request.spec->environment_use, environment);
     } else {
-      found = PrepareImage({request.spec->image, environment, request.mark, request.cancelled,
+      std::vector<std::string> of_runtime = environment;
+      for (std::string& variable : RuntimeVariables(options.inherited)) {
+        of_runtime.push_back(std::move(variable));
+      }
+      found = PrepareImage({request.spec->image, of_runtime, request.mark, request.cancelled,
                             request.output, request.say});
     }
     BATON_RETURN_IF_ERROR(found.status());

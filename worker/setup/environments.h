@@ -1,5 +1,6 @@
-// What tasks of this node run in: made once per content, kept for others, stored as an artifact in
-// the background, and restored from there instead of being made where somebody has made it before.
+// What tasks of this node run in: made once per content, kept for others, stored as an artifact
+// beside the start, and restored from there instead of being made where somebody has made it
+// before.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,7 @@ class Environments {
  public:
   // `store` and `index` outlive it.
   Environments(const EnvironmentsOptions& options, artifact::Store& store, EnvironmentIndex& index);
-  // Gives up what is being stored; another start takes it up.
+  // Gives up what is being stored; the next worker takes it up.
   ~Environments();
   Environments(const Environments&) = delete;
   Environments& operator=(const Environments&) = delete;

@@ -5,11 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <filesystem>
-#include <map>
-#include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,7 +16,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/atomic_file.h"
+#include "common/file_tree.h"
 #include "common/log.h"
+#include "common/status.h"
+#include "worker/checkpoint/held_folders.h"
 
 namespace baton::worker {
 namespace {
@@ -40,22 +39,6 @@ bool IsOurs(absl::string_view name) {
          });
 }
 
-// Also of read-only folders, which installers make.
-void RemoveAll(const std::string& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (!error) return;
-  for (auto at = fs::recursive_directory_iterator(
-           path, fs::directory_options::skip_permission_denied, error);
-       !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    std::error_code ignored;
-    if (at->is_directory(ignored) && !at->is_symlink(ignored)) {
-      fs::permissions(at->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
-    }
-  }
-  fs::remove_all(path, error);
-}
-
 int64_t BytesOf(const std::string& folder) {
   int64_t bytes = 0;
   std::error_code error;
@@ -70,20 +53,17 @@ int64_t BytesOf(const std::string& folder) {
 }  // namespace
 
 struct EnvironmentFolders::State {
-  struct Entry {
-    int users = 0;
-    bool busy = false;  // being made
-    bool made = false;
-    int64_t bytes = 0;
-    uint64_t used = 0;  // order of last use
-  };
+  const std::string root;
+  std::vector<std::string> unstored;  // since Recover
+  HeldFolders held;
 
-  std::string root;
-  int64_t idle_bytes_max = 0;
-  mutable std::mutex mutex;  // protects what follows
-  std::condition_variable changed;
-  std::map<std::string, Entry> entries;  // by name
-  uint64_t uses = 0;
+  State(std::string r, int64_t idle_bytes_max)
+      : root(std::move(r)),
+        held({.idle_bytes_max = idle_bytes_max, .remove = [this](const auto& name, int64_t bytes) {
+                LogInfo(absl::StrCat("the environment ", name, " goes: ", bytes >> 20,
+                                     " MiB that nobody uses"));
+                Remove(name);
+              }}) {}
 
   std::string Path(const std::string& name) const { return absl::StrCat(root, "/", name); }
 
@@ -105,51 +85,34 @@ struct EnvironmentFolders::State {
         broken.push_back(name);
       }
     }
-    for (const std::string& name : broken) RemoveAll(Path(name));
+    for (const std::string& name : broken) RemoveTree(Path(name));
     std::sort(found.begin(), found.end());
     for (const auto& [used, name] : found) {
       const auto text = ReadFile(absl::StrCat(Path(name), kSize));
-      Entry& entry = entries[name];
-      entry.made = true;
-      entry.used = ++uses;
-      if (!text.ok() || !absl::SimpleAtoi(absl::StripSuffix(*text, "\n"), &entry.bytes)) {
-        entry.bytes = BytesOf(Path(name));
+      int64_t bytes = 0;
+      if (!text.ok() || !absl::SimpleAtoi(absl::StripSuffix(*text, "\n"), &bytes)) {
+        bytes = BytesOf(Path(name));
       }
+      held.Add(name, bytes);
     }
-    EvictIdle();
+    held.Trim();
+    for (const auto& [used, name] : found) {
+      const bool is_there = access(absl::StrCat(Path(name), kSize).c_str(), F_OK) == 0;
+      const bool is_stored = access(absl::StrCat(Path(name), kStored).c_str(), F_OK) == 0;
+      if (is_there && !is_stored) unstored.push_back(Path(name));
+    }
   }
 
   void Remove(const std::string& name) const {
     // First what says that it is whole.
     (void)unlink(absl::StrCat(Path(name), kSize).c_str());
     (void)unlink(absl::StrCat(Path(name), kStored).c_str());
-    RemoveAll(Path(name));
-  }
-
-  // Caller holds the mutex.
-  void EvictIdle() {
-    int64_t idle = 0;
-    for (const auto& [name, entry] : entries) idle += entry.users == 0 ? entry.bytes : 0;
-    while (idle > idle_bytes_max) {
-      auto oldest = entries.end();
-      for (auto at = entries.begin(); at != entries.end(); ++at) {
-        if (at->second.users > 0 || at->second.busy) continue;
-        if (oldest == entries.end() || at->second.used < oldest->second.used) oldest = at;
-      }
-      if (oldest == entries.end()) return;
-      idle -= oldest->second.bytes;
-      LogInfo(absl::StrCat("the environment ", oldest->first, " goes: ", oldest->second.bytes >> 20,
-                           " MiB that nobody uses"));
-      Remove(oldest->first);
-      entries.erase(oldest);
-    }
+    RemoveTree(Path(name));
   }
 };
 
 EnvironmentFolders::EnvironmentFolders(std::string root, int64_t idle_bytes_max)
-    : state_(std::make_unique<State>()) {
-  state_->root = std::move(root);
-  state_->idle_bytes_max = idle_bytes_max;
+    : state_(std::make_unique<State>(std::move(root), idle_bytes_max)) {
   state_->Recover();
 }
 
@@ -163,29 +126,15 @@ absl::StatusOr<HeldFolder> EnvironmentFolders::Take(const std::string& key,
                                                     const std::function<bool()>& cancelled,
                                                     const std::function<void()>& waits) {
   const std::string name = key.substr(0, kNameLength);
-  bool told = false;
-  std::unique_lock<std::mutex> lock(state_->mutex);
-  while (state_->entries[name].busy) {
-    if (!std::exchange(told, true) && waits) {
-      lock.unlock();
-      waits();
-      lock.lock();
-      continue;
-    }
-    if (cancelled && cancelled()) return absl::CancelledError("given up");
-    state_->changed.wait_for(lock, std::chrono::milliseconds(50));
-  }
-  State::Entry& entry = state_->entries[name];
-  HeldFolder held{state_->Path(name), entry.made};
-  ++entry.users;
-  entry.used = ++state_->uses;
-  if (entry.made) {
+  HeldFolder held;
+  held.folder = state_->Path(name);
+  BATON_ASSIGN_OR_RETURN(held.is_made, state_->held.Take(name, cancelled, waits));
+  if (held.is_made) {
     // Its time orders the folders for the next worker.
     (void)utimensat(AT_FDCWD, absl::StrCat(held.folder, kSize).c_str(), nullptr, 0);
-    return held;
+  } else {
+    state_->Remove(name);
   }
-  entry.busy = true;
-  state_->Remove(name);
   return held;
 }
 
@@ -201,34 +150,28 @@ void EnvironmentFolders::Made(const std::string& key) {
   const absl::Status written =
       WriteFileAtomically(absl::StrCat(state_->Path(name), kSize), absl::StrCat(bytes, "\n"));
   if (!written.ok()) LogWarning(absl::StrCat("an environment's size: ", written.message()));
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  State::Entry& entry = state_->entries[name];
-  entry.busy = false;
-  entry.made = true;
-  entry.bytes = bytes;
-  state_->changed.notify_all();
+  state_->held.Made(name, bytes);
 }
 
 void EnvironmentFolders::Failed(const std::string& key) {
   const std::string name = key.substr(0, kNameLength);
   state_->Remove(name);
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  state_->entries.erase(name);
-  state_->changed.notify_all();
+  state_->held.Failed(name);
 }
 
 void EnvironmentFolders::Release(const std::string& key) {
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  const auto at = state_->entries.find(key.substr(0, kNameLength));
-  if (at == state_->entries.end() || at->second.users == 0) return;
-  --at->second.users;
-  at->second.used = ++state_->uses;
-  state_->EvictIdle();
+  state_->held.Release(key.substr(0, kNameLength));
+}
+
+void EnvironmentFolders::Damaged(const std::string& key) {
+  state_->held.Damaged(key.substr(0, kNameLength));
 }
 
 bool EnvironmentFolders::IsStored(const std::string& key) const {
   return access(absl::StrCat(FolderOf(key), kStored).c_str(), F_OK) == 0;
 }
+
+std::vector<std::string> EnvironmentFolders::Unstored() const { return state_->unstored; }
 
 void EnvironmentFolders::SetStored(const std::string& key) {
   const absl::Status written = WriteFileAtomically(absl::StrCat(FolderOf(key), kStored), "");

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -40,8 +41,11 @@ class EnvironmentFolders {
   void Made(const std::string& key);
   void Failed(const std::string& key);  // and the folder goes
   void Release(const std::string& key);
+  void Damaged(const std::string& key);  // Release of one that the next Take shall make anew
 
   bool IsStored(const std::string& key) const;
+  // The folders of an earlier worker's environments that the store does not have.
+  std::vector<std::string> Unstored() const;
   void SetStored(const std::string& key);
 
  private:

@@ -49,6 +49,18 @@ bool ConfiguresATool(const std::string& name) {
   return false;
 }
 
+bool IsForCommands(const std::string& variable) {
+  const size_t equals = variable.find('=');
+  if (equals == std::string::npos || absl::StrContains(variable.substr(equals), '@')) return false;
+  const std::string name = absl::AsciiStrToUpper(variable.substr(0, equals));
+  for (const char* known :
+       {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "PIP_INDEX_URL", "UV_INDEX_URL",
+        "UV_DEFAULT_INDEX", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) {
+    if (name == known) return true;
+  }
+  return false;
+}
+
 std::string EnvironmentKey(const KeyParts& parts) {
   const EnvironmentPlan& plan = parts.plan;
   const NodeTools& tools = parts.tools;

@@ -47,6 +47,10 @@ std::string KeyAt(const std::string& key, const std::string& folder);
 // Whether a variable of this name configures a package tool or a compiler.
 bool ConfiguresATool(const std::string& name);
 
+// Whether NAME=value, of the node's own environment, is also for commands of jobs: the way out of
+// its network and to its package index, without a password in it.
+bool IsForCommands(const std::string& variable);
+
 // Those of the spec's variables that installers and commands see: what configures a package tool
 // (PIP_INDEX_URL, HTTPS_PROXY, ..), and what a command names. Others would make another environment
 // of each learning rate.

@@ -69,6 +69,8 @@ absl::StatusOr<std::vector<std::string>> ListOf(const json& list) {
 std::string PrefixOf(const std::string& folder) { return absl::StrCat(folder, "/env"); }
 std::string SetupWorkOf(const std::string& folder) { return absl::StrCat(folder, "/work"); }
 
+std::string CacheOf(const std::string& folder) { return folder + "/cache"; }
+
 absl::Status WriteOverlay(const std::string& folder, const std::vector<std::string>& paths) {
   return WriteFileAtomically(Overlay(folder), absl::StrCat(List(paths).dump(), "\n"));
 }

@@ -13,6 +13,7 @@ namespace baton::worker {
 
 std::string PrefixOf(const std::string& folder);     // BATON_ENVIRONMENT_DIR
 std::string SetupWorkOf(const std::string& folder);  // where its setup ran
+std::string CacheOf(const std::string& folder);      // of installers, while it is made
 
 // What lies in SetupWorkOf and is to lie in each task's working folder, relative paths.
 absl::Status WriteOverlay(const std::string& folder, const std::vector<std::string>& paths);

@@ -11,6 +11,7 @@
 #include "worker/setup/build.h"
 #include "worker/setup/child.h"
 #include "worker/setup/container.h"
+#include "worker/setup/fault.h"
 #include "worker/setup/tools.h"
 
 namespace baton::worker {
@@ -142,7 +143,7 @@ absl::StatusOr<NodeEnvironment> PrepareImage(const ImageRequest& request) {
       request.output(bytes);
     };
     BATON_ASSIGN_OR_RETURN(const int code, RunToEnd(child));
-    if (code != 0) return absl::InvalidArgumentError(FailureWords(title, code, tail));
+    if (code != 0) return StepFailure(title, code, tail, FaultOfPull(code, tail));
     child.argv = ImageId(runtime, request.image);
     id.clear();
     known = ReadOutput(child, &id);

@@ -34,8 +34,8 @@ struct ImageRequest {
   std::function<void(const std::string& text)> say;
 };
 
-// Has the image on the node. FailedPrecondition: no runtime is there; InvalidArgument: the image
-// can't be had.
+// Has the image on the node. FailedPrecondition: no runtime is there; InvalidArgument: there is no
+// such image; Unavailable and ResourceExhausted: the node's fault, or the network's (fault.h).
 absl::StatusOr<NodeEnvironment> PrepareImage(const ImageRequest& request);
 
 }  // namespace baton::worker

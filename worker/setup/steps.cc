@@ -102,10 +102,12 @@ absl::Status AddRenv(const EnvironmentPlan& plan, const NodeTools& tools, const 
                  "install it there (Rscript -e \"install.packages('renv')\")");
   }
   const std::string library = absl::StrCat(prefix, "/library");
-  const std::string code =
-      absl::StrCat("dir.create(", Quoted(library),
-                   "); options(renv.consent = TRUE); renv::restore(lockfile = ", Quoted(plan.file),
-                   ", library = ", Quoted(library), ", prompt = FALSE, clean = FALSE)");
+  // Links into the cache of this node would lead nowhere on others.
+  const std::string code = absl::StrCat(
+      "dir.create(", Quoted(library),
+      "); options(renv.consent = TRUE, renv.config.cache.symlinks = FALSE); renv::restore(lockfile "
+      "= ",
+      Quoted(plan.file), ", library = ", Quoted(library), ", prompt = FALSE, clean = FALSE)");
   // Without the project's .Rprofile, which would load another renv first.
   steps->push_back(
       {absl::StrCat("renv::restore of ", plan.file), {tools.rscript, "--vanilla", "-e", code}});

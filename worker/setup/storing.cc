@@ -70,14 +70,11 @@ struct Storing::State {
   }
 
   void Serve(const std::string& key) {
-    const auto held = folders.Take(
-        key, [this] { return ending.load(); }, nullptr);
-    if (!held.ok()) return;
-    if (!held->is_made) return folders.Failed(key);  // it went meanwhile
-    const absl::Status status = folders.IsStored(key) ? absl::OkStatus() : Store(key, held->folder);
+    const absl::Status status =
+        folders.IsStored(key) ? absl::OkStatus() : Store(key, folders.FolderOf(key));
     if (!status.ok() && !absl::IsCancelled(status)) {
       LogWarning(
-          absl::StrCat("the environment ", held->folder,
+          absl::StrCat("the environment ", folders.FolderOf(key),
                        " is not stored, so that other nodes make it too: ", status.message()));
     }
     folders.Release(key);
@@ -119,6 +116,11 @@ void Storing::Add(const std::string& key) {
     const bool waits = state_->current == key || std::find(state_->keys.begin(), state_->keys.end(),
                                                            key) != state_->keys.end();
     if (waits) return;
+    // It is whole, so that this does not wait.
+    const auto held = state_->folders.Take(
+        key, [] { return true; }, nullptr);
+    if (!held.ok()) return;
+    if (!held->is_made) return state_->folders.Failed(key);
     state_->keys.push_back(key);
   }
   state_->changed.notify_all();

@@ -1,5 +1,5 @@
-// Stores environments as artifacts, one after the other, behind the training that they were made
-// for.
+// Stores environments as artifacts, one after the other, beside the start and the training that
+// they were made for: a node that is lost then takes none with it that is stored.
 #pragma once
 
 #include <memory>
@@ -20,8 +20,8 @@ class Storing {
   Storing(const Storing&) = delete;
   Storing& operator=(const Storing&) = delete;
 
-  // Of an environment that is whole. Tried until it is stored or the worker ends; nothing where it
-  // waits already.
+  // Of an environment that is whole: it is held from now on, whatever becomes of the task that it
+  // was made for. Tried until it is stored or the worker ends; nothing where it waits already.
   void Add(const std::string& key);
 
  private:

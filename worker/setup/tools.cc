@@ -152,9 +152,9 @@ PythonFacts AskPython(const std::string& python, const std::vector<std::string>&
 
 std::vector<std::string> RPackages(const std::string& rscript,
                                    const std::vector<std::string>& environment,
-                                   std::string* version) {
+                                   std::string* version, const std::function<bool()>& cancelled) {
   const std::vector<std::string> lines =
-      Ask({rscript, "--vanilla", "-e", kAskR}, environment, nullptr);
+      Ask({rscript, "--vanilla", "-e", kAskR}, environment, cancelled);
   if (lines.empty()) return {};
   *version = lines[0];
   return Behind(lines, 2);

@@ -33,6 +33,7 @@ PythonFacts AskPython(const std::string& python, const std::vector<std::string>&
 // R's.
 std::vector<std::string> RPackages(const std::string& rscript,
                                    const std::vector<std::string>& environment,
-                                   std::string* version);
+                                   std::string* version,
+                                   const std::function<bool()>& cancelled = nullptr);
 
 }  // namespace baton::worker

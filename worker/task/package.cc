@@ -46,11 +46,6 @@ absl::Status CopyPackage(const std::string& from, const std::string& to) {
   return absl::OkStatus();
 }
 
-void RemoveTree(const std::string& path) {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
-}
-
 absl::StatusOr<int> FreePort(const std::string& address) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE;

@@ -12,9 +12,6 @@ namespace baton::worker {
 // into its own. `from` empty: an empty folder. Links and special files are refused.
 absl::Status CopyPackage(const std::string& from, const std::string& to);
 
-// Removes a tree, without following links.
-void RemoveTree(const std::string& path);
-
 // A TCP port that is free on `address` at this moment, above 1023.
 absl::StatusOr<int> FreePort(const std::string& address);
 

@@ -50,6 +50,14 @@ TEST(Container, FilesStayTheWorkersAndCardsAreSeen) {
               HasSubstr("--userns keep-id --device nvidia.com/gpu=all "));
 }
 
+TEST(Container, TheRuntimeIsToldWhereItsDaemonAndItsProxyAre) {
+  EXPECT_THAT(RuntimeVariables({"PATH=/bin", "DOCKER_HOST=unix:///x", "XDG_RUNTIME_DIR=/run/user/7",
+                                "https_proxy=http://p:1", "AWS_SECRET_ACCESS_KEY=s",
+                                "CONTAINERS_STORAGE_CONF=/c"}),
+              testing::ElementsAre("DOCKER_HOST=unix:///x", "XDG_RUNTIME_DIR=/run/user/7",
+                                   "https_proxy=http://p:1", "CONTAINERS_STORAGE_CONF=/c"));
+}
+
 TEST(Container, ApptainerTakesNamesOfDockerAndFiles) {
   ContainerRun run = SomeRun("/usr/bin/apptainer");
   run.has_gpus = true;

@@ -38,6 +38,7 @@ class FakeIndex : public EnvironmentIndex {
     return at->second;
   }
   absl::Status Register(const std::string& key, const std::string& manifest) override {
+    if (away) return absl::UnavailableError("away");
     std::lock_guard<std::mutex> lock(mutex_);
     manifests_.emplace(key, manifest);
     return absl::OkStatus();
@@ -53,6 +54,11 @@ class FakeIndex : public EnvironmentIndex {
     }
     return false;
   }
+  void Clear() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    manifests_.clear();
+  }
+  std::atomic<bool> away{false};
   void Point(const std::string& manifest) {
     std::lock_guard<std::mutex> lock(mutex_);
     for (auto& [key, at] : manifests_) at = manifest;
@@ -74,8 +80,10 @@ class EnvironmentsTest : public testing::Test {
   ~EnvironmentsTest() override { fs::remove_all(top_); }
 
   // A node with a root of its own, and no Python: the commands alone make the environment.
-  std::unique_ptr<Environments> Node(const std::string& name) {
+  std::unique_ptr<Environments> Node(const std::string& name,
+                                     int64_t idle_bytes_max = int64_t{1} << 30) {
     EnvironmentsOptions options;
+    options.idle_bytes_max = idle_bytes_max;
     options.root = top_ + "/" + name;
     fs::create_directories(options.root);
     fs::create_directories(top_ + "/bin");
@@ -83,7 +91,7 @@ class EnvironmentsTest : public testing::Test {
       std::error_code ignored;
       fs::create_symlink(std::string("/bin/") + tool, top_ + "/bin/" + tool, ignored);
     }
-    options.inherited = {"PATH=" + top_ + "/bin", "HOME=" + top_};
+    options.inherited = {"PATH=" + top_ + "/bin", "HOME=" + home_};
     return std::make_unique<Environments>(options, *store_, index_);
   }
 
@@ -107,6 +115,7 @@ class EnvironmentsTest : public testing::Test {
   std::string Counted() { return ReadFile(top_ + "/count").value_or(""); }
 
   const std::string top_;
+  std::string home_ = top_;
   std::unique_ptr<artifact::LocalDir> store_;
   FakeIndex index_;
   std::atomic<bool> cancelled_{false};
@@ -175,6 +184,67 @@ TEST_F(EnvironmentsTest, WhatTheCommandsNameMakesAnotherOne) {
   std::ofstream(top_ + "/package/list.txt") << "b";
   EXPECT_EQ(FromOf(*node->Prepare(Request(setup))), "built");
   EXPECT_EQ(Counted(), "ab");
+}
+
+TEST_F(EnvironmentsTest, WhatATaskLeavesAtOnceIsStoredNevertheless) {
+  Node("one")->Prepare(Request({"echo ran >> " + top_ + "/count"})).value();
+  // The worker ended before, or as it was being stored: the next one needs no task for it.
+  for (const auto& entry : fs::directory_iterator(top_ + "/one")) {
+    if (entry.path().extension() == ".stored") fs::remove(entry.path());
+  }
+  index_.Clear();
+  const auto next = Node("one");
+  EXPECT_TRUE(index_.WaitForOne());
+  EXPECT_EQ(FromOf(*Node("two")->Prepare(Request({"echo ran >> " + top_ + "/count"}))), "restored");
+}
+
+// Else the room that idle ones may have would decide what is kept for other nodes.
+TEST_F(EnvironmentsTest, OneThatIsStoredStaysUntilItIs) {
+  const auto node = Node("one", 0);
+  index_.away = true;
+  const auto made = node->Prepare(Request({"echo ran >> " + top_ + "/count"}));
+  ASSERT_TRUE(made.ok()) << made.status();
+  node->Release(made->key);
+  EXPECT_TRUE(fs::exists(made->folder));
+  index_.away = false;
+  ASSERT_TRUE(index_.WaitForOne());
+  for (int i = 0; i < 1000 && fs::exists(made->folder); ++i) usleep(10'000);
+  EXPECT_FALSE(fs::exists(made->folder)) << "there is no room for idle ones";
+}
+
+// A service's HOME; root may write everywhere, so that it is one that is not there.
+TEST_F(EnvironmentsTest, InstallersHaveACacheWhereHomeIsNotForThem) {
+  home_ = "/nonexistent/home";
+  const auto made = Node("one")->Prepare(
+      Request({"mkdir -p $XDG_CACHE_HOME/x; touch $XDG_CACHE_HOME/x/y; echo $CONDA_PKGS_DIRS"}));
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_THAT(log_, HasSubstr("/cache/conda\n"));
+  EXPECT_FALSE(fs::exists(made->folder + "/cache")) << "it is no part of the environment";
+  home_ = top_;
+  ASSERT_TRUE(Node("one")->Prepare(Request({"echo \"at home: ${XDG_CACHE_HOME:-}.\""})).ok());
+  EXPECT_THAT(log_, HasSubstr("at home: .\n"));
+}
+
+TEST_F(EnvironmentsTest, OneThatLostWhatItSaysOfItselfIsMadeAnew) {
+  const auto node = Node("one");
+  const auto made = node->Prepare(Request({"echo ran >> " + top_ + "/count"}));
+  ASSERT_TRUE(made.ok()) << made.status();
+  ASSERT_TRUE(index_.WaitForOne());
+  node->Release(made->key);
+  fs::remove(made->folder + "/about.json");
+  const auto again = node->Prepare(Request({"echo ran >> " + top_ + "/count"}));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(FromOf(*again), "restored");
+  EXPECT_EQ(Counted(), "ran\n");
+}
+
+TEST_F(EnvironmentsTest, WhatTheNodeIsToBlameForIsNotTheJobs) {
+  const auto killed = Node("one")->Prepare(Request({"kill -9 $$"}));
+  EXPECT_TRUE(absl::IsUnavailable(killed.status())) << killed.status();
+  EXPECT_THAT(std::string(killed.status().message()), HasSubstr("was killed by signal 9"));
+  const auto unreached =
+      Node("one")->Prepare(Request({"echo 'curl: (6) Could not resolve host: x'; exit 6"}));
+  EXPECT_TRUE(absl::IsUnavailable(unreached.status())) << unreached.status();
 }
 
 TEST_F(EnvironmentsTest, AFailureIsTheProgramsAndLeavesNothing) {

@@ -63,16 +63,6 @@ TEST(EnvironmentFacts, HaveARoomThatManyPackagesDoNotExceed) {
   EXPECT_LT(FactsJson(facts, {}).size(), 300u) << "of a node's own there is the digest alone";
 }
 
-TEST(SetupFailure, SaysTheLineThatMattersAndWhatToDo) {
-  EXPECT_EQ(FailureWords("pip install x", 1, "Looking\nERROR: No such thing\n\nnotice: news\n"),
-            "`pip install x` ended with code 1: ERROR: No such thing");
-  EXPECT_EQ(FailureWords("make", -9, ""), "`make` was killed by signal 9");
-  EXPECT_THAT(FailureWords("pip install x", 1,
-                           "NewConnectionError: Temporary failure in name resolution\nERROR: none"),
-              HasSubstr("the node did not reach a server"));
-  EXPECT_THAT(FailureWords("make", 2, "cc: error"), Not(HasSubstr("server")));
-}
-
 TEST(CondaPlaces, AreWhereCondaKeepsThem) {
   const auto places = CondaPlaces("ml", "/opt/forge/condabin/conda", "/home/ada");
   EXPECT_EQ(places[0], "/home/ada/.conda/envs/ml");

@@ -223,5 +223,17 @@ TEST(EnvironmentSteps, CommandsAloneGetAVirtualEnvironmentWhereThereIsPython) {
               ElementsAre(std::pair<std::string, std::string>("BATON_ENVIRONMENT_DIR", "/e")));
 }
 
+TEST(IsForCommands, TheWayOutOfTheNetworkWithoutItsPassword) {
+  for (const char* good : {"HTTPS_PROXY=http://proxy:3128", "no_proxy=localhost",
+                           "PIP_INDEX_URL=https://mirror/simple", "UV_DEFAULT_INDEX=https://m"}) {
+    EXPECT_TRUE(IsForCommands(good)) << good;
+  }
+  for (const char* bad :
+       {"HTTPS_PROXY=http://me:word@proxy:3128", "PIP_PASSWORD=x", "PIP_INDEX_URL",
+        "PIP_INDEX_URL=https://me:word@mirror/simple", "AWS_SECRET_ACCESS_KEY=x"}) {
+    EXPECT_FALSE(IsForCommands(bad)) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace baton::worker

@@ -1,0 +1,193 @@
+#include "worker/setup/fault.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/atomic_file.h"
+#include "common/printable.h"
+
+namespace baton::worker {
+namespace {
+
+constexpr size_t kLineBytesMax = 300;
+constexpr int kKilled = 9;
+constexpr int kByShell = 128;  // what a shell adds to the signal that killed its command
+// Of `docker run` and `podman run`: the container was not started.
+constexpr int kRuntimeFailed = 125;
+
+constexpr absl::string_view kDiskSigns[] = {"No space left on device", "Disk quota exceeded",
+                                            "no space left on device"};
+
+constexpr absl::string_view kNodeSigns[] = {
+    "Input/output error",      "Too many open files", "Cannot allocate memory",
+    "Read-only file system",   "Stale file handle",   "fork: Resource temporarily unavailable",
+    "can't start new thread",  "MemoryError",         "ENOMEM",
+    "virtual memory exhausted"};
+
+constexpr absl::string_view kNetworkSigns[] = {
+    // names
+    "Name or service not known", "emporary failure in name resolution", "ould not resolve host",
+    "ould not resolve proxy", "no such host", "dns error", "failed to lookup address",
+    "nodename nor servname",
+    // connections
+    "NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "Max retries exceeded",
+    "onnection timed out", "onnection refused", "onnection reset", "onnection aborted",
+    "etwork is unreachable", "No route to host", "RemoteDisconnected", "IncompleteRead",
+    "error sending request for url", "peration timed out", "i/o timeout", "TLS handshake timeout",
+    "Client.Timeout exceeded", "ProxyError", "unable to get local issuer certificate",
+    // curl by its codes, R and conda by their words
+    "curl: (5)", "curl: (6)", "curl: (7)", "curl: (18)", "curl: (28)", "curl: (35)", "curl: (52)",
+    "curl: (56)", "cannot open URL", "nternet routines", "CONNECTION FAILED",
+    "CondaHTTPError: HTTP 5", "Download error (28)", "Download error (6)", "Download error (7)",
+    // servers
+    "500 Internal Server Error", "500 Server Error", "502 Bad Gateway", "502 Server Error",
+    "503 Service Unavailable", "503 Server Error", "504 Gateway", "504 Server Error",
+    "HTTP error 50", "returned error: 50", "429 Too Many Requests", "toomanyrequests",
+    "429 Client Error", "HTTP error 429"};
+
+// Said only where the server has answered: what went wrong before was got over.
+constexpr absl::string_view kProgramSigns[] = {"ResolutionImpossible",
+                                               "conflicting dependencies",
+                                               "No solution found",
+                                               "DO NOT MATCH THE HASHES",
+                                               "Hash mismatch",
+                                               "hash mismatch",
+                                               "HTTP error 404",
+                                               "404 Client Error",
+                                               "404 Not Found",
+                                               "returned error: 404",
+                                               "was not found in the package registry",
+                                               "PackagesNotFoundError",
+                                               "ResolvePackageNotFound",
+                                               "UnsatisfiableError",
+                                               "Invalid requirement",
+                                               "requires a different Python"};
+
+// Another node may be of the kind that the image is for.
+constexpr absl::string_view kKindSigns[] = {"no matching manifest for", "no image found in"};
+
+constexpr absl::string_view kDaemonSigns[] = {"annot connect to the Docker daemon",
+                                              "Is the docker daemon running",
+                                              "ocker daemon socket",
+                                              "annot connect to Podman",
+                                              "nable to connect to Podman",
+                                              "error during connect",
+                                              "unexpected EOF"};
+
+constexpr absl::string_view kImageSigns[] = {"manifest unknown",
+                                             "manifest for",
+                                             "access denied",
+                                             "access to the resource is denied",
+                                             "unauthorized",
+                                             "invalid reference",
+                                             "name unknown",
+                                             "repository name must be",
+                                             "authentication required",
+                                             "short-name"};
+
+// Where the last of the signs begins; npos: none is there.
+template <size_t N>
+size_t LastOf(const absl::string_view (&signs)[N], absl::string_view printed) {
+  size_t last = absl::string_view::npos;
+  for (const absl::string_view sign : signs) {
+    const size_t at = printed.rfind(std::string(sign));
+    if (at == absl::string_view::npos) continue;
+    last = last == absl::string_view::npos ? at : std::max(last, at);
+  }
+  return last;
+}
+
+template <size_t N>
+bool HasAny(const absl::string_view (&signs)[N], absl::string_view printed) {
+  return LastOf(signs, printed) != absl::string_view::npos;
+}
+
+// pip's "(from versions: 1.0, 1.1)": an index was read. "none" is also said where none was reached.
+size_t LastVersions(absl::string_view printed) {
+  size_t last = absl::string_view::npos;
+  const std::string sign = "(from versions: ";
+  for (size_t at = printed.find(sign); at != absl::string_view::npos;
+       at = printed.find(sign, at + 1)) {
+    if (!absl::StartsWith(printed.substr(at + sign.size()), "none")) last = at;
+  }
+  return last;
+}
+
+bool IsKill(int code) { return code == -kKilled || code == kByShell + kKilled; }
+
+std::string LastWords(absl::string_view printed) {
+  std::string last, error;
+  for (const absl::string_view line : absl::StrSplit(printed, '\n')) {
+    const absl::string_view bare = absl::StripAsciiWhitespace(line);
+    if (bare.empty()) continue;
+    last = std::string(bare);
+    if (absl::StartsWithIgnoreCase(bare, "error")) {
+      error = last;
+    } else if (!error.empty() && (absl::StartsWith(bare, "cause: ") ||  // uv's, the newer's first
+                                  absl::StartsWith(bare, "Caused by: "))) {
+      absl::StrAppend(&error, "; ", bare);
+    }
+  }
+  return error.empty() ? last : error;
+}
+
+}  // namespace
+
+Fault FaultOfStep(int code, absl::string_view printed) {
+  if (HasAny(kDiskSigns, printed)) return Fault::kDisk;
+  if (IsKill(code) || HasAny(kNodeSigns, printed)) return Fault::kNode;
+  const size_t network = LastOf(kNetworkSigns, printed);
+  if (network == absl::string_view::npos) return Fault::kProgram;
+  for (const size_t program : {LastOf(kProgramSigns, printed), LastVersions(printed)}) {
+    if (program != absl::string_view::npos && program > network) return Fault::kProgram;
+  }
+  return Fault::kNetwork;
+}
+
+Fault FaultOfPull(int code, absl::string_view printed) {
+  const Fault fault = FaultOfStep(code, printed);
+  if (fault != Fault::kProgram) return fault;
+  if (HasAny(kKindSigns, printed)) return Fault::kNode;
+  if (HasAny(kImageSigns, printed)) return Fault::kProgram;
+  // Of podman's own troubles no list is whole.
+  return code == kRuntimeFailed || HasAny(kDaemonSigns, printed) ? Fault::kNode : Fault::kProgram;
+}
+
+bool IsRuntimesFault(absl::string_view runtime, int code) {
+  const absl::string_view name = runtime.substr(runtime.rfind('/') + 1);
+  return code == kRuntimeFailed && (name == "podman" || name == "docker");
+}
+
+absl::Status StepFailure(absl::string_view title, int code, absl::string_view printed,
+                         Fault fault) {
+  const std::string step = absl::StrCat("`", Printable(title, kLineBytesMax), "`");
+  if (fault == Fault::kDisk) return ErrnoStatus(ENOSPC, step);
+  std::string words = absl::StrCat(step, code < 0 ? " was killed by signal " : " ended with code ",
+                                   code < 0 ? -code : code);
+  const std::string last = LastWords(printed);
+  if (!last.empty()) absl::StrAppend(&words, ": ", Printable(last, kLineBytesMax));
+  switch (fault) {
+    case Fault::kNetwork:
+      absl::StrAppend(&words,
+                      " (the node did not reach a server: its way to the package index, or a "
+                      "proxy in `env`, is to be mended)");
+      return absl::UnavailableError(words);
+    case Fault::kNode:
+      if (IsKill(code)) {
+        absl::StrAppend(&words,
+                        " (the node's memory ran out, or somebody killed it: ask for more "
+                        "`memory`, or look at the node)");
+      } else {
+        absl::StrAppend(&words, " (the node is to blame: look at it, baton-worker doctor)");
+      }
+      return absl::UnavailableError(words);
+    default:
+      return absl::InvalidArgumentError(words);
+  }
+}
+
+}  // namespace baton::worker
