@@ -4,6 +4,7 @@
 
 #include "common/status.h"
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_reach.h"
 #include "scheduler/store/codec_records.h"
 #include "scheduler/store/keys.h"
 #include "scheduler/store/log_record.pb.h"
@@ -15,7 +16,8 @@ namespace {
 bool ChangedNothing(const state::Outputs& outputs) {
   return !outputs.reply.ok() && outputs.effects.empty() && outputs.notes.empty() &&
          outputs.dirty_jobs.empty() && outputs.dirty_nodes.empty() &&
-         outputs.deleted_jobs.empty() && outputs.dirty_sweeps.empty() && !outputs.counters_dirty;
+         outputs.deleted_jobs.empty() && outputs.dirty_sweeps.empty() && !outputs.counters_dirty &&
+         !outputs.reach_changed;
 }
 
 absl::Status NameRecord(const absl::Status& status, absl::string_view key) {
@@ -87,6 +89,11 @@ absl::StatusOr<Batch> Committer::Make(const state::State& state, const state::Ev
   WriteLog(EncodeEvent(event, *shared_), OutcomeOf(outputs, changed, *shared_), now_ms, change);
   for (Put& put : shared_->TakeFresh()) change.batch.puts.push_back(std::move(put));
   ++next_sequence_;
+  if (outputs.reach_changed) {
+    v1::Reach reach;
+    ToRecord(state.reach, &reach);
+    reach_ = reach.SerializeAsString();
+  }
   return std::move(change.batch);
 }
 
@@ -131,6 +138,7 @@ void Committer::BeginSegment(const state::Config& config, int64_t now_ms, Batch&
   header.set_start_ms(now_ms);
   header.set_core_version(options_.core_version);
   header.set_config(EncodeConfig(config));
+  header.set_reach(reach_);
   batch.puts.push_back({Table::kLog, LogKey(segment_, 0), header.SerializeAsString()});
 }
 

@@ -95,6 +95,7 @@ class Committer {
   uint64_t segment_bytes_ = 0;
   int64_t newest_now_ms_ = 0;  // of all events, refused ones too, as the core counts it
   uint64_t next_sequence_ = 1;
+  std::string reach_;  // Reach, as the event before has left it; a new process begins with none
   std::vector<ClosedSegment> closed_;  // oldest first
   // Records whose state at the segment's begin is saved.
   absl::flat_hash_set<RecordKey> touched_;

@@ -27,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kStampSuffix[] = ".stamp";
+constexpr char kDataSuffix[] = ".data";  // of data sets: what they are known as
 constexpr int kDamagedTriesMax = 2;
 
 // Path, size and time of change of every file: what a task would change by writing.
@@ -67,6 +68,7 @@ struct ArtifactCache::State {
     bool busy = false;  // being fetched or checked
     int64_t bytes = 0;
     uint64_t used = 0;  // order of last use
+    std::string data;   // what a data set is known as; empty: another artifact
   };
 
   CacheOptions options;
@@ -127,7 +129,9 @@ struct ArtifactCache::State {
          !error && at != fs::directory_iterator(); at.increment(error)) {
       const std::string name = at->path().filename().string();
       int64_t bytes = 0;
-      if (artifact::IsDigest(name) && IsIntact(name, &bytes)) entries[name].bytes = bytes;
+      if (!artifact::IsDigest(name) || !IsIntact(name, &bytes)) continue;
+      entries[name].bytes = bytes;
+      entries[name].data = ReadFile(Folder(name) + kDataSuffix).value_or("");
     }
   }
 
@@ -145,6 +149,7 @@ struct ArtifactCache::State {
       idle -= oldest->second.bytes;
       chunks.Remove(Folder(oldest->first));
       RemoveAll(Folder(oldest->first) + kStampSuffix);
+      RemoveAll(Folder(oldest->first) + kDataSuffix);
       RemoveAll(Folder(oldest->first));
       entries.erase(oldest);
     }
@@ -205,6 +210,33 @@ int64_t ArtifactCache::BytesOf(const std::string& digest) const {
   std::lock_guard<std::mutex> lock(state_->mutex);
   const auto at = state_->entries.find(digest);
   return at == state_->entries.end() ? 0 : at->second.bytes;
+}
+
+void ArtifactCache::MarkData(const std::string& digest, const std::string& known_as) {
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    const auto at = state_->entries.find(digest);
+    if (at == state_->entries.end() || at->second.data == known_as) return;
+    at->second.data = known_as;
+  }
+  // Lost with a full disk, it is marked again by its next use.
+  WriteFileAtomically(state_->Folder(digest) + kDataSuffix, known_as).IgnoreError();
+}
+
+std::vector<std::string> ArtifactCache::DataHeld(size_t limit) const {
+  std::vector<std::pair<uint64_t, std::string>> held;
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    for (const auto& [digest, entry] : state_->entries) {
+      if (!entry.data.empty() && !entry.busy) held.emplace_back(entry.used, entry.data);
+    }
+  }
+  std::sort(held.rbegin(), held.rend());
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::min(limit, held.size()); ++i) names.push_back(held[i].second);
+  // The order of use is nobody's business, and would be news with each use.
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 void ArtifactCache::Release(const std::string& digest) {

@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/store/export.h"
 #include "scheduler/store/keys.h"
 #include "scheduler/store/memory_store.h"
 #include "scheduler/store/notes.h"
 #include "scheduler/store/recover.h"
+#include "scheduler/store/segment_reader.h"
 #include "tests/scheduler/store/scripted_state.h"
 
 namespace baton::store {
@@ -167,6 +169,37 @@ TEST_F(CommitTest, SegmentsEndByAgeBytesAndRecords) {
     Commit(1003);
   }
   EXPECT_TRUE(store_.Get(Table::kLog, LogKey(5, 0)).ok()) << "bytes";
+}
+
+// It is in no record, so that a replay of any segment begins with it.
+TEST_F(CommitTest, ASegmentsHeadHasWhoReachesWhomAsTheEventBeforeLeftIt) {
+  options_.segment_age_ms = 1000;
+  Start();
+  const auto head = [&](uint64_t segment) {
+    std::string bytes;
+    EXPECT_TRUE(ExportSegment(store_, segment, [&](absl::string_view piece) {
+                  bytes.append(piece.data(), piece.size());
+                  return absl::OkStatus();
+                }).ok());
+    auto reader = SegmentReader::Open(bytes);
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    return reader->TakeHead().begin.state.reach;
+  };
+  scripted_.CountToken().ShowReach("a", "b");
+  Commit(0);
+  EXPECT_EQ(head(1), state::Reach());
+  const state::Reach before = scripted_.state().reach;
+  scripted_.ShowReach("b", "a");
+  Commit(1000);
+  EXPECT_EQ(head(2), before);
+  scripted_.CountToken();
+  Commit(2000);
+  EXPECT_EQ(head(3), scripted_.state().reach);
+  // A new process knows nothing of it.
+  Start();
+  scripted_.CountToken();
+  Commit(2001);
+  EXPECT_EQ(head(4), state::Reach());
 }
 
 TEST_F(CommitTest, OldSegmentsGoByAge) {

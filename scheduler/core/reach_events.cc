@@ -1,0 +1,165 @@
+// Who is asked to probe whom, and what is made of the answers. A node that joins is probed by all
+// others and probes them; pairs that failed are asked for again, soon while a gang waits. Nothing
+// that runs is touched: only the next gang is placed by it.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/core/machine.h"
+
+namespace baton::core {
+namespace {
+
+using state::Attempt;
+using state::Node;
+using state::NodeId;
+using state::Reach;
+
+constexpr int64_t kAgainMs = 300'000;
+constexpr int64_t kAgainWhileGangsWaitMs = 5'000;
+// Of one node in one round: where half of a large fleet is cut off, each round asks for others.
+constexpr size_t kAgainMax = 64;
+
+bool SameMachine(const state::NodeOffer& a, const state::NodeOffer& b) {
+  return !a.host_id.empty() && a.host_id == b.host_id;
+}
+
+bool TakesPart(const state::NodeOffer& offer) {
+  return policy::IsReachable(offer) && offer.probe_port > 0;
+}
+
+}  // namespace
+
+bool Machine::SameWay(const state::NodeOffer& a, const state::NodeOffer& b) {
+  return a.incarnation == b.incarnation && a.data_addresses == b.data_addresses &&
+         a.probe_port == b.probe_port && a.host_id == b.host_id;
+}
+
+void Machine::JoinReach(const Node& node, bool anew) {
+  Reach& reach = state_.reach;
+  const NodeId& id = node.offer.id;
+  if (!TakesPart(node.offer)) return LeaveReach(id);
+  out_.reach_changed = true;
+  if (now_ms_ - reach.asked_ms >= AgainAfterMs()) reach.asked_ms = now_ms_;
+  anew = anew || reach.SlotOf(id) < 0;
+  if (anew) reach.Add(id);
+  for (const auto& [other, slot] : reach.slots()) {
+    if (other == id) continue;
+    if (anew && SameMachine(node.offer, state_.nodes.at(other).offer)) {
+      reach.Tell(id, other, "");
+      reach.Tell(other, id, "");
+    }
+    AskIfUnshown(id, other);
+    AskIfUnshown(other, id);
+  }
+}
+
+void Machine::LeaveReach(const NodeId& node) {
+  if (state_.reach.SlotOf(node) < 0) return;
+  state_.reach.Remove(node);
+  out_.reach_changed = true;
+}
+
+void Machine::AskIfUnshown(const NodeId& from, const NodeId& to) {
+  if (state_.reach.Ask(from, to) != Reach::Seen::kReached) probes_[from].insert(to);
+}
+
+void Machine::ClearReach() {
+  state_.reach = Reach();
+  out_.reach_changed = true;
+  fleet_.SetReach(&state_.reach);
+}
+
+int64_t Machine::AgainAfterMs() const {
+  return waiting_gangs_ > 0 ? kAgainWhileGangsWaitMs : kAgainMs;
+}
+
+int64_t Machine::ReachDeadline() const {
+  if (state_.reach.unshown() == 0) return Deadlines::kNever;
+  return state_.reach.asked_ms + AgainAfterMs();
+}
+
+void Machine::AskAgainIfDue() {
+  Reach& reach = state_.reach;
+  if (now_ms_ < ReachDeadline()) return;
+  reach.asked_ms = now_ms_;
+  out_.reach_changed = true;
+  for (const auto& [from, from_slot] : reach.slots()) {
+    std::vector<NodeId> unshown;
+    for (const auto& [to, to_slot] : reach.slots()) {
+      if (from != to && reach.Ask(from, to) != Reach::Seen::kReached) unshown.push_back(to);
+    }
+    const size_t first = unshown.empty() ? 0 : size_t{reach.rounds} * kAgainMax % unshown.size();
+    for (size_t i = 0; i < std::min(kAgainMax, unshown.size()); ++i) {
+      probes_[from].insert(unshown[(first + i) % unshown.size()]);
+    }
+  }
+  ++reach.rounds;
+}
+
+// Its nodes may have lost each other since they were probed: shown again, or the next attempt goes
+// elsewhere.
+void Machine::DoubtReach(const Attempt& attempt) {
+  std::set<NodeId> nodes;
+  for (const state::Task& task : attempt.tasks) {
+    if (state_.reach.SlotOf(task.node) >= 0) nodes.insert(task.node);
+  }
+  for (const NodeId& a : nodes) {
+    for (const NodeId& b : nodes) {
+      if (a == b || SameMachine(state_.nodes.at(a).offer, state_.nodes.at(b).offer)) continue;
+      state_.reach.Forget(a, b);
+      AskIfUnshown(a, b);
+      out_.reach_changed = true;
+    }
+  }
+}
+
+absl::Status Machine::On(const state::NodesProbed& event) {
+  for (const state::NodeProbes& told : event.nodes) {
+    const auto from = state_.nodes.find(told.node);
+    const bool current = from != state_.nodes.end() && from->second.up &&
+                         from->second.offer.incarnation == told.incarnation;
+    if (!current || state_.reach.SlotOf(told.node) < 0) continue;
+    for (const state::ProbeResult& result : told.results) {
+      const auto to = state_.nodes.find(result.to);
+      if (result.to == told.node || to == state_.nodes.end()) continue;
+      const state::NodeOffer& offer = to->second.offer;
+      // Of a worker that is no more; or of one machine, which needs no probe.
+      if (state_.reach.SlotOf(result.to) < 0 || offer.probe_port != result.port) continue;
+      if (SameMachine(from->second.offer, offer)) continue;
+      state_.reach.Tell(told.node, result.to, result.error);
+      out_.reach_changed = true;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// At the end of a step: all that it has asked for.
+void Machine::SendProbes() {
+  for (const auto& [from, targets] : probes_) {
+    if (state_.reach.SlotOf(from) < 0) continue;
+    state::ProbeNodes probe{
+        .node = from, .incarnation = state_.nodes.at(from).offer.incarnation, .targets = {}};
+    for (const NodeId& to : targets) {
+      if (state_.reach.SlotOf(to) < 0) continue;
+      const state::NodeOffer& offer = state_.nodes.at(to).offer;
+      probe.targets.push_back(
+          {.node = to, .address = policy::DataAddress(offer), .port = offer.probe_port});
+    }
+    if (!probe.targets.empty()) out_.effects.push_back(std::move(probe));
+  }
+}
+
+// Rooms that are kept for a gang are of no use to it once two of them are known not to reach each
+// other. What is not known yet, as after a start of the scheduler, keeps them.
+bool Machine::MayReachEachOther(const std::set<NodeId>& nodes) const {
+  Reach::Bits slots;
+  for (const NodeId& node : nodes) {
+    const int32_t slot = state_.reach.SlotOf(node);
+    if (slot >= 0) state::SetBit(&slots, slot);
+  }
+  return std::none_of(nodes.begin(), nodes.end(), [&](const NodeId& node) {
+    return state::HaveCommon(state_.reach.FailedOf(state_.reach.SlotOf(node)), slots);
+  });
+}
+
+}  // namespace baton::core
