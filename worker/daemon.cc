@@ -170,13 +170,7 @@ class Daemon {
         runner_,
         Runner::Create(runner, RunnerParts{*preparer_, *spool_, *rendezvous_, *uploader_, clock_},
                        [this](Event event) { Post(std::move(event)); }));
-    if (hello_.gpus_size() > 0) {
-      BATON_ASSIGN_OR_RETURN(auto nvml, Nvml::Open());
-      std::vector<int32_t> gpus;
-      for (const v1::Gpu& gpu : hello_.gpus()) gpus.push_back(gpu.index());
-      gpu_watch_ = std::make_unique<GpuWatch>(std::move(nvml), hello_.name(), std::move(gpus),
-                                              clock_, [this] { return runner_->CardTasks(); });
-    }
+    BATON_RETURN_IF_ERROR(WatchCards());
     BATON_RETURN_IF_ERROR(OpenProbes());
     SessionOptions session;
     session.address = options_.scheduler;
@@ -193,12 +187,22 @@ class Daemon {
     return absl::OkStatus();
   }
 
+  absl::Status WatchCards() {
+    if (hello_.gpus_size() == 0) return absl::OkStatus();
+    BATON_ASSIGN_OR_RETURN(auto nvml, Nvml::Open());
+    std::vector<int32_t> gpus;
+    for (const v1::Gpu& gpu : hello_.gpus()) gpus.push_back(gpu.index());
+    gpu_watch_ = std::make_unique<GpuWatch>(std::move(nvml), hello_.name(), std::move(gpus), clock_,
+                                            [this] { return runner_->CardTasks(); });
+    return absl::OkStatus();
+  }
+
   // Where no other machine could reach this one there is nothing to show.
   absl::Status OpenProbes() {
     const std::string& address = options_.facts.data_addresses.front();
     if (rpc::IsLoopback(address)) return absl::OkStatus();
     BATON_ASSIGN_OR_RETURN(probe_answers_, ProbeAnswers::Start(address, folder_.node_id()));
-      hello_.set_probe_port(probe_answers_->port());
+    hello_.set_probe_port(probe_answers_->port());
     BATON_ASSIGN_OR_RETURN(prober_, Prober::Start([this](const std::vector<ProbeFinding>& found) {
                              v1::WorkerMessage message;
                              *message.mutable_probes() = ToProto(found);

@@ -129,7 +129,6 @@ class Machine {
   void JoinReach(const state::Node& node, bool anew);
   void LeaveReach(const state::NodeId& node);
   void ClearReach();
-  void AskIfUnshown(const state::NodeId& from, const state::NodeId& to);
   int64_t AgainAfterMs() const;
   int64_t ReachDeadline() const;
   void AskAgainIfDue();
@@ -251,8 +250,8 @@ class Machine {
   std::set<state::JobId> dirty_jobs_;
   std::set<state::NodeId> dirty_nodes_;
   std::set<state::NodeId> touched_;
-  std::map<state::NodeId, std::set<state::NodeId>> probes_;  // who is to probe whom
-  std::map<state::SweepId, int32_t> touched_sweeps_;         // with what was asked before
+  std::vector<std::pair<int32_t, int32_t>> probes_;   // who is to probe whom, by slot
+  std::map<state::SweepId, int32_t> touched_sweeps_;  // with what was asked before
   std::set<std::pair<state::SweepId, int32_t>> dirty_trials_;
 };
 

@@ -42,25 +42,20 @@ void Machine::JoinReach(const Node& node, bool anew) {
   if (now_ms_ - reach.asked_ms >= AgainAfterMs()) reach.asked_ms = now_ms_;
   anew = anew || reach.SlotOf(id) < 0;
   if (anew) reach.Add(id);
-  for (const auto& [other, slot] : reach.slots()) {
-    if (other == id) continue;
-    if (anew && SameMachine(node.offer, state_.nodes.at(other).offer)) {
-      reach.Tell(id, other, "");
-      reach.Tell(other, id, "");
-    }
-    AskIfUnshown(id, other);
-    AskIfUnshown(other, id);
+  const int32_t slot = reach.SlotOf(id);
+  for (const int32_t other : anew ? reach.UnshownFrom(slot) : std::vector<int32_t>()) {
+    if (!SameMachine(node.offer, state_.nodes.at(reach.NodeAt(other)).offer)) continue;
+    reach.Tell(slot, other, "");
+    reach.Tell(other, slot, "");
   }
+  for (const int32_t other : reach.UnshownFrom(slot)) probes_.emplace_back(slot, other);
+  for (const int32_t other : reach.UnshownTo(slot)) probes_.emplace_back(other, slot);
 }
 
 void Machine::LeaveReach(const NodeId& node) {
   if (state_.reach.SlotOf(node) < 0) return;
   state_.reach.Remove(node);
   out_.reach_changed = true;
-}
-
-void Machine::AskIfUnshown(const NodeId& from, const NodeId& to) {
-  if (state_.reach.Ask(from, to) != Reach::Seen::kReached) probes_[from].insert(to);
 }
 
 void Machine::ClearReach() {
@@ -83,14 +78,11 @@ void Machine::AskAgainIfDue() {
   if (now_ms_ < ReachDeadline()) return;
   reach.asked_ms = now_ms_;
   out_.reach_changed = true;
-  for (const auto& [from, from_slot] : reach.slots()) {
-    std::vector<NodeId> unshown;
-    for (const auto& [to, to_slot] : reach.slots()) {
-      if (from != to && reach.Ask(from, to) != Reach::Seen::kReached) unshown.push_back(to);
-    }
+  for (const auto& [node, from] : reach.slots()) {
+    const std::vector<int32_t> unshown = reach.UnshownFrom(from);
     const size_t first = unshown.empty() ? 0 : size_t{reach.rounds} * kAgainMax % unshown.size();
     for (size_t i = 0; i < std::min(kAgainMax, unshown.size()); ++i) {
-      probes_[from].insert(unshown[(first + i) % unshown.size()]);
+      probes_.emplace_back(from, unshown[(first + i) % unshown.size()]);
     }
   }
   ++reach.rounds;
@@ -107,7 +99,7 @@ void Machine::DoubtReach(const Attempt& attempt) {
     for (const NodeId& b : nodes) {
       if (a == b || SameMachine(state_.nodes.at(a).offer, state_.nodes.at(b).offer)) continue;
       state_.reach.Forget(a, b);
-      AskIfUnshown(a, b);
+      probes_.emplace_back(state_.reach.SlotOf(a), state_.reach.SlotOf(b));
       out_.reach_changed = true;
     }
   }
@@ -133,19 +125,24 @@ absl::Status Machine::On(const state::NodesProbed& event) {
   return absl::OkStatus();
 }
 
-// At the end of a step: all that it has asked for.
+// At the end of a step: all that it has asked for, one effect for each node that is asked.
 void Machine::SendProbes() {
-  for (const auto& [from, targets] : probes_) {
-    if (state_.reach.SlotOf(from) < 0) continue;
-    state::ProbeNodes probe{
-        .node = from, .incarnation = state_.nodes.at(from).offer.incarnation, .targets = {}};
-    for (const NodeId& to : targets) {
-      if (state_.reach.SlotOf(to) < 0) continue;
-      const state::NodeOffer& offer = state_.nodes.at(to).offer;
-      probe.targets.push_back(
-          {.node = to, .address = policy::DataAddress(offer), .port = offer.probe_port});
+  std::sort(probes_.begin(), probes_.end());
+  probes_.erase(std::unique(probes_.begin(), probes_.end()), probes_.end());
+  int32_t last = -1;
+  for (const auto& [from, to] : probes_) {
+    const NodeId& node = state_.reach.NodeAt(from);
+    const NodeId& target = state_.reach.NodeAt(to);
+    if (node.empty() || target.empty()) continue;
+    if (from != last) {
+      out_.effects.push_back(state::ProbeNodes{
+          .node = node, .incarnation = state_.nodes.at(node).offer.incarnation, .targets = {}});
     }
-    if (!probe.targets.empty()) out_.effects.push_back(std::move(probe));
+    last = from;
+    const state::NodeOffer& offer = state_.nodes.at(target).offer;
+    std::get<state::ProbeNodes>(out_.effects.back())
+        .targets.push_back(
+            {.node = target, .address = policy::DataAddress(offer), .port = offer.probe_port});
   }
 }
 

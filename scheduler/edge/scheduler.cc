@@ -255,6 +255,7 @@ void Scheduler::State::Wire() {
   sweeps.Attach({.driver = *driver,
                  .work = *work,
                  .clock = clock,
+                 .store = *store,
                  .sources = {.journal = *journal,
                              .ends = stream_ends,
                              .metrics = *metrics,

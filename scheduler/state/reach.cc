@@ -1,6 +1,7 @@
 #include "scheduler/state/reach.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "common/check.h"
@@ -54,20 +55,19 @@ void Reach::Add(const NodeId& node) {
   }
   rows_[slot].node = node;
   slots_[node] = static_cast<int32_t>(slot);
+  SetBit(&taken_, static_cast<int32_t>(slot));
 }
 
 void Reach::Remove(const NodeId& node) {
   const int32_t slot = SlotOf(node);
   if (slot < 0) return;
-  for (const auto& [other, other_slot] : slots_) {
-    if (other_slot == slot) continue;
-    Forget(node, other);
-    Forget(other, node);
+  for (int32_t other = 0; other < static_cast<int32_t>(rows_.size()); ++other) {
+    Forget(slot, other);
+    Forget(other, slot);
   }
   rows_[static_cast<size_t>(slot)] = Row();
-  reached_by_[static_cast<size_t>(slot)].clear();
-  failed_by_[static_cast<size_t>(slot)].clear();
   slots_.erase(node);
+  ClearBit(&taken_, slot);
 }
 
 int32_t Reach::SlotOf(const NodeId& node) const {
@@ -76,34 +76,60 @@ int32_t Reach::SlotOf(const NodeId& node) const {
 }
 
 void Reach::Tell(const NodeId& from, const NodeId& to, const std::string& error) {
+  Tell(SlotOf(from), SlotOf(to), error);
+}
+
+void Reach::Tell(int32_t from, int32_t to, const std::string& error) {
+  BATON_CHECK(HasBit(taken_, from) && HasBit(taken_, to) && from != to,
+              "told of a node that takes no part");
   Forget(from, to);
-  const int32_t a = SlotOf(from);
-  const int32_t b = SlotOf(to);
-  BATON_CHECK(a >= 0 && b >= 0 && a != b, "told of a node that takes no part");
-  Row& row = rows_[static_cast<size_t>(a)];
-  SetBit(&row.tried, b);
+  Row& row = rows_[static_cast<size_t>(from)];
+  SetBit(&row.tried, to);
   if (error.empty()) {
-    SetBit(&row.reached, b);
-    SetBit(&reached_by_[static_cast<size_t>(b)], a);
+    SetBit(&row.reached, to);
+    SetBit(&reached_by_[static_cast<size_t>(to)], from);
     ++shown_;
     return;
   }
-  SetBit(&failed_by_[static_cast<size_t>(b)], a);
-  if (row.errors.size() < kErrorsKept) row.errors[b] = error;
+  SetBit(&failed_by_[static_cast<size_t>(to)], from);
+  if (row.errors.size() < kErrorsKept) row.errors[to] = error;
 }
 
 void Reach::Forget(const NodeId& from, const NodeId& to) {
   const int32_t a = SlotOf(from);
   const int32_t b = SlotOf(to);
-  if (a < 0 || b < 0) return;
-  Row& row = rows_[static_cast<size_t>(a)];
-  if (!HasBit(row.tried, b)) return;
-  if (HasBit(row.reached, b)) --shown_;
-  ClearBit(&row.tried, b);
-  ClearBit(&row.reached, b);
-  row.errors.erase(b);
-  ClearBit(&reached_by_[static_cast<size_t>(b)], a);
-  ClearBit(&failed_by_[static_cast<size_t>(b)], a);
+  if (a >= 0 && b >= 0) Forget(a, b);
+}
+
+void Reach::Forget(int32_t from, int32_t to) {
+  Row& row = rows_[static_cast<size_t>(from)];
+  if (!HasBit(row.tried, to)) return;
+  if (HasBit(row.reached, to)) --shown_;
+  ClearBit(&row.tried, to);
+  ClearBit(&row.reached, to);
+  row.errors.erase(to);
+  ClearBit(&reached_by_[static_cast<size_t>(to)], from);
+  ClearBit(&failed_by_[static_cast<size_t>(to)], from);
+}
+
+std::vector<int32_t> Reach::Unshown(int32_t slot, const Bits& shown) const {
+  std::vector<int32_t> slots;
+  for (size_t word = 0; word < taken_.size(); ++word) {
+    uint64_t left = taken_[word] & ~(word < shown.size() ? shown[word] : 0);
+    for (; left != 0; left &= left - 1) {
+      const int32_t one = static_cast<int32_t>(word) * kWordBits + std::countr_zero(left);
+      if (one != slot) slots.push_back(one);
+    }
+  }
+  return slots;
+}
+
+std::vector<int32_t> Reach::UnshownFrom(int32_t slot) const {
+  return Unshown(slot, rows_[static_cast<size_t>(slot)].reached);
+}
+
+std::vector<int32_t> Reach::UnshownTo(int32_t slot) const {
+  return Unshown(slot, reached_by_[static_cast<size_t>(slot)]);
 }
 
 Reach::Seen Reach::Ask(const NodeId& from, const NodeId& to) const {
@@ -158,18 +184,18 @@ bool Reach::SetRows(std::vector<Row> rows) {
     fresh.failed_by_.emplace_back();
     if (rows[slot].node.empty()) continue;
     if (!fresh.slots_.emplace(rows[slot].node, static_cast<int32_t>(slot)).second) return false;
+    SetBit(&fresh.taken_, static_cast<int32_t>(slot));
   }
-  for (Row& row : rows) {
-    for (const auto& [to, to_slot] : fresh.slots_) {
-      if (to == row.node || !HasBit(row.tried, to_slot)) continue;
+  for (int32_t from = 0; from < static_cast<int32_t>(rows.size()); ++from) {
+    const Row& row = rows[static_cast<size_t>(from)];
+    for (const auto& [node, to] : fresh.slots_) {
+      if (to == from || !HasBit(row.tried, to)) continue;
       if (row.node.empty()) return false;
-      const auto error = row.errors.find(to_slot);
+      const auto error = row.errors.find(to);
       const std::string words = error == row.errors.end() ? "not told" : error->second;
-      fresh.Tell(row.node, to, HasBit(row.reached, to_slot) ? "" : words);
+      fresh.Tell(from, to, HasBit(row.reached, to) ? "" : words);
       // What was beyond the kept ones has no words.
-      if (error == row.errors.end()) {
-        fresh.rows_[static_cast<size_t>(fresh.slots_.at(row.node))].errors.erase(to_slot);
-      }
+      if (error == row.errors.end()) fresh.rows_[static_cast<size_t>(from)].errors.erase(to);
     }
   }
   *this = std::move(fresh);

@@ -34,9 +34,11 @@ class Reach {
   // -1: it takes no part.
   int32_t SlotOf(const NodeId& node) const;
   const std::map<NodeId, int32_t>& slots() const { return slots_; }
+  const NodeId& NodeAt(int32_t slot) const { return rows_[static_cast<size_t>(slot)].node; }
 
   // What `from` told of `to`; an empty error: it got there. Both take part and differ.
   void Tell(const NodeId& from, const NodeId& to, const std::string& error);
+  void Tell(int32_t from, int32_t to, const std::string& error);
   // As if `from` had never told of `to`. No-op when one of them takes no part.
   void Forget(const NodeId& from, const NodeId& to);
   Seen Ask(const NodeId& from, const NodeId& to) const;
@@ -49,6 +51,9 @@ class Reach {
   Bits MutualOf(int32_t slot) const;
   // Those that failed in one direction at least.
   Bits FailedOf(int32_t slot) const;
+  // Those that it has not shown to reach; those that have not shown to reach it.
+  std::vector<int32_t> UnshownFrom(int32_t slot) const;
+  std::vector<int32_t> UnshownTo(int32_t slot) const;
 
   // Ordered pairs that are not shown, whether they were tried or not.
   int64_t unshown() const {
@@ -67,7 +72,11 @@ class Reach {
   bool operator==(const Reach&) const = default;
 
  private:
+  void Forget(int32_t from, int32_t to);
+  std::vector<int32_t> Unshown(int32_t slot, const Bits& shown) const;
+
   std::map<NodeId, int32_t> slots_;
+  Bits taken_;  // slots that are not free
   std::vector<Row> rows_;
   std::vector<Bits> reached_by_;  // the columns of `reached`
   std::vector<Bits> failed_by_;   // and of what was tried and not reached

@@ -79,7 +79,7 @@ class Committer {
       : store_(&store), shared_(&shared), options_(std::move(options)) {}
 
   bool SegmentIsFull(int64_t now_ms) const;
-  void BeginSegment(const state::Config& config, int64_t now_ms, Batch& batch);
+  void BeginSegment(const state::State& state, int64_t now_ms, Batch& batch);
   void DropOldSegments(int64_t now_ms, Batch& batch);
   // Nullopt: there was no such record.
   absl::StatusOr<std::optional<std::string>> FormerValue(const RecordKey& key) const;
@@ -95,7 +95,6 @@ class Committer {
   uint64_t segment_bytes_ = 0;
   int64_t newest_now_ms_ = 0;  // of all events, refused ones too, as the core counts it
   uint64_t next_sequence_ = 1;
-  std::string reach_;  // Reach, as the event before has left it; a new process begins with none
   std::vector<ClosedSegment> closed_;  // oldest first
   // Records whose state at the segment's begin is saved.
   absl::flat_hash_set<RecordKey> touched_;

@@ -329,8 +329,9 @@ state::WantedTask RandomValues::WantedTask() {
 state::Effect RandomValues::Effect() {
   switch (random_.Below(6)) {
     case 5:
-      return state::ProbeNodes{
-          Text(), Text(), Some([this] { return state::ProbeTarget{Text(), Text(), I32()}; })};
+      return state::ProbeNodes{Text(), Text(), Some([this] {
+                                 return state::ProbeTarget{Text(), Text(), I32()};
+                               })};
     case 3:
       return state::SuggestTrial{Text(), I32()};
     case 4:
