@@ -130,6 +130,7 @@ def goes_where_its_data_is(cluster, work):
     other = cluster.train(plain)
     expect(cluster.baton("wait", other).returncode == 0, "without data")
     expect(cluster.show(other)["attempts"][0]["nodes"] == [node], "the lowest id as ever")
+    cluster.baton("data", "rm", "far")
 
 
 def mistakes_in_words(cluster, work):
