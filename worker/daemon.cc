@@ -76,8 +76,8 @@ class Daemon {
     ending_ = true;
     if (poller_.joinable()) poller_.join();
     // The link first: nothing is told any more. The tasks before what they use.
+    if (prober_ != nullptr) prober_->Stop();
     session_.reset();
-    prober_.reset();
     tunnels_.reset();
     gpu_watch_.reset();
     runner_.reset();
@@ -201,7 +201,13 @@ class Daemon {
   absl::Status OpenProbes() {
     const std::string& address = options_.facts.data_addresses.front();
     if (rpc::IsLoopback(address)) return absl::OkStatus();
-    BATON_ASSIGN_OR_RETURN(probe_answers_, ProbeAnswers::Start(address, folder_.node_id()));
+    auto answers = ProbeAnswers::Start(address, folder_.node_id());
+    if (!answers.ok()) {
+      LogWarning(absl::StrCat("no job will have ranks here and on other machines at once: ",
+                              answers.status().message()));
+      return absl::OkStatus();
+    }
+    probe_answers_ = *std::move(answers);
     hello_.set_probe_port(probe_answers_->port());
     BATON_ASSIGN_OR_RETURN(prober_, Prober::Start([this](const std::vector<ProbeFinding>& found) {
                              v1::WorkerMessage message;

@@ -17,7 +17,10 @@ constexpr int64_t kLookedAtMax = 20'000;  // pairs
 
 std::string Machine::UnreachedWords(const state::NodeId& from, const state::NodeId& to) const {
   const state::NodeOffer& offer = state_.nodes.at(to).offer;
-  const std::string at = absl::StrCat(policy::DataAddress(offer), ":", offer.probe_port);
+  const std::string address = policy::DataAddress(offer);
+  const bool six = address.find(':') != std::string::npos;
+  const std::string at =
+      absl::StrCat(six ? "[" : "", address, six ? "]" : "", ":", offer.probe_port);
   if (state_.reach.Ask(from, to) == Reach::Seen::kFailed) {
     const std::string error = state_.reach.Error(from, to);
     return absl::StrCat("node ", NodeName(from), " can't reach node ", NodeName(to), " at ", at,

@@ -102,7 +102,9 @@ struct Prober::State {
   std::deque<ProbeTarget> waiting;
   std::set<std::pair<std::string, int>> known;  // waiting or dialled
 
-  ~State() {
+  ~State() { Stop(); }
+
+  void Stop() {
     ending = true;
     (void)eventfd_write(wake.get(), 1);
     if (thread.joinable()) thread.join();
@@ -182,6 +184,8 @@ absl::StatusOr<std::unique_ptr<Prober>> Prober::Start(Tell tell) {
 
 Prober::Prober(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Prober::~Prober() = default;
+
+void Prober::Stop() { state_->Stop(); }
 
 void Prober::Ask(const std::vector<ProbeTarget>& targets) {
   {

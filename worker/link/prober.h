@@ -36,6 +36,9 @@ class Prober {
   // twice.
   void Ask(const std::vector<ProbeTarget>& targets);
 
+  // Tells nothing any more, and dials nobody, once this has returned.
+  void Stop();
+
  private:
   struct State;
   explicit Prober(std::unique_ptr<State> state);

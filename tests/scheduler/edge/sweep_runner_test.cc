@@ -80,10 +80,14 @@ TEST(SweepRunnerTest, MakesNoTrialsWhileTheDiskIsFull) {
   auto event = SweepFromWire(Request());
   ASSERT_TRUE(event.ok()) << event.status();
   ASSERT_TRUE(fixture.driver->Post(Driver::Source::kClient, *std::move(event), nullptr).ok());
-  // Time passes by the test's own clock: each read is after what was posted before.
+  // Time passes by the test's own clock: each read is after a tick, and the one thread of the queue
+  // has done by then what that tick has asked of it.
   for (int i = 0; i < 50; ++i) {
     fixture.clock.Advance(10);
     ASSERT_EQ(Jobs(fixture), 0u);
+    Flag worked;
+    ASSERT_TRUE(work.Run([&worked] { worked.Set(); }).ok());
+    worked.Await();
   }
   memory.SetFreeFraction(0.5);
   size_t jobs = 0;
