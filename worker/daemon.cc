@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mailbox.h"
+#include "common/rpc/address.h"
 #include "common/rpc/channel.h"
 #include "common/status.h"
 #include "worker/checkpoint/artifact_cache.h"
@@ -24,6 +25,8 @@
 #include "worker/environment_index.h"
 #include "worker/hello.h"
 #include "worker/link/messages.h"
+#include "worker/link/probe_answers.h"
+#include "worker/link/prober.h"
 #include "worker/link/rendezvous.h"
 #include "worker/link/session.h"
 #include "worker/link/spool.h"
@@ -43,6 +46,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPollEvery{20};
 constexpr size_t kMailboxCapacity = 1 << 20;
 constexpr int64_t kFlushMsMax = 5'000;
+constexpr size_t kDataToldMax = 256;
 constexpr std::chrono::seconds kFinishLogMax{5};
 
 // The worker's, with the trainer's folder behind all others in PATH: a program of a job may call
@@ -72,6 +76,7 @@ class Daemon {
     ending_ = true;
     if (poller_.joinable()) poller_.join();
     // The link first: nothing is told any more. The tasks before what they use.
+    if (prober_ != nullptr) prober_->Stop();
     session_.reset();
     tunnels_.reset();
     gpu_watch_.reset();
@@ -166,13 +171,8 @@ class Daemon {
         runner_,
         Runner::Create(runner, RunnerParts{*preparer_, *spool_, *rendezvous_, *uploader_, clock_},
                        [this](Event event) { Post(std::move(event)); }));
-    if (hello_.gpus_size() > 0) {
-      BATON_ASSIGN_OR_RETURN(auto nvml, Nvml::Open());
-      std::vector<int32_t> gpus;
-      for (const v1::Gpu& gpu : hello_.gpus()) gpus.push_back(gpu.index());
-      gpu_watch_ = std::make_unique<GpuWatch>(std::move(nvml), hello_.name(), std::move(gpus),
-                                              clock_, [this] { return runner_->CardTasks(); });
-    }
+    BATON_RETURN_IF_ERROR(WatchCards());
+    BATON_RETURN_IF_ERROR(OpenProbes());
     SessionOptions session;
     session.address = options_.scheduler;
     session.identity = options_.identity;
@@ -185,6 +185,36 @@ class Daemon {
                                            },
                                            [this] { spool_->Wake(); }}));
     session_ready_ = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status WatchCards() {
+    if (hello_.gpus_size() == 0) return absl::OkStatus();
+    BATON_ASSIGN_OR_RETURN(auto nvml, Nvml::Open());
+    std::vector<int32_t> gpus;
+    for (const v1::Gpu& gpu : hello_.gpus()) gpus.push_back(gpu.index());
+    gpu_watch_ = std::make_unique<GpuWatch>(std::move(nvml), hello_.name(), std::move(gpus), clock_,
+                                            [this] { return runner_->CardTasks(); });
+    return absl::OkStatus();
+  }
+
+  // Where no other machine could reach this one there is nothing to show.
+  absl::Status OpenProbes() {
+    const std::string& address = options_.facts.data_addresses.front();
+    if (rpc::IsLoopback(address)) return absl::OkStatus();
+    auto answers = ProbeAnswers::Start(address, folder_.node_id());
+    if (!answers.ok()) {
+      LogWarning(absl::StrCat("no job will have ranks here and on other machines at once: ",
+                              answers.status().message()));
+      return absl::OkStatus();
+    }
+    probe_answers_ = *std::move(answers);
+    hello_.set_probe_port(probe_answers_->port());
+    BATON_ASSIGN_OR_RETURN(prober_, Prober::Start([this](const std::vector<ProbeFinding>& found) {
+                             v1::WorkerMessage message;
+                             *message.mutable_probes() = ToProto(found);
+                             Send(std::move(message));
+                           }));
     return absl::OkStatus();
   }
 
@@ -247,6 +277,9 @@ class Daemon {
         const v1::ReportAck& ack = message.report_ack();
         return Post(ReportAcked{FromProto(ack.task()), FromProto(ack.stage())});
       }
+      case v1::SchedulerMessage::kProbe:
+        if (prober_ != nullptr) prober_->Ask(FromProto(message.probe()));
+        return;
       case v1::SchedulerMessage::kTunnel:
         return tunnels_->Open(message.tunnel());
       case v1::SchedulerMessage::kRefused:
@@ -333,7 +366,8 @@ class Daemon {
   void Do(const SendHello& effect) {
     v1::WorkerMessage message;
     *message.mutable_hello() = hello_;
-    FillHello(effect, folder_, *message.mutable_hello());
+    data_told_ = cache_->DataHeld(kDataToldMax);
+    FillHello(effect, folder_, data_told_, *message.mutable_hello());
     Send(std::move(message));
   }
   void Do(const SendReport& effect) {
@@ -363,7 +397,16 @@ class Daemon {
         if (card.used_bytes) gpu->set_memory_used_bytes(*card.used_bytes);
       }
     }
+    TellData(message.mutable_heartbeat());
     Send(std::move(message));
+  }
+  // What the node holds of data, when that has changed since it was told last.
+  void TellData(v1::Heartbeat* heartbeat) {
+    std::vector<std::string> held = cache_->DataHeld(kDataToldMax);
+    if (held == data_told_) return;
+    heartbeat->set_cached_changed(true);
+    for (const std::string& digest : held) heartbeat->add_cached(digest);
+    data_told_ = std::move(held);
   }
   void Do(const HangUp& effect) { HangUpFor(effect.reason); }
   void Do(const Finish& effect) {
@@ -388,7 +431,7 @@ class Daemon {
   const DaemonOptions& options_;
   const NodeFolder& folder_;
   const std::vector<std::unique_ptr<NoticeSource>> notices_;
-  const v1::Hello hello_;
+  v1::Hello hello_;  // constant after Build
   const Clock& clock_ = SystemClock();
   Agent agent_;
   Mailbox<Item> mailbox_{kMailboxCapacity};
@@ -404,6 +447,7 @@ class Daemon {
   std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<ArtifactCache> cache_;
   std::unique_ptr<DataSets> data_;
+  std::vector<std::string> data_told_;  // newest word on what is in the cache
   std::unique_ptr<EnvironmentIndex> environment_index_;
   std::unique_ptr<Environments> environments_;
   std::unique_ptr<Spool> spool_;
@@ -411,7 +455,9 @@ class Daemon {
   std::unique_ptr<Uploader> uploader_;
   std::unique_ptr<Preparer> preparer_;
   std::unique_ptr<Runner> runner_;
-  std::unique_ptr<GpuWatch> gpu_watch_;  // where there are cards
+  std::unique_ptr<GpuWatch> gpu_watch_;          // where there are cards
+  std::unique_ptr<ProbeAnswers> probe_answers_;  // where other machines may reach this one
+  std::unique_ptr<Prober> prober_;
   std::unique_ptr<Session> session_;
   std::thread poller_;
 };

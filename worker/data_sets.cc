@@ -140,6 +140,7 @@ absl::StatusOr<DataSets::Found> DataSets::FindRemote(const TaskSpec& spec, const
   }
   BATON_RETURN_IF_ERROR(got.status());
   Seal(got->folder);
+  cache_.MarkData(got->name, got->sha256);
   return Found{.target = TargetIn(got->folder),
                .acquired = got->name,
                .fetched = {data.name, got->sha256, got->bytes}};
@@ -153,6 +154,7 @@ absl::StatusOr<DataSets::Found> DataSets::Find(const TaskSpec& spec, const DataS
   if (!data.digest.empty()) {
     BATON_ASSIGN_OR_RETURN(const std::string folder, cache_.Acquire(data.digest, cancelled));
     Seal(folder);
+    cache_.MarkData(data.digest, data.digest);
     return Found{.target = TargetIn(folder), .acquired = data.digest, .fetched = {}};
   }
   BATON_RETURN_IF_ERROR(CheckDataUri(data.uri));

@@ -48,7 +48,9 @@ v1::Hello HelloOf(const DaemonOptions& options, const NodeFolder& folder) {
   return hello;
 }
 
-void FillHello(const SendHello& effect, const NodeFolder& folder, v1::Hello& hello) {
+void FillHello(const SendHello& effect, const NodeFolder& folder,
+               const std::vector<std::string>& cached, v1::Hello& hello) {
+  for (const std::string& digest : cached) hello.add_cached(digest);
   hello.set_term_seen(effect.term_seen);
   hello.set_disk_free_bytes(FreeDiskBytes(folder.path()));
   hello.set_cluster_id(folder.cluster_id());

@@ -128,10 +128,7 @@ std::string Machine::ExplainAlternative(const Job& job, const policy::Ask& ask) 
   }
   std::string words = AskWords(ask, fit);
   if (fit >= job.spec->ranks_min && job.spec->ranks_min > 1) {
-    absl::StrAppend(&words,
-                    ", but not on nodes that reach each other: a gang of several machines needs a "
-                    "data address on each that is not loopback",
-                    job.spec->shards > 0 ? ", and one device kind" : "");
+    absl::StrAppend(&words, ReachWords(ask));
   }
   return absl::StrCat(words, "; ", absl::StrJoin(parts, "; "));
 }

@@ -73,6 +73,10 @@ struct SweepMemory {
 };
 SweepMemory Remember(const state::Sweep& sweep);
 
+// An attempt begins only on nodes that are shown to reach each other, or are one machine.
+std::string GangsBeginWhereShown(const state::State& state, const JobMemory* before,
+                                 const state::Job& after);
+
 // No trial is forgotten or drawn anew, none that is done lives again, and what has ended stays so.
 std::string SweepsOnlyGrow(const SweepMemory& before, const state::Sweep& after);
 

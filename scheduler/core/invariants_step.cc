@@ -80,7 +80,7 @@ std::string RefusalChangesNothing(const Outputs& outputs) {
   const bool changed = !outputs.deleted_jobs.empty() || !outputs.forgotten.empty() ||
                        !outputs.dirty_jobs.empty() || !outputs.dirty_nodes.empty() ||
                        !outputs.dirty_sweeps.empty() || !outputs.dirty_trials.empty() ||
-                       outputs.counters_dirty || !outputs.notes.empty();
+                       outputs.counters_dirty || outputs.reach_changed || !outputs.notes.empty();
   return changed
              ? absl::StrCat("a refusal changed something: ", std::string(outputs.reply.message()))
              : "";
@@ -104,6 +104,23 @@ std::string EffectsCarryTheToken(const Core& core, const Outputs& outputs) {
     if (std::string wrong = CheckWanted(core, *wanted); !wrong.empty()) return wrong;
     if (wanted->tasks.size() != core.Wanted(wanted->node).size()) {
       return absl::StrCat("node ", wanted->node, " is not told its whole wanted set");
+    }
+  }
+  return "";
+}
+
+std::string GangsBeginWhereShown(const state::State& state, const JobMemory* before,
+                                 const Job& after) {
+  const Attempt* attempt = after.LiveAttempt();
+  if (attempt == nullptr || (before != nullptr && before->token == attempt->token)) return "";
+  std::set<state::NodeId> nodes;
+  for (const Task& task : attempt->tasks) nodes.insert(task.node);
+  for (const state::NodeId& a : nodes) {
+    for (const state::NodeId& b : nodes) {
+      const std::string& host = state.nodes.at(a).offer.host_id;
+      if (a == b || (!host.empty() && host == state.nodes.at(b).offer.host_id)) continue;
+      if (state.reach.Ask(a, b) == state::Reach::Seen::kReached) continue;
+      return About(after, absl::StrCat("it begins on ", a, " and ", b, ", which is not shown"));
     }
   }
   return "";
@@ -232,6 +249,10 @@ std::string InvariantChecker::CheckJob(const Core& core, const state::Event& eve
   if (wrong.empty()) wrong = EndIsTold(job);
   if (wrong.empty()) wrong = HoldIsTold(job);
   const auto memory = jobs_.find(id);
+  if (wrong.empty()) {
+    wrong =
+        GangsBeginWhereShown(core.state(), memory == jobs_.end() ? nullptr : &memory->second, job);
+  }
   if (memory != jobs_.end()) {
     const JobMemory& before = memory->second;
     if (wrong.empty()) wrong = LedgersOnlyGrow(before, job);

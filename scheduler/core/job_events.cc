@@ -244,6 +244,7 @@ Job* Machine::AddJob(const state::NewJob& submitted,
                      job.spec->from_job));
   }
   Enqueue(&job);
+  waiting_gangs_ += IsWaitingGang(job) ? 1 : 0;
   return &job;
 }
 

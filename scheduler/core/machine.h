@@ -76,6 +76,8 @@ class Machine {
   absl::Status On(const state::SweepStopped& event);
   absl::Status On(const state::TrialSuggested& event);
   absl::Status On(const state::TrialReported& event);
+  absl::Status On(const state::NodesProbed& event);
+  absl::Status On(const state::NodeCached& event);
 
   // job_events.cc
   absl::Status CheckSubmit(const state::JobsSubmitted& event) const;
@@ -121,6 +123,18 @@ class Machine {
   void SettleVerdicts(const state::Node& node, state::EndCause cause);
   void VacateNode(const state::Node& node, int64_t deadline_ms, const std::string& reason);
   void SetNotice(state::Node* node, const state::Notice& notice);
+
+  // reach_events.cc
+  static bool SameWay(const state::NodeOffer& a, const state::NodeOffer& b);
+  void JoinReach(const state::Node& node, bool anew);
+  void LeaveReach(const state::NodeId& node);
+  void ClearReach();
+  int64_t AgainAfterMs() const;
+  int64_t ReachDeadline() const;
+  void AskAgainIfDue();
+  void DoubtReach(const state::Attempt& attempt);
+  void SendProbes();
+  bool MayReachEachOther(const std::set<state::NodeId>& nodes) const;
 
   // checkpoint_events.cc
   absl::Status CheckCheckpoint(const state::CheckpointUploaded& event,
@@ -191,9 +205,14 @@ class Machine {
   std::string ExplainAlternative(const state::Job& job, const policy::Ask& ask) const;
   std::string PromiseWords(const state::JobId& job) const;
 
+  // explain_reach.cc
+  std::string ReachWords(const policy::Ask& ask) const;
+  std::string UnreachedWords(const state::NodeId& from, const state::NodeId& to) const;
+
   // mutators.cc
   state::JobHistory& HistoryOf(state::Job* job);
   void Move(state::Job* job, state::JobState to);
+  static bool IsWaitingGang(const state::Job& job);
   void Enqueue(state::Job* job);
   void Dequeue(state::Job* job);
   void ChargeUsage(const state::JobSpec& spec, const state::Attempt& attempt, int sign);
@@ -219,6 +238,7 @@ class Machine {
   std::map<state::NodeId, std::set<std::pair<state::JobId, int32_t>>> tasks_on_;  // job, rank
   std::set<state::JobId> undecided_;  // jobs with an attempt whose verdict is open
   std::map<state::JobId, std::set<state::NodeId>> promises_;  // by whom they were made to
+  int64_t waiting_gangs_ = 0;  // queued jobs that may have several ranks
   uint64_t passes_ = 0;
   bool pass_cut_short_ = false;  // more could start now: a step starts only so many
 
@@ -230,6 +250,7 @@ class Machine {
   std::set<state::JobId> dirty_jobs_;
   std::set<state::NodeId> dirty_nodes_;
   std::set<state::NodeId> touched_;
+  std::vector<std::pair<int32_t, int32_t>> probes_;   // who is to probe whom, by slot
   std::map<state::SweepId, int32_t> touched_sweeps_;  // with what was asked before
   std::set<std::pair<state::SweepId, int32_t>> dirty_trials_;
 };

@@ -26,9 +26,15 @@ state::JobHistory& Machine::HistoryOf(Job* job) {
 void Machine::Move(Job* job, JobState to) {
   BATON_CHECK(state::LegalMove(job->state, to),
               absl::StrCat(job->id, ": ", state::Name(job->state), " -> ", state::Name(to)));
+  waiting_gangs_ -= IsWaitingGang(*job) ? 1 : 0;
   job->state = to;
+  waiting_gangs_ += IsWaitingGang(*job) ? 1 : 0;
   job->state_since_ms = now_ms_;
   MarkJob(*job);
+}
+
+bool Machine::IsWaitingGang(const Job& job) {
+  return job.state == JobState::kQueued && job.spec->ranks_max > 1;
 }
 
 void Machine::Enqueue(Job* job) {

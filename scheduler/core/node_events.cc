@@ -36,6 +36,7 @@ void Machine::Join(const state::NodeJoined& event) {
   Node& node = it->second;
   const bool was_up = node.up;
   const bool same = !added && node.offer.incarnation == offer.incarnation;
+  const bool same_way = was_up && SameWay(node.offer, offer);
   if (added || !(node.offer == offer)) {
     if (!added) fleet_.Remove(offer.id);
     node.offer = offer;
@@ -55,6 +56,7 @@ void Machine::Join(const state::NodeJoined& event) {
   if (!was_up || !same) node.joined_ms = now_ms_;
   if (!was_up) node.has_notice = false;
   MarkNode(node);
+  JoinReach(node, !same_way);
   fleet_.Refresh(offer.id);
   queue_.Unblock(*fleet_.Find(offer.id));
   if (event.notice.has_value()) SetNotice(&node, *event.notice);
@@ -88,6 +90,19 @@ void Machine::AdoptTasks(const state::NodeJoined& event, bool same_incarnation) 
   }
 }
 
+absl::Status Machine::On(const state::NodeCached& event) {
+  const auto it = state_.nodes.find(event.node);
+  if (it == state_.nodes.end() || !it->second.up ||
+      it->second.offer.incarnation != event.incarnation) {
+    return absl::OkStatus();
+  }
+  if (it->second.offer.cached == event.cached) return absl::OkStatus();
+  it->second.offer.cached = event.cached;
+  fleet_.Refresh(event.node);
+  MarkNode(it->second);
+  return absl::OkStatus();
+}
+
 absl::Status Machine::On(const state::NodeLost& event) {
   const auto it = state_.nodes.find(event.node);
   // The first word decides: a later one, or one about an earlier incarnation, is no news.
@@ -116,6 +131,7 @@ void Machine::LoseNode(Node* node, const std::string& cause,
   node->up = false;
   node->lost_ms = now_ms_;
   MarkNode(*node);
+  LeaveReach(id);
   fleet_.Refresh(id);
   const auto here = tasks_on_[id];
   for (const auto& [job_id, rank] : here) {

@@ -31,6 +31,7 @@ std::string ClassKey(const Job& job) {
                     r.gpu_memory_bytes, ",");
     AppendText(&key, r.gpu_type);
   }
+  for (const uint64_t data : s.data) absl::StrAppend(&key, data, ",");
   AppendText(&key, s.project);
   AppendText(&key, DeviceKindOf(job));
   if (job.history != nullptr && job.history->on_demand_only) AppendText(&key, "on-demand");

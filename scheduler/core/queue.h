@@ -26,7 +26,8 @@ struct JobClass {
   // Its head could not be placed, and no node that could take one of its ranks has gained room
   // since. Skips work only: placing it again would fail again.
   bool blocked = false;
-  // The newest pass (Machine::Pass) that left it to the promises of earlier jobs; 0: none.
+  // The newest pass (Machine::Pass) that left it to the promises of earlier jobs, or found no nodes
+  // for it that reach each other; 0: none.
   uint64_t passed_over = 0;
 
   const state::Job* Head() const { return waiting.empty() ? nullptr : waiting.begin()->second; }

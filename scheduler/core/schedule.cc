@@ -55,9 +55,15 @@ bool Machine::StartFirst() {
   while (JobClass* job_class = walk.Next()) {
     if (job_class->passed_over == passes_) continue;
     policy::Ask ask = AskOf(*job_class->Head());
-    std::optional<policy::Placement> placement = policy::Place(fleet_, ask);
+    bool reach_matters = false;
+    std::optional<policy::Placement> placement = policy::Place(fleet_, ask, &reach_matters);
     if (!placement.has_value()) {
-      queue_.Block(job_class);
+      // What makes no room may help it as well.
+      if (reach_matters) {
+        job_class->passed_over = passes_;
+      } else {
+        queue_.Block(job_class);
+      }
       continue;
     }
     ask.honoured = HonouredBefore(walk.rank(), *job_class, &heads);
@@ -125,7 +131,7 @@ std::map<std::string, JobId> Machine::Holders() {
     const bool good = std::all_of(nodes.begin(), nodes.end(), [&](const NodeId& node) {
       return state_.nodes.at(node).TakesWork();
     });
-    if (good) {
+    if (good && MayReachEachOther(nodes)) {
       holders[DeviceClass(*state_.jobs.at(id).spec)] = id;
     } else {
       broken.push_back(id);

@@ -19,8 +19,10 @@ Machine::Machine(state::State initial) : state_(std::move(initial)) {
   recovered_ms_ = now_ms_;
   fleet_.SetTerm(state_.counters.term);
   for (auto& [id, node] : state_.nodes) fleet_.Add(&node);
+  fleet_.SetReach(&state_.reach);
   for (auto& [id, job] : state_.jobs) {
     IndexLive(job);
+    waiting_gangs_ += IsWaitingGang(job) ? 1 : 0;
     if (job.state == state::JobState::kQueued && HeldBackUntil(job) <= now_ms_) queue_.Add(&job);
     deadlines_.Set(id, DeadlineOf(job));
   }
@@ -54,6 +56,7 @@ Outputs Machine::Step(const state::Event& event, int64_t now_ms) {
   dirty_jobs_.clear();
   dirty_nodes_.clear();
   touched_.clear();
+  probes_.clear();
   touched_sweeps_.clear();
   dirty_trials_.clear();
   out_.reply = std::visit([this](const auto& e) { return On(e); }, event);
@@ -64,6 +67,7 @@ Outputs Machine::Step(const state::Event& event, int64_t now_ms) {
     out_.effects.push_back(state::SendWanted{
         .node = id, .incarnation = node->second.offer.incarnation, .tasks = Wanted(id)});
   }
+  SendProbes();
   AskForTrials();
   for (const state::JobId& id : dirty_jobs_) {
     deadlines_.Set(id, DeadlineOf(state_.jobs.at(id)));
@@ -79,13 +83,15 @@ Outputs Machine::Step(const state::Event& event, int64_t now_ms) {
 }
 
 int64_t Machine::NextDeadline() const {
-  return pass_cut_short_ ? std::min(now_ms_, deadlines_.Next()) : deadlines_.Next();
+  const int64_t next_ms = std::min(deadlines_.Next(), ReachDeadline());
+  return pass_cut_short_ ? std::min(now_ms_, next_ms) : next_ms;
 }
 
 absl::Status Machine::On(const state::SchedulerStarted& event) {
   state_.counters.term = event.term;
   state_.counters.started_ms = now_ms_;
   fleet_.SetTerm(event.term);
+  ClearReach();
   out_.counters_dirty = true;
   for (const auto& [id, job] : state_.jobs) {
     if (job.history != nullptr) deadlines_.Set(id, DeadlineOf(job));

@@ -84,6 +84,7 @@ absl::Status Machine::On(const state::TimerFired&) {
     // Also of a job that only was released and changed in nothing that is stored.
     deadlines_.Set(id, DeadlineOf(state_.jobs.at(id)));
   }
+  AskAgainIfDue();
   return absl::OkStatus();
 }
 

@@ -32,6 +32,8 @@ void Machine::Finish(Job* job) {
   history.phases_until_ms = now_ms_;
   ChargeUsage(*job->spec, attempt, -1);
   MarkJob(*job);
+  const bool failed = attempt.cause == EndCause::kNone || attempt.cause == EndCause::kStartFailed;
+  if (failed && !AllSucceeded(attempt)) DoubtReach(attempt);
   const bool may_succeed = job->intent != Intent::kCancel && job->intent != Intent::kFail;
   if (may_succeed && AllSucceeded(attempt)) {
     const bool missing = OutputsMissing(attempt);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/status.h"
 #include "scheduler/core/labels.h"
+#include "scheduler/edge/disk_room.h"
 #include "scheduler/edge/from_wire.h"
 #include "scheduler/edge/task_extras.h"
 #include "scheduler/edge/to_wire.h"
@@ -19,7 +20,6 @@
 namespace baton::edge {
 namespace {
 
-constexpr double kFreeMin = 0.05;
 constexpr int kPageDefault = 500;
 constexpr int kPageMax = 1'000;
 constexpr int64_t kGraceMsMax = 24 * 3'600'000;
@@ -130,15 +130,6 @@ void ClientCalls::GetServer(const Done<v1::GetServerResponse>& done) {
   });
 }
 
-absl::Status ClientCalls::CheckRoom() {
-  BATON_ASSIGN_OR_RETURN(const double free, parts_.store.FreeFraction());
-  if (free >= kFreeMin) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the scheduler's disk is nearly full (", static_cast<int>(free * 100),
-                   " % free): no new jobs are taken, running ones go on; make room in its data "
-                   "folder and try again"));
-}
-
 absl::Status ClientCalls::CheckArtifact(const std::string& digest, const std::string& field) {
   const int64_t now_ms = parts_.clock.MonotonicMillis();
   {
@@ -182,7 +173,7 @@ absl::Status ClientCalls::CheckArtifacts(const v1::SubmitJobsRequest& request) {
 }
 
 absl::Status ClientCalls::CheckCanSubmit(const v1::SubmitJobsRequest& request) {
-  BATON_RETURN_IF_ERROR(CheckRoom());
+  BATON_RETURN_IF_ERROR(CheckDiskRoom(parts_.store));
   return CheckArtifacts(request);
 }
 

@@ -58,7 +58,6 @@ class ClientCalls {
   template <typename Response>
   void Read(const Done<Response>& done, View view);
 
-  absl::Status CheckRoom();
   // Keeps the secrets of the jobs that are about to be: the ids of those that had none kept.
   absl::StatusOr<std::vector<state::JobId>> KeepSecrets(const v1::SubmitJobsRequest& request,
                                                         const state::JobsSubmitted& event);

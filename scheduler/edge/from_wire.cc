@@ -9,6 +9,7 @@
 #include "common/hash.h"
 #include "common/ids.h"
 #include "common/status.h"
+#include "scheduler/edge/fleet_wire.h"
 #include "scheduler/edge/validate.h"
 
 namespace baton::edge {
@@ -86,6 +87,7 @@ state::JobSpec SpecFromWire(const v1::JobSpec& wire, bool queue_anyway) {
   spec.prepare_limit_ms =
       std::max(wire.has_prepare() ? kEnvironmentLimitMs : 0, DataLimitMillis(wire));
   spec.queue_anyway = queue_anyway;
+  spec.data = DataKeys(wire);
   spec.from_job = wire.from_job();
   spec.from_checkpoint = wire.from_checkpoint();
   v1::JobSpec nameless = wire;
@@ -140,8 +142,15 @@ absl::Status CheckHello(const v1::Hello& hello) {
     problems.Add("hello", "a capacity or a price is negative");
   }
   if (hello.gpus_size() > kListMax || hello.data_addresses_size() > kListMax ||
-      hello.labels_size() > kListMax || hello.tasks_size() > kReportsMax) {
+      hello.labels_size() > kListMax || hello.tasks_size() > kReportsMax ||
+      hello.cached_size() > kListMax) {
     problems.Add("hello", "a list is longer than the scheduler takes");
+  }
+  if (hello.probe_port() < 0 || hello.probe_port() > 65'535) {
+    problems.Add("probe_port", "must be a port, or 0");
+  }
+  for (const std::string& address : hello.data_addresses()) {
+    if (address.size() > 256) problems.Add("data_addresses", "one is longer than 256 bytes");
   }
   for (const std::string* text :
        {&hello.version(), &hello.host_id(), &hello.device_kind(), &hello.provider(),
@@ -177,6 +186,8 @@ state::NodeOffer OfferFromWire(const v1::Hello& hello) {
   offer.prices_are_examples = hello.prices_are_examples();
   for (const v1::Label& label : hello.labels())
     offer.labels.push_back({label.key(), label.value()});
+  offer.probe_port = hello.probe_port();
+  offer.cached = DataKeys(hello.cached());
   return offer;
 }
 

@@ -11,6 +11,7 @@
 #include "scheduler/edge/driver.h"
 #include "scheduler/edge/fetched_data.h"
 #include "scheduler/edge/journal_writer.h"
+#include "scheduler/edge/probe_reports.h"
 #include "scheduler/edge/progress.h"
 #include "scheduler/edge/rendezvous_relay.h"
 #include "scheduler/edge/secret_vault.h"
@@ -40,6 +41,7 @@ struct Parts {
   Driver& driver;
   Sessions& sessions;
   Progress& progress;
+  ProbeReports& probes;
   RendezvousRelay& rendezvous;
   JournalWriter& journal_writer;
   StreamEnds& stream_ends;

@@ -46,7 +46,10 @@ Release Reactions::OnApplied(const Seen& seen) {
 
 std::vector<state::Event> Reactions::OnTick(int64_t monotonic_ms, bool gap) {
   to_.sweeps.Tick();
-  return to_.sessions.Tick(monotonic_ms, gap);
+  std::vector<state::Event> events = to_.sessions.Tick(monotonic_ms, gap);
+  state::NodesProbed probed = to_.probes.Take();
+  if (!probed.nodes.empty()) events.emplace_back(std::move(probed));
+  return events;
 }
 
 }  // namespace baton::edge

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scheduler/edge/driver.h"
+#include "scheduler/edge/probe_reports.h"
 #include "scheduler/edge/progress.h"
 #include "scheduler/edge/rendezvous_relay.h"
 #include "scheduler/edge/sessions.h"
@@ -20,6 +21,7 @@ class Reactions : public Edge {
     RendezvousRelay& rendezvous;
     WatchHub& watches;
     Progress& progress;
+    ProbeReports& probes;
     SweepRunner& sweeps;
   };
   explicit Reactions(const Targets& targets) : to_(targets) {}

@@ -87,6 +87,7 @@ struct Scheduler::State {
   std::unique_ptr<FetchedData> fetched;
 
   Progress progress;
+  ProbeReports probes{ProbeReports::Limits{}};
   StreamEnds stream_ends;
   std::unique_ptr<Sessions> sessions;
   std::unique_ptr<RendezvousRelay> rendezvous;
@@ -202,6 +203,7 @@ void Scheduler::State::Wire() {
                                                              .rendezvous = *rendezvous,
                                                              .watches = *watches,
                                                              .progress = progress,
+                                                             .probes = probes,
                                                              .sweeps = sweeps});
   work = std::make_unique<WorkQueue>(kWorkThreads, kWorkWaitingMax);
   journal_writer =
@@ -227,6 +229,7 @@ void Scheduler::State::Wire() {
   parts = std::make_unique<Parts>(Parts{.driver = *driver,
                                         .sessions = *sessions,
                                         .progress = progress,
+                                        .probes = probes,
                                         .rendezvous = *rendezvous,
                                         .journal_writer = *journal_writer,
                                         .stream_ends = stream_ends,
@@ -252,6 +255,7 @@ void Scheduler::State::Wire() {
   sweeps.Attach({.driver = *driver,
                  .work = *work,
                  .clock = clock,
+                 .store = *store,
                  .sources = {.journal = *journal,
                              .ends = stream_ends,
                              .metrics = *metrics,

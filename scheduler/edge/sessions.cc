@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "scheduler/edge/fleet_wire.h"
 #include "scheduler/edge/to_wire.h"
 
 namespace baton::edge {
@@ -191,6 +192,9 @@ void Sessions::Deliver(std::vector<state::Effect> effects) {
       *ack->mutable_task() = ToWire(report->task);
       ack->set_stage(ToWire(report->stage));
       Send(report->node, std::move(message));
+    } else if (const auto* probe = std::get_if<state::ProbeNodes>(&effect)) {
+      const auto outbox = OutboxOf(probe->node, &probe->incarnation, nullptr);
+      if (outbox != nullptr) outbox->Push(ProbesToWire(*probe));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "scheduler/core/labels.h"
 #include "scheduler/edge/from_wire.h"
 #include "scheduler/edge/sweep_wire.h"
 #include "scheduler/edge/to_wire.h"
@@ -79,12 +80,21 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
         const auto& nodes = seen.core.state().nodes;
         const bool any_up = std::any_of(nodes.begin(), nodes.end(),
                                         [](const auto& node) { return node.second.up; });
-        return [this, done, id, is_new, any_up, reply = seen.outputs->reply] {
+        // A label that no node has is most often a slip.
+        const auto sweep = seen.core.state().sweeps.find(id);
+        const std::string unknown =
+            nodes.empty() || sweep == seen.core.state().sweeps.end()
+                ? ""
+                : core::UnknownLabels(sweep->second.spec->require, seen.core.state());
+        return [this, done, id, is_new, any_up, unknown, reply = seen.outputs->reply] {
           if (is_new && !reply.ok()) parts_.secrets.Forget(id);
           v1::SubmitSweepResponse response;
           response.set_sweep_id(id);
           if (!any_up) {
             response.add_warnings("no worker is connected to the scheduler; trials wait for one");
+          }
+          if (!unknown.empty()) {
+            response.add_warnings(absl::StrCat(unknown, "; its trials wait for such a node"));
           }
           done(reply, std::move(response));
         };

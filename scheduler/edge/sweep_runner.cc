@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "scheduler/edge/disk_room.h"
 #include "scheduler/edge/sweep_check.h"
 #include "scheduler/edge/sweep_wire.h"
 #include "scheduler/sweep/sampler.h"
@@ -56,7 +57,10 @@ SweepRunner::Task SweepRunner::Suggest(const state::SuggestTrial& effect,
   question->sweep.spec = sweep.spec;
   question->index = effect.index;
   for (const state::Trial& trial : sweep.trials) question->earlier.insert(trial.params_json);
-  return [question](int64_t) -> std::optional<state::Event> { return AnswerTo(*question); };
+  return [this, question](int64_t) -> std::optional<state::Event> {
+    if (!CheckDiskRoom(parts_->store).ok()) return std::nullopt;
+    return AnswerTo(*question);
+  };
 }
 
 SweepRunner::Task SweepRunner::Read(const state::ReadTrial& effect, const state::Sweep& sweep,

@@ -18,6 +18,7 @@
 #include "scheduler/edge/trial_reader.h"
 #include "scheduler/edge/work_queue.h"
 #include "scheduler/state/event.h"
+#include "scheduler/store/store.h"
 
 namespace baton::edge {
 
@@ -27,6 +28,7 @@ class SweepRunner {
     Driver& driver;
     WorkQueue& work;
     const Clock& clock;
+    const store::Store& store;
     TrialReader::Sources sources;
   };
   // What it works with, before the driver starts. All of it outlives the last call of Tick.
@@ -43,7 +45,8 @@ class SweepRunner {
   // Gives its answer, or nothing while there is none.
   using Task = std::function<std::optional<state::Event>(int64_t monotonic_ms)>;
 
-  static Task Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep);
+  // While the disk has no room for new jobs there are no new trials either.
+  Task Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep);
   Task Read(const state::ReadTrial& effect, const state::Sweep& sweep, const state::State& state);
   void Begin();
   void Work();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "scheduler/edge/checkpoint_check.h"
+#include "scheduler/edge/fleet_wire.h"
 #include "scheduler/edge/from_wire.h"
 #include "scheduler/edge/task_extras.h"
 #include "scheduler/edge/to_wire.h"
@@ -77,6 +78,9 @@ void WorkerSession::OnMessage(v1::WorkerMessage message, const std::function<voi
       break;
     case v1::WorkerMessage::kNotice:
       OnNotice(message.notice());
+      break;
+    case v1::WorkerMessage::kProbes:
+      OnProbes(message.probes());
       break;
     case v1::WorkerMessage::kRendezvous:
       OnRendezvous(message.rendezvous());
@@ -164,6 +168,12 @@ void WorkerSession::OnHeartbeat(const v1::Heartbeat& heartbeat) {
                                                  .step_ms = progress.step_unix_ms(),
                                                  .save_ms = progress.save_ms()});
     if (further) parts_.watches.Changed(task.job);
+  }
+  if (heartbeat.cached_changed()) {
+    Post(
+        state::NodeCached{
+            .node = node_, .incarnation = incarnation_, .cached = DataKeys(heartbeat.cached())},
+        nullptr);
   }
   if (heartbeat.gpus_size() == 0 || heartbeat.gpus_size() > kGpusMax) return;
   Sessions::GpuMemory used_bytes;
@@ -261,6 +271,11 @@ void WorkerSession::OnNotice(const v1::NoticeReport& report) {
             .node = node_, .incarnation = incarnation_, .notice = NoticeFromWire(report)},
         nullptr);
   }
+}
+
+// Gathered: a fleet that comes up tells of each of its pairs.
+void WorkerSession::OnProbes(const v1::ProbeReport& report) {
+  parts_.probes.Add(node_, incarnation_, ProbesFromWire(report));
 }
 
 void WorkerSession::OnRendezvous(const v1::RendezvousRequest& request) {

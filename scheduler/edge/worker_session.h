@@ -37,6 +37,7 @@ class WorkerSession : public std::enable_shared_from_this<WorkerSession> {
   void OnTask(const v1::TaskReport& report);
   void OnCheckpoint(const v1::CheckpointReport& report);
   void OnNotice(const v1::NoticeReport& report);
+  void OnProbes(const v1::ProbeReport& report);
   void OnRendezvous(const v1::RendezvousRequest& request);
   void OnGoodbye(const v1::Goodbye& goodbye);
 

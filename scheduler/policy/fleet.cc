@@ -68,9 +68,13 @@ std::vector<int32_t> PickGpus(const NodeRoom& room, const state::Resources& need
   return picked;
 }
 
+std::string DataAddress(const state::NodeOffer& offer) {
+  return offer.data_addresses.empty() ? "" : offer.data_addresses.front();
+}
+
 bool IsReachable(const state::NodeOffer& offer) {
-  return std::any_of(offer.data_addresses.begin(), offer.data_addresses.end(),
-                     [](const std::string& a) { return !a.empty() && !IsLoopback(a); });
+  const std::string address = DataAddress(offer);
+  return !address.empty() && !IsLoopback(address);
 }
 
 bool Preference::operator()(const NodeRoom* a, const NodeRoom* b) const {
@@ -94,13 +98,14 @@ void Fleet::Add(const state::Node* node) {
   for (const state::Gpu& gpu : offer.gpus) room.gpus.push_back(gpu.index);
   std::sort(room.gpus.begin(), room.gpus.end());
   if (!IsReachable(offer)) ++loopback_only_[offer.host_id];
-  Place(room);
+  Refresh(offer.id);
 }
 
 void Fleet::Remove(const state::NodeId& node) {
   const auto it = rooms_.find(node);
   BATON_CHECK(it != rooms_.end(), "unknown node removed");
   open_.erase(&it->second);
+  List(it->second, {});
   const state::NodeOffer& offer = it->second.node->offer;
   if (!IsReachable(offer)) {
     const auto host = loopback_only_.find(offer.host_id);
@@ -113,9 +118,27 @@ void Fleet::Place(NodeRoom& room) {
   room.takes_work = room.node->TakesWork() && !room.node->Unheard(term_);
   if (room.takes_work && room.cpus_milli > 0) {
     open_.insert(&room);
+    List(room, room.node->offer.cached);
   } else {
     open_.erase(&room);
+    List(room, {});
   }
+}
+
+void Fleet::List(NodeRoom& room, const std::vector<uint64_t>& data) {
+  if (room.listed == data) return;
+  for (const uint64_t one : room.listed) {
+    const auto at = holding_.find(one);
+    at->second.erase(&room);
+    if (at->second.empty()) holding_.erase(at);
+  }
+  for (const uint64_t one : data) holding_[one].insert(&room);
+  room.listed = data;
+}
+
+const Fleet::Open* Fleet::Holding(uint64_t data) const {
+  const auto it = holding_.find(data);
+  return it == holding_.end() ? nullptr : &it->second;
 }
 
 void Fleet::Take(const state::NodeId& node, const state::Resources& need,
@@ -149,7 +172,16 @@ void Fleet::SetTerm(uint64_t term) {
   for (auto& [id, room] : rooms_) Place(room);
 }
 
-void Fleet::Refresh(const state::NodeId& node) { Place(rooms_.at(node)); }
+void Fleet::Refresh(const state::NodeId& node) {
+  NodeRoom& room = rooms_.at(node);
+  room.slot = reach_ == nullptr ? -1 : reach_->SlotOf(node);
+  Place(room);
+}
+
+void Fleet::SetReach(const state::Reach* reach) {
+  reach_ = reach;
+  for (const auto& [id, room] : rooms_) Refresh(id);
+}
 
 void Fleet::SetPromise(const state::NodeId& node, std::shared_ptr<const state::JobSpec> spec) {
   rooms_.at(node).promised_spec = std::move(spec);

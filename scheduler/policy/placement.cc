@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/policy/capacity.h"
+#include "scheduler/policy/clique.h"
 #include "scheduler/policy/rescale.h"
 
 namespace baton::policy {
@@ -15,9 +16,13 @@ struct Member {
   int32_t fit = 0;
 };
 
+// Best first. Of nodes that have to reach each other `members` is a clique of `all`.
 struct Group {
-  std::vector<Member> members;  // best first
-  int64_t ranks = 0;
+  std::vector<Member> members;
+  int64_t ranks = 0;  // of the members
+  std::vector<Member> all;
+  int64_t all_ranks = 0;
+  bool by_network = false;
 };
 
 WorldRange RangeOf(const state::JobSpec& spec) {
@@ -64,15 +69,47 @@ int32_t RanksBesidePromise(const NodeRoom& room, const Ask& ask, int32_t limit) 
   return RanksThatFit(left, ask.need(), limit);
 }
 
+bool HoldsAll(const NodeRoom& room, const std::vector<uint64_t>& data) {
+  const std::vector<uint64_t>& cached = room.node->offer.cached;
+  return std::includes(cached.begin(), cached.end(), data.begin(), data.end());
+}
+
+// A node that has to fetch the job's data first counts as a tenth dearer.
+bool IsCheaper(const NodeRoom& holds, const NodeRoom& lacks) {
+  const auto price = [](const NodeRoom& room) {
+    return static_cast<__int128>(room.node->offer.price_usd_micro_per_hour);
+  };
+  return price(holds) * 10 <= price(lacks) * 11;
+}
+
+// Visits the open nodes, cheapest first, until `visit` returns false: two sorted lists merged,
+// those that hold the job's data and those that don't.
+template <typename Visit>
+void ForEachByPrice(const Fleet& fleet, const std::vector<uint64_t>& data, const Visit& visit) {
+  static const Fleet::Open kNone;
+  const Fleet::Open* holding = data.empty() ? nullptr : fleet.Holding(data.front());
+  if (holding == nullptr) holding = &kNone;
+  auto near = holding->begin();
+  for (auto far = fleet.open().begin();;) {
+    while (near != holding->end() && !HoldsAll(**near, data)) ++near;
+    while (far != fleet.open().end() && holding != &kNone && HoldsAll(**far, data)) ++far;
+    const bool near_first =
+        near != holding->end() && (far == fleet.open().end() || IsCheaper(**near, **far));
+    if (!near_first && far == fleet.open().end()) return;
+    if (!visit(near_first ? **near++ : **far++)) return;
+  }
+}
+
 // Visits the open nodes, best first, until `visit` returns false.
 template <typename Visit>
 void ForEachInOrder(const Fleet& fleet, const Ask& ask, const Visit& visit) {
+  bool more = true;
   for (const bool avoided : {false, true}) {
-    if (avoided && ask.avoid.empty()) return;
-    for (const NodeRoom* room : fleet.open()) {
-      if ((ask.avoid.count(room->node->offer.id) != 0) != avoided) continue;
-      if (!visit(*room)) return;
-    }
+    if (!more || (avoided && ask.avoid.empty())) return;
+    ForEachByPrice(fleet, ask.spec->data, [&](const NodeRoom& room) {
+      if ((ask.avoid.count(room.node->offer.id) != 0) == avoided) more = visit(room);
+      return more;
+    });
   }
 }
 
@@ -103,18 +140,57 @@ Placement Spread(const Group& group, int32_t world_size, int32_t each,
   return placement;
 }
 
+int32_t SizeOf(const WorldRange& range, int64_t ranks) {
+  return ChooseWorldSize(range, static_cast<int32_t>(std::min<int64_t>(ranks, range.ranks_max)));
+}
+
+// Whether size `a` is faster than `b`; 0 is none at all.
+bool Faster(const WorldRange& range, int32_t a, int32_t b) {
+  return a > 0 && (b == 0 || StepLength(range, a) < StepLength(range, b));
+}
+
 const Group* Best(const std::map<std::string, Group>& groups, const WorldRange& range) {
   const Group* best = nullptr;
   int32_t best_size = 0;
   for (const auto& [name, group] : groups) {
-    const auto reachable = static_cast<int32_t>(std::min<int64_t>(group.ranks, range.ranks_max));
-    const int32_t size = ChooseWorldSize(range, reachable);
-    if (size == 0) continue;
-    if (best != nullptr && StepLength(range, size) >= StepLength(range, best_size)) continue;
+    const int32_t size = SizeOf(range, group.ranks);
+    if (!Faster(range, size, best_size)) continue;
     best = &group;
     best_size = size;
   }
   return best;
+}
+
+// The clique around the best node is not as large as the group: one around another may be larger.
+void TryOtherSeeds(const Fleet& fleet, const WorldRange& range, Group* group) {
+  const int32_t bound = SizeOf(range, group->all_ranks);
+  int32_t size = SizeOf(range, group->ranks);
+  std::vector<const NodeRoom*> rooms;
+  std::vector<bool> covered;
+  size_t at = 0;
+  for (const Member& member : group->all) {
+    const bool in = at < group->members.size() && group->members[at].room == member.room;
+    at += in ? 1 : 0;
+    covered.push_back(in);
+    rooms.push_back(member.room);
+  }
+  int tried = 0;
+  for (size_t seed = 0; seed < rooms.size() && tried < kSeedsMax; ++seed) {
+    if (!Faster(range, bound, size)) return;
+    if (covered[seed]) continue;
+    ++tried;
+    std::vector<Member> members;
+    int64_t ranks = 0;
+    for (const size_t i : CliqueAround(fleet, rooms, seed)) {
+      covered[i] = true;
+      members.push_back(group->all[i]);
+      ranks += group->all[i].fit;
+    }
+    if (!Faster(range, SizeOf(range, ranks), size)) continue;
+    size = SizeOf(range, ranks);
+    group->members = std::move(members);
+    group->ranks = ranks;
+  }
 }
 
 // It does not fit into the empty node.
@@ -133,15 +209,15 @@ bool HasLabel(const state::NodeOffer& offer, const state::Label& wanted) {
          (wanted.key == kNodeLabel && wanted.value == offer.name);
 }
 
-std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
-                                    const state::JobSpec& spec) {
+std::vector<GangGroup> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
+                                  const state::JobSpec& spec) {
   const std::string kind = spec.shards > 0 ? offer.device_kind : "";
-  std::vector<std::string> groups;
+  std::vector<GangGroup> groups;
   const bool reachable = IsReachable(offer);
-  if (reachable) groups.push_back(absl::StrCat("any/", kind));
+  if (reachable) groups.push_back({.name = absl::StrCat("any/", kind), .by_network = true});
   if (!reachable || fleet.HasLoopbackOnly(offer.host_id)) {
     const std::string& host = offer.host_id.empty() ? offer.id : offer.host_id;
-    groups.push_back(absl::StrCat("host/", host, "/", kind));
+    groups.push_back({.name = absl::StrCat("host/", host, "/", kind)});
   }
   return groups;
 }
@@ -176,41 +252,53 @@ int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit) {
 
 namespace {
 
-std::optional<Placement> PlaceAlternative(const Fleet& fleet, const Ask& ask) {
+std::optional<Placement> PlaceAlternative(const Fleet& fleet, const Ask& ask, bool* reach_matters) {
   const WorldRange range = RangeOf(*ask.spec);
   std::map<std::string, Group> groups;
+  std::map<std::string, Clique> cliques;
   ForEachInOrder(fleet, ask, [&](const NodeRoom& room) {
     const int32_t fit = RanksHere(room, ask, range.ranks_max);
     if (fit == 0) return true;
     if (range.ranks_max == 1) {
-      groups[""] = {.members = {{&room, 1}}, .ranks = 1};
+      groups[""].members = {{&room, 1}};
+      groups[""].ranks = 1;
       return false;
     }
     bool more = true;
-    for (const std::string& name : GangGroups(fleet, room.node->offer, *ask.spec)) {
-      Group& group = groups[name];
-      group.members.push_back({&room, fit});
-      group.ranks += fit;
+    for (const GangGroup& gang : GangGroups(fleet, room.node->offer, *ask.spec)) {
+      Group& group = groups[gang.name];
+      group.by_network = gang.by_network;
+      group.all.push_back({&room, fit});
+      group.all_ranks += fit;
+      if (!gang.by_network || cliques.try_emplace(gang.name, fleet).first->second.TryAdd(room)) {
+        group.members.push_back({&room, fit});
+        group.ranks += fit;
+      }
       more = more && group.members.size() < static_cast<size_t>(range.ranks_max / range.unit);
     }
     return more;
   });
+  for (auto& [name, group] : groups) {
+    if (group.by_network) TryOtherSeeds(fleet, range, &group);
+    *reach_matters = *reach_matters || SizeOf(range, group.all_ranks) > 0;
+  }
   const Group* group = Best(groups, range);
   if (group == nullptr) return std::nullopt;
-  const auto reachable = static_cast<int32_t>(std::min<int64_t>(group->ranks, range.ranks_max));
-  return Spread(*group, ChooseWorldSize(range, reachable), ask.spec->ranks_per_node, ask.need());
+  return Spread(*group, SizeOf(range, group->ranks), ask.spec->ranks_per_node, ask.need());
 }
 
 }  // namespace
 
-std::optional<Placement> Place(const Fleet& fleet, const Ask& ask) {
+std::optional<Placement> Place(const Fleet& fleet, const Ask& ask, bool* reach_matters) {
   Ask one = ask;
+  bool enough = false;
   for (one.alternative = 0; one.alternative < state::Alternatives(*ask.spec); ++one.alternative) {
-    std::optional<Placement> placement = PlaceAlternative(fleet, one);
+    std::optional<Placement> placement = PlaceAlternative(fleet, one, &enough);
     if (!placement.has_value()) continue;
     placement->alternative = one.alternative;
     return placement;
   }
+  if (reach_matters != nullptr) *reach_matters = enough;
   return std::nullopt;
 }
 

@@ -68,13 +68,20 @@ int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit);
 
 // Prefers, in this order: the alternative that stands first; the world size that ChooseWorldSize
 // picks; one rank per node over several (a rank per machine is fastest), unless the spec says how
-// many; nodes that are not to be avoided; cheaper nodes; lower ids. A gang of several nodes only
-// among nodes that reach each other (a non-loopback address each, or one machine) and, for a native
-// job, of one device kind. nullopt: not now.
-std::optional<Placement> Place(const Fleet& fleet, const Ask& ask);
+// many; nodes that are not to be avoided; cheaper nodes, where one that lacks the
+// job's data counts as a tenth dearer; nodes that have the data; lower ids. A gang of several nodes
+// only among nodes that all reach each other (Fleet::reach, or one machine) and, for a native job,
+// of one device kind. Such nodes are picked greedily, from several beginnings (clique.h). nullopt:
+// not now; then `reach_matters` (may be null) is set if there is room enough, but not found on
+// nodes that reach each other: any change may mend that, less room elsewhere too.
+std::optional<Placement> Place(const Fleet& fleet, const Ask& ask, bool* reach_matters = nullptr);
 
-// Nodes that can form one gang, by name of the group; a node may be in several.
-std::vector<std::string> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
-                                    const state::JobSpec& spec);
+// Nodes that can form one gang, as far as they reach each other; a node may be in several.
+struct GangGroup {
+  std::string name;
+  bool by_network = false;  // each pair has to be shown to reach each other; else it is one machine
+};
+std::vector<GangGroup> GangGroups(const Fleet& fleet, const state::NodeOffer& offer,
+                                  const state::JobSpec& spec);
 
 }  // namespace baton::policy

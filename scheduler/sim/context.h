@@ -25,6 +25,7 @@ struct Chaos {
   uint64_t slow_commit = 0;
   int64_t scheduler_life_ms = 0;  // mean; 0: it never crashes
   int64_t node_life_ms = 0;       // mean
+  int64_t cut_every_ms = 0;       // mean; nodes that don't reach each other; 0: never
   uint64_t sick_start = 0;        // a start that fails for the node's sake
 };
 

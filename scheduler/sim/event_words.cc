@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "scheduler/state/job_state.h"
 
 namespace baton::sim {
@@ -75,6 +76,19 @@ struct EventWords {
     return StrCat("report of trial ", e.index, " of ", e.sweep,
                   e.has_metric ? "" : ", without a value");
   }
+  std::string operator()(const state::NodesProbed& e) {
+    std::string words = "probes";
+    for (const auto& told : e.nodes) {
+      for (const auto& result : told.results) {
+        StrAppend(&words, "; ", told.node, " to ", result.to, " port ", result.port, ": ",
+                  result.error.empty() ? "reached" : result.error);
+      }
+    }
+    return words;
+  }
+  std::string operator()(const state::NodeCached& e) {
+    return StrCat("cached on ", e.node, ": ", absl::StrJoin(e.cached, " "));
+  }
 };
 
 struct EffectWords {
@@ -97,6 +111,11 @@ struct EffectWords {
   }
   std::string operator()(const state::ReadTrial& e) {
     return StrCat("read trial ", e.index, " of ", e.sweep);
+  }
+  std::string operator()(const state::ProbeNodes& e) {
+    std::string words = StrCat("probe from ", e.node, ":");
+    for (const auto& target : e.targets) StrAppend(&words, " ", target.node);
+    return words;
   }
 };
 

@@ -13,8 +13,9 @@ namespace baton::sim {
 
 struct Goodbye {};
 
-using ToScheduler = std::variant<state::NodeJoined, state::TaskReported, state::CheckpointUploaded,
-                                 state::NodeNoticed, state::NoticeWithdrawn, Goodbye>;
+using ToScheduler =
+    std::variant<state::NodeJoined, state::TaskReported, state::CheckpointUploaded,
+                 state::NodeNoticed, state::NoticeWithdrawn, state::NodesProbed, Goodbye>;
 
 // The whole wanted set; an older one (term, then sequence) is ignored by the worker.
 struct Wanted {
@@ -23,7 +24,7 @@ struct Wanted {
   std::vector<state::WantedTask> tasks;
 };
 
-using ToWorker = std::variant<Wanted, state::AckReport, state::AckCheckpoint>;
+using ToWorker = std::variant<Wanted, state::AckReport, state::AckCheckpoint, state::ProbeNodes>;
 
 class Worker;
 
@@ -40,6 +41,9 @@ class Fabric {
   virtual void Gone(uint64_t connection, bool told) = 0;
   // A rank ended badly: its peers on other nodes see their connections break.
   virtual void GangBroken(const state::TaskKey& task) = 0;
+
+  // What the node finds when it dials another; empty: it is answered.
+  virtual std::string Dial(const state::NodeId& from, const state::ProbeTarget& to) = 0;
 
   // Scheduler's side.
   virtual void Say(uint64_t connection, const ToWorker& message) = 0;

@@ -231,6 +231,8 @@ void Scheduler::Tell(const state::Effect& effect) {
     say(report->node, nullptr, *report);
   } else if (const auto* checkpoint = std::get_if<state::AckCheckpoint>(&effect)) {
     say(checkpoint->node, nullptr, *checkpoint);
+  } else if (const auto* probe = std::get_if<state::ProbeNodes>(&effect)) {
+    say(probe->node, &probe->incarnation, *probe);
   } else if (const auto* suggest = std::get_if<state::SuggestTrial>(&effect)) {
     AnswerLater(*suggest);
   } else if (const auto* read = std::get_if<state::ReadTrial>(&effect)) {

@@ -38,6 +38,7 @@ void Worker::In(int64_t delay_ms, const Task& task, Action action) {
 void Worker::Start() {
   alive_ = true;
   offer_.incarnation = absl::StrCat(offer_.name, "-", ++incarnation_);
+  offer_.probe_port = static_cast<int32_t>(10'000 + incarnation_);
   notice_.reset();
   Connect();
 }
@@ -114,6 +115,8 @@ void Worker::Hear(uint64_t connection, const ToWorker& message) {
   if (connection != connection_) return;
   if (const auto* wanted = std::get_if<Wanted>(&message)) {
     Follow(*wanted);
+  } else if (const auto* probe = std::get_if<state::ProbeNodes>(&message)) {
+    Probe(*probe);
   } else if (const auto* ack = std::get_if<state::AckReport>(&message)) {
     Task* task = Find(ack->task);
     if (task == nullptr || ack->stage < task->report.stage) return;
@@ -123,6 +126,19 @@ void Worker::Hear(uint64_t connection, const ToWorker& message) {
     Task* task = Find(checkpoint->task);
     if (task != nullptr) task->uploads.erase(checkpoint->name);
     context_.probes.Hit(checkpoint->committed ? "checkpoint committed" : "checkpoint refused");
+  }
+}
+
+// Each answer by itself, as they come.
+void Worker::Probe(const state::ProbeNodes& asked) {
+  for (const state::ProbeTarget& target : asked.targets) {
+    const std::string error = fabric_.Dial(offer_.id, target);
+    context_.probes.Hit(error.empty() ? "probe answered" : "probe failed");
+    context_.agenda.In(
+        error.empty() ? context_.random.Between(1, 50) : context_.random.Between(1, 2000),
+        [this, target, error, incarnation = offer_.incarnation] {
+          Say(state::NodesProbed{{{offer_.id, incarnation, {{target.node, target.port, error}}}}});
+        });
   }
 }
 

@@ -61,6 +61,7 @@ class Worker {
   void Connect();
   void Say(const ToScheduler& message);
   void Follow(const Wanted& wanted);
+  void Probe(const state::ProbeNodes& asked);
   void Begin(const state::WantedTask& wanted);
   void Prepared(Task* task);
   void Pursue(Task* task);

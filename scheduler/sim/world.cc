@@ -11,6 +11,7 @@
 #include "scheduler/sim/checkers.h"
 #include "scheduler/sim/clients.h"
 #include "scheduler/sim/context.h"
+#include "scheduler/sim/cuts.h"
 #include "scheduler/sim/messages.h"
 #include "scheduler/sim/replay.h"
 #include "scheduler/sim/scheduler.h"
@@ -56,6 +57,7 @@ Chaos RandomChaos(Random& random) {
   chaos.scheduler_life_ms = random.Chance(3, 4) ? random.Between(10, 600) * 1000 : 0;
   chaos.node_life_ms = random.Between(20, 900) * 1000;
   chaos.sick_start = sometimes(100);
+  chaos.cut_every_ms = random.Chance(1, 2) ? random.Between(5, 300) * 1000 : 0;
   return chaos;
 }
 
@@ -66,7 +68,8 @@ class World : public Fabric {
         context_(options.seed, options.tracer),
         checkers_(context_),
         scheduler_(context_, *this, checkers_, {}),
-        clients_(context_, scheduler_, checkers_) {
+        clients_(context_, scheduler_, checkers_),
+        cuts_(context_) {
     context_.chaos = RandomChaos(context_.random);
     const uint64_t nodes = static_cast<uint64_t>(context_.random.Between(2, 10));
     for (uint64_t i = 1; i <= nodes; ++i) {
@@ -86,6 +89,7 @@ class World : public Fabric {
   void Close(uint64_t connection) override;
   bool IsHeard(uint64_t connection) const override { return open_.count(connection) != 0; }
   std::vector<state::LastHeard> Progress(uint64_t connection) const override;
+  std::string Dial(const state::NodeId& from, const state::ProbeTarget& to) override;
 
  private:
   void Break(uint64_t connection);
@@ -105,6 +109,7 @@ class World : public Fabric {
   Checkers checkers_;
   Scheduler scheduler_;
   Clients clients_;
+  Cuts cuts_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<state::NodeId> nodes_;
   std::map<uint64_t, Worker*> open_;
@@ -178,6 +183,16 @@ void World::GangBroken(const state::TaskKey& task) {
 std::vector<state::LastHeard> World::Progress(uint64_t connection) const {
   const auto open = open_.find(connection);
   return open == open_.end() ? std::vector<state::LastHeard>() : open->second->Progress();
+}
+
+std::string World::Dial(const state::NodeId& from, const state::ProbeTarget& to) {
+  if (cuts_.Cut(from, to.node)) return "connection timed out";
+  for (const auto& worker : workers_) {
+    if (worker->offer().id != to.node) continue;
+    const bool there = worker->alive() && worker->offer().probe_port == to.port;
+    return there ? "" : "connection refused";
+  }
+  return "no such node";
 }
 
 // ---- what happens ----
@@ -281,6 +296,7 @@ void World::Heal() {
   context_.chaos = Chaos();
   context_.chaos.delay_max_ms = delay_max_ms;
   scheduler_.store().SetFreeFraction(0.5);
+  cuts_.Heal();
   // Later than whatever the faults have booked.
   context_.agenda.In(130'000, [this] {
     for (const auto& worker : workers_) {
@@ -356,6 +372,7 @@ WorldResult World::Run() {
   BookPeople();
   BookSchedulerLife();
   BookFullDisk();
+  cuts_.Begin(nodes_);
   bool good = RunUntil(options_.fault_events, INT64_MAX);
   if (good) {
     Heal();

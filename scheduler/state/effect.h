@@ -77,7 +77,21 @@ struct ReadTrial {
   JobId job;
 };
 
-using Effect = std::variant<SendWanted, AckCheckpoint, AckReport, SuggestTrial, ReadTrial>;
+struct ProbeTarget {
+  NodeId node;
+  std::string address;
+  int32_t port = 0;
+};
+
+// The node is to dial these: a NodesProbed tells what it found.
+struct ProbeNodes {
+  NodeId node;
+  std::string incarnation;
+  std::vector<ProbeTarget> targets;
+};
+
+using Effect =
+    std::variant<SendWanted, AckCheckpoint, AckReport, SuggestTrial, ReadTrial, ProbeNodes>;
 
 // One decision or fact about a job, in words; `baton why` shows them.
 struct Note {

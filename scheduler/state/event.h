@@ -1,5 +1,5 @@
-// Everything that can happen to the core. Heartbeats, metrics, log bytes and rendezvous keys are
-// not events: they never change a decision.
+// Everything that can happen to the core. Progress, metrics, log bytes and rendezvous keys are not
+// events: they never change a decision.
 #pragma once
 
 #include <cstdint>
@@ -192,12 +192,37 @@ struct TrialReported {
   std::string detail;  // without a value: what was there instead
 };
 
+// What a node holds of jobs' data has changed: all that it has now, rising.
+struct NodeCached {
+  NodeId node;
+  std::string incarnation;
+  std::vector<uint64_t> cached;
+};
+
+// What a node found when it dialled another where that answers probes.
+struct ProbeResult {
+  NodeId to;
+  int32_t port = 0;   // that was dialled: what is said of a former worker is no news
+  std::string error;  // empty: it answered, and as that node
+};
+struct NodeProbes {
+  NodeId node;
+  std::string incarnation;
+  std::vector<ProbeResult> results;
+};
+
+// What has come in of late, of any number of nodes.
+struct NodesProbed {
+  std::vector<NodeProbes> nodes;
+};
+
 // A deadline has passed (core/step.h: NextDeadline).
 struct TimerFired {};
 
-using Event = std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined,
-                           NodeLost, NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn,
-                           TaskReported, CheckpointUploaded, TimerFired, JobPaused, JobResumed,
-                           JobDeleted, SweepSubmitted, SweepStopped, TrialSuggested, TrialReported>;
+using Event =
+    std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined, NodeLost,
+                 NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn, TaskReported,
+                 CheckpointUploaded, TimerFired, JobPaused, JobResumed, JobDeleted, SweepSubmitted,
+                 SweepStopped, TrialSuggested, TrialReported, NodesProbed, NodeCached>;
 
 }  // namespace baton::state

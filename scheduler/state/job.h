@@ -56,6 +56,8 @@ struct JobSpec {
   std::string from_checkpoint;  // its name; empty: the newest
   SweepId sweep;                // whose trial the job is; empty: of none
   int32_t trial = 0;            // its index there, from 1
+  // What a node has to fetch before it can start: data sets, as the edge numbers them; rising.
+  std::vector<uint64_t> data;
   std::string wire;
   bool operator==(const JobSpec&) const = default;
 };

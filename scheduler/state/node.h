@@ -38,6 +38,8 @@ struct NodeOffer {
   int64_t on_demand_usd_micro_per_hour = 0;
   bool prices_are_examples = false;
   std::vector<Label> labels;
+  std::vector<uint64_t> cached;  // what it has of jobs' data (JobSpec::data), rising
+  int32_t probe_port = 0;        // where it answers probes, at its first data address; 0: nowhere
   bool operator==(const NodeOffer&) const = default;
 };
 

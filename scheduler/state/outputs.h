@@ -26,6 +26,7 @@ struct Outputs {
   std::vector<std::shared_ptr<const Job>> deleted_jobs;
   std::vector<JobId> forgotten;  // of State::deleted, sorted
   bool counters_dirty = false;
+  bool reach_changed = false;  // State::reach, which is not stored
 };
 
 }  // namespace baton::state

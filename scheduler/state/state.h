@@ -8,6 +8,7 @@
 
 #include "scheduler/state/job.h"
 #include "scheduler/state/node.h"
+#include "scheduler/state/reach.h"
 #include "scheduler/state/sweep.h"
 
 namespace baton::state {
@@ -58,6 +59,7 @@ struct State {
   std::map<JobId, DeletedJob> deleted;  // of the last days (core/job_events.cc)
   std::map<NodeId, Node> nodes;
   std::map<SweepId, Sweep> sweeps;
+  Reach reach;  // soft: not in the store
 };
 
 }  // namespace baton::state

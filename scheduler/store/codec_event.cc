@@ -2,6 +2,7 @@
 #include <variant>
 
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_reach.h"
 #include "scheduler/store/codec_records.h"
 #include "scheduler/store/codec_sweep.h"
 
@@ -201,6 +202,14 @@ class EventWriter {
     ToRecord(e, shared_, event_->mutable_trial_suggested());
   }
   void operator()(const state::TrialReported& e) { ToRecord(e, event_->mutable_trial_reported()); }
+  void operator()(const state::NodesProbed& e) { ToRecord(e, event_->mutable_nodes_probed()); }
+  void operator()(const state::NodeCached& e) {
+    const auto& [node, incarnation, cached] = e;
+    auto* record = event_->mutable_node_cached();
+    record->set_node(node);
+    record->set_incarnation(incarnation);
+    record->mutable_cached()->Assign(cached.begin(), cached.end());
+  }
 
  private:
   SharedValues& shared_;
@@ -310,6 +319,13 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
       return FromRecord(record.trial_suggested(), shared);
     case Event::kTrialReported:
       return FromRecord(record.trial_reported());
+    case Event::kNodesProbed:
+      return FromRecord(record.nodes_probed());
+    case Event::kNodeCached:
+      return state::NodeCached{
+          record.node_cached().node(),
+          record.node_cached().incarnation(),
+          {record.node_cached().cached().begin(), record.node_cached().cached().end()}};
     case Event::EVENT_NOT_SET:
       break;
   }

@@ -41,8 +41,8 @@ static absl::Status FromRecord(const Resources& record, state::Resources* value)
 static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   const auto& [project, priority, ranks_min, ranks_max, shards, ranks_per_node, resources, any_of,
                retries, capacity, require, checkpoints_kept, time_limit_ms, notice_grace_ms,
-               prepare_limit_ms, queue_anyway, from_job, from_checkpoint, sweep, trial, wire] =
-      value;
+               prepare_limit_ms, queue_anyway, from_job, from_checkpoint, sweep, trial, data,
+               wire] = value;
   record->set_project(project);
   record->set_priority(priority);
   record->set_ranks_min(ranks_min);
@@ -58,6 +58,7 @@ static void ToRecord(const state::JobSpec& value, JobSpec* record) {
   record->set_time_limit_ms(time_limit_ms);
   record->set_notice_grace_ms(notice_grace_ms);
   record->set_prepare_limit_ms(prepare_limit_ms);
+  record->mutable_data()->Assign(data.begin(), data.end());
   record->set_queue_anyway(queue_anyway);
   record->set_from_job(from_job);
   record->set_from_checkpoint(from_checkpoint);
@@ -83,6 +84,7 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
   value->time_limit_ms = record.time_limit_ms();
   value->notice_grace_ms = record.notice_grace_ms();
   value->prepare_limit_ms = record.prepare_limit_ms();
+  value->data.assign(record.data().begin(), record.data().end());
   value->queue_anyway = record.queue_anyway();
   value->from_job = record.from_job();
   value->from_checkpoint = record.from_checkpoint();

@@ -19,8 +19,8 @@ static absl::Status FromRecord(const Gpu& record, state::Gpu* value) {
 void ToRecord(const state::NodeOffer& value, NodeOffer* record) {
   const auto& [id, incarnation, name, version, cpus_milli, memory_bytes, gpus, disk_free_bytes,
                data_addresses, host_id, device_kind, spot, provider, region, zone, instance_type,
-               price_usd_micro_per_hour, on_demand_usd_micro_per_hour, prices_are_examples,
-               labels] = value;
+               price_usd_micro_per_hour, on_demand_usd_micro_per_hour, prices_are_examples, labels,
+               cached, probe_port] = value;
   record->set_id(id);
   record->set_incarnation(incarnation);
   record->set_name(name);
@@ -41,6 +41,8 @@ void ToRecord(const state::NodeOffer& value, NodeOffer* record) {
   record->set_on_demand_usd_micro_per_hour(on_demand_usd_micro_per_hour);
   record->set_prices_are_examples(prices_are_examples);
   ToRepeated(labels, record->mutable_labels());
+  record->mutable_cached()->Assign(cached.begin(), cached.end());
+  record->set_probe_port(probe_port);
 }
 
 absl::Status FromRecord(const NodeOffer& record, state::NodeOffer* value) {
@@ -63,6 +65,8 @@ absl::Status FromRecord(const NodeOffer& record, state::NodeOffer* value) {
   value->price_usd_micro_per_hour = record.price_usd_micro_per_hour();
   value->on_demand_usd_micro_per_hour = record.on_demand_usd_micro_per_hour();
   value->prices_are_examples = record.prices_are_examples();
+  value->cached.assign(record.cached().begin(), record.cached().end());
+  value->probe_port = record.probe_port();
   return FromRepeated(record.labels(), &value->labels);
 }
 

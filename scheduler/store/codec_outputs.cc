@@ -1,6 +1,7 @@
 #include <variant>
 
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_reach.h"
 #include "scheduler/store/codec_records.h"
 #include "scheduler/store/codec_sweep.h"
 
@@ -69,6 +70,7 @@ class EffectWriter {
   }
   void operator()(const state::SuggestTrial& e) { ToRecord(e, effect_->mutable_suggest_trial()); }
   void operator()(const state::ReadTrial& e) { ToRecord(e, effect_->mutable_read_trial()); }
+  void operator()(const state::ProbeNodes& e) { ToRecord(e, effect_->mutable_probe_nodes()); }
 
  private:
   SharedValues& shared_;

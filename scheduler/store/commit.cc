@@ -4,6 +4,7 @@
 
 #include "common/status.h"
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_reach.h"
 #include "scheduler/store/codec_records.h"
 #include "scheduler/store/keys.h"
 #include "scheduler/store/log_record.pb.h"
@@ -15,7 +16,8 @@ namespace {
 bool ChangedNothing(const state::Outputs& outputs) {
   return !outputs.reply.ok() && outputs.effects.empty() && outputs.notes.empty() &&
          outputs.dirty_jobs.empty() && outputs.dirty_nodes.empty() &&
-         outputs.deleted_jobs.empty() && outputs.dirty_sweeps.empty() && !outputs.counters_dirty;
+         outputs.deleted_jobs.empty() && outputs.dirty_sweeps.empty() && !outputs.counters_dirty &&
+         !outputs.reach_changed;
 }
 
 absl::Status NameRecord(const absl::Status& status, absl::string_view key) {
@@ -69,7 +71,11 @@ absl::StatusOr<Batch> Committer::Make(const state::State& state, const state::Ev
   now_ms = newest_now_ms_;
   if (ChangedNothing(outputs)) return Batch();
   Change change;
-  if (SegmentIsFull(now_ms)) BeginSegment(state.config, now_ms, change.batch);
+  // A segment's head has who reaches whom as the event before has left it: so none begins with an
+  // event that changes it, but the first of a process, which begins with nothing shown.
+  if (!segment_open_ || (SegmentIsFull(now_ms) && !outputs.reach_changed)) {
+    BeginSegment(state, now_ms, change.batch);
+  }
   const Changes changed = ChangedRecords(state, outputs, *shared_);
   for (const Put& put : changed.puts) {
     BATON_RETURN_IF_ERROR(SaveFormer({put.table, put.key}, change));
@@ -102,12 +108,11 @@ void Committer::Committed(uint64_t sequence) {
 }
 
 bool Committer::SegmentIsFull(int64_t now_ms) const {
-  return !segment_open_ || segment_bytes_ >= options_.segment_bytes ||
-         touched_.size() >= options_.segment_records ||
+  return segment_bytes_ >= options_.segment_bytes || touched_.size() >= options_.segment_records ||
          now_ms - segment_start_ms_ >= options_.segment_age_ms;
 }
 
-void Committer::BeginSegment(const state::Config& config, int64_t now_ms, Batch& batch) {
+void Committer::BeginSegment(const state::State& state, int64_t now_ms, Batch& batch) {
   if (segment_ > 0) {
     closed_.push_back({segment_, now_ms, segment_bytes_});
     DropOldSegments(now_ms, batch);
@@ -130,7 +135,10 @@ void Committer::BeginSegment(const state::Config& config, int64_t now_ms, Batch&
   header.set_first_sequence(next_sequence_);
   header.set_start_ms(now_ms);
   header.set_core_version(options_.core_version);
-  header.set_config(EncodeConfig(config));
+  header.set_config(EncodeConfig(state.config));
+  v1::Reach reach;
+  ToRecord(state.reach, &reach);
+  header.set_reach(reach.SerializeAsString());
   batch.puts.push_back({Table::kLog, LogKey(segment_, 0), header.SerializeAsString()});
 }
 

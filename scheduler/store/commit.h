@@ -79,7 +79,7 @@ class Committer {
       : store_(&store), shared_(&shared), options_(std::move(options)) {}
 
   bool SegmentIsFull(int64_t now_ms) const;
-  void BeginSegment(const state::Config& config, int64_t now_ms, Batch& batch);
+  void BeginSegment(const state::State& state, int64_t now_ms, Batch& batch);
   void DropOldSegments(int64_t now_ms, Batch& batch);
   // Nullopt: there was no such record.
   absl::StatusOr<std::optional<std::string>> FormerValue(const RecordKey& key) const;

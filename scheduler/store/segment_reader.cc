@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "scheduler/store/codec.h"
+#include "scheduler/store/codec_reach.h"
 #include "scheduler/store/codec_records.h"
 #include "scheduler/store/log_record.pb.h"
 
@@ -59,6 +60,10 @@ absl::Status SegmentReader::ReadHead() {
   auto config = DecodeConfig(header.config());
   BATON_RETURN_IF_ERROR(At(config.status(), frame_));
   head_.begin.state.config = *config;
+  v1::Reach reach;
+  BATON_RETURN_IF_ERROR(
+      At(ParseRecord(header.reach(), "table of who reaches whom", &reach), frame_));
+  BATON_RETURN_IF_ERROR(At(FromRecord(reach, &head_.begin.state.reach), frame_));
   while (true) {
     BATON_RETURN_IF_ERROR(Advance());
     if (frame_.kind != FrameKind::kRecord) return absl::OkStatus();

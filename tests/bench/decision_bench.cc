@@ -33,6 +33,7 @@ constexpr int kProjects = 40;
 
 struct Options {
   int nodes = 10'000;
+  int network = 1'000;
   int jobs = 100'000;
   int events = 20'000;
   int kinds = 0;  // of jobs; 0: no two alike
@@ -115,9 +116,20 @@ class Fleet {
     const bool late = std::holds_alternative<state::TaskReported>(event) &&
                       absl::IsFailedPrecondition(outputs.reply);
     BATON_CHECK(outputs.reply.ok() || late, std::string(outputs.reply.message()));
+    state::NodesProbed probed;
     for (const state::Effect& effect : outputs.effects) {
       if (const auto* wanted = std::get_if<state::SendWanted>(&effect)) Obey(*wanted);
+      if (const auto* probe = std::get_if<state::ProbeNodes>(&effect)) {
+        state::NodeProbes& told = probed.nodes.emplace_back();
+        told.node = probe->node;
+        told.incarnation = probe->incarnation;
+        for (const auto& target : probe->targets) {
+          told.results.push_back({.to = target.node, .port = target.port, .error = ""});
+        }
+      }
     }
+    // All at once, as the edge gathers them.
+    if (!probed.nodes.empty()) events_.emplace_back("probes", std::move(probed));
   }
 
   void Obey(const state::SendWanted& wanted) {
@@ -212,6 +224,7 @@ class Fleet {
     joined.offer.disk_free_bytes = int64_t{1} << 40;
     joined.offer.data_addresses = {absl::StrCat("10.0.", index / 250, ".", index % 250)};
     joined.offer.host_id = joined.offer.id;
+    if (index < options_.network) joined.offer.probe_port = 4711;
     joined.offer.device_kind = "cpu";
     joined.offer.spot = index % 3 != 0;
     joined.offer.price_usd_micro_per_hour = 10'000 + index % 97;
@@ -278,6 +291,8 @@ int main(int argc, char** argv) {
   CLI::App app("How long the core takes for one event.", "decision_bench");
   app.add_option("--nodes", options.nodes, "simulated nodes of 8 cores")
       ->check(CLI::Range(1, 100000));
+  app.add_option("--network", options.network,
+                 "of the nodes, that reach each other: gangs run there");
   app.add_option("--jobs", options.jobs, "that wait before the measurement begins")
       ->check(CLI::Range(1, 10000000));
   app.add_option("--events", options.events, "drawn in the measurement");

@@ -106,6 +106,33 @@ def by_path_with_a_submit(cluster, work):
     expect("files 1 hash " + hashlib.sha256(files["x"]).hexdigest() in log_of(cluster, one), "a file")
 
 
+def goes_where_its_data_is(cluster, work):
+    """Of equal nodes not the first, but the one that has fetched the data before."""
+    folder = folder_of(cluster, "far", {"x": os.urandom(200_000)})
+    cluster.baton("data", "push", folder)
+    spec = work.spec("near", ["python3", "-c", READ], data={"d": "data:far"}, capacity="spot")
+    plain = work.spec("plain", ["true"], capacity="spot")
+    first = cluster.train(plain)
+    expect(cluster.baton("wait", first).returncode == 0, "the first spot node works")
+    node = cluster.show(first)["attempts"][0]["nodes"][0]
+    cluster.baton("drain", node)
+    job = cluster.train(spec)
+    expect(cluster.baton("wait", job).returncode == 0, log_of(cluster, job))
+    there = cluster.show(job)["attempts"][0]["nodes"][0]
+    cluster.baton("undrain", node)
+    expect(there != node, "it was drained")
+    # A heartbeat tells what it holds.
+    again = wait_until(lambda: (job := cluster.train(spec)) and
+                       cluster.baton("wait", job).returncode == 0 and
+                       cluster.show(job)["attempts"][0]["nodes"] == [there] and job,
+                       "it goes where its data is", 10)
+    expect("files 1" in log_of(cluster, again), log_of(cluster, again))
+    other = cluster.train(plain)
+    expect(cluster.baton("wait", other).returncode == 0, "without data")
+    expect(cluster.show(other)["attempts"][0]["nodes"] == [node], "the lowest id as ever")
+    cluster.baton("data", "rm", "far")
+
+
 def mistakes_in_words(cluster, work):
     spec = work.spec("wrong", ["true"])
     for word, what in {"../x=/tmp": "is no name", "a/b=/tmp": "is no name", "d": "NAME=URI",
@@ -233,6 +260,7 @@ def test(programs):
         work = JobFolder(cluster)
         pushed_once_used_by_two(cluster, work)
         by_path_with_a_submit(cluster, work)
+        goes_where_its_data_is(cluster, work)
         mistakes_in_words(cluster, work)
         url = by_the_web(cluster, work)
         changed_upstream(cluster, work, url)

@@ -174,6 +174,16 @@ def a_cancel_ends_all(cluster, work):
     expect(retried.returncode == 2 and "is trial 1 of sweep long" in retried.stderr, f"{retried}")
 
 
+def an_unknown_label_is_told(cluster, work):
+    file = write(work, "moon.json", {
+        "metric": "score", "goal": "maximize", "max_trials": 2, "params": {"x": {"min": 1, "max": 9}},
+        "entry": "trial.py", "name": "moon", "cpus": 1, "memory": "64MiB"})
+    done = cluster.baton("sweep", f"{work.path}/{file}", "--require", "site=moon")
+    expect("no known node has the label site=moon" in done.stderr
+           and "its trials wait for such a node" in done.stderr, done.stderr)
+    cluster.baton("cancel", done.stdout.strip())
+
+
 def a_native_job(cluster, work, spec):
     file = write(work, "native.json", {
         "metric": "loss", "goal": "minimize", "algorithm": "grid", "name": "native",
@@ -209,6 +219,7 @@ def test(programs, spec):
         a_grid_and_failures(cluster, work)
         a_hopeless_one_ends(cluster, work)
         a_cancel_ends_all(cluster, work)
+        an_unknown_label_is_told(cluster, work)
         a_native_job(cluster, work, cluster.native)
         mistakes_have_their_lines(cluster, work)
 

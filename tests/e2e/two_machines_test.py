@@ -2,9 +2,10 @@
 
     tests/e2e/two_machines_test.py BIN LENET_SPEC
 
-A scheduler off loopback, people by tokens, workers by the line that `baton join` prints; a gang over
-both machines, of Baton's trainer and of PyTorch's by torchrun; the second one cut off in the middle;
-the same weights as of an undisturbed run; a port of the task on this side.
+A scheduler off loopback, people by tokens, workers by the line that `baton join` prints; a gang that
+waits until the machines reach each other, and then is over both, of Baton's trainer and of PyTorch's
+by torchrun; the second one cut off in the middle; the same weights as of an undisturbed run; a port of
+the task on this side.
 """
 import contextlib
 import hashlib
@@ -42,17 +43,23 @@ def run(*words, check=True):
 class Machine:
     """A namespace with one end of the cable."""
 
-    def __init__(self, name, address):
-        self.name, self.address = name, address
+    def __init__(self, name, number):
+        self.name, self.address = name, f"10.77.31.{number}"
+        self.data_address = f"10.77.32.{number}"  # of ranks, on the same cable
         run("ip", "netns", "add", name)
         run("ip", "-n", name, "link", "set", "lo", "up")
 
     def plug(self):
-        run("ip", "-n", self.name, "address", "add", self.address + "/24", "dev", "cable")
+        for address in (self.address, self.data_address):
+            run("ip", "-n", self.name, "address", "add", address + "/24", "dev", "cable")
         self.cable("up")
 
     def cable(self, state):
         run("ip", "-n", self.name, "link", "set", "cable", state)
+
+    def cut_off(self, other, how):
+        """The other one's data address is out of reach from here ("add"), or no more ("del")."""
+        run("ip", "-n", self.name, "route", how, "unreachable", other.data_address + "/32")
 
     def start(self, words, log, env=None, shell=False):
         command = ["ip", "netns", "exec", self.name]
@@ -68,9 +75,9 @@ class TwoMachinesTest(unittest.TestCase):
         self.top = tempfile.mkdtemp(prefix="baton-two-")
         self.addCleanup(shutil.rmtree, self.top, ignore_errors=True)
         mark = f"bt{os.getpid()}"
-        self.first = Machine(mark + "a", "10.77.31.1")
+        self.first = Machine(mark + "a", 1)
         self.addCleanup(run, "ip", "netns", "del", self.first.name, check=False)
-        self.second = Machine(mark + "b", "10.77.31.2")
+        self.second = Machine(mark + "b", 2)
         self.addCleanup(run, "ip", "netns", "del", self.second.name, check=False)
         run("ip", "link", "add", "cable", "netns", self.first.name, "type", "veth", "peer", "name",
             "cable", "netns", self.second.name)
@@ -129,7 +136,8 @@ class TwoMachinesTest(unittest.TestCase):
         return process
 
     def start_worker(self, name, machine, line):
-        process = machine.start(f"exec env {line} --dir {self.path(name)} --name {name} --cpus 1",
+        process = machine.start(f"exec env {line} --dir {self.path(name)} --name {name} --cpus 1 "
+                                f"--data-address {machine.data_address}",
                                 self.path(name + ".log"), env=self.env("worker"), shell=True)
         self.processes.append(process)
         return process
@@ -158,11 +166,27 @@ class TwoMachinesTest(unittest.TestCase):
                     return hashlib.sha256(file.read()).hexdigest()
         raise Failed(f"no model of {job}")
 
+    def waits_until_they_reach_each_other(self):
+        """Both speak with the scheduler, and not with each other."""
+        self.baton("train", LENET, "--name", "apart", "--set", "epochs=1", "--ranks", "2")
+        why = wait_until(lambda: "can't" in (said := self.baton("why", "apart").stdout) and said,
+                         "a probe has failed", 20)
+        self.assertRegex(why, r"but not on nodes that reach each other: node \w+ can't reach node "
+                              r"\w+ at 10\.77\.32\.\d:\d+: (no route to host|connection timed out); "
+                              "open TCP between nodes or set --data-address")
+        self.assertEqual(self.json("show", "apart")["attempts"], [])
+        self.second.cut_off(self.first, "del")
+        self.baton("wait", "apart")
+        attempts = self.json("show", "apart")["attempts"]
+        self.assertEqual([sorted(attempt["nodes"]) for attempt in attempts], [["far", "near"]])
+
     def test_a_gang_over_two_machines_survives_the_loss_of_one(self):
         self.start_scheduler()
         self.login()
+        self.second.cut_off(self.first, "add")
         self.join("near", self.first)
         far, line = self.join("far", self.second)
+        self.waits_until_they_reach_each_other()
         # Room for one rank each, so two are on both machines.
         self.baton("train", LENET, "--name", "torn", "--set", "epochs=24", "--set",
                    "checkpoint.every_steps=20", "--ranks", "1..2")

@@ -2,7 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kStampSuffix[] = ".stamp";
+constexpr char kDataSuffix[] = ".data";  // of data sets: what they are known as
 constexpr int kDamagedTriesMax = 2;
 
 // Path, size and time of change of every file: what a task would change by writing.
@@ -47,6 +51,8 @@ struct ArtifactCache::State {
   artifact::Store& store;
   ChunkIndex chunks;
   HeldFolders held;
+  std::mutex mutex;
+  std::map<std::string, std::string> data;  // what data sets are known as; guarded by mutex
 
   State(const CacheOptions& o, artifact::Store& s)
       : options(o),
@@ -61,8 +67,13 @@ struct ArtifactCache::State {
   }
 
   void Remove(const std::string& digest) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      data.erase(digest);
+    }
     chunks.Remove(Folder(digest));
     RemoveTree(Folder(digest) + kStampSuffix);
+    RemoveTree(Folder(digest) + kDataSuffix);
     RemoveTree(Folder(digest));
   }
 
@@ -108,7 +119,10 @@ struct ArtifactCache::State {
          !error && at != fs::directory_iterator(); at.increment(error)) {
       const std::string name = at->path().filename().string();
       int64_t bytes = 0;
-      if (artifact::IsDigest(name) && IsIntact(name, &bytes)) held.Add(name, bytes);
+      if (!artifact::IsDigest(name) || !IsIntact(name, &bytes)) continue;
+      held.Add(name, bytes);
+      const std::string known_as = ReadFile(Folder(name) + kDataSuffix).value_or("");
+      if (!known_as.empty()) data[name] = known_as;
     }
   }
 };
@@ -151,5 +165,27 @@ int64_t ArtifactCache::BytesOf(const std::string& digest) const {
 }
 
 void ArtifactCache::Release(const std::string& digest) { state_->held.Release(digest); }
+
+void ArtifactCache::MarkData(const std::string& digest, const std::string& known_as) {
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    if (std::exchange(state_->data[digest], known_as) == known_as) return;
+  }
+  // Lost with a full disk, it is marked again by its next use.
+  WriteFileAtomically(state_->Folder(digest) + kDataSuffix, known_as).IgnoreError();
+}
+
+std::vector<std::string> ArtifactCache::DataHeld(size_t limit) const {
+  std::vector<std::string> names;
+  const std::vector<std::string> whole = state_->held.Whole();
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  for (const std::string& digest : whole) {
+    const auto at = state_->data.find(digest);
+    if (at != state_->data.end() && names.size() < limit) names.push_back(at->second);
+  }
+  // The order of use is nobody's business, and would be news with each use.
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 }  // namespace baton::worker

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/artifact/artifact.h"
@@ -41,6 +42,11 @@ class ArtifactCache {
   void Release(const std::string& digest);
   // Of what was acquired and not released; 0 of others.
   int64_t BytesOf(const std::string& digest) const;
+
+  // What was acquired is a data set, known to others as `known_as`; kept through restarts.
+  void MarkData(const std::string& digest, const std::string& known_as);
+  // As what they are known: the data sets that are here whole, at most `limit`, the ones used last.
+  std::vector<std::string> DataHeld(size_t limit) const;
 
  private:
   struct State;

@@ -1,5 +1,6 @@
 #include "worker/checkpoint/held_folders.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -143,6 +144,21 @@ int64_t HeldFolders::BytesOf(const std::string& name) const {
   std::lock_guard<std::mutex> lock(state_->mutex);
   const auto at = state_->entries.find(name);
   return at == state_->entries.end() ? 0 : at->second.bytes;
+}
+
+std::vector<std::string> HeldFolders::Whole() const {
+  std::vector<std::pair<uint64_t, std::string>> whole;
+  {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    for (const auto& [name, entry] : state_->entries) {
+      if (entry.made && !entry.busy) whole.emplace_back(entry.used, name);
+    }
+  }
+  std::sort(whole.rbegin(), whole.rend());
+  std::vector<std::string> names;
+  names.reserve(whole.size());
+  for (auto& [used, name] : whole) names.push_back(std::move(name));
+  return names;
 }
 
 }  // namespace baton::worker

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -46,6 +47,7 @@ class HeldFolders {
   void Damaged(const std::string& name);
 
   int64_t BytesOf(const std::string& name) const;  // 0: not there
+  std::vector<std::string> Whole() const;          // the last used first
 
  private:
   struct State;

@@ -202,6 +202,25 @@ v1::Heartbeat ToProto(const SendHeartbeat& heartbeat) {
   return proto;
 }
 
+v1::ProbeReport ToProto(const std::vector<ProbeFinding>& found) {
+  v1::ProbeReport proto;
+  for (const ProbeFinding& finding : found) {
+    v1::ProbeReport::Finding* out = proto.add_findings();
+    out->set_node_id(finding.node);
+    out->set_port(finding.port);
+    out->set_error(finding.error);
+  }
+  return proto;
+}
+
+std::vector<ProbeTarget> FromProto(const v1::ProbeRequest& request) {
+  std::vector<ProbeTarget> targets;
+  for (const v1::ProbeRequest::Target& target : request.targets()) {
+    targets.push_back({target.node_id(), target.address(), target.port()});
+  }
+  return targets;
+}
+
 absl::StatusOr<WantedSet> FromProto(const v1::WantedTasks& proto) {
   WantedSet set;
   set.term = proto.term();

@@ -12,6 +12,7 @@ state::State CopyOf(const state::State& from) {
   to.nodes = from.nodes;
   to.deleted = from.deleted;
   to.sweeps = from.sweeps;
+  to.reach = from.reach;
   for (const auto& [id, job] : from.jobs) {
     state::Job& copy = to.jobs[id];
     copy.id = job.id;
@@ -45,7 +46,8 @@ void Append(const state::WantedTask& task, std::string* text) {
                   " ", task.local_world_size, " ", task.node_rank, " ", task.nodes, " ");
   absl::StrAppend(text, absl::StrJoin(task.gpus, "+"), " ", task.generation, " ", task.resume_name,
                   " ", task.resume_step, " ", task.resume_digest, " ");
-  absl::StrAppend(text, task.stop_deadline_ms, " ", task.stop_reason, " ", task.stop_for_good, " ");
+  absl::StrAppend(text, task.stop_deadline_ms, " ", task.stop_reason, " ", task.stop_for_good, " ",
+                  task.alternative, " ");
   for (const state::Peer& peer : task.peers) {
     absl::StrAppend(text, peer.rank, " ", peer.node, " ", peer.address, " ", peer.port, " ");
   }
@@ -66,6 +68,11 @@ void Append(const state::Effect& effect, std::string* text) {
     absl::StrAppend(text, "suggest ", suggest->sweep, " ", suggest->index);
   } else if (const auto* read = std::get_if<state::ReadTrial>(&effect)) {
     absl::StrAppend(text, "read ", read->sweep, " ", read->index, " ", read->job);
+  } else if (const auto* probe = std::get_if<state::ProbeNodes>(&effect)) {
+    absl::StrAppend(text, "probe ", probe->node, " ", probe->incarnation);
+    for (const auto& [node, address, port] : probe->targets) {
+      absl::StrAppend(text, " ", node, " ", address, ":", port);
+    }
   }
   *text += "\n";
 }
@@ -83,7 +90,7 @@ std::string TextOf(const state::Outputs& outputs) {
                   absl::StrJoin(outputs.dirty_jobs, " "), "\n", outputs.deleted_jobs.size(),
                   absl::StrJoin(outputs.forgotten, " "), "\n",
                   absl::StrJoin(outputs.dirty_nodes, " "), "\n", outputs.counters_dirty, "\n",
-                  absl::StrJoin(outputs.dirty_sweeps, " "));
+                  outputs.reach_changed, "\n", absl::StrJoin(outputs.dirty_sweeps, " "));
   for (const auto& [sweep, index] : outputs.dirty_trials) {
     absl::StrAppend(&text, " ", sweep, "/", index);
   }

@@ -6,10 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +23,7 @@ namespace baton::core {
 namespace {
 
 constexpr int kNodes = 6;
+constexpr int64_t kDiskUnit = int64_t{1} << 38;
 
 // Makes events that mostly fit the state, and some that do not.
 class World {
@@ -29,6 +32,7 @@ class World {
 
   state::Event Next(const Core& core) {
     if (random_.Chance(1, 4)) return SweepEvent(core);
+    if (random_.Chance(1, 600)) return state::SchedulerStarted{core.state().counters.term + 1};
     switch (random_.Below(18)) {
       case 0:
       case 1:
@@ -47,6 +51,9 @@ class World {
         return random_.Chance(1, 2) ? Lose(core) : Join();
       case 6:
         return NodeWish();
+      case 10:
+      case 11:
+        return Probe(core);
       case 7:
       case 8:
         return Upload(core);
@@ -162,6 +169,14 @@ class World {
     spec->shards = random_.Chance(1, 2) ? 8 : 0;
     spec->resources.cpus_milli = static_cast<int32_t>(500 * (1 + random_.Below(4)));
     spec->resources.gpus = random_.Chance(1, 4) ? 1 : 0;
+    if (random_.Chance(1, 3)) spec->resources.disk_bytes = random_.Between(1, 3) * kDiskUnit;
+    if (random_.Chance(1, 4)) {
+      spec->any_of = {spec->resources, spec->resources};
+      state::Resources& best = spec->any_of[random_.Below(2)];
+      best.gpus = static_cast<int32_t>(random_.Between(0, 2));
+      best.disk_bytes = random_.Between(0, 2) * kDiskUnit;
+    }
+    if (random_.Chance(1, 4)) spec->data = SomeData();
     spec->retries = static_cast<int32_t>(random_.Below(3));
     spec->checkpoints_kept = 2;
     spec->time_limit_ms = random_.Chance(1, 4) ? 20'000 : 0;
@@ -185,14 +200,52 @@ class World {
     offer.name = offer.id;
     offer.cpus_milli = 4'000;
     offer.memory_bytes = int64_t{8} << 30;
-    offer.disk_free_bytes = int64_t{1} << 40;
+    // Less for each job that has left something behind.
+    offer.disk_free_bytes = random_.Between(3, 4) * kDiskUnit;
+    offer.cached = SomeData();
     if (index % 2 == 0)
       offer.gpus = {{0, "h100", int64_t{80} << 30}, {1, "h100", int64_t{80} << 30}};
-    offer.host_id = index < 3 ? "one" : "two";
-    if (index > 3) offer.data_addresses = {absl::StrCat("10.0.0.", index)};
+    // Three on one machine, without a network; three that are in one if the probes show it.
+    offer.host_id = index < 3 ? "one" : absl::StrCat("host-", index);
+    if (index >= 3) {
+      offer.data_addresses = {absl::StrCat("10.0.0.", index)};
+      offer.probe_port = 1000 + incarnations_[index];
+    }
     offer.device_kind = index == 5 ? "avx2" : "avx512";
     offer.spot = index < 4;
     offer.price_usd_micro_per_hour = 10'000 * static_cast<int64_t>(1 + index % 3);
+    return event;
+  }
+
+  // Rising: a node's, or what a job wants.
+  std::vector<uint64_t> SomeData() {
+    std::vector<uint64_t> data;
+    for (uint64_t i = 1; i <= 2; ++i) {
+      if (random_.Chance(1, 2)) data.push_back(i);
+    }
+    return data;
+  }
+
+  // Mostly what was asked for; some that is late, and news of what is cached.
+  state::Event Probe(const Core& core) {
+    const state::NodeId from = AnyNode();
+    const auto node = core.state().nodes.find(from);
+    if (node == core.state().nodes.end()) return state::TimerFired{};
+    const std::string incarnation = node->second.offer.incarnation;
+    if (random_.Chance(1, 8)) return state::NodeCached{from, incarnation, SomeData()};
+    state::NodesProbed event;
+    for (const auto& [id, one] : core.state().nodes) {
+      if (random_.Chance(1, 6)) continue;
+      state::NodeProbes told{.node = id, .incarnation = one.offer.incarnation, .results = {}};
+      if (random_.Chance(1, 20)) told.incarnation += "?";
+      for (const auto& [to, other] : core.state().nodes) {
+        if (random_.Chance(1, 6)) continue;
+        told.results.push_back({.to = to,
+                                .port = other.offer.probe_port - (random_.Chance(1, 20) ? 1 : 0),
+                                .error = random_.Chance(1, 8) ? "connection refused" : ""});
+      }
+      event.nodes.push_back(std::move(told));
+    }
     return event;
   }
 
@@ -287,7 +340,16 @@ struct Ends {
   int64_t succeeded = 0;
   int64_t failed = 0;
   int64_t preemptions = 0;
+  int64_t over_network = 0;  // attempts on several machines
+  int64_t on_second = 0;     // attempts by an alternative that is not the first
 };
+
+bool OverNetwork(const state::State& state, const state::Attempt& attempt) {
+  return std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [&](const state::Task& task) {
+    return state.nodes.at(task.node).offer.host_id !=
+           state.nodes.at(attempt.tasks.front().node).offer.host_id;
+  });
+}
 
 void RunSeed(uint64_t seed, int events, Ends* ends) {
   SCOPED_TRACE(absl::StrCat("BATON_SEED=", seed));
@@ -316,7 +378,12 @@ void RunSeed(uint64_t seed, int events, Ends* ends) {
   for (const auto& [id, job] : core->state().jobs) {
     ends->succeeded += job.state == state::JobState::kSucceeded;
     ends->failed += job.state == state::JobState::kFailed;
-    if (job.history != nullptr) ends->preemptions += job.history->preemptions;
+    if (job.history == nullptr) continue;
+    ends->preemptions += job.history->preemptions;
+    for (const state::Attempt& attempt : job.history->attempts) {
+      ends->over_network += OverNetwork(core->state(), attempt);
+      ends->on_second += attempt.alternative > 0;
+    }
   }
 }
 
@@ -331,6 +398,8 @@ TEST(RandomEvents, KeepInvariantsAndDecideByTheStateAlone) {
   EXPECT_GT(ends.succeeded, 10);
   EXPECT_GT(ends.failed, 5);
   EXPECT_GT(ends.preemptions, 30);
+  EXPECT_GT(ends.over_network, 3);
+  EXPECT_GT(ends.on_second, 10);
   EXPECT_GT(ends.sweeps_succeeded, 2);
   EXPECT_GT(ends.sweeps_failed, 2);
   EXPECT_GT(ends.sweeps_cancelled, 2);

@@ -57,6 +57,7 @@ std::string Scenario::Run(const std::string& line) {
   if (c == "report") return Report(words);
   if (c == "checkpoint") return Checkpoint(words);
   if (c == "lose") return Lose(words);
+  if (c == "probe") return Probe(words);
   if (c == "after") return Advance(ParseMillis(words.plain.at(0)));
   if (c == "restart") return Restart();
   if (c == "show") return ShowJob(words.plain.at(0));
@@ -114,6 +115,8 @@ std::string Scenario::Node(const Words& words) {
   offer.price_usd_micro_per_hour = words.Number("price", offer.spot ? 30'000 : 100'000);
   offer.on_demand_usd_micro_per_hour = 100'000;
   offer.data_addresses = {words.Text("address", "127.0.0.1")};
+  offer.probe_port = static_cast<int32_t>(words.Number("probe", 4711));
+  offer.version = "0.1";
   offer.gpus.clear();
   for (int32_t i = 0; i < words.Number("gpus", 0); ++i) {
     offer.gpus.push_back({i, words.Text("gpu_type", "h100"), int64_t{80} << 30});
@@ -266,6 +269,28 @@ std::string Scenario::Lose(const Words& words) {
     BATON_CHECK(absl::SimpleAtoi(pair.at(1), &last.step), "heard");
     last.step_ms = now_ms_;
     event.tasks.push_back(last);
+  }
+  return Apply(event);
+}
+
+// "probe a b": both ways; "a>b": one of them.
+std::string Scenario::Probe(const Words& words) {
+  state::NodesProbed event;
+  const auto tell = [&](const std::string& from, const std::string& to) {
+    event.nodes.push_back(
+        {.node = from,
+         .incarnation = words.Text("incarnation", offers_[from].incarnation),
+         .results = {{.to = to,
+                      .port = static_cast<int32_t>(words.Number("port", offers_[to].probe_port)),
+                      .error = Signed("error", words)}}});
+  };
+  for (const std::string& a : words.plain) {
+    const std::vector<std::string> pair = absl::StrSplit(a, '>');
+    if (pair.size() == 2) tell(pair[0], pair[1]);
+    if (pair.size() == 2) continue;
+    for (const std::string& b : words.plain) {
+      if (a != b && b.find('>') == std::string::npos) tell(a, b);
+    }
   }
   return Apply(event);
 }

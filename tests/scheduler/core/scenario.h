@@ -50,6 +50,7 @@ class Scenario {
   std::string Checkpoint(const Words& words);
   std::string NodeCommand(const Words& words);
   std::string Lose(const Words& words);
+  std::string Probe(const Words& words);
   std::string Sweep(const Words& words);
   std::string ShowTrials(const std::string& name) const;
 

@@ -54,6 +54,13 @@ std::string Scenario::ToldEffect(const state::Effect& effect) const {
                         ack->committed ? " committed" : absl::StrCat(" refused: ", ack->refusal),
                         "\n");
   }
+  if (const auto* probe = std::get_if<state::ProbeNodes>(&effect)) {
+    std::string told = absl::StrCat("-> ", probe->node, ": probe");
+    for (const state::ProbeTarget& target : probe->targets) {
+      absl::StrAppend(&told, " ", target.node, " at ", target.address, ":", target.port);
+    }
+    return told + "\n";
+  }
   if (const auto* suggest = std::get_if<state::SuggestTrial>(&effect)) {
     return absl::StrCat("-> suggest trial ", suggest->index, " of ", NameOf(suggest->sweep), "\n");
   }

@@ -62,12 +62,13 @@ struct EdgeFixture {
   store::MemoryJournal journal;
   NamedArtifacts artifacts;
   Progress progress;
+  ProbeReports probes{ProbeReports::Limits{}};
   StreamEnds ends;
   Sessions sessions{{}, progress};
   RendezvousRelay rendezvous{sessions, {}};
   WatchHub watches{{.interval_ms = 1, .bytes_interval_ms = 1, .idle_interval_ms = 20}};
   SweepRunner sweeps;  // nobody asks it here
-  Reactions reactions{{sessions, rendezvous, watches, progress, sweeps}};
+  Reactions reactions{{sessions, rendezvous, watches, progress, probes, sweeps}};
   WorkQueue work{2, 1'000};
   JournalWriter writer{journal, {}, [this](const std::string& job) { watches.Changed(job); }};
   DriverFixture driver{memory, reactions, {.tick_ms = 1}};
@@ -79,6 +80,7 @@ struct EdgeFixture {
   Parts parts{.driver = *driver.driver,
               .sessions = sessions,
               .progress = progress,
+              .probes = probes,
               .rendezvous = rendezvous,
               .journal_writer = writer,
               .stream_ends = ends,

@@ -135,6 +135,40 @@ TEST(Place, ANodesLabelsAndItsNameAreHeldTo) {
   EXPECT_EQ(where("node", "c"), Names());
 }
 
+TEST(Place, ANodeThatLacksTheDataIsATenthDearer) {
+  Node a = MakeNode("a", 2, 100);
+  Node b = MakeNode("b", 2, 100);
+  Node c = MakeNode("c", 2, 110);
+  Node d = MakeNode("d", 2, 90);
+  b.offer.cached = {3, 7};
+  c.offer.cached = {3, 7, 9};
+  Fleet fleet;
+  for (const Node* node : {&a, &b, &c}) fleet.Add(node);
+  const auto order = [&](std::vector<uint64_t> data) {
+    Ask ask = MakeAsk(3, 3, 2);
+    auto spec = std::make_shared<state::JobSpec>(*ask.spec);
+    spec->data = std::move(data);
+    ask.spec = spec;
+    return NodesOf(Place(fleet, ask));
+  };
+  EXPECT_EQ(order({}), Names({"a", "b", "c"}));
+  EXPECT_EQ(order({3}), Names({"b", "c", "a"})) << "as dear as one that lacks it: it has the data";
+  EXPECT_EQ(order({3, 9}), Names({"c", "a", "b"})) << "all of the data, or none";
+  EXPECT_EQ(order({5}), Names({"a", "b", "c"}));
+  // More than a tenth cheaper is cheaper.
+  fleet.Add(&d);
+  EXPECT_EQ(order({3}), Names({"d", "b", "c"}));
+  // What is dropped is of no use any more, and a node that is full can't be chosen.
+  fleet.Remove("d");
+  b.offer.cached = {9};
+  fleet.Refresh("b");
+  EXPECT_EQ(order({3}), Names({"c", "a", "b"}));
+  fleet.Take("c", MakeAsk(1, 1, 1).spec->resources, {});
+  EXPECT_EQ(NodesOf(Place(fleet, MakeAsk(1, 1, 2))), Names({"a"}));
+  fleet.Remove("c");
+  EXPECT_EQ(fleet.Holding(3), nullptr);
+}
+
 TEST(Place, OnDemandOnlyLeavesSpotAlone) {
   Node a = MakeNode("a", 2, 1);
   a.offer.spot = true;
@@ -266,7 +300,15 @@ TEST(Place, AgreesWithTheNaiveVersion) {
       node.drained = random.Chance(1, 8);
       nodes.push_back(node);
     }
+    state::Reach reach;
+    for (const Node& node : nodes) reach.Add(node.offer.id);
+    for (const Node& a : nodes) {
+      for (const Node& b : nodes) {
+        if (&a != &b) reach.Tell(a.offer.id, b.offer.id, "");
+      }
+    }
     Fleet fleet;
+    fleet.SetReach(&reach);
     for (const Node& node : nodes) fleet.Add(&node);
     auto spec = std::make_shared<state::JobSpec>();
     spec->ranks_min = static_cast<int32_t>(random.Between(1, 4));

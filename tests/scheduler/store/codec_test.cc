@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "scheduler/store/codec_sweep.h"
 #include "tests/scheduler/store/random_values.h"
 
@@ -145,6 +146,19 @@ struct FieldsOf {
   std::string operator()(const state::TrialReported& e) {
     return absl::StrCat(e.sweep, "|", e.index, "|", e.has_metric, "|", e.metric_bits, "|", e.step,
                         "|", e.detail);
+  }
+  std::string operator()(const state::NodesProbed& e) {
+    std::string text;
+    for (const auto& told : e.nodes) {
+      absl::StrAppend(&text, told.node, "|", told.incarnation);
+      for (const auto& result : told.results) {
+        absl::StrAppend(&text, "|", result.to, "|", result.port, "|", result.error);
+      }
+    }
+    return text;
+  }
+  std::string operator()(const state::NodeCached& e) {
+    return absl::StrCat(e.node, "|", e.incarnation, "|", absl::StrJoin(e.cached, " "));
   }
 };
 

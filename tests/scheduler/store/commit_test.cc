@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/store/export.h"
 #include "scheduler/store/keys.h"
 #include "scheduler/store/memory_store.h"
 #include "scheduler/store/notes.h"
 #include "scheduler/store/recover.h"
+#include "scheduler/store/segment_reader.h"
 #include "tests/scheduler/store/scripted_state.h"
 
 namespace baton::store {
@@ -167,6 +169,36 @@ TEST_F(CommitTest, SegmentsEndByAgeBytesAndRecords) {
     Commit(1003);
   }
   EXPECT_TRUE(store_.Get(Table::kLog, LogKey(5, 0)).ok()) << "bytes";
+}
+
+// It is in no record, so that a replay of any segment begins with it.
+TEST_F(CommitTest, ASegmentsHeadHasWhoReachesWhomAsTheEventBeforeLeftIt) {
+  options_.segment_age_ms = 1000;
+  Start();
+  const auto head = [&](uint64_t segment) {
+    std::string bytes;
+    EXPECT_TRUE(ExportSegment(store_, segment, [&](absl::string_view piece) {
+                  bytes.append(piece.data(), piece.size());
+                  return absl::OkStatus();
+                }).ok());
+    auto reader = SegmentReader::Open(bytes);
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    return reader->TakeHead().begin.state.reach;
+  };
+  scripted_.CountToken();
+  Commit(0);
+  EXPECT_EQ(head(1), state::Reach());
+  scripted_.ShowReach("a", "b");
+  Commit(1000);
+  EXPECT_FALSE(store_.Get(Table::kLog, LogKey(2, 0)).ok()) << "it waits for one that shows nothing";
+  scripted_.CountToken();
+  Commit(1001);
+  EXPECT_EQ(head(2), scripted_.state().reach);
+  scripted_.ShowReach("b", "a");
+  Commit(1002);
+  scripted_.CountToken();
+  Commit(3000);
+  EXPECT_EQ(head(3), scripted_.state().reach);
 }
 
 TEST_F(CommitTest, OldSegmentsGoByAge) {

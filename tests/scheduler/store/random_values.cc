@@ -46,6 +46,7 @@ state::JobSpec RandomValues::Spec() {
   spec.time_limit_ms = I64();
   spec.notice_grace_ms = I64();
   spec.prepare_limit_ms = I64();
+  spec.data = Some([this] { return Number(); });
   spec.queue_anyway = Coin();
   spec.from_job = Text();
   spec.from_checkpoint = Text();
@@ -176,6 +177,8 @@ state::NodeOffer RandomValues::Offer() {
   offer.on_demand_usd_micro_per_hour = I64();
   offer.prices_are_examples = Coin();
   offer.labels = Some([this] { return Label(); });
+  offer.cached = Some([this] { return Number(); });
+  offer.probe_port = I32();
   return offer;
 }
 
@@ -284,6 +287,14 @@ state::Event RandomValues::Event(size_t kind) {
       return state::JobResumed{Text(), Text()};
     case 15:
       return state::JobDeleted{Text(), Text()};
+    case 20:
+      return state::NodesProbed{Some([this] {
+        return state::NodeProbes{Text(), Text(), Some([this] {
+                                   return state::ProbeResult{Text(), I32(), Text()};
+                                 })};
+      })};
+    case 21:
+      return state::NodeCached{Text(), Text(), Some([this] { return Number(); })};
     default:
       return SweepEvent(kind - 16);
   }
@@ -316,7 +327,11 @@ state::WantedTask RandomValues::WantedTask() {
 }
 
 state::Effect RandomValues::Effect() {
-  switch (random_.Below(5)) {
+  switch (random_.Below(6)) {
+    case 5:
+      return state::ProbeNodes{Text(), Text(), Some([this] {
+                                 return state::ProbeTarget{Text(), Text(), I32()};
+                               })};
     case 3:
       return state::SuggestTrial{Text(), I32()};
     case 4:

@@ -30,6 +30,15 @@ ScriptedState& ScriptedState::WriteNode(const std::string& id, const std::string
   return *this;
 }
 
+ScriptedState& ScriptedState::ShowReach(const std::string& from, const std::string& to) {
+  for (const std::string& node : {from, to}) {
+    if (state_.reach.SlotOf(node) < 0) state_.reach.Add(node);
+  }
+  state_.reach.Tell(from, to, "");
+  outputs_.reach_changed = true;
+  return *this;
+}
+
 ScriptedState& ScriptedState::DeleteJob(const std::string& id) {
   auto node =
       std::make_shared<std::map<state::JobId, state::Job>::node_type>(state_.jobs.extract(id));

@@ -17,6 +17,8 @@ class ScriptedState {
   ScriptedState& WriteJob(const std::string& id, const std::string& name);
   ScriptedState& WriteNode(const std::string& id, const std::string& name);
   ScriptedState& CountToken();
+  // `from` was shown to reach `to`.
+  ScriptedState& ShowReach(const std::string& from, const std::string& to);
   ScriptedState& DeleteJob(const std::string& id);
 
   // The outputs of all changes since the last call.

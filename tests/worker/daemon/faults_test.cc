@@ -91,6 +91,35 @@ TEST_F(WorkerTest, AFullDiskIsNotTheProgramsFault) {
   EXPECT_TRUE(Poll([&] { return umount((folder_ + "/w").c_str()) == 0; }));
 }
 
+// A job that does not say what disk it needs is taken to need three times its data.
+TEST_F(WorkerTest, ANodeWithoutRoomBesideTheDataDoesNotStart) {
+  fs::create_directories(folder_ + "/data");
+  std::ofstream(folder_ + "/data/file") << std::string(6 << 20, 'x');
+  const auto data = artifact::UploadFolder(folder_ + "/data", scheduler_->artifacts());
+  ASSERT_TRUE(data.ok());
+  fs::create_directory(folder_ + "/w");
+  ASSERT_EQ(mount("tmpfs", (folder_ + "/w").c_str(), "tmpfs", 0, "size=16m"), 0)
+      << strerror(errno) << ": this test mounts a small tmpfs and must run as root";
+  StartWorker();
+  v1::WantedTask task = Task("job1", "true");
+  v1::DataSet* set = task.mutable_spec()->add_data();
+  set->set_name("d");
+  set->set_digest(data->manifest);
+  v1::WantedTask modest = task;
+  modest.mutable_task()->set_job_id("job2");
+  modest.mutable_spec()->mutable_resources()->set_disk_bytes(1 << 20);
+  scheduler_->Want({task});
+  const v1::TaskReport failed = AwaitReport("job1", v1::TaskReport::FAILED);
+  EXPECT_TRUE(failed.infrastructure());
+  EXPECT_THAT(failed.error(), HasSubstr("have 6.0 MiB, the job may write 12.0 MiB more"));
+  EXPECT_THAT(failed.error(), HasSubstr("`disk` in its spec says what it really needs"));
+  scheduler_->Want({modest});
+  EXPECT_EQ(AwaitReport("job2", v1::TaskReport::EXITED).exit_code(), 0) << "it has said so";
+  kill(worker_, SIGKILL);
+  AwaitWorkerExit();
+  EXPECT_TRUE(Poll([&] { return umount((folder_ + "/w").c_str()) == 0; }));
+}
+
 TEST_F(WorkerTest, TheNextWorkerKillsWhatAWorkerAndItsKeeperLeft) {
   StartWorker();
   scheduler_->Want(
