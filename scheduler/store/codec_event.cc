@@ -201,6 +201,11 @@ class EventWriter {
     ToRecord(e, shared_, event_->mutable_trial_suggested());
   }
   void operator()(const state::TrialReported& e) { ToRecord(e, event_->mutable_trial_reported()); }
+  void operator()(const state::SweepDeleted& e) {
+    const auto& [sweep, by] = e;
+    event_->mutable_sweep_deleted()->set_sweep(sweep);
+    event_->mutable_sweep_deleted()->set_by(by);
+  }
 
  private:
   SharedValues& shared_;
@@ -310,6 +315,8 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
       return FromRecord(record.trial_suggested(), shared);
     case Event::kTrialReported:
       return FromRecord(record.trial_reported());
+    case Event::kSweepDeleted:
+      return state::SweepDeleted{record.sweep_deleted().sweep(), record.sweep_deleted().by()};
     case Event::EVENT_NOT_SET:
       break;
   }
