@@ -162,6 +162,8 @@ class TwoMachinesTest(unittest.TestCase):
         self.start_scheduler()
         self.login()
         self.join("near", self.first)
+        self.assertFalse(os.path.exists(self.path("scheduler", "access", "admin.token")),
+                         "the first admin's token lies around no longer than its login needs it")
         far, line = self.join("far", self.second)
         # Room for one rank each, so two are on both machines.
         self.baton("train", LENET, "--name", "torn", "--set", "epochs=24", "--set",
