@@ -227,7 +227,7 @@ def a_dry_run_tells_all(cluster, work):
     expect(told["name"] == "dry" and told["command"][-1] == "trial.py", f"{told}")
     expect(told["sweep"]["max_trials"] == 9 and told["sweep"]["seed"] == 5, f"{told}")
     expect([p["name"] for p in told["sweep"]["params"]] == ["x", "rate"], f"{told}")
-    expect("cpus: 3" in told["spec"] and "gpu_type: k80" in told["spec"].lower(),
+    expect("cpus: 3," in told["spec"] and f"gpu_memory: {11 << 30}" in told["spec"],
            f"the machine that was typed, and a flag over it: {told['spec']}")
     expect("dry" not in {s["name"] for s in cluster.json("sweeps")}, "nothing was sent")
 
