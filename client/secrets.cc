@@ -56,4 +56,16 @@ absl::Status FillSecrets(v1::SubmitJobsRequest* request) {
                    "=..), or leave ", missing.size() == 1 ? "it" : "them", " out"));
 }
 
+std::string ShortSecretsNote(const v1::SubmitJobsRequest& request) {
+  std::vector<std::string> names;
+  for (const v1::EnvironmentVariable& secret : request.secrets()) {
+    if (secret.value().size() < limits::kMaskedBytesMin) names.push_back(secret.name());
+  }
+  if (names.empty()) return "";
+  return absl::StrCat(absl::StrJoin(names, ", "), names.size() == 1 ? " is" : " are",
+                      " shorter than ", limits::kMaskedBytesMin,
+                      " bytes and will stand in the job's log as printed: do not print ",
+                      names.size() == 1 ? "it" : "them", ", or choose longer values");
+}
+
 }  // namespace baton::client

@@ -18,4 +18,8 @@ void AddSecrets(const std::vector<std::string>& names, spec::Reading* reading);
 // set or empty.
 absl::Status FillSecrets(v1::SubmitJobsRequest* request);
 
+// Names the secrets that are too short to be taken out of the job's log, and what to do; empty:
+// there are none.
+std::string ShortSecretsNote(const v1::SubmitJobsRequest& request);
+
 }  // namespace baton::client

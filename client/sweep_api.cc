@@ -42,8 +42,9 @@ struct SweepApi::State {
           absl::StrCat("no scheduler answers at ", address, "; is it running?"));
     }
     if (absl::IsUnimplemented(status)) {
-      return absl::NotFoundError(absl::StrCat("the scheduler at ", address,
-                                              " knows no sweeps; it is of an older version"));
+      return absl::NotFoundError(
+          absl::StrCat("the scheduler at ", address,
+                       " is of an older version and does not know this call of sweeps; update it"));
     }
     return status;
   }
@@ -97,6 +98,15 @@ absl::StatusOr<v1::Sweep> SweepApi::Stop(const std::string& sweep) {
   v1::StopSweepResponse response;
   BATON_RETURN_IF_ERROR(state_->Call(&v1::Sweeps::Stub::StopSweep, request, &response));
   return std::move(*response.mutable_sweep());
+}
+
+absl::StatusOr<v1::DeleteSweepResponse> SweepApi::Delete(const std::string& sweep) {
+  v1::DeleteSweepRequest request;
+  request.set_sweep(sweep);
+  *request.mutable_submitter() = state_->submitter;
+  v1::DeleteSweepResponse response;
+  BATON_RETURN_IF_ERROR(state_->Call(&v1::Sweeps::Stub::DeleteSweep, request, &response));
+  return response;
 }
 
 absl::StatusOr<v1::Sweep> SweepApi::Wait(const std::string& sweep, const std::atomic<bool>& stop) {

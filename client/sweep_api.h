@@ -31,6 +31,8 @@ class SweepApi {
   // Newest first.
   absl::StatusOr<std::vector<v1::Sweep>> List();
   absl::StatusOr<v1::Sweep> Stop(const std::string& sweep);
+  // With the jobs of its trials; the sweep has ended.
+  absl::StatusOr<v1::DeleteSweepResponse> Delete(const std::string& sweep);
 
   // The sweep once nothing more comes of it by itself; Cancelled after `stop`.
   absl::StatusOr<v1::Sweep> Wait(const std::string& sweep, const std::atomic<bool>& stop);

@@ -33,6 +33,7 @@ inline constexpr size_t kDataSetsMax = 32;
 inline constexpr size_t kUriBytesMax = 2'048;
 inline constexpr size_t kSecretsMax = 64;
 inline constexpr size_t kSecretBytesMax = 32 << 10;    // of a value
+inline constexpr size_t kMaskedBytesMin = 6;           // of a value that is taken out of the log
 inline constexpr size_t kSecretsBytesMax = 128 << 10;  // of all values of a job
 
 // A whole job on the wire, without what its package and data hold.

@@ -21,6 +21,9 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "worker/link/spool_file.h"
+#include "worker/metrics/program_file.h"
+#include "worker/task/environment.h"
+#include "worker/task/package.h"
 #include "worker/task/process_tree.h"
 
 namespace baton::worker {
@@ -113,7 +116,10 @@ void NodeFolder::ClearTasks() const {
   std::error_code error;
   for (auto at = fs::directory_iterator(path_ + "/tasks", error);
        !error && at != fs::directory_iterator(); at.increment(error)) {
-    const std::string metrics = at->path().string() + "/metrics.jsonl";
+    const TaskPlaces places{.folder = at->path().string()};
+    const std::string metrics = places.metrics();
+    MetricsAppender all(metrics);
+    ProgramFile(places.program_metrics()).CopyTo(all, ProgramFile::Writer::kEnded);
     const std::string kept = absl::StrCat(spool(), "/", at->path().filename().string(), ".metrics");
     struct stat info {};
     if (lstat(metrics.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) {

@@ -211,6 +211,7 @@ struct Runner::State {
       const int64_t steady_ms = parts.clock.MonotonicMillis();
       if (last || steady_ms - task.polled_ms >= kProgressEveryMs) {
         task.polled_ms = steady_ms;
+        task.metrics->Gather();
         const TaskSteps steps = last ? task.progress->Finish(now_ms) : task.progress->Poll(now_ms);
         step_problem = task.progress->TakeProblem();
         metrics_problem = task.metrics->TakeProblem();
@@ -297,7 +298,7 @@ struct Runner::State {
       running.program = launch.argv[0];
       running.runtime = prepared.surroundings.runtime;
       running.uploads_checkpoints = !task.spec->checkpoints_of_rank0_only || task.key.rank == 0;
-      running.progress.emplace(prepared.places.progress(), prepared.places.metrics());
+      running.progress.emplace(ProgressOf(prepared.places, *task.spec), prepared.places.metrics());
       running.watcher.emplace(prepared.places.checkpoints());
     }
     launcher->Start(launch);
@@ -474,8 +475,7 @@ std::vector<CardTask> Runner::CardTasks() const {
   std::vector<CardTask> tasks;
   std::lock_guard<std::mutex> lock(state_->mutex);
   for (const auto& [key, task] : state_->tasks) {
-    if (task.ended || task.gpus.empty() || !task.metrics->TakesCardLines()) continue;
-    if (task.is_native && task.step == 0) continue;
+    if (task.ended || task.gpus.empty() || (task.is_native && task.step == 0)) continue;
     tasks.push_back({key, task.metrics->appender(), task.gpus, task.step});
   }
   return tasks;

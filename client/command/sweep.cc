@@ -25,9 +25,11 @@
 #include "client/upload_progress.h"
 #include "common/atomic_file.h"
 #include "common/ids.h"
+#include "common/spec/entry.h"
 #include "common/spec/files.h"
 #include "common/spec/machine_types.h"
 #include "common/spec/sweep_file.h"
+#include "common/spec/write.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 
@@ -81,6 +83,7 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const v1::Sweep
   v1::SubmitJobsRequest like;
   *like.add_jobs() = request.job();
   BATON_RETURN_IF_ERROR(FillSecrets(&like));
+  if (const std::string plain = ShortSecretsNote(like); !plain.empty()) Warn(plain);
   *request.mutable_secrets() = like.secrets();
   const absl::StatusOr<v1::SubmitSweepResponse> response = SweepApi(api).Submit(request);
   if (!response.ok()) return AtItsPlace(response.status(), reading);
@@ -101,6 +104,25 @@ void TellId(const Context& context, const std::string& id, const std::string& na
   std::fflush(stdout);
   std::fprintf(stderr, "next: baton trials %s  ·  baton wait %s  ·  baton cancel %s\n", id.c_str(),
                id.c_str(), id.c_str());
+}
+
+void DryRun(const Context& context, const PackagePlan& package, const v1::SweepPlan& plan) {
+  if (!context.json()) {
+    const std::string environment = EnvironmentNote(package);
+    std::printf("# nothing was sent; would be %s\n%s%s\n", PackedText(package).c_str(),
+                environment.empty() ? "" : absl::StrCat("# ", environment, "\n").c_str(),
+                PlanText(plan).c_str());
+    return;
+  }
+  std::fputs(Pretty({{"name", package.spec.name},
+                     {"files", package.files.size() + 1},
+                     {"file_bytes", package.file_bytes},
+                     {"held_back", package.held_back},
+                     {"command", spec::ProgramWords(package.spec)},
+                     {"spec", spec::WriteSpec(package.spec)},
+                     {"sweep", PlanJson(plan)}})
+                 .c_str(),
+             stdout);
 }
 
 absl::Status Run(Context& context, const Flags& flags) {
@@ -125,10 +147,7 @@ absl::Status Run(Context& context, const Flags& flags) {
   plan.set_params_as_arguments(package.spec.flags_as_arguments);
   package.spec.flags_as_arguments = false;
   if (flags.dry_run) {
-    const std::string environment = EnvironmentNote(package);
-    std::printf("# nothing was sent; would be %s\n%s%s\n", PackedText(package).c_str(),
-                environment.empty() ? "" : absl::StrCat("# ", environment, "\n").c_str(),
-                PlanText(plan).c_str());
+    DryRun(context, package, plan);
     return absl::OkStatus();
   }
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
@@ -168,6 +187,12 @@ void AddSweep(CLI::App& app, Context& context) {
                    "change a field of the job's spec, for all trials")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
+  verb->add_option("--master-type", flags->job->master_type,
+                   "cloudml's name of a machine for each trial, such as standard_gpu")
+      ->type_name("NAME");
+  verb->add_option("--config", flags->job->config,
+                   "cloudml's cloudml.yml, for the machine that it names, in place of the file's")
+      ->type_name("FILE");
   verb->add_option("--ranks", flags->job->overrides.ranks, "of each trial: 2, or 1..3");
   verb->add_option("--name", flags->name,
                    "the sweep's name (the job's); its trials are NAME-1, ..");

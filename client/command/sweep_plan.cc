@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -51,6 +52,13 @@ std::string DefaultScript(const std::string& folder) {
     if (fs::is_regular_file(fs::path(folder) / name, error)) return Beside(folder, name);
   }
   return "";
+}
+
+bool SaysTheMachine(const spec::Setting& setting) {
+  static constexpr absl::string_view kFields[] = {"gpus",   "gpu_type",  "gpu_memory", "cpus",
+                                                  "memory", "resources", "any_of"};
+  return !setting.path.empty() && std::find(std::begin(kFields), std::end(kFields),
+                                            setting.path.front()) != std::end(kFields);
 }
 
 // The outermost values, as `--set` takes them.
@@ -120,8 +128,13 @@ JobSourceOptions JobOf(const spec::SweepFile& file, const std::string& path,
     options.folder = folder;
   }
   std::vector<spec::Setting> settings = file.settings;
+  if (!typed.master_type.empty() || !typed.config.empty()) {
+    // The machine that was typed is meant whole.
+    settings.erase(std::remove_if(settings.begin(), settings.end(), SaysTheMachine),
+                   settings.end());
+  }
   if (file.cloudml) {
-    options.config = path;  // for its machine
+    if (options.config.empty()) options.config = path;  // for its machine
     // As cloudml hands them to a script.
     if (!spec::IsSpecName(options.target)) {
       settings.push_back({.source = path,

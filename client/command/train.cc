@@ -59,6 +59,7 @@ absl::StatusOr<std::string> Submit(Api& api, const Flags& flags, const PackagePl
   BATON_ASSIGN_OR_RETURN(*request.add_jobs(), UploadPackage(plan, api.blobs(), ShowUpload()));
   BATON_RETURN_IF_ERROR(ResolvePushed(api, request.mutable_jobs(0)));
   BATON_RETURN_IF_ERROR(FillSecrets(&request));
+  if (const std::string plain = ShortSecretsNote(request); !plain.empty()) Warn(plain);
   if (!flags.from.empty()) {
     BATON_RETURN_IF_ERROR(ContinueFrom(api, flags.from, request.mutable_jobs(0)));
   }

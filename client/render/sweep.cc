@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -149,6 +150,30 @@ std::string PlanText(const v1::SweepPlan& plan) {
     if (param.steps() > 0) absl::StrAppend(&text, ", in ", param.steps(), " steps");
   }
   return text;
+}
+
+Json PlanJson(const v1::SweepPlan& plan) {
+  Json json = {{"metric", plan.metric()},          {"goal", GoalWord(plan)},
+               {"algorithm", AlgorithmWord(plan)}, {"seed", plan.seed()},
+               {"max_trials", plan.max_trials()},  {"parallel_trials", plan.parallel_trials()},
+               {"params", Json::array()}};
+  for (const v1::SweepParam& param : plan.params()) {
+    Json one = {{"name", param.name()},
+                {"kind", absl::AsciiStrToLower(v1::SweepParam::Kind_Name(param.kind()))}};
+    if (param.kind() == v1::SweepParam::CHOICE) {
+      one["values"] = Json::array();
+      for (const std::string& choice : param.choices_json()) {
+        one["values"].push_back(Json::parse(choice, nullptr, false));
+      }
+    } else {
+      one["min"] = param.min();
+      one["max"] = param.max();
+      one["scale"] = absl::AsciiStrToLower(v1::SweepParam::Scale_Name(param.scale()));
+      one["steps"] = param.steps() == 0 ? Json() : Json(param.steps());
+    }
+    json["params"].push_back(one);
+  }
+  return json;
 }
 
 Json SweepJson(const v1::Sweep& sweep) {

@@ -16,6 +16,8 @@ std::string PlanText(const v1::SweepPlan& plan);                   // the space,
 // {id, name, state, reason, goal, metric, .., best, trials}: `best` is the id of a trial, or null.
 nlohmann::ordered_json TrialsJson(const v1::Sweep& sweep);
 nlohmann::ordered_json SweepJson(const v1::Sweep& sweep);  // without its trials
+// {metric, goal, algorithm, seed, max_trials, parallel_trials, params}: what a dry run shows.
+nlohmann::ordered_json PlanJson(const v1::SweepPlan& plan);
 
 std::string StateName(v1::SweepState state);  // "RUNNING"
 

@@ -1,6 +1,7 @@
 #include "scheduler/access/entrance.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -12,6 +13,11 @@
 #include "common/status.h"
 
 namespace baton::access {
+namespace {
+
+constexpr absl::string_view kWhoAmI = "/baton.v1.Access/WhoAmI";
+
+}  // namespace
 
 std::string Caller::Word() const { return absl::StrCat(Name(role), ":", name); }
 
@@ -25,8 +31,16 @@ Caller Caller::OfWord(absl::string_view word) {
   return {};
 }
 
-Entrance::Entrance(Authority authority, std::unique_ptr<TokenBook> tokens, const Clock& clock)
-    : authority_(std::move(authority)), tokens_(std::move(tokens)), clock_(clock) {}
+Entrance::Entrance(Authority authority, std::unique_ptr<TokenBook> tokens, const Clock& clock,
+                   std::string first_token_file)
+    : authority_(std::move(authority)),
+      tokens_(std::move(tokens)),
+      clock_(clock),
+      first_token_file_(std::move(first_token_file)) {
+  const absl::StatusOr<std::string> text = ReadFile(first_token_file_);
+  const absl::StatusOr<tls::Token> token = tls::ParseToken(text.ok() ? *text : "");
+  if (token.ok()) first_token_id_ = token->id;
+}
 
 absl::StatusOr<std::unique_ptr<Entrance>> Entrance::Open(const std::string& data_dir,
                                                          const Clock& clock) {
@@ -45,9 +59,24 @@ absl::StatusOr<std::unique_ptr<Entrance>> Entrance::Open(const std::string& data
     BATON_RETURN_IF_ERROR(WriteFileAtomically(folder + "/admin.token", text + "\n"));
     LogInfo(absl::StrCat("the first admin's token is in ", folder,
                          "/admin.token: baton login ADDRESS --token-file ", folder,
-                         "/admin.token, and remove the file then"));
+                         "/admin.token; the file is removed when that login is first used"));
   }
-  return std::unique_ptr<Entrance>(new Entrance(std::move(authority), std::move(tokens), clock));
+  return std::unique_ptr<Entrance>(
+      new Entrance(std::move(authority), std::move(tokens), clock, folder + "/admin.token"));
+}
+
+// A login asks who it is before it keeps the token; whatever comes later shows that it is kept.
+void Entrance::RemoveFirstToken(const Holder& holder, absl::string_view method) const {
+  if (method == kWhoAmI) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (first_token_id_.empty() || holder.id != first_token_id_) return;
+  first_token_id_.clear();
+  if (unlink(first_token_file_.c_str()) == 0) {
+    LogInfo(absl::StrCat("the first admin has logged in: removed ", first_token_file_));
+  } else if (errno != ENOENT) {
+    LogWarning(absl::StrCat(ErrnoStatus(errno, "removing " + first_token_file_).message(),
+                            "; it holds an admin's token: remove it yourself"));
+  }
 }
 
 int64_t Entrance::now_unix_s() const { return clock_.UnixMillis() / 1000; }
@@ -60,6 +89,7 @@ absl::StatusOr<Caller> Entrance::Admit(absl::string_view method, absl::string_vi
   } else if (!token.empty()) {
     BATON_ASSIGN_OR_RETURN(const Holder holder, tokens_->Check(token, now_unix_s()));
     caller = {holder.role, holder.name};
+    RemoveFirstToken(holder, method);
   }
   BATON_RETURN_IF_ERROR(MayCall(caller.role, method));
   return caller;

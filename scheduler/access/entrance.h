@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/status/status.h"
@@ -27,7 +28,8 @@ struct Caller {
 class Entrance {
  public:
   // In DATA_DIR/access, which only its owner may read. At the first time it makes an admin's token
-  // and leaves it there, in admin.token, for the admin to take and remove.
+  // and leaves it there, in admin.token, for the admin to log in with; with the first call behind
+  // that login the file goes.
   static absl::StatusOr<std::unique_ptr<Entrance>> Open(const std::string& data_dir,
                                                         const Clock& clock);
 
@@ -41,11 +43,16 @@ class Entrance {
                                absl::string_view token) const;
 
  private:
-  Entrance(Authority authority, std::unique_ptr<TokenBook> tokens, const Clock& clock);
+  Entrance(Authority authority, std::unique_ptr<TokenBook> tokens, const Clock& clock,
+           std::string first_token_file);
+  void RemoveFirstToken(const Holder& holder, absl::string_view method) const;
 
   const Authority authority_;
   const std::unique_ptr<TokenBook> tokens_;
   const Clock& clock_;
+  const std::string first_token_file_;
+  mutable std::mutex mutex_;
+  mutable std::string first_token_id_;  // guarded by mutex_; empty: the file is gone
 };
 
 }  // namespace baton::access

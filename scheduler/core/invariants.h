@@ -97,6 +97,9 @@ std::string EndedStaysEnded(const state::Event& event, const JobMemory& before,
 // A job goes only when a person deletes it, and only once it has ended; its request stays known.
 std::string OnlyEndedIsDeleted(const Core& core, const state::Event& event, const JobMemory& before,
                                const state::Job& deleted);
+// So does a sweep, with the jobs of all its trials.
+std::string OnlyEndedIsDeleted(const Core& core, const state::Event& event,
+                               const state::Sweep& deleted);
 // The newest committed checkpoint leaves only for a newer one, because it is damaged, because the
 // program crashes on it again and again, or for a person's retry from another.
 std::string CheckpointsStay(const state::Event& event, const JobMemory& before,

@@ -77,10 +77,11 @@ JobMemory Remember(const Job& job) {
 
 std::string RefusalChangesNothing(const Outputs& outputs) {
   if (outputs.reply.ok()) return "";
-  const bool changed = !outputs.deleted_jobs.empty() || !outputs.forgotten.empty() ||
-                       !outputs.dirty_jobs.empty() || !outputs.dirty_nodes.empty() ||
-                       !outputs.dirty_sweeps.empty() || !outputs.dirty_trials.empty() ||
-                       outputs.counters_dirty || outputs.reach_changed || !outputs.notes.empty();
+  const bool changed = !outputs.deleted_jobs.empty() || !outputs.deleted_sweeps.empty() ||
+                       !outputs.forgotten.empty() || !outputs.dirty_jobs.empty() ||
+                       !outputs.dirty_nodes.empty() || !outputs.dirty_sweeps.empty() ||
+                       !outputs.dirty_trials.empty() || outputs.counters_dirty ||
+                       outputs.reach_changed || !outputs.notes.empty();
   return changed
              ? absl::StrCat("a refusal changed something: ", std::string(outputs.reply.message()))
              : "";
@@ -160,7 +161,10 @@ std::string EndedStaysEnded(const state::Event& event, const JobMemory& before, 
 std::string OnlyEndedIsDeleted(const Core& core, const state::Event& event, const JobMemory& before,
                                const Job& deleted) {
   const auto* wish = std::get_if<state::JobDeleted>(&event);
-  if (wish == nullptr || wish->job != deleted.id) return About(deleted, "it is lost");
+  const auto* sweep = std::get_if<state::SweepDeleted>(&event);
+  const bool asked = (wish != nullptr && wish->job == deleted.id) ||
+                     (sweep != nullptr && sweep->sweep == deleted.spec->sweep);
+  if (!asked) return About(deleted, "it is lost");
   if (!state::IsEnded(before.state)) return About(deleted, "it was deleted and had not ended");
   const bool known = core.state().deleted.count(deleted.id) != 0;
   return known ? "" : About(deleted, "its request is forgotten");
@@ -228,6 +232,11 @@ std::string InvariantChecker::AfterStep(const Core& core, const state::Event& ev
   for (const state::SweepId& id : outputs.dirty_sweeps) {
     if (wrong.empty()) wrong = CheckSweep(core, id);
   }
+  for (const auto& sweep : outputs.deleted_sweeps) {
+    if (wrong.empty()) wrong = OnlyEndedIsDeleted(core, event, *sweep);
+    sweeps_.erase(sweep->id);
+  }
+  if (!wrong.empty()) return wrong;
   if (core.state().sweeps.size() != sweeps_.size()) return "a sweep is lost, or came unannounced";
   for (const state::NodeId& id : touched_) {
     if (wrong.empty()) wrong = CheckNode(core, id);

@@ -86,6 +86,18 @@ std::string SweepsOnlyGrow(const SweepMemory& before, const Sweep& after) {
   return after.done() < before.done ? About(after, "a trial that was done lives again") : "";
 }
 
+std::string OnlyEndedIsDeleted(const Core& core, const state::Event& event,
+                               const state::Sweep& deleted) {
+  const auto* wish = std::get_if<state::SweepDeleted>(&event);
+  if (wish == nullptr || wish->sweep != deleted.id) return About(deleted, "it is lost");
+  if (!state::IsEnded(deleted.state)) return About(deleted, "it was deleted and had not ended");
+  for (const Trial& trial : deleted.trials) {
+    if (core.state().jobs.count(trial.job) != 0) return About(deleted, "a trial's job outlives it");
+  }
+  const bool known = core.state().deleted.count(deleted.id) != 0;
+  return known ? "" : About(deleted, "its request is forgotten");
+}
+
 std::string InvariantChecker::CheckSweep(const Core& core, const state::SweepId& id) {
   const auto at = core.state().sweeps.find(id);
   if (at == core.state().sweeps.end()) return absl::StrCat("sweep ", id, " is lost");

@@ -11,6 +11,7 @@
 #include "scheduler/core/exits.h"
 #include "scheduler/core/ledger.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/core/need_words.h"
 #include "scheduler/state/job_state.h"
 
 namespace baton::core {
@@ -66,21 +67,6 @@ state::Resources NeedOnANode(const state::JobSpec& spec, int32_t alternative) {
 
 double Gibibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
 
-std::string NeedWords(const state::Resources& need) {
-  std::string words = absl::StrFormat("%g cores", need.cpus_milli / 1000.0);
-  if (need.memory_bytes > 0) {
-    absl::StrAppend(&words, absl::StrFormat(", %.1f GiB of memory", Gibibytes(need.memory_bytes)));
-  }
-  if (need.gpus > 0) {
-    absl::StrAppend(&words, ", ", need.gpus, " GPUs");
-    if (!need.gpu_type.empty()) absl::StrAppend(&words, " of type ", need.gpu_type);
-    if (need.gpu_memory_bytes > 0) {
-      absl::StrAppend(&words, absl::StrFormat(" of %.1f GiB", Gibibytes(need.gpu_memory_bytes)));
-    }
-  }
-  return words;
-}
-
 // The most that any one node has of each.
 struct Largest {
   int64_t cpus_milli = 0;
@@ -134,7 +120,7 @@ std::vector<std::string> TooMuch(const state::Resources& need, const std::string
       absl::StrFormat(": %s needs %s on one node, no known node has that; the largest "
                       "have %g cores, %.1f GiB of memory, %d "
                       "GPUs",
-                      who, NeedWords(need), static_cast<double>(largest.cpus_milli) / 1000.0,
+                      who, NeedWords(need, 1, ""), static_cast<double>(largest.cpus_milli) / 1000.0,
                       Gibibytes(largest.memory_bytes), largest.gpus)};
 }
 
@@ -290,6 +276,12 @@ absl::Status Machine::On(const state::JobDeleted& event) {
   }
   if (absl::Status status = CheckTrialChange(job, "deleted"); !status.ok()) return status;
   ForgetDeleted();
+  DeleteJob(job);
+  return absl::OkStatus();
+}
+
+// One that has ended; `job` is where it was until the step's outputs are gone.
+void Machine::DeleteJob(const Job& job) {
   state_.deleted[job.id] = {.request_digest = job.request_digest, .deleted_ms = now_ms_};
   if (job.history != nullptr) {
     // Nodes were held for it: the two ledgers go on to agree.
@@ -301,10 +293,9 @@ absl::Status Machine::On(const state::JobDeleted& event) {
   undecided_.erase(job.id);
   deadlines_.Set(job.id, Deadlines::kNever);
   // The node handle keeps the job where it was, for indexes that hold its address.
-  auto node = std::make_shared<std::map<state::JobId, Job>::node_type>(state_.jobs.extract(it));
+  auto node = std::make_shared<std::map<state::JobId, Job>::node_type>(state_.jobs.extract(job.id));
   out_.deleted_jobs.emplace_back(node, &node->mapped());
   out_.counters_dirty = true;
-  return absl::OkStatus();
 }
 
 // A request is known at least this long after its answer.

@@ -78,12 +78,14 @@ class Machine {
   absl::Status On(const state::TrialReported& event);
   absl::Status On(const state::NodesProbed& event);
   absl::Status On(const state::NodeCached& event);
+  absl::Status On(const state::SweepDeleted& event);
 
   // job_events.cc
   absl::Status CheckSubmit(const state::JobsSubmitted& event) const;
   state::Job* AddJob(const state::NewJob& submitted,
                      const std::shared_ptr<const state::Submitter>& submitter,
                      uint64_t request_digest);
+  void DeleteJob(const state::Job& job);
   void ForgetDeleted();
   absl::Status CouldEverRun(const state::JobSpec& spec) const;
 

@@ -23,6 +23,11 @@ std::string NeedWords(const state::Resources& need, int32_t ranks, absl::string_
     const int64_t gpus = int64_t{need.gpus} * ranks;
     absl::StrAppend(&words, " and ", gpus, need.gpu_type.empty() ? "" : " ", need.gpu_type,
                     gpus == 1 ? " GPU" : " GPUs");
+    if (need.gpu_memory_bytes > 0) {
+      absl::StrAppend(
+          &words,
+          absl::StrFormat(" of %.1f GiB", static_cast<double>(need.gpu_memory_bytes) / (1 << 30)));
+    }
   }
   return words;
 }

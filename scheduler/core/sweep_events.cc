@@ -78,6 +78,12 @@ absl::Status Machine::On(const state::SweepSubmitted& event) {
     return absl::AlreadyExistsError(
         "this request id was used for another sweep; make a new request id");
   }
+  const auto gone = state_.deleted.find(event.id);
+  if (gone != state_.deleted.end()) {
+    if (gone->second.request_digest == event.request_digest) return absl::OkStatus();
+    return absl::AlreadyExistsError(
+        "this request id was used for a sweep that has been deleted; make a new request id");
+  }
   state::JobsSubmitted like;
   like.jobs.push_back({.id = JobId(event.id, 1), .name = event.name, .spec = event.spec});
   if (absl::Status status = CheckSubmit(like); !status.ok()) return status;
@@ -206,6 +212,28 @@ absl::Status Machine::On(const state::SweepStopped& event) {
     BATON_CHECK(cancelled.ok(), std::string(cancelled.message()));
   }
   EndIfOver(sweep);
+  return absl::OkStatus();
+}
+
+absl::Status Machine::On(const state::SweepDeleted& event) {
+  const auto found = state_.sweeps.find(event.sweep);
+  if (found == state_.sweeps.end()) return FindSweep(event.sweep).status();
+  if (!state::IsEnded(found->second.state)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "sweep ", found->second.name, " (", event.sweep, ") is ", state::Name(found->second.state),
+        "; only what has ended is deleted: `baton cancel` ends it, with its trials"));
+  }
+  ForgetDeleted();
+  // Some may have been deleted one by one.
+  for (const Trial& trial : found->second.trials) {
+    const auto job = state_.jobs.find(trial.job);
+    if (job != state_.jobs.end()) DeleteJob(job->second);
+  }
+  state_.deleted[event.sweep] = {.request_digest = found->second.request_digest,
+                                 .deleted_ms = now_ms_};
+  out_.deleted_sweeps.push_back(std::make_shared<const Sweep>(std::move(found->second)));
+  state_.sweeps.erase(found);
+  out_.counters_dirty = true;
   return absl::OkStatus();
 }
 

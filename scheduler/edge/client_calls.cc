@@ -99,6 +99,13 @@ void ClientCalls::OnWorkThread(const Done<Response>& done, std::function<void()>
   if (!queued.ok()) done(queued, {});
 }
 
+void SettleSecrets(const Parts& parts, const std::vector<state::JobId>& held,
+                   const std::set<state::JobId>& there) {
+  if (held.empty()) return;
+  const auto settle = [&parts, held, there] { parts.secrets.Settle(held, there); };
+  if (!parts.work.Run(settle).ok()) settle();
+}
+
 template <typename Response>
 void ClientCalls::WithJob(const std::string& job, const v1::Submitter& asker,
                           const Done<Response>& done,
@@ -179,9 +186,10 @@ absl::Status ClientCalls::CheckCanSubmit(const v1::SubmitJobsRequest& request) {
 
 // Before their jobs are stored: a job that exists never lacks its secrets. One that was there
 // before, by the same request, keeps what it has.
-absl::StatusOr<std::vector<state::JobId>> ClientCalls::KeepSecrets(
-    const v1::SubmitJobsRequest& request, const state::JobsSubmitted& event) {
-  std::vector<state::JobId> kept;
+absl::Status ClientCalls::KeepSecrets(const v1::SubmitJobsRequest& request,
+                                      const state::JobsSubmitted& event,
+                                      std::vector<state::JobId>* held) {
+  SecretVault::ByJob by_job;
   for (int i = 0; i < request.jobs_size(); ++i) {
     const auto& names = request.jobs(i).secret_names();
     if (names.empty()) continue;
@@ -190,19 +198,11 @@ absl::StatusOr<std::vector<state::JobId>> ClientCalls::KeepSecrets(
       if (std::find(names.begin(), names.end(), secret.name()) == names.end()) continue;
       secrets.emplace_back(secret.name(), secret.value());
     }
-    const state::JobId& job = event.jobs[static_cast<size_t>(i)].id;
-    const auto is_new = parts_.secrets.Keep(job, secrets);
-    if (!is_new.ok()) {
-      ForgetSecrets(kept);
-      return is_new.status();
-    }
-    if (*is_new) kept.push_back(job);
+    by_job.emplace_back(event.jobs[static_cast<size_t>(i)].id, std::move(secrets));
   }
-  return kept;
-}
-
-void ClientCalls::ForgetSecrets(const std::vector<state::JobId>& jobs) {
-  for (const state::JobId& job : jobs) parts_.secrets.Forget(job);
+  BATON_RETURN_IF_ERROR(parts_.secrets.Keep(by_job));
+  for (const auto& [job, secrets] : by_job) held->push_back(job);
+  return absl::OkStatus();
 }
 
 void ClientCalls::SubmitJobs(const v1::SubmitJobsRequest& request,
@@ -213,19 +213,22 @@ void ClientCalls::SubmitJobs(const v1::SubmitJobsRequest& request,
       request, values.secrets().empty() ? "" : parts_.secrets.Mac(values.SerializeAsString()));
   absl::Status status = event.status();
   if (status.ok()) status = CheckCanSubmit(request);
-  absl::StatusOr<std::vector<state::JobId>> kept = std::vector<state::JobId>();
-  if (status.ok() && !values.secrets().empty()) kept = KeepSecrets(request, *event);
-  if (status.ok()) status = kept.status();
+  std::vector<state::JobId> held;
+  if (status.ok() && !values.secrets().empty()) status = KeepSecrets(request, *event, &held);
   if (!status.ok()) {
     done(status, {});
     return;
   }
   const absl::Status posted = parts_.driver.Post(
-      Driver::Source::kClient, *std::move(event),
-      [this, done, kept = *kept](const Seen& seen) -> Release {
+      Driver::Source::kClient, *std::move(event), [this, done, held](const Seen& seen) -> Release {
+        const auto& jobs = seen.core.state().jobs;
+        std::set<state::JobId> there;
+        for (const state::JobId& id : seen.outputs->job_ids) {
+          if (jobs.count(id) != 0) there.insert(id);  // not one that was deleted since
+        }
         if (!seen.outputs->reply.ok()) {
-          return [this, done, kept, refusal = seen.outputs->reply] {
-            ForgetSecrets(kept);
+          return [this, done, held, refusal = seen.outputs->reply] {
+            SettleSecrets(parts_, held, {});
             done(refusal, {});
           };
         }
@@ -235,12 +238,13 @@ void ClientCalls::SubmitJobs(const v1::SubmitJobsRequest& request,
           response.add_warnings("no worker is connected to the scheduler; jobs wait for one");
         }
         WarnOfLabels(seen, &response);
-        return [done, response = std::move(response)]() mutable {
+        return [this, done, held, there, response = std::move(response)]() mutable {
+          SettleSecrets(parts_, held, there);
           done(absl::OkStatus(), std::move(response));
         };
       });
   if (posted.ok()) return;
-  ForgetSecrets(*kept);
+  SettleSecrets(parts_, held, {});
   done(posted, {});
 }
 

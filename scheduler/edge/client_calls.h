@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ namespace baton::edge {
 
 template <typename Response>
 using Done = std::function<void(const absl::Status& status, Response response)>;
+
+// SecretVault::Settle, away from the thread that releases answers. `held` may be empty.
+void SettleSecrets(const Parts& parts, const std::vector<state::JobId>& held,
+                   const std::set<state::JobId>& there);
 
 class ClientCalls {
  public:
@@ -58,10 +63,10 @@ class ClientCalls {
   template <typename Response>
   void Read(const Done<Response>& done, View view);
 
-  // Keeps the secrets of the jobs that are about to be: the ids of those that had none kept.
-  absl::StatusOr<std::vector<state::JobId>> KeepSecrets(const v1::SubmitJobsRequest& request,
-                                                        const state::JobsSubmitted& event);
-  void ForgetSecrets(const std::vector<state::JobId>& jobs);
+  // Keeps the secrets of the jobs that are about to be; `held` are their ids, until they are
+  // settled.
+  absl::Status KeepSecrets(const v1::SubmitJobsRequest& request, const state::JobsSubmitted& event,
+                           std::vector<state::JobId>* held);
   absl::Status CheckArtifacts(const v1::SubmitJobsRequest& request);
   absl::Status CheckArtifact(const std::string& digest, const std::string& field);
 

@@ -172,6 +172,7 @@ absl::Status Scheduler::State::OpenBooks() {
   const auto& jobs = core->state().jobs;
   const auto& known_sweeps = core->state().sweeps;
   size_t left = 0;
+  std::vector<state::JobId> without_job;
   for (const state::JobId& job : keepers) {
     const auto sweep = known_sweeps.find(job);
     const bool has_trials_to_come =
@@ -179,9 +180,10 @@ absl::Status Scheduler::State::OpenBooks() {
     if (jobs.count(job) > 0 || has_trials_to_come) {
       ++left;
     } else {
-      secrets->Forget(job);
+      without_job.push_back(job);
     }
   }
+  secrets->ForgetAll(without_job);
   if (left > 0 && sealer->made_key()) {
     LogWarning(absl::StrCat("the key of the jobs' secrets was not in ", options.secrets_key,
                             ", and a new one was made: ", left,

@@ -20,24 +20,49 @@ absl::Status Closed(const state::JobId& job) {
 
 }  // namespace
 
-absl::StatusOr<bool> SecretVault::Keep(const state::JobId& job, const Secrets& secrets) {
-  store::v1::Secrets plain;
-  for (const auto& [name, value] : secrets) {
-    auto* item = plain.add_items();
-    item->set_name(name);
-    item->set_value(value);
-  }
-  store::v1::SealedSecrets record;
-  BATON_ASSIGN_OR_RETURN(*record.mutable_sealed(), sealer_.Seal(plain.SerializeAsString(), job));
-  std::lock_guard<std::mutex> lock(mutex_);
-  const absl::Status known = store_.Get(store::Table::kMeta, KeyOf(job)).status();
-  if (known.ok()) return false;
-  if (!absl::IsNotFound(known)) return known;
+absl::Status SecretVault::Store(const ByJob& secrets, std::vector<state::JobId>* fresh) {
   store::Batch batch;
-  batch.puts.push_back(
-      {.table = store::Table::kMeta, .key = KeyOf(job), .value = record.SerializeAsString()});
-  BATON_RETURN_IF_ERROR(store_.Commit(term_, {std::move(batch)}));
-  return true;
+  for (const auto& [job, items] : secrets) {
+    const absl::Status known = store_.Get(store::Table::kMeta, KeyOf(job)).status();
+    if (known.ok()) continue;
+    if (!absl::IsNotFound(known)) return known;
+    store::v1::Secrets plain;
+    for (const auto& [name, value] : items) {
+      auto* item = plain.add_items();
+      item->set_name(name);
+      item->set_value(value);
+    }
+    store::v1::SealedSecrets record;
+    BATON_ASSIGN_OR_RETURN(*record.mutable_sealed(), sealer_.Seal(plain.SerializeAsString(), job));
+    batch.puts.push_back(
+        {.table = store::Table::kMeta, .key = KeyOf(job), .value = record.SerializeAsString()});
+    fresh->push_back(job);
+  }
+  return batch.IsEmpty() ? absl::OkStatus() : store_.Commit(term_, {std::move(batch)});
+}
+
+absl::Status SecretVault::Keep(const ByJob& secrets) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<state::JobId> fresh;
+  BATON_RETURN_IF_ERROR(Store(secrets, &fresh));
+  for (const auto& [job, items] : secrets) ++claims_[job].holders;
+  for (const state::JobId& job : fresh) claims_[job].is_new = true;
+  return absl::OkStatus();
+}
+
+void SecretVault::Settle(const std::vector<state::JobId>& jobs,
+                         const std::set<state::JobId>& there) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<state::JobId> unused;
+  for (const state::JobId& job : jobs) {
+    const auto claim = claims_.find(job);
+    if (claim == claims_.end()) continue;
+    if (there.count(job) != 0) claim->second.used = true;
+    if (--claim->second.holders > 0) continue;
+    if (claim->second.is_new && !claim->second.used) unused.push_back(job);
+    claims_.erase(claim);
+  }
+  Remove(unused);
 }
 
 absl::StatusOr<Secrets> SecretVault::Reveal(const state::JobId& job) const {
@@ -52,13 +77,22 @@ absl::StatusOr<Secrets> SecretVault::Reveal(const state::JobId& job) const {
   return secrets;
 }
 
-void SecretVault::Forget(const state::JobId& job) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (!store_.Get(store::Table::kMeta, KeyOf(job)).ok()) return;
+void SecretVault::ForgetAll(const std::vector<state::JobId>& jobs) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Remove(jobs);
+}
+
+void SecretVault::Remove(const std::vector<state::JobId>& jobs) {
   store::Batch batch;
-  batch.removed.push_back({.table = store::Table::kMeta, .key = KeyOf(job)});
+  for (const state::JobId& job : jobs) {
+    if (!store_.Get(store::Table::kMeta, KeyOf(job)).ok()) continue;
+    batch.removed.push_back({.table = store::Table::kMeta, .key = KeyOf(job)});
+  }
+  if (batch.IsEmpty()) return;
   const absl::Status removed = store_.Commit(term_, {std::move(batch)});
-  if (!removed.ok()) LogWarning(absl::StrCat("the secrets of job ", job, ": ", removed.message()));
+  if (removed.ok()) return;
+  LogWarning(absl::StrCat("the secrets of ", jobs.size(), " jobs (", jobs.front(),
+                          ", ..) stay until the next start: ", removed.message()));
 }
 
 absl::StatusOr<std::vector<state::JobId>> SecretVault::Jobs() const {

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/log.h"
 #include "common/status.h"
 #include "scheduler/core/labels.h"
 #include "scheduler/edge/from_wire.h"
@@ -60,14 +62,14 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
     status = clients_.CheckCanSubmit(like);
   }
   // For all trials; before the sweep is stored, as with a job.
-  absl::StatusOr<bool> kept = false;
+  std::vector<state::SweepId> held;
   if (status.ok() && !like.secrets().empty()) {
     Secrets secrets;
     for (const v1::EnvironmentVariable& secret : like.secrets()) {
       secrets.emplace_back(secret.name(), secret.value());
     }
-    kept = parts_.secrets.Keep(event->id, secrets);
-    status = kept.status();
+    status = parts_.secrets.Keep({{event->id, std::move(secrets)}});
+    if (status.ok()) held.push_back(event->id);
   }
   if (!status.ok()) {
     done(status, {});
@@ -76,18 +78,22 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
   const state::SweepId id = event->id;
   const absl::Status posted = parts_.driver.Post(
       Driver::Source::kClient, *std::move(event),
-      [this, done, id, is_new = *kept](const Seen& seen) -> Release {
+      [this, done, id, held](const Seen& seen) -> Release {
         const auto& nodes = seen.core.state().nodes;
         const bool any_up = std::any_of(nodes.begin(), nodes.end(),
                                         [](const auto& node) { return node.second.up; });
-        // A label that no node has is most often a slip.
+        std::set<state::SweepId> there;
         const auto sweep = seen.core.state().sweeps.find(id);
+        const bool is_there = sweep != seen.core.state().sweeps.end();
+        const bool goes_on = is_there && !state::IsEnded(sweep->second.state);
+        if (seen.outputs->reply.ok() && goes_on) there.insert(id);
+        // A label that no node has is most often a slip.
         const std::string unknown =
-            nodes.empty() || sweep == seen.core.state().sweeps.end()
+            nodes.empty() || !is_there
                 ? ""
                 : core::UnknownLabels(sweep->second.spec->require, seen.core.state());
-        return [this, done, id, is_new, any_up, unknown, reply = seen.outputs->reply] {
-          if (is_new && !reply.ok()) parts_.secrets.Forget(id);
+        return [this, done, id, held, there, any_up, unknown, reply = seen.outputs->reply] {
+          SettleSecrets(parts_, held, there);
           v1::SubmitSweepResponse response;
           response.set_sweep_id(id);
           if (!any_up) {
@@ -100,7 +106,7 @@ void SweepCalls::Submit(const v1::SubmitSweepRequest& request,
         };
       });
   if (posted.ok()) return;
-  if (*kept) parts_.secrets.Forget(id);
+  SettleSecrets(parts_, held, {});
   done(posted, {});
 }
 
@@ -156,6 +162,57 @@ void SweepCalls::List(const Done<v1::ListSweepsResponse>& done) {
         return [done, response = std::move(response)]() mutable {
           done(absl::OkStatus(), std::move(response));
         };
+      });
+  if (!posted.ok()) done(posted, {});
+}
+
+// A step at a time, so that neither readers nor the scheduler's end wait for it; what is left then
+// goes at its next start (scheduler.cc).
+void SweepCalls::ForgetStreams(const std::shared_ptr<std::vector<state::JobId>>& jobs) {
+  while (!jobs->empty()) {
+    const state::JobId job = jobs->back();
+    jobs->pop_back();
+    parts_.fetched.Forget(job);
+    const absl::Status forgotten = parts_.journal_writer.Forget(job);
+    if (!forgotten.ok()) {
+      LogWarning(absl::StrCat("logs of deleted job ", job, ": ", forgotten.message()));
+    }
+    const absl::Status queued = parts_.work.Run([this, jobs] { ForgetStreams(jobs); });
+    if (!absl::IsResourceExhausted(queued)) return;
+  }
+}
+
+void SweepCalls::Delete(const v1::DeleteSweepRequest& request,
+                        const Done<v1::DeleteSweepResponse>& done) {
+  const auto release = [this, done](const state::SweepId& id, const state::Outputs& outputs) {
+    if (!outputs.reply.ok()) return done(outputs.reply, {});
+    v1::DeleteSweepResponse response;
+    response.set_sweep_id(id);
+    response.set_jobs(static_cast<int32_t>(outputs.deleted_jobs.size()));
+    auto jobs = std::make_shared<std::vector<state::JobId>>();
+    for (const auto& job : outputs.deleted_jobs) jobs->push_back(job->id);
+    const absl::Status queued = parts_.work.Run([this, done, id, jobs, response] {
+      parts_.secrets.Forget(id);
+      done(absl::OkStatus(), response);
+      ForgetStreams(jobs);
+    });
+    if (!queued.ok()) done(queued, {});
+  };
+  const std::string by =
+      request.submitter().owner().empty() ? "somebody" : request.submitter().owner();
+  const auto post = [this, done, release, by](const state::SweepId& id) {
+    const absl::Status posted = parts_.driver.Post(
+        Driver::Source::kClient, state::SweepDeleted{.sweep = id, .by = by},
+        [release, id](const Seen& seen) -> Release {
+          return [release, id, outputs = *seen.outputs] { release(id, outputs); };
+        });
+    if (!posted.ok()) done(posted, {});
+  };
+  const absl::Status posted = parts_.driver.Read(
+      Driver::Source::kClient, [done, post, request](const Seen& seen) -> Release {
+        const auto found = FindSweep(seen.core.state(), request.sweep(), request.submitter());
+        if (!found.ok()) return [done, status = found.status()] { done(status, {}); };
+        return [post, id = (*found)->id] { post(id); };
       });
   if (!posted.ok()) done(posted, {});
 }

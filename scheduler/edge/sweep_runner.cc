@@ -1,5 +1,8 @@
 #include "scheduler/edge/sweep_runner.h"
 
+#include <iterator>
+#include <optional>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -13,53 +16,83 @@
 namespace baton::edge {
 namespace {
 
-// A copy of what the sampler needs, away from the core's thread.
-struct Question {
-  state::Sweep sweep;  // without its trials
-  int32_t index = 0;
-  std::set<std::string> earlier;
-};
-
-state::TrialSuggested AnswerTo(const Question& question) {
-  state::TrialSuggested answer;
-  answer.sweep = question.sweep.id;
-  answer.index = question.index;
-  const auto plan = PlanOf(question.sweep);
-  if (!plan.ok()) {
-    answer.over = std::string(plan.status().message());
-    return answer;
-  }
-  const sweep::Suggestion drawn =
-      sweep::Suggest(SpaceFromWire(*plan), question.index, question.earlier);
-  answer.over = drawn.over;
-  if (drawn.params_json.empty()) return answer;
-  auto spec =
-      TrialSpec(*question.sweep.spec, *plan, question.sweep.id, question.index, drawn.params_json);
-  if (!spec.ok()) {
-    answer.over = std::string(spec.status().message());
-    return answer;
-  }
-  answer.params_json = drawn.params_json;
-  answer.spec = std::make_shared<const state::JobSpec>(*std::move(spec));
+state::TrialSuggested Over(state::TrialSuggested answer, const absl::Status& why) {
+  answer.over = std::string(why.message());
   return answer;
 }
 
 }  // namespace
 
+struct SweepRunner::Search {
+  explicit Search(const state::Sweep& sweep) : sweep_spec(sweep.spec) {
+    asked.id = sweep.id;
+    asked.name = sweep.name;
+    asked.plan = sweep.plan;
+  }
+
+  const std::shared_ptr<const state::JobSpec> sweep_spec;
+  state::Sweep asked;  // without its trials; constant
+  size_t told = 0;     // trials that were put into `fresh`; core's thread
+
+  std::mutex mutex;
+  std::vector<std::string> fresh;  // guarded by mutex: params of trials, not yet in `tried`
+
+  // Of the one thread that answers.
+  std::set<std::string> tried;
+  std::optional<absl::StatusOr<v1::SweepPlan>> plan;
+  std::optional<sweep::Sampler> sampler;
+
+  state::TrialSuggested AnswerTo(int32_t index);
+};
+
+state::TrialSuggested SweepRunner::Search::AnswerTo(int32_t index) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    for (std::string& params : fresh) tried.insert(std::move(params));
+    fresh.clear();
+  }
+  state::TrialSuggested answer;
+  answer.sweep = asked.id;
+  answer.index = index;
+  if (!plan.has_value()) plan = PlanOf(asked);
+  if (!plan->ok()) return Over(std::move(answer), plan->status());
+  if (!sampler.has_value()) sampler.emplace(SpaceFromWire(**plan));
+  const sweep::Suggestion drawn = sampler->Suggest(index, tried);
+  answer.over = drawn.over;
+  if (drawn.params_json.empty()) return answer;
+  auto spec = TrialSpec(*sweep_spec, **plan, asked.id, index, drawn.params_json);
+  if (!spec.ok()) return Over(std::move(answer), spec.status());
+  answer.params_json = drawn.params_json;
+  answer.spec = std::make_shared<const state::JobSpec>(*std::move(spec));
+  return answer;
+}
+
 void SweepRunner::Attach(const Parts& parts) { parts_ = std::make_unique<Parts>(parts); }
 
-SweepRunner::Task SweepRunner::Suggest(const state::SuggestTrial& effect,
-                                       const state::Sweep& sweep) {
-  auto question = std::make_shared<Question>();
-  question->sweep.id = sweep.id;
-  question->sweep.name = sweep.name;
-  question->sweep.plan = sweep.plan;
-  question->sweep.spec = sweep.spec;
-  question->index = effect.index;
-  for (const state::Trial& trial : sweep.trials) question->earlier.insert(trial.params_json);
-  return [this, question](int64_t) -> std::optional<state::Event> {
+std::shared_ptr<SweepRunner::Search> SweepRunner::SearchOf(const state::Sweep& sweep,
+                                                           const state::State& state) {
+  const auto known = searches_.find(sweep.id);
+  if (known != searches_.end()) return known->second;
+  for (auto it = searches_.begin(); it != searches_.end();) {
+    const auto at = state.sweeps.find(it->first);
+    const bool runs = at != state.sweeps.end() && !state::IsEnded(at->second.state);
+    it = runs ? std::next(it) : searches_.erase(it);
+  }
+  return searches_.emplace(sweep.id, std::make_shared<Search>(sweep)).first->second;
+}
+
+SweepRunner::Task SweepRunner::Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep,
+                                       const state::State& state) {
+  const std::shared_ptr<Search> search = SearchOf(sweep, state);
+  {
+    const std::lock_guard<std::mutex> lock(search->mutex);
+    for (; search->told < sweep.trials.size(); ++search->told) {
+      search->fresh.push_back(sweep.trials[search->told].params_json);
+    }
+  }
+  return [this, search, index = effect.index](int64_t) -> std::optional<state::Event> {
     if (!CheckDiskRoom(parts_->store).ok()) return std::nullopt;
-    return AnswerTo(*question);
+    return search->AnswerTo(index);
   };
 }
 
@@ -92,7 +125,7 @@ Release SweepRunner::Take(const Seen& seen) {
   const state::State& state = seen.core.state();
   for (const state::Effect& effect : seen.outputs->effects) {
     if (const auto* suggest = std::get_if<state::SuggestTrial>(&effect)) {
-      found.push_back(Suggest(*suggest, state.sweeps.at(suggest->sweep)));
+      found.push_back(Suggest(*suggest, state.sweeps.at(suggest->sweep), state));
     } else if (const auto* read = std::get_if<state::ReadTrial>(&effect)) {
       found.push_back(Read(*read, state.sweeps.at(read->sweep), state));
     }

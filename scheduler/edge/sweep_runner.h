@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -42,16 +42,23 @@ class SweepRunner {
   void Tick();
 
  private:
+  // What is kept of a sweep between two questions, so that one costs the core's thread what is new
+  // and not all trials.
+  struct Search;
+
   // Gives its answer, or nothing while there is none.
   using Task = std::function<std::optional<state::Event>(int64_t monotonic_ms)>;
 
   // While the disk has no room for new jobs there are no new trials either.
-  Task Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep);
+  Task Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep,
+               const state::State& state);
+  std::shared_ptr<Search> SearchOf(const state::Sweep& sweep, const state::State& state);
   Task Read(const state::ReadTrial& effect, const state::Sweep& sweep, const state::State& state);
   void Begin();
   void Work();
 
   std::unique_ptr<Parts> parts_;
+  std::map<state::SweepId, std::shared_ptr<Search>> searches_;  // core's thread; of what runs
   std::mutex mutex_;
   std::deque<Task> tasks_;  // guarded by mutex_: open
   bool working_ = false;    // guarded by mutex_: a thread of the work queue is at it

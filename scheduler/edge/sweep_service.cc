@@ -66,6 +66,16 @@ class SweepService::Impl : public v1::Sweeps::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* DeleteSweep(grpc::CallbackServerContext* context,
+                                        const v1::DeleteSweepRequest* request,
+                                        v1::DeleteSweepResponse* response) override {
+    v1::DeleteSweepRequest mine;
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    calls_.Delete(OwnedBy(rpc::CallerName(*context->auth_context()), *request, &mine),
+                  Answer(reactor, response));
+    return reactor;
+  }
+
  private:
   SweepCalls& calls_;
 };

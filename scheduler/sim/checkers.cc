@@ -52,8 +52,11 @@ int64_t RanksThatCouldFit(const state::State& state, const state::Job& job) {
 
 // Once deleted it stays away, and its request is known.
 bool Checkers::IsLost(const state::State& state, const state::JobId& acknowledged) const {
-  if (state.jobs.count(acknowledged) != 0) return false;
-  return delete_called_.count(acknowledged) == 0 || state.deleted.count(acknowledged) == 0;
+  return state.jobs.count(acknowledged) == 0 && !IsDeleted(state, acknowledged);
+}
+
+bool Checkers::IsDeleted(const state::State& state, const std::string& id) const {
+  return delete_called_.count(id) != 0 && state.deleted.count(id) != 0;
 }
 
 void Checkers::OnRecovered(const state::State& state) {

@@ -67,6 +67,7 @@ class Checkers {
   void CheckSweepsStored(const state::State& stored, const state::State& held);
   void CheckSweepsEnded(const core::Core& core);
   bool IsLost(const state::State& state, const state::JobId& acknowledged) const;
+  bool IsDeleted(const state::State& state, const std::string& id) const;
 
   Context& context_;
   std::unique_ptr<core::InvariantChecker> invariants_;

@@ -38,7 +38,7 @@ void Clients::Act(const std::vector<state::NodeId>& nodes) {
   } else if (dice < 90) {
     scheduler_.Call(state::JobResumed{.job = AnyJob(), .by = "ada"}, nullptr);
   } else if (dice < 92) {
-    Delete(AnyJob());
+    return context_.random.Chance(1, 3) ? DeleteSweep() : Delete(AnyJob());
   } else if (dice < 97) {
     Drain(nodes[context_.random.Below(nodes.size())]);
   } else {
@@ -101,6 +101,22 @@ void Clients::StopSweep() {
         scheduler_.Call(state::SweepStopped{.sweep = id, .by = "ada"},
                         [this, id](const state::Outputs& outputs) {
                           if (outputs.reply.ok()) checkers_.SweepStopAcknowledged(id);
+                        });
+      },
+      [] {});
+}
+
+void Clients::DeleteSweep() {
+  const auto& sweeps = checkers_.acknowledged_sweeps();
+  if (sweeps.empty()) return;
+  const auto which = static_cast<std::ptrdiff_t>(context_.random.Below(sweeps.size()));
+  const state::SweepId id = *std::next(sweeps.begin(), which);
+  context_.Send(
+      [this, id] {
+        checkers_.DeleteCalled(id);
+        scheduler_.Call(state::SweepDeleted{.sweep = id, .by = "ada"},
+                        [this](const state::Outputs& outputs) {
+                          if (outputs.reply.ok()) context_.probes.Hit("sweep deleted");
                         });
       },
       [] {});

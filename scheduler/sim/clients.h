@@ -35,6 +35,7 @@ class Clients {
 
   void SubmitSweep();
   void StopSweep();
+  void DeleteSweep();
   void Ask(const std::shared_ptr<Request>& request);
   void TakeAnswer(const Request& request, const state::Outputs& outputs);
   void Cancel(const state::JobId& job);

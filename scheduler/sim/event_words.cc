@@ -67,6 +67,7 @@ struct EventWords {
   std::string operator()(const state::SweepSubmitted& e) {
     return StrCat("sweep ", e.id, " of up to ", e.plan.trials_max, " trials");
   }
+  std::string operator()(const state::SweepDeleted& e) { return StrCat("delete sweep ", e.sweep); }
   std::string operator()(const state::SweepStopped& e) { return StrCat("stop sweep ", e.sweep); }
   std::string operator()(const state::TrialSuggested& e) {
     return StrCat("suggest trial ", e.index, " of ", e.sweep, ": ",

@@ -38,6 +38,7 @@ std::vector<std::string> ExpectedProbes() {
       "start failed for the node's sake",
       "submit refused at a full disk",
       "submit sent again",
+      "sweep deleted",
       "unwanted task killed",
       "worker cut off",
       "worker killed, and the host says so",

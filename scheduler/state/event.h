@@ -172,6 +172,12 @@ struct SweepStopped {
   std::string by;
 };
 
+// One that has ended, with the jobs of its trials.
+struct SweepDeleted {
+  SweepId sweep;
+  std::string by;
+};
+
 // The sampler's answer to a SuggestTrial. What it drew is in the log, so that a replay needs no
 // sampler.
 struct TrialSuggested {
@@ -223,6 +229,6 @@ using Event =
     std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined, NodeLost,
                  NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn, TaskReported,
                  CheckpointUploaded, TimerFired, JobPaused, JobResumed, JobDeleted, SweepSubmitted,
-                 SweepStopped, TrialSuggested, TrialReported, NodesProbed, NodeCached>;
+                 SweepStopped, TrialSuggested, TrialReported, NodesProbed, NodeCached, SweepDeleted>;
 
 }  // namespace baton::state

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "scheduler/state/effect.h"
+#include "scheduler/state/sweep.h"
 
 namespace baton::state {
 
@@ -24,7 +25,8 @@ struct Outputs {
   std::vector<std::pair<SweepId, int32_t>> dirty_trials;  // by sweep and index
   // Jobs that are no more, as they were; their addresses are those that they had in State::jobs.
   std::vector<std::shared_ptr<const Job>> deleted_jobs;
-  std::vector<JobId> forgotten;  // of State::deleted, sorted
+  std::vector<std::shared_ptr<const Sweep>> deleted_sweeps;  // as they were, with their trials
+  std::vector<JobId> forgotten;                              // of State::deleted, sorted
   bool counters_dirty = false;
   bool reach_changed = false;  // State::reach, which is not stored
 };

@@ -32,7 +32,8 @@ struct ProjectUsage {
   bool operator==(const ProjectUsage&) const = default;
 };
 
-// What is left of a job that was deleted, so that its request, sent again, is no new job.
+// What is left of a job or a sweep that was deleted, so that its request, sent again, is no new
+// one.
 struct DeletedJob {
   uint64_t request_digest = 0;
   int64_t deleted_ms = 0;
@@ -56,7 +57,7 @@ struct State {
   Config config;
   Counters counters;
   std::map<JobId, Job> jobs;
-  std::map<JobId, DeletedJob> deleted;  // of the last days (core/job_events.cc)
+  std::map<JobId, DeletedJob> deleted;  // and sweeps; of the last days (core/job_events.cc)
   std::map<NodeId, Node> nodes;
   std::map<SweepId, Sweep> sweeps;
   Reach reach;  // soft: not in the store

@@ -210,6 +210,11 @@ class EventWriter {
     record->set_incarnation(incarnation);
     record->mutable_cached()->Assign(cached.begin(), cached.end());
   }
+  void operator()(const state::SweepDeleted& e) {
+    const auto& [sweep, by] = e;
+    event_->mutable_sweep_deleted()->set_sweep(sweep);
+    event_->mutable_sweep_deleted()->set_by(by);
+  }
 
  private:
   SharedValues& shared_;
@@ -326,6 +331,8 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
           record.node_cached().node(),
           record.node_cached().incarnation(),
           {record.node_cached().cached().begin(), record.node_cached().cached().end()}};
+    case Event::kSweepDeleted:
+      return state::SweepDeleted{record.sweep_deleted().sweep(), record.sweep_deleted().by()};
     case Event::EVENT_NOT_SET:
       break;
   }

@@ -16,8 +16,8 @@ namespace {
 bool ChangedNothing(const state::Outputs& outputs) {
   return !outputs.reply.ok() && outputs.effects.empty() && outputs.notes.empty() &&
          outputs.dirty_jobs.empty() && outputs.dirty_nodes.empty() &&
-         outputs.deleted_jobs.empty() && outputs.dirty_sweeps.empty() && !outputs.counters_dirty &&
-         !outputs.reach_changed;
+         outputs.deleted_jobs.empty() && outputs.deleted_sweeps.empty() &&
+         outputs.dirty_sweeps.empty() && !outputs.counters_dirty && !outputs.reach_changed;
 }
 
 absl::Status NameRecord(const absl::Status& status, absl::string_view key) {
@@ -89,6 +89,9 @@ absl::StatusOr<Batch> Committer::Make(const state::State& state, const state::Ev
   }
   for (const auto& job : outputs.deleted_jobs) {
     change.batch.deletes.push_back({Table::kNotes, NotesPrefix(job->id)});
+  }
+  for (const auto& sweep : outputs.deleted_sweeps) {
+    change.batch.deletes.push_back({Table::kNotes, NotesPrefix(sweep->id)});
   }
   WriteLog(EncodeEvent(event, *shared_), OutcomeOf(outputs, changed, *shared_), now_ms, change);
   for (Put& put : shared_->TakeFresh()) change.batch.puts.push_back(std::move(put));

@@ -45,6 +45,14 @@ Changes ChangedRecords(const state::State& state, const state::Outputs& outputs,
         {Table::kMeta, kDeletedPrefix + job->id, EncodeDeletedJob(state.deleted.at(job->id))});
     changes.removed.push_back({Table::kJobs, job->id});
   }
+  for (const std::shared_ptr<const state::Sweep>& sweep : outputs.deleted_sweeps) {
+    changed.push_back(
+        {Table::kMeta, kDeletedPrefix + sweep->id, EncodeDeletedJob(state.deleted.at(sweep->id))});
+    changes.removed.push_back({Table::kMeta, kSweepPrefix + sweep->id});
+    for (const state::Trial& trial : sweep->trials) {
+      changes.removed.push_back({Table::kMeta, TrialKey(sweep->id, trial.index)});
+    }
+  }
   for (const state::JobId& id : outputs.forgotten) {
     changes.removed.push_back({Table::kMeta, kDeletedPrefix + id});
   }

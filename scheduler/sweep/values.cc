@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <vector>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 
@@ -12,7 +12,7 @@ namespace baton::sweep {
 namespace {
 
 // Where `share` of the way from min to max is, by the scale.
-double At(const Param& param, double min, double max, double share) {
+double OnScale(const Param& param, double min, double max, double share) {
   if (param.scale == Scale::kLinear) return min + share * (max - min);
   const bool reverse = param.scale == Scale::kReverseLog;
   const double low = std::log(min);
@@ -37,7 +37,7 @@ std::vector<std::string> Steps(const Param& param) {
   std::vector<std::string> values;
   for (int32_t i = 0; i < param.steps; ++i) {
     const double share = param.steps == 1 ? 0 : static_cast<double>(i) / (param.steps - 1);
-    double value = At(param, param.min, param.max, share);
+    double value = OnScale(param, param.min, param.max, share);
     if (param.kind == Kind::kInteger) value = std::round(value);
     std::string text = Text(param, value);
     if (values.empty() || values.back() != text) values.push_back(std::move(text));
@@ -49,31 +49,36 @@ uint64_t Span(const Param& param) { return static_cast<uint64_t>(param.max - par
 
 }  // namespace
 
-uint64_t CountOf(const Param& param) {
-  if (param.kind == Kind::kChoice) return param.choices.size();
-  if (param.min >= param.max) return 1;
-  if (param.steps > 0) return Steps(param).size();
-  return param.kind == Kind::kInteger ? Span(param) : 0;
+Values::Values(Param param) : param_(std::move(param)) {
+  if (param_.kind == Kind::kChoice) {
+    count_ = param_.choices.size();
+  } else if (param_.min >= param_.max) {
+    count_ = 1;
+  } else if (param_.steps > 0) {
+    steps_ = Steps(param_);
+    count_ = steps_.size();
+  } else {
+    count_ = param_.kind == Kind::kInteger ? Span(param_) : 0;
+  }
 }
 
-std::string ValueAt(const Param& param, uint64_t number) {
-  if (param.kind == Kind::kChoice) return param.choices[number];
-  if (param.min >= param.max) return Text(param, param.min);
-  if (param.steps > 0) return Steps(param)[number];
-  return Text(param, param.min + static_cast<double>(number));
+std::string Values::At(uint64_t number) const {
+  if (param_.kind == Kind::kChoice) return param_.choices[number];
+  if (param_.min >= param_.max) return Text(param_, param_.min);
+  if (param_.steps > 0) return steps_[number];
+  return Text(param_, param_.min + static_cast<double>(number));
 }
 
-uint64_t DrawNumber(const Param& param, Random& random) {
-  const uint64_t count = CountOf(param);
-  const bool by_scale = param.kind == Kind::kInteger && param.steps == 0 && count > 1;
-  if (!by_scale) return random.Below(count);
+uint64_t Values::DrawNumber(Random& random) const {
+  const bool by_scale = param_.kind == Kind::kInteger && param_.steps == 0 && count_ > 1;
+  if (!by_scale) return random.Below(count_);
   // An integer k stands for [k, k + 1), so that by a linear scale each is as likely.
-  const double value = std::floor(At(param, param.min, param.max + 1, Even(random)));
-  return static_cast<uint64_t>(std::clamp(value, param.min, param.max) - param.min);
+  const double value = std::floor(OnScale(param_, param_.min, param_.max + 1, Even(random)));
+  return static_cast<uint64_t>(std::clamp(value, param_.min, param_.max) - param_.min);
 }
 
-std::string DrawValue(const Param& param, Random& random) {
-  return Text(param, At(param, param.min, param.max, Even(random)));
+std::string Values::Draw(Random& random) const {
+  return Text(param_, OnScale(param_, param_.min, param_.max, Even(random)));
 }
 
 }  // namespace baton::sweep

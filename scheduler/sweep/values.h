@@ -4,22 +4,36 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/random.h"
 #include "scheduler/sweep/space.h"
 
 namespace baton::sweep {
 
-// How many there are; 0: infinitely many.
-uint64_t CountOf(const Param& param);
+// Made once for a sweep: what its steps are is not worked out again for each trial.
+class Values {
+ public:
+  explicit Values(Param param);
 
-// The one with that number, from the least on; `number` < CountOf.
-std::string ValueAt(const Param& param, uint64_t number);
+  const std::string& name() const { return param_.name; }
 
-// A number drawn by the parameter's scale; the parameter has finitely many values.
-uint64_t DrawNumber(const Param& param, Random& random);
+  // How many there are; 0: infinitely many.
+  uint64_t count() const { return count_; }
 
-// A value drawn by the parameter's scale; the parameter has infinitely many.
-std::string DrawValue(const Param& param, Random& random);
+  // The one with that number, from the least on; `number` < count().
+  std::string At(uint64_t number) const;
+
+  // A number drawn by the parameter's scale; there are finitely many values.
+  uint64_t DrawNumber(Random& random) const;
+
+  // A value drawn by the parameter's scale; there are infinitely many.
+  std::string Draw(Random& random) const;
+
+ private:
+  Param param_;
+  std::vector<std::string> steps_;  // the distinct ones, in their order
+  uint64_t count_ = 0;
+};
 
 }  // namespace baton::sweep

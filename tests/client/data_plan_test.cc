@@ -94,6 +94,20 @@ TEST(Secrets, ValuesAreThoseOfTheEnvironment) {
   unsetenv("BATON_TEST_SECRET_A");
 }
 
+TEST(Secrets, ShortOnesAreSaidToStandInTheLog) {
+  v1::SubmitJobsRequest request;
+  const auto add = [&request](const char* name, const char* value) {
+    request.add_secrets()->set_name(name);
+    request.mutable_secrets()->rbegin()->set_value(value);
+  };
+  add("LONG", "hunter");
+  EXPECT_EQ(ShortSecretsNote(request), "");
+  add("PIN", "12345");
+  EXPECT_THAT(ShortSecretsNote(request), HasSubstr("PIN is shorter than 6 bytes"));
+  EXPECT_THAT(ShortSecretsNote(request), Not(HasSubstr("12345")));
+  EXPECT_THAT(ShortSecretsNote(request), Not(HasSubstr("LONG")));
+}
+
 TEST(Secrets, AFlagAddsToTheSpecs) {
   spec::Reading reading = spec::ReadSpecText("command: [a]\nsecrets: [A]\n", "job.yaml");
   AddSecrets({"A", "B"}, &reading);

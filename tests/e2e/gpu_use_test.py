@@ -21,6 +21,38 @@ class CardCluster(Cluster):
                 "LD_LIBRARY_PATH": os.path.dirname(FAKE)}
 
 
+# Writes its metrics in a way that takes no lines of others.
+OWN = """
+import json, os, time
+with open(os.environ["BATON_METRICS_FILE"], "w", buffering=1) as file:
+    step = 0
+    while not os.path.exists(os.environ["STOP"]):
+        step += 1
+        file.write(json.dumps({"step": step, "loss": 1 / step}) + "\\n")
+        time.sleep(0.2)
+    file.write('{"step": %d, "loss": 0}' % (step + 1))
+"""
+
+
+def a_script_with_its_own_metrics(cluster):
+    stop, folder = cluster.top + "/stop", cluster.top + "/own"
+    os.makedirs(folder)
+    os.chmod(folder, 0o755)
+    job = cluster.baton("train", "--gpus", "1", "--cpus", "1", "--memory", "64MiB", "--name", "own",
+                        "--env", f"STOP={stop}", "--folder", folder, "--", "python3", "-c", OWN).stdout.strip()
+    row = wait_until(lambda: [row for row in cluster.json("metrics", job)
+                              if "gpu_utilization" in row], "its card is told of too", 60)[0]
+    expect(row["gpu_utilization"] == 0.04, f"{row}")
+    with open(stop, "w"):
+        os.chmod(cluster.top, 0o755)
+    expect(cluster.baton("wait", job).returncode == 0, cluster.show(job)["reason"])
+    losses = [row for row in cluster.json("metrics", job) if "loss" in row]
+    steps = [row["step"] for row in losses]
+    expect(steps == list(range(1, len(steps) + 1)) and losses[-1]["loss"] == 0,
+           f"its own lines are whole, each once, the last one without an end too: {losses}")
+    expect(cluster.show(job)["step"] == len(steps), "and its steps are those")
+
+
 def main():
     with CardCluster(PROGRAMS, workers="spot") as cluster:
         os.symlink(PROGRAMS + "/baton-trainer", cluster.programs + "/baton-trainer")
@@ -50,6 +82,7 @@ def main():
                    cluster.baton("show", job).stdout, "an idle card is warned of", 120)
         expect(cluster.json("nodes")[0]["gpus_free"] == 1, "one is taken")
         cluster.baton("cancel", job)
+        a_script_with_its_own_metrics(cluster)
 
 
 main()

@@ -120,7 +120,9 @@ def without_its_key_a_job_says_so(cluster, work):
 
 def goes_with_its_job(cluster, work):
     spec = work.spec("brief", ["true"])
-    job = with_secret(cluster, "train", "--secret", "MY_TOKEN", spec).stdout.strip()
+    done = with_secret(cluster, "train", "--secret", "MY_TOKEN", spec, value="12345")
+    expect("MY_TOKEN is shorter than 6 bytes" in done.stderr, f"it is said: {done.stderr}")
+    job = done.stdout.strip()
     cluster.baton("wait", job)
     cluster.baton("delete", job, "--yes")
     expect(cluster.baton("show", job, check=False).returncode != 0, "it is gone")

@@ -163,6 +163,8 @@ def a_cancel_ends_all(cluster, work):
     found = sweep(cluster, work, file)
     wait_until(lambda: any(t["state"] == "RUNNING" for t in cluster.json("trials", found)["trials"]),
                "one runs")
+    early = cluster.baton("delete", "long", check=False)
+    expect(early.returncode == 2 and "baton cancel" in early.stderr, f"it still runs: {early}")
     cluster.baton("cancel", found)
     trials = outcome(cluster, found, code=4)
     expect(trials["state"] == "CANCELLED", f"{trials}")
@@ -172,6 +174,22 @@ def a_cancel_ends_all(cluster, work):
     trial = trials["trials"][0]["job"]
     retried = cluster.baton("retry", trial, check=False)
     expect(retried.returncode == 2 and "is trial 1 of sweep long" in retried.stderr, f"{retried}")
+    delete_with_its_jobs(cluster, found, [t["job"] for t in trials["trials"]])
+
+
+def delete_with_its_jobs(cluster, found, jobs):
+    cluster.baton("delete", jobs[0], "--yes")  # one alone before
+    unsure = cluster.baton("delete", found, check=False)
+    expect(unsure.returncode == 2 and "--yes" in unsure.stderr, f"{unsure}")
+    gone = cluster.json("delete", found, "--yes")
+    expect(gone == {"id": found, "name": "long", "deleted": True, "jobs": len(jobs) - 1}, f"{gone}")
+    os.kill(cluster.status()["scheduler"]["pid"], signal.SIGKILL)
+    cluster.up()
+    expect(not {j["id"] for j in cluster.json("jobs")} & set(jobs), "its trials are no more")
+    expect(found not in {s["id"] for s in cluster.json("sweeps")}, "nor is it")
+    for words in (["trials", found], ["delete", found, "--yes"], ["logs", jobs[-1]]):
+        again = cluster.baton(*words, check=False)
+        expect(again.returncode == 3, f"{words}: {again}")
 
 
 def an_unknown_label_is_told(cluster, work):
@@ -209,6 +227,21 @@ def mistakes_have_their_lines(cluster, work):
     refused("bad.json", spec, "optimizer.lrr", "optimizer.lr")
 
 
+def a_dry_run_tells_all(cluster, work):
+    file = write(work, "dry.json", {
+        "metric": "score", "goal": "maximize", "algorithm": "grid", "parallel_trials": 2,
+        "params": {"x": [1, 2, 9], "rate": {"min": 0.5, "max": 1.5, "steps": 3}},
+        "entry": "trial.py", "name": "dry", "gpus": 1, "flags_as": "arguments"})
+    told = cluster.json("sweep", f"{work.path}/{file}", "--dry-run", "--master-type", "standard_gpu",
+                        "--seed", "5", "--cpus", "3")
+    expect(told["name"] == "dry" and told["command"][-1] == "trial.py", f"{told}")
+    expect(told["sweep"]["max_trials"] == 9 and told["sweep"]["seed"] == 5, f"{told}")
+    expect([p["name"] for p in told["sweep"]["params"]] == ["x", "rate"], f"{told}")
+    expect("cpus: 3," in told["spec"] and f"gpu_memory: {11 << 30}" in told["spec"],
+           f"the machine that was typed, and a flag over it: {told['spec']}")
+    expect("dry" not in {s["name"] for s in cluster.json("sweeps")}, "nothing was sent")
+
+
 def test(programs, spec):
     with Cluster(programs) as cluster:
         cluster.native = os.path.abspath(spec)
@@ -222,6 +255,7 @@ def test(programs, spec):
         an_unknown_label_is_told(cluster, work)
         a_native_job(cluster, work, cluster.native)
         mistakes_have_their_lines(cluster, work)
+        a_dry_run_tells_all(cluster, work)
 
 
 if __name__ == "__main__":

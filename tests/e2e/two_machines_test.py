@@ -185,6 +185,8 @@ class TwoMachinesTest(unittest.TestCase):
         self.login()
         self.second.cut_off(self.first, "add")
         self.join("near", self.first)
+        self.assertFalse(os.path.exists(self.path("scheduler", "access", "admin.token")),
+                         "the first admin's token lies around no longer than its login needs it")
         far, line = self.join("far", self.second)
         self.waits_until_they_reach_each_other()
         # Room for one rank each, so two are on both machines.

@@ -6,10 +6,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/artifact/manifest.h"
+#include "common/artifact/parallel.h"
 #include "common/atomic_file.h"
 #include "common/data_uri.h"
 #include "common/file_tree.h"
@@ -72,9 +75,13 @@ class FileParcel : public Parcel {
 
 class FolderParcel : public Parcel {
  public:
-  FolderParcel(HttpClient& client, const S3Server& server, const S3Place& prefix,
-               const std::string& place)
-      : client_(client), server_(server), prefix_(prefix), place_(place) {}
+  FolderParcel(HttpClient& client, std::function<bool()> cancelled, const S3Server& server,
+               const S3Place& prefix, const std::string& place)
+      : client_(client),
+        cancelled_(std::move(cancelled)),
+        server_(server),
+        prefix_(prefix),
+        place_(place) {}
 
   absl::Status Look() override {
     BATON_ASSIGN_OR_RETURN(items_, ListS3(client_, server_, prefix_));
@@ -93,21 +100,17 @@ class FolderParcel : public Parcel {
     return absl::OkStatus();
   }
 
+  // Many are asked for at a time: each waits longer for its answer than for its bytes.
   absl::StatusOr<std::string> Fetch() override {
-    const std::string part = place_ + ".part";
+    std::vector<std::string> sums(items_.size());
+    const auto fetch = [&](size_t i) -> absl::Status {
+      BATON_ASSIGN_OR_RETURN(sums[i], FetchItem(i));
+      return absl::OkStatus();
+    };
+    BATON_RETURN_IF_ERROR(artifact::DoAll(items_.size(), fetch, [] {}));
     std::string list;
     for (size_t i = 0; i < items_.size(); ++i) {
-      const std::string path = absl::StrCat(folder_, "/", paths_[i]);
-      std::error_code error;
-      if (!fs::exists(path, error)) {  // else it is whole, by a fetch that was cut off later
-        BATON_RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path().string()));
-        RemoveTree(part);
-        const WebSource object = S3Object(server_, {prefix_.bucket, items_[i].key});
-        BATON_RETURN_IF_ERROR(client_.Fetch(object, part, items_[i].etag));
-        BATON_RETURN_IF_ERROR(Move(part, path));
-      }
-      BATON_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path));
-      absl::StrAppend(&list, sha256, "  ", paths_[i], "\n");
+      absl::StrAppend(&list, sums[i], "  ", paths_[i], "\n");
     }
     return Sha256Hex(list);
   }
@@ -118,13 +121,50 @@ class FolderParcel : public Parcel {
   }
 
  private:
-  HttpClient& client_;
+  // Its SHA-256. On any of the threads that fetch.
+  absl::StatusOr<std::string> FetchItem(size_t i) {
+    const std::string path = absl::StrCat(folder_, "/", paths_[i]);
+    std::error_code error;
+    if (!fs::exists(path, error)) {  // else it is whole, by a fetch that was cut off later
+      const std::string part = absl::StrCat(place_, ".part", i);
+      BATON_RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path().string()));
+      RemoveTree(part);
+      const WebSource object = S3Object(server_, {prefix_.bucket, items_[i].key});
+      std::unique_ptr<HttpClient> client = TakeClient();
+      absl::Status fetched = client->Fetch(object, part, items_[i].etag);
+      GiveBack(std::move(client));
+      if (fetched.ok()) fetched = Move(part, path);
+      if (!fetched.ok()) {
+        RemoveTree(part);
+        return fetched;
+      }
+    }
+    return Sha256OfFile(path);
+  }
+
+  // One that nobody uses, with its connection.
+  std::unique_ptr<HttpClient> TakeClient() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (idle_.empty()) return std::make_unique<HttpClient>(cancelled_);
+    std::unique_ptr<HttpClient> client = std::move(idle_.back());
+    idle_.pop_back();
+    return client;
+  }
+  void GiveBack(std::unique_ptr<HttpClient> client) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    idle_.push_back(std::move(client));
+  }
+
+  HttpClient& client_;  // for the list
+  const std::function<bool()> cancelled_;
   const S3Server server_;
   const S3Place prefix_;
   const std::string place_;
   std::vector<S3Item> items_;
   std::vector<std::string> paths_;  // of the items, below the prefix
   std::string folder_;              // of this content
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<HttpClient>> idle_;  // guarded by mutex_
 };
 
 }  // namespace
@@ -134,9 +174,10 @@ std::unique_ptr<Parcel> MakeFileParcel(HttpClient& client, const WebSource& sour
   return std::make_unique<FileParcel>(client, source, place);
 }
 
-std::unique_ptr<Parcel> MakeFolderParcel(HttpClient& client, const S3Server& server,
-                                         const S3Place& prefix, const std::string& place) {
-  return std::make_unique<FolderParcel>(client, server, prefix, place);
+std::unique_ptr<Parcel> MakeFolderParcel(HttpClient& client, std::function<bool()> cancelled,
+                                         const S3Server& server, const S3Place& prefix,
+                                         const std::string& place) {
+  return std::make_unique<FolderParcel>(client, std::move(cancelled), server, prefix, place);
 }
 
 }  // namespace baton::worker

@@ -1,7 +1,8 @@
 // What a URI brings, a file or all that lies below a prefix, while it is on its way: looked at,
-// fetched, put in its place. For one thread.
+// fetched, put in its place. For one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -35,7 +36,9 @@ class Parcel {
 // `place` is the beginning of the path of what is not whole yet. `client` outlives the parcel.
 std::unique_ptr<Parcel> MakeFileParcel(HttpClient& client, const WebSource& source,
                                        const std::string& place);
-std::unique_ptr<Parcel> MakeFolderParcel(HttpClient& client, const S3Server& server,
-                                         const S3Place& prefix, const std::string& place);
+// Objects are fetched several at a time; `cancelled` is then asked on several threads.
+std::unique_ptr<Parcel> MakeFolderParcel(HttpClient& client, std::function<bool()> cancelled,
+                                         const S3Server& server, const S3Place& prefix,
+                                         const std::string& place);
 
 }  // namespace baton::worker

@@ -196,8 +196,9 @@ absl::StatusOr<RemoteData> RemoteFetcher::AcquireAlone(const RemoteRequest& requ
   }
   BATON_ASSIGN_OR_RETURN(const S3Place place, ParseS3(request.uri));
   BATON_ASSIGN_OR_RETURN(const S3Server server, FindS3Server(request.find));
-  return Bring(request, place.IsPrefix() ? *MakeFolderParcel(client, server, place, part)
-                                         : *MakeFileParcel(client, S3Object(server, place), part));
+  return Bring(request, place.IsPrefix()
+                            ? *MakeFolderParcel(client, request.cancelled, server, place, part)
+                            : *MakeFileParcel(client, S3Object(server, place), part));
 }
 
 }  // namespace baton::worker

@@ -6,18 +6,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/job_limits.h"
 
 namespace baton::worker {
 namespace {
 
-constexpr size_t kValueBytesMin = 6;
 constexpr size_t kLineBytesMin = 16;
 
 }  // namespace
 
 Mask::Mask(const std::vector<std::string>& values) {
   for (const std::string& value : values) {
-    if (value.size() >= kValueBytesMin) words_.push_back(value);
+    if (value.size() >= limits::kMaskedBytesMin) words_.push_back(value);
     if (!absl::StrContains(value, "\n")) continue;
     for (const absl::string_view line : absl::StrSplit(value, '\n')) {
       if (line.size() >= kLineBytesMin) words_.emplace_back(line);

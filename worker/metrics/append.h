@@ -1,7 +1,6 @@
-// Lines that the worker adds to a task's metrics file, beside those of the program.
+// A task's metrics as they are sent: lines that the worker adds, and those of the program.
 #pragma once
 
-#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -15,14 +14,10 @@ class MetricsAppender {
   // Whole lines, at the file's end in one write. A full disk costs them, and is told where it
   // costs more.
   void Append(const std::string& lines);
-  // True once the program has written to the file itself: whoever opens it without O_APPEND would
-  // overwrite what others add.
-  bool IsShared() const;
 
  private:
   const std::string file_;
-  mutable std::mutex mutex_;
-  int64_t ours_ = 0;  // bytes written, guarded by mutex_
+  std::mutex mutex_;  // held over a write
 };
 
 }  // namespace baton::worker

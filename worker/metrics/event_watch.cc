@@ -161,7 +161,7 @@ struct EventWatch::State {
   }
 
   void Look() {
-    passed_over = passed_over || options.metrics->IsShared();
+    passed_over = passed_over || options.program->HasBegun();
     if (passed_over) return;
     for (Folder& folder : folders) {
       const std::string lines = folder.Look([this](const std::string& text) {

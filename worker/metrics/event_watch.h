@@ -8,12 +8,14 @@
 
 #include "common/clock.h"
 #include "worker/metrics/append.h"
+#include "worker/metrics/program_file.h"
 
 namespace baton::worker {
 
 struct EventWatchOptions {
   std::vector<std::string> folders;  // looked through with all that is below them
   std::shared_ptr<MetricsAppender> metrics;
+  std::shared_ptr<const ProgramFile> program;
   std::function<void(const std::string&)> problem;  // a sentence for the job's owner; rarely
 };
 

@@ -31,13 +31,14 @@ struct TaskMetrics::Printed {
 
 TaskMetrics::TaskMetrics(const TaskSpec& spec, const TaskPlaces& places, const Clock& clock,
                          std::function<void(const std::string&)> problem)
-    : is_native_(spec.command.empty()),
-      appender_(std::make_shared<MetricsAppender>(places.metrics())) {
-  if (is_native_) return;
+    : appender_(std::make_shared<MetricsAppender>(places.metrics())) {
+  if (spec.command.empty()) return;
+  program_ = std::make_shared<ProgramFile>(places.program_metrics());
   if (!spec.metrics.empty()) printed_ = std::make_shared<Printed>(spec, appender_, clock);
   EventWatchOptions watch;
   watch.folders = {places.work(), places.output()};
   watch.metrics = appender_;
+  watch.program = program_;
   watch.problem = std::move(problem);
   events_ = std::make_unique<EventWatch>(std::move(watch), clock);
 }
@@ -53,8 +54,13 @@ std::string TaskMetrics::TakeProblem() {
   return std::exchange(printed_->problem, "");
 }
 
+void TaskMetrics::Gather() {
+  if (program_ != nullptr) program_->CopyTo(*appender_, ProgramFile::Writer::kRuns);
+}
+
 void TaskMetrics::End() {
   if (events_ != nullptr) events_->End();
+  if (program_ != nullptr) program_->CopyTo(*appender_, ProgramFile::Writer::kEnded);
 }
 
 }  // namespace baton::worker

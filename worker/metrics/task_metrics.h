@@ -13,6 +13,7 @@
 #include "worker/metrics/append.h"
 #include "worker/metrics/event_watch.h"
 #include "worker/metrics/line_metrics.h"
+#include "worker/metrics/program_file.h"
 #include "worker/task/environment.h"
 
 namespace baton::worker {
@@ -31,21 +32,21 @@ class TaskMetrics {
   std::function<void(absl::string_view)> Listener();
   // What is wrong with what its expressions found and was not told yet; empty: nothing.
   std::string TakeProblem();
+  // Takes what the program has written to its own file.
+  void Gather();
   // No process of the task is left.
   void End();
 
   const std::shared_ptr<MetricsAppender>& appender() const { return appender_; }
-  // Baton's own trainer lets others write beside it, any other program may not.
-  bool TakesCardLines() const { return is_native_ || !appender_->IsShared(); }
 
  private:
   // Outlives this in the spool, which may hear the last words later.
   struct Printed;
 
-  const bool is_native_;
   const std::shared_ptr<MetricsAppender> appender_;
-  std::shared_ptr<Printed> printed_;    // null: no expressions
-  std::unique_ptr<EventWatch> events_;  // null: a native task
+  std::shared_ptr<ProgramFile> program_;  // null: a native task, which appends beside the worker
+  std::shared_ptr<Printed> printed_;      // null: no expressions
+  std::unique_ptr<EventWatch> events_;    // null: a native task
 };
 
 }  // namespace baton::worker

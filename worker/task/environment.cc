@@ -42,7 +42,8 @@ void SetContract(const EnvironmentInput& input, Variables& v) {
   v[contract::kResumeDir] = input.resume_folder;
   v[contract::kOutputDir] = places.output();
   v[contract::kDataDir] = input.data_folder;
-  v[contract::kMetricsFile] = places.metrics();
+  v[contract::kMetricsFile] =
+      task.spec->command.empty() ? places.metrics() : places.program_metrics();
   v[contract::kDeadlineFile] = places.deadline();
   v[contract::kMembershipFile] = places.membership();
   v[contract::kRendezvous] =
@@ -110,6 +111,11 @@ bool IsInherited(const std::string& name) {
 }
 
 std::string TaskPlaces::progress() const { return metrics() + contract::kProgressSuffix; }
+
+std::string ProgressOf(const TaskPlaces& places, const TaskSpec& spec) {
+  return spec.command.empty() ? places.progress()
+                              : places.program_metrics() + contract::kProgressSuffix;
+}
 
 std::vector<std::string> TaskEnvironment(const EnvironmentInput& input) {
   Variables variables;

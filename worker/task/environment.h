@@ -21,13 +21,19 @@ struct TaskPlaces {
   std::string copies() const { return folder + "/files"; }  // of files that are checkpoints
   std::string data() const { return folder + "/data"; }     // links, where the spec names data sets
   std::string output() const { return folder + "/output"; }
-  std::string metrics() const { return folder + "/metrics.jsonl"; }
+  std::string metrics() const { return folder + "/metrics.jsonl"; }  // as they are sent
+  // What a user's program writes; the native trainer appends to metrics() itself.
+  std::string program_metrics() const { return folder + "/program.jsonl"; }
   std::string progress() const;
   std::string deadline() const { return folder + "/deadline.json"; }
   std::string membership() const { return folder + "/membership.json"; }
   std::string params() const { return folder + "/params.json"; }
   std::string programs() const { return folder + "/bin"; }  // before all others in PATH
 };
+
+// Where such a task tells how far it is: beside the metrics that it writes. A user's program may
+// run the trainer, too.
+std::string ProgressOf(const TaskPlaces& places, const TaskSpec& spec);
 
 // What was prepared for the program to run in.
 struct Surroundings {

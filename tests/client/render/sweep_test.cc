@@ -102,6 +102,16 @@ TEST(Plan, IsTellableBeforeItIsSent) {
             "  opt: \"sgd\", \"adam\"");
 }
 
+TEST(Plan, AsJsonForWhoChecksItFirst) {
+  v1::SweepPlan plan = SomeSweep().plan();
+  plan.set_seed(7);
+  EXPECT_EQ(PlanJson(plan), nlohmann::ordered_json::parse(R"({
+    "metric": "acc", "goal": "maximize", "algorithm": "random", "seed": 7, "max_trials": 10,
+    "parallel_trials": 2, "params": [
+      {"name": "lr", "kind": "double", "min": 0.0001, "max": 0.1, "scale": "log", "steps": null},
+      {"name": "opt", "kind": "choice", "values": ["sgd", "adam"]}]})"));
+}
+
 TEST(Sweeps, AsATable) {
   const std::string table = SweepTableText({SomeSweep()});
   EXPECT_TRUE(absl::StrContains(table, "3/10")) << table;

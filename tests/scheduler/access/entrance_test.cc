@@ -11,8 +11,8 @@
 namespace baton::access {
 namespace {
 
-constexpr char kView[] = "/baton.v1.Client/GetJob", kRun[] = "/baton.v1.Client/DrainNode",
-               kWork[] = "/baton.v1.Worker/Session";
+constexpr char kWho[] = "/baton.v1.Access/WhoAmI", kView[] = "/baton.v1.Client/GetJob",
+               kRun[] = "/baton.v1.Client/DrainNode", kWork[] = "/baton.v1.Worker/Session";
 
 class EntranceTest : public ::testing::Test {
  protected:
@@ -38,12 +38,28 @@ TEST_F(EntranceTest, TheFirstAdminsTokenLiesWhereOnlyTheOwnerReads) {
   ASSERT_EQ(stat((folder_ + "/access").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
   const std::string token = *ReadFile(folder_ + "/access/admin.token");
-  const auto caller = entrance_->Admit(kRun, "", token);
+  const auto caller = entrance_->Admit(kWho, "", token);
   ASSERT_TRUE(caller.ok()) << caller.status();
   EXPECT_EQ(caller->Word(), "admin:admin");
   // Once: a restart makes no other.
   ASSERT_TRUE(Entrance::Open(folder_, SystemClock()).ok());
   EXPECT_EQ(entrance_->tokens().List().size(), 1u);
+}
+
+TEST_F(EntranceTest, TheFirstAdminsTokenGoesOnceItsLoginIsUsed) {
+  const std::string path = folder_ + "/access/admin.token";
+  const std::string token = *ReadFile(path);
+  const std::string other = *entrance_->tokens().Create(
+      tls::Token::Kind::kPerson, {"", "ada", Role::kAdmin, entrance_->now_unix_s(), 0});
+  EXPECT_EQ(Code(kRun, "", other), absl::StatusCode::kOk);
+  EXPECT_EQ(Code(kWho, "", token), absl::StatusCode::kOk);
+  EXPECT_TRUE(std::filesystem::exists(path)) << "the login may not have kept it yet";
+  entrance_ = *Entrance::Open(folder_, SystemClock());
+  EXPECT_EQ(Code(kView, "", token), absl::StatusCode::kOk);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(Code(kRun, "", token), absl::StatusCode::kOk) << "the token itself stays good";
+  ASSERT_TRUE(Entrance::Open(folder_, SystemClock()).ok());
+  EXPECT_FALSE(std::filesystem::exists(path)) << "a restart makes no other";
 }
 
 TEST_F(EntranceTest, LetsInWhoShowsWhatTheCallTakes) {

@@ -28,6 +28,7 @@ TEST(Rules, SayWhoMayCallWhat) {
   EXPECT_EQ(Allowed("Sweeps/ListSweeps"), "vua");
   EXPECT_EQ(Allowed("Sweeps/SubmitSweep"), "ua");
   EXPECT_EQ(Allowed("Sweeps/StopSweep"), "ua");
+  EXPECT_EQ(Allowed("Sweeps/DeleteSweep"), "ua");
   EXPECT_EQ(Allowed("Client/DrainNode"), "a");
   EXPECT_EQ(Allowed("Client/ExportLog"), "a");
   EXPECT_EQ(Allowed("Access/CreateToken"), "a");

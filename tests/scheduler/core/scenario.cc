@@ -70,7 +70,8 @@ std::string Scenario::Run(const std::string& line) {
   if (c == "retry") {
     return Apply(state::JobRetried{IdOf(words.plain.at(0)), "ann", words.Text("from", "")});
   }
-  const bool sweep = c == "sweep" || c == "suggest" || c == "tell" || c == "stop" || c == "trials";
+  const bool sweep = c == "sweep" || c == "suggest" || c == "tell" || c == "stop" ||
+                     c == "delete-sweep" || c == "trials";
   return sweep ? Sweep(words) : NodeCommand(words);
 }
 

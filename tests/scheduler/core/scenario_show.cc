@@ -19,7 +19,10 @@ std::string Scenario::Told(const Outputs& outputs) const {
   }
   for (const state::Effect& effect : outputs.effects) absl::StrAppend(&told, ToldEffect(effect));
   for (const auto& job : outputs.deleted_jobs) {
-    absl::StrAppend(&told, NameOf(job->id), " is no more\n");
+    absl::StrAppend(&told, job->name, " is no more\n");
+  }
+  for (const auto& sweep : outputs.deleted_sweeps) {
+    absl::StrAppend(&told, sweep->name, " is no more\n");
   }
   for (const state::JobId& id : outputs.forgotten) {
     absl::StrAppend(&told, NameOf(id), " is forgotten\n");

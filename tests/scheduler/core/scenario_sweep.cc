@@ -34,6 +34,7 @@ std::string Scenario::Sweep(const Words& words) {
   const std::string& c = words.command;
   const std::string name = words.plain.at(0);
   if (c == "stop") return Apply(state::SweepStopped{.sweep = IdOf(name), .by = "ann"});
+  if (c == "delete-sweep") return Apply(state::SweepDeleted{.sweep = IdOf(name), .by = "ann"});
   if (c == "trials") return ShowTrials(name);
   if (c == "sweep") {
     auto spec = std::make_shared<state::JobSpec>();

@@ -97,8 +97,10 @@ class Vault : public testing::Test {
 
 TEST_F(Vault, KeepsOnceRevealsAndForgets) {
   SecretVault vault(store_, term_, *sealer_);
-  EXPECT_TRUE(*vault.Keep("job", {{"A", "hunter2"}, {"B", "b"}}));
-  EXPECT_FALSE(*vault.Keep("job", {{"A", "other"}})) << "a job's secrets are not changed";
+  ASSERT_TRUE(vault.Keep({{"job", {{"A", "hunter2"}, {"B", "b"}}}}).ok());
+  vault.Settle({"job"}, {"job"});
+  ASSERT_TRUE(vault.Keep({{"job", {{"A", "other"}}}}).ok());
+  vault.Settle({"job"}, {});  // refused: the job is another request's
   EXPECT_EQ(*vault.Reveal("job"), (Secrets{{"A", "hunter2"}, {"B", "b"}}));
   EXPECT_TRUE(absl::IsNotFound(vault.Reveal("none").status()));
   EXPECT_THAT(Stored(), Not(HasSubstr("hunter2")));
@@ -107,9 +109,53 @@ TEST_F(Vault, KeepsOnceRevealsAndForgets) {
   EXPECT_TRUE(absl::IsNotFound(vault.Reveal("job").status()));
 }
 
+TEST_F(Vault, OneOfTwoCopiesOfARequestMakesTheJob) {
+  SecretVault vault(store_, term_, *sealer_);
+  const SecretVault::ByJob secrets = {{"job", {{"A", "hunter2"}}}};
+  ASSERT_TRUE(vault.Keep(secrets).ok());
+  ASSERT_TRUE(vault.Keep(secrets).ok());  // the client has asked again
+  vault.Settle({"job"}, {});              // the first found the mailbox full
+  EXPECT_TRUE(vault.Reveal("job").ok()) << "the second is on its way with them";
+  vault.Settle({"job"}, {"job"});
+  EXPECT_TRUE(vault.Reveal("job").ok());
+
+  const SecretVault::ByJob others = {{"other", {{"A", "hunter2"}}}};
+  ASSERT_TRUE(vault.Keep(others).ok());
+  ASSERT_TRUE(vault.Keep(others).ok());
+  vault.Settle({"other"}, {"other"});
+  vault.Settle({"other"}, {});
+  EXPECT_TRUE(vault.Reveal("other").ok()) << "the first made the job";
+}
+
+TEST_F(Vault, WhatBecameNoJobIsForgotten) {
+  SecretVault vault(store_, term_, *sealer_);
+  // Refused, or the request of a job that was deleted since, sent again.
+  ASSERT_TRUE(vault.Keep({{"a", {{"A", "hunter2"}}}, {"b", {{"A", "hunter2"}}}}).ok());
+  ASSERT_TRUE(vault.Keep({{"a", {{"A", "hunter2"}}}}).ok());
+  vault.Settle({"a", "b"}, {});
+  EXPECT_THAT(*vault.Jobs(), ElementsAre("a"));
+  vault.Settle({"a"}, {});
+  EXPECT_THAT(*vault.Jobs(), IsEmpty());
+}
+
+TEST_F(Vault, ManyAreKeptInOneWriteOrNone) {
+  const SecretVault::ByJob secrets = {{"a", {{"A", "1"}}}, {"b", {{"A", "2"}}}};
+  store::MemoryStore full;
+  SecretVault failing(full, *full.TakeTerm(), *sealer_);
+  full.FailNextCommit(absl::ResourceExhaustedError("full"), store::MemoryStore::Left::kNothing);
+  EXPECT_FALSE(failing.Keep(secrets).ok());
+  EXPECT_THAT(*failing.Jobs(), IsEmpty());
+  SecretVault vault(store_, term_, *sealer_);
+  ASSERT_TRUE(vault.Keep(secrets).ok());
+  vault.Settle({"a", "b"}, {"a", "b"});
+  EXPECT_THAT(*vault.Jobs(), ElementsAre("a", "b"));
+  vault.ForgetAll({"a", "b", "none"});
+  EXPECT_THAT(*vault.Jobs(), IsEmpty());
+}
+
 TEST_F(Vault, AnotherKeyIsSaidInWords) {
   SecretVault vault(store_, term_, *sealer_);
-  ASSERT_TRUE(vault.Keep("job", {{"A", "hunter2"}}).ok());
+  ASSERT_TRUE(vault.Keep({{"job", {{"A", "hunter2"}}}}).ok());
   const auto other = *access::Sealer::Open(folder_ + "/other");
   const SecretVault later(store_, term_, *other);
   const absl::Status closed = later.Reveal("job").status();

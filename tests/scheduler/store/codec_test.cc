@@ -138,6 +138,7 @@ struct FieldsOf {
                         e.plan.trials_max, "|", e.plan.parallel_max, "|") +
            e.plan.wire + "|" + EncodeSpec(*e.spec);
   }
+  std::string operator()(const state::SweepDeleted& e) { return e.sweep + "|" + e.by; }
   std::string operator()(const state::SweepStopped& e) { return e.sweep + "|" + e.by; }
   std::string operator()(const state::TrialSuggested& e) {
     return absl::StrCat(e.sweep, "|", e.index, "|", e.params_json, "|", EncodeSpec(*e.spec), "|",

@@ -58,8 +58,10 @@ state::Event RandomValues::SweepEvent(size_t kind) {
       return state::SweepStopped{Text(), Text()};
     case 2:
       return state::TrialSuggested{Text(), I32(), Text(), spec, Text()};
-    default:
+    case 3:
       return state::TrialReported{Text(), I32(), Coin(), Number(), I64(), Text()};
+    default:
+      return state::SweepDeleted{Text(), Text()};
   }
 }
 

@@ -100,9 +100,9 @@ TEST(Environment, AUsersProgramFindsItsFlags) {
                       std::string(5000, 'x') + "\"}";
   task.spec = spec;
   const auto environment = TaskEnvironment(InputFor(task));
-  for (const char* variable :
-       {"BATON_FLAG_DROP_OUT=0.3", "BATON_FLAG_NAME=a b", "BATON_FLAG_ON=true",
-        "BATON_FLAG_L=[1,2]", "PYTHONUNBUFFERED=1", "BATON_RANK=1"}) {
+  for (const char* variable : {"BATON_FLAG_DROP_OUT=0.3", "BATON_FLAG_NAME=a b",
+                               "BATON_FLAG_ON=true", "BATON_FLAG_L=[1,2]", "PYTHONUNBUFFERED=1",
+                               "BATON_RANK=1", "BATON_METRICS_FILE=/w/tasks/t/program.jsonl"}) {
     EXPECT_TRUE(Has(environment, variable)) << variable;
   }
   for (const std::string& variable : environment) {
