@@ -14,8 +14,9 @@ from cluster import Cluster, expect, main, wait_until
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts")
 PYTHON = "/usr/bin/python3"  # Debian's, which has PyTorch
 # Debian's torchrun fails without the two on its Python.
-TORCHRUN = ["/usr/bin/torchrun", "--redirects=1", "--tee=1", "--monitor_interval=0.5"]
-EPOCHS = 24
+TORCHRUN = ["/usr/bin/torchrun", "--redirects=1", "--tee=1", "--monitor_interval=0.1"]
+EPOCHS = 12
+HOLD = 4  # the first life of a job that is to be killed stands still here
 
 
 class Work:
@@ -32,8 +33,8 @@ class Work:
             json.dump({"name": name, "command": command, **fields}, file)
         return self.cluster.train(f"{folder}/{name}.yaml")
 
-    def ddp(self, name, by, **fields):
-        return self.train(name, "ddp.py", [*by, "ddp.py", str(EPOCHS), "0.25"],
+    def ddp(self, name, by, hold=HOLD, **fields):
+        return self.train(name, "ddp.py", [*by, "ddp.py", str(EPOCHS), str(hold)],
                           checkpoints="ckpt.pt", **fields)
 
     def log(self, job):
@@ -62,7 +63,7 @@ class Work:
 
 
 def a_process_for_each_rank(cluster, work):
-    undisturbed = work.done(work.ddp("calm", [PYTHON], ranks=2))
+    undisturbed = work.done(work.ddp("calm", [PYTHON], hold=0, ranks=2))
     job = work.ddp("ddp", [PYTHON], ranks=2, nodes=2)
     work.committed(job)
     work.kill(job)
@@ -102,7 +103,7 @@ def a_notice_is_no_word_for_torchrun(cluster, work):
     job = work.train("deaf", "noticed.py", [*TORCHRUN, "noticed.py", "deaf"], launch="node")
     wait_until(lambda: "ready" in work.log(job), "it runs")
     node = cluster.show(job)["attempts"][0]["nodes"][0]
-    cluster.baton("drain", node, "--grace", "5")
+    cluster.baton("drain", node, "--grace", "2")
     wait_until(lambda: len(cluster.show(job)["attempts"]) == 2, "it goes on elsewhere", 30)
     log = work.log(job)
     expect(len(re.findall("counts on", log)) >= 5, f"it had most of its grace: {log}")
@@ -181,8 +182,10 @@ def a_cancel_ends_the_steps_of_all_nodes(cluster, work):
 def test(programs):
     with Cluster(programs) as cluster:
         work = Work(cluster)
+        began = time.monotonic()
         weights = a_process_for_each_rank(cluster, work)
         torchrun_on_two_nodes(cluster, work, weights)
+        print(f"gangs of two nodes: {time.monotonic() - began:.1f} s", flush=True)
         for part in (torchrun_goes_on_with_fewer_nodes, a_notice_is_no_word_for_torchrun,
                      a_rank_below_torchrun_is_told, steps_of_a_slurm_script,
                      a_cancel_ends_the_steps_of_all_nodes):
