@@ -22,6 +22,7 @@ inline constexpr char kDataDir[] = "BATON_DATA_DIR";
 inline constexpr char kMetricsFile[] = "BATON_METRICS_FILE";
 inline constexpr char kDeadlineFile[] = "BATON_DEADLINE_FILE";
 inline constexpr char kMembershipFile[] = "BATON_MEMBERSHIP_FILE";
+inline constexpr char kStepsDir[] = "BATON_STEPS_DIR";     // of srun, in a Slurm script's job
 inline constexpr char kRendezvous[] = "BATON_RENDEZVOUS";  // unix:PATH or dir:PATH
 inline constexpr char kParamsFile[] = "BATON_PARAMS_FILE";
 // Of a native job that is a trial: its parameters as changes of the spec, PATH=VALUE, one a line.

@@ -165,8 +165,8 @@ class Daemon {
                 .finish = [this](const TaskKey& key) { return FinishLog(key); }}};
     preparer_ = std::make_unique<Preparer>(preparer, *cache_, clock_,
                                            [this](Event event) { Post(std::move(event)); });
-    RunnerOptions runner{options_.keeper, options_.trainer, OwnEnvironment(options_.trainer),
-                         folder_.kept()};
+    RunnerOptions runner{options_.keeper, options_.step_program, options_.trainer,
+                         OwnEnvironment(options_.trainer), folder_.kept()};
     BATON_ASSIGN_OR_RETURN(
         runner_,
         Runner::Create(runner, RunnerParts{*preparer_, *spool_, *rendezvous_, *uploader_, clock_},

@@ -38,8 +38,9 @@ struct DaemonOptions {
   NodeFacts facts;
   Inventory inventory;
   AgentOptions agent;
-  std::string keeper;   // program
-  std::string trainer;  // program
+  std::string keeper;        // program
+  std::string step_program;  // baton-step
+  std::string trainer;       // program
   int64_t spool_bytes_max = int64_t{1} << 30;
   int64_t cache_bytes_max = int64_t{10} << 30;
   std::string environments;  // folder of software environments; empty: in the worker's own

@@ -214,6 +214,7 @@ absl::StatusOr<DaemonOptions> ToOptions(const Flags& flags) {
   BATON_ASSIGN_OR_RETURN(options.environments_bytes_max, ParseBytes(flags.environments_max));
   BATON_ASSIGN_OR_RETURN(const std::string folder, ProgramFolder());
   options.keeper = folder + "/baton-keeper";
+  options.step_program = folder + "/baton-step";
   options.trainer = folder + "/baton-trainer";
   return options;
 }

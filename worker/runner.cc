@@ -27,6 +27,7 @@
 #include "worker/task/memory.h"
 #include "worker/task/process_tree.h"
 #include "worker/task/progress.h"
+#include "worker/task/slurm.h"
 #include "worker/task/start_error.h"
 
 namespace baton::worker {
@@ -254,7 +255,7 @@ struct Runner::State {
   }
 
   absl::Status Launch(const Wanted& task, const PreparedTask& prepared) {
-    BATON_RETURN_IF_ERROR(WriteTaskFiles(task, prepared.places));
+    BATON_RETURN_IF_ERROR(WriteTaskFiles(task, prepared.places, options.step_program));
     BATON_ASSIGN_OR_RETURN(const std::string socket,
                            parts.rendezvous.Add(task.key, task.generation));
     auto metrics = std::make_shared<TaskMetrics>(*task.spec, prepared.places, parts.clock,
@@ -275,7 +276,7 @@ struct Runner::State {
     input.surroundings = prepared.surroundings;
     input.inherited = options.inherited;
     struct Launch launch;
-    launch.argv = task.spec->command;
+    launch.argv = SlurmCommand(task, prepared.places);
     if (launch.argv.empty()) launch.argv = {options.trainer};
     launch.environment = TaskEnvironment(input);
     launch.folder = prepared.places.work();

@@ -23,6 +23,7 @@ namespace baton::worker {
 
 struct RunnerOptions {
   std::string keeper;                  // program
+  std::string step_program;            // baton-step
   std::string trainer;                 // program of native jobs
   std::vector<std::string> inherited;  // the worker's environment
   std::string kept;                    // folder for outputs that could not be uploaded

@@ -45,11 +45,7 @@ void ReadNodeLaunch(MapReader& job, const std::optional<RanksRange>& nodes, JobS
     spec->launch = Launch::kRank;
     return;
   }
-  // A Slurm script that says both has its tasks started by what it runs: they are weaker.
-  const bool tasks_of_script = nodes && job.Has("ranks") && job.Has("launch") &&
-                               job.Get("ranks")->place.source > 0 &&
-                               job.Get("ranks")->place.source < job.Get("launch")->place.source;
-  if (job.Has("ranks") && !tasks_of_script) {
+  if (job.Has("ranks")) {
     job.AddMistake("ranks",
                    "with `launch: node` the command starts the ranks, as many as it likes; say "
                    "`nodes` in its place");

@@ -153,22 +153,22 @@ std::optional<int64_t> BytesOf(absl::string_view text) {
   return number << shift;
 }
 
-struct Gpus {
+struct GpuCount {
   std::string type;
   int64_t count = 0;
 };
 
 // "2", "a100:2", "gpu:a100:2", "gpu": of the several that --gres may name, the GPUs.
-std::optional<Gpus> GpusOf(absl::string_view text) {
-  Gpus gpus;
+std::optional<GpuCount> GpusOf(absl::string_view text) {
+  GpuCount gpus;
   absl::ConsumePrefix(&text, "gpu:");
-  if (text == "gpu" || text.empty()) return Gpus{"", 1};
+  if (text == "gpu" || text.empty()) return GpuCount{"", 1};
   const size_t colon = text.rfind(':');
   if (colon != absl::string_view::npos) gpus.type = std::string(text.substr(0, colon));
   const absl::string_view count = colon == absl::string_view::npos ? text : text.substr(colon + 1);
   if (absl::SimpleAtoi(count, &gpus.count)) return gpus;
   if (colon != absl::string_view::npos) return std::nullopt;
-  return Gpus{std::string(text), 1};  // a type alone
+  return GpuCount{std::string(text), 1};  // a type alone
 }
 
 // A count that divides nothing by 0, whatever stands there.
@@ -186,10 +186,11 @@ class Reader {
   void Finish() {
     if (const Option* name = Given("job-name")) Set(*name, {"name"}, TextValue(name->value));
     Time();
-    const int64_t ranks = Ranks();
+    Nodes();
     Cpus();
     Memory();
-    ShareGpus(ranks);
+    Gpus();
+    Signal();
     if (const Option* tmp = Given("tmp")) {
       if (const auto bytes = BytesOf(tmp->value)) {
         Set(*tmp, {"resources", "disk"}, PlainValue(absl::StrCat(*bytes)));
@@ -225,8 +226,9 @@ class Reader {
   bool Refused(const Option& option) {
     static const std::map<std::string, const char*> refused = {
         {"array",
-         "arrays of jobs come in a later version; submit the script once for each value, "
-         "with --flag or --env"},
+         "Baton has sweeps in place of arrays: `baton sweep` runs the script once for each value "
+         "of "
+         "a flag, which it finds in its environment (see README.md, Sweeps)"},
         {"dependency",
          "jobs that wait for others come in a later version; submit this one when "
          "`baton wait` of the other has returned"},
@@ -265,7 +267,7 @@ class Reader {
     }
     static const std::vector<std::string> read = {
         "job-name",      "time",  "cpus-per-task", "mem",    "mem-per-cpu",     "gres", "gpus",
-        "gpus-per-node", "nodes", "gpus-per-task", "ntasks", "ntasks-per-node", "tmp"};
+        "gpus-per-node", "nodes", "gpus-per-task", "ntasks", "ntasks-per-node", "tmp",  "signal"};
     if (std::find(read.begin(), read.end(), option.name) != read.end()) return false;
     Warn(option, "is ignored: Baton does not know it");
     return true;
@@ -293,44 +295,40 @@ class Reader {
     }
   }
 
-  // Also finds how many of them share a node.
-  int64_t Ranks() {
-    const int64_t nodes = Count("nodes", 1);
+  // A rank of the job is a node: the first runs the script, whose srun starts tasks on all of them.
+  void Nodes() {
     const int64_t each = Count("ntasks-per-node", 0);
-    const int64_t ranks = Count("ntasks", nodes * std::max<int64_t>(each, 1));
-    per_node_ = each > 0 ? each : (ranks + nodes - 1) / nodes;
-    for (const char* name : {"ntasks", "nodes", "ntasks-per-node"}) {
-      if (const Option* option = Given(name)) {
-        if (ranks > 1) Set(*option, {"ranks"}, PlainValue(absl::StrCat(ranks)));
-        break;
-      }
+    const int64_t asked = Count("ntasks", 0);
+    const bool says_nodes = Given("nodes") != nullptr;
+    nodes_ = Count("nodes", each > 0 && asked > each ? (asked + each - 1) / each : 1);
+    const int64_t tasks = asked > 0 ? asked : nodes_ * std::max<int64_t>(each, 1);
+    per_node_ = each > 0 ? each : (tasks + nodes_ - 1) / nodes_;
+    if (asked > 1 && !says_nodes && each == 0) {
+      Warn(*Given("ntasks"),
+           "all on one node: #SBATCH --nodes says on how many others they may be");
     }
-    Nodes(ranks, nodes, each);
-    return ranks;
-  }
-
-  // `nodes` where the lines say it, or follow from tasks and tasks on a node.
-  void Nodes(int64_t ranks, int64_t nodes, int64_t each) {
-    if (ranks == 1) return;
-    const Option* option = Given("nodes");
-    if (option == nullptr && each > 0) {
-      option = Given("ntasks-per-node");
-      nodes = ranks / each;
+    const Option* option = nullptr;
+    for (const char* name : {"ntasks-per-node", "ntasks", "nodes"}) {
+      if (Given(name) != nullptr) option = Given(name);
     }
-    if (option == nullptr) return;
-    if (nodes > 0 && ranks % nodes == 0) {
-      Set(*option, {"nodes"}, PlainValue(absl::StrCat(nodes)));
-    } else {
-      Warn(*option, absl::StrCat("is ignored: ", ranks,
-                                 " tasks can't be shared out evenly; Baton chooses how many a node "
-                                 "has"));
-    }
+    static const Option kNone;
+    if (option == nullptr) option = &kNone;
+    Set(*option, {"launch"}, PlainValue("node"));
+    Set(*option, {"nodes"}, PlainValue(absl::StrCat(nodes_)));
+    if (option == &kNone) return;
+    Set(*option, {"env", "SLURM_NTASKS"}, TextValue(absl::StrCat(tasks)));
+    Set(*option, {"env", "SLURM_NTASKS_PER_NODE"}, TextValue(absl::StrCat(per_node_)));
   }
 
   void Cpus() {
     cpus_ = Count("cpus-per-task", 1);
-    if (const Option* cpus = Given("cpus-per-task")) {
-      Set(*cpus, {"resources", "cpus"}, PlainValue(absl::StrCat(cpus_)));
+    const Option* cpus = Given("cpus-per-task");
+    if (cpus != nullptr) Set(*cpus, {"env", "SLURM_CPUS_PER_TASK"}, TextValue(absl::StrCat(cpus_)));
+    for (const char* name : {"ntasks", "ntasks-per-node"}) {
+      if (cpus == nullptr && per_node_ > 1) cpus = Given(name);
+    }
+    if (cpus != nullptr) {
+      Set(*cpus, {"resources", "cpus"}, PlainValue(absl::StrCat(cpus_ * per_node_)));
     }
   }
 
@@ -339,21 +337,42 @@ class Reader {
     const Option* memory = per_cpu ? Given("mem-per-cpu") : Given("mem");
     if (memory == nullptr) return;
     const std::optional<int64_t> bytes = BytesOf(memory->value);
-    if (!bytes || *bytes > (int64_t{1} << 50)) {
+    if (!bytes || *bytes > (int64_t{1} << 50) / (cpus_ * per_node_)) {
       Refuse(*memory, "must be a size such as 4000 (MiB) or 16G");
     } else if (*bytes == 0) {
       Warn(*memory, "is ignored: a job has what it asks for, not a whole node; name a size");
     } else {
-      const int64_t share = per_cpu ? *bytes * cpus_ : *bytes / per_node_;
-      Set(*memory, {"resources", "memory"}, PlainValue(absl::StrCat(share)));
+      Set(*memory, {"resources", "memory"},
+          PlainValue(absl::StrCat(per_cpu ? *bytes * cpus_ * per_node_ : *bytes)));
     }
   }
 
-  void ShareGpus(int64_t ranks) {
-    for (const auto& [name, sharers] : {std::pair<const char*, int64_t>{"gpus-per-task", 1},
-                                        std::pair<const char*, int64_t>{"gres", per_node_},
-                                        std::pair<const char*, int64_t>{"gpus-per-node", per_node_},
-                                        std::pair<const char*, int64_t>{"gpus", ranks}}) {
+  // "USR1@90", "B:TERM": the signal of a notice, and whether the script or its steps hear it.
+  void Signal() {
+    const Option* option = Given("signal");
+    if (option == nullptr) return;
+    absl::string_view text = option->value;
+    const bool batch = absl::ConsumePrefix(&text, "B:");
+    absl::ConsumePrefix(&text, "R:");
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(text, absl::MaxSplits('@', 1));
+    absl::string_view name = parts.first;
+    absl::ConsumePrefix(&name, "SIG");
+    const bool usr1 = name == "USR1" || name == "10";
+    if (!usr1 && name != "TERM" && name != "15") {
+      return Refuse(*option, "a notice can be TERM or USR1");
+    }
+    Set(*option, {"notice_signal"}, PlainValue(usr1 ? "USR1" : "TERM"));
+    Set(*option, {"env", "SLURM_SIGNAL_TO"}, TextValue(batch ? "batch" : "steps"));
+    if (!parts.second.empty()) {
+      Warn(*option, absl::StrCat("@", Shown(std::string(parts.second)),
+                                 " is ignored: a notice comes as soon as the node's end is known"));
+    }
+  }
+
+  // Those of a node.
+  void Gpus() {
+    for (const char* name : {"gpus-per-task", "gres", "gpus-per-node", "gpus"}) {
       const Option* option = Given(name);
       if (option == nullptr) continue;
       std::string value = option->value;
@@ -367,11 +386,13 @@ class Reader {
           continue;
         }
       }
-      const std::optional<Gpus> gpus = GpusOf(value);
+      const std::optional<GpuCount> gpus = GpusOf(value);
       if (!gpus || gpus->count < 0 || gpus->count > kCountMax) {
         Refuse(*option, "must be a number, or TYPE:NUMBER, of GPUs");
       } else {
-        const int64_t share = (gpus->count + sharers - 1) / sharers;
+        int64_t share = gpus->count;
+        if (option->name == "gpus-per-task") share *= per_node_;
+        if (option->name == "gpus") share = (share + nodes_ - 1) / nodes_;
         Set(*option, {"resources", "gpus"},
             PlainValue(gpus->type.empty() || share == 0 ? absl::StrCat(share)
                                                         : absl::StrCat(gpus->type, ":", share)));
@@ -383,8 +404,9 @@ class Reader {
   std::string file_;
   SbatchLines* lines_;
   std::map<std::string, Option> last_;
-  int64_t per_node_ = 1;  // ranks that share a node
-  int64_t cpus_ = 1;      // of a rank
+  int64_t nodes_ = 1;
+  int64_t per_node_ = 1;  // tasks that share a node
+  int64_t cpus_ = 1;      // of a task
 };
 
 // The options of one line.
@@ -437,7 +459,7 @@ SbatchLines ReadSbatchLines(absl::string_view script, const std::string& file) {
     line = absl::StripAsciiWhitespace(line);
     if (!line.empty() && line[0] != '#') break;
   }
-  reader.Finish();
+  if (lines.found) reader.Finish();
   return lines;
 }
 

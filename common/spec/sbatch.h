@@ -15,9 +15,9 @@ struct SbatchLines {
   std::vector<std::string> warnings;  // "run.sh:3: --partition=gpu is ignored: ..", one line each
 };
 
-// Lines count up to the script's first command, as in Slurm. `file` is its name in messages. A job
-// has one process for each of Slurm's tasks (`ranks`), each with its share of the node's memory and
-// GPUs; without ntasks, one for each node.
+// Lines count up to the script's first command, as in Slurm. `file` is its name in messages. The
+// job runs once a node (`launch: node`), with all that its tasks there ask for; how many they are
+// is told in its environment, by Slurm's own names.
 SbatchLines ReadSbatchLines(absl::string_view script, const std::string& file);
 
 }  // namespace baton::spec

@@ -65,7 +65,9 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   wanted.resume_digest = attempt.resume_digest;
   wanted.stop_deadline_ms = attempt.stop_deadline_ms;
   wanted.stop_reason = attempt.stop_reason;
-  wanted.stop_for_good = wanted.goal == Goal::kStop && IsForGood(job.intent);
+  // Nor has a gang that lost a rank anything to wait for: ranks that catch no signal save nothing.
+  wanted.stop_for_good =
+      wanted.goal == Goal::kStop && (IsForGood(job.intent) || attempt.failed_ms != 0);
   return wanted;
 }
 

@@ -38,7 +38,7 @@ struct WantedTask {
   std::string resume_digest;
   int64_t stop_deadline_ms = 0;
   std::string stop_reason;
-  bool stop_for_good = false;  // the job does not go on from here
+  bool stop_for_good = false;  // the job, or this gang, does not go on from here
   int32_t alternative = 0;     // of the spec's any_of
 };
 

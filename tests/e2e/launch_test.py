@@ -1,6 +1,7 @@
 """Gangs of PyTorch as their people start them: a process for each rank with torchrun's variables, and
 `torchrun` itself once a node; workers killed in the middle, nodes drained. Argument: folder of
 programs."""
+import contextlib
 import json
 import os
 import re
@@ -13,8 +14,9 @@ from cluster import Cluster, expect, main, wait_until
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts")
 PYTHON = "/usr/bin/python3"  # Debian's, which has PyTorch
 # Debian's torchrun fails without the two on its Python.
-TORCHRUN = ["/usr/bin/torchrun", "--redirects=1", "--tee=1", "--monitor_interval=0.5"]
-EPOCHS = 24
+TORCHRUN = ["/usr/bin/torchrun", "--redirects=1", "--tee=1", "--monitor_interval=0.1"]
+EPOCHS = 12
+HOLD = 4  # the first life of a job that is to be killed stands still here
 
 
 class Work:
@@ -31,8 +33,8 @@ class Work:
             json.dump({"name": name, "command": command, **fields}, file)
         return self.cluster.train(f"{folder}/{name}.yaml")
 
-    def ddp(self, name, by, **fields):
-        return self.train(name, "ddp.py", [*by, "ddp.py", str(EPOCHS), "0.25"],
+    def ddp(self, name, by, hold=HOLD, **fields):
+        return self.train(name, "ddp.py", [*by, "ddp.py", str(EPOCHS), str(hold)],
                           checkpoints="ckpt.pt", **fields)
 
     def log(self, job):
@@ -61,7 +63,7 @@ class Work:
 
 
 def a_process_for_each_rank(cluster, work):
-    undisturbed = work.done(work.ddp("calm", [PYTHON], ranks=2))
+    undisturbed = work.done(work.ddp("calm", [PYTHON], hold=0, ranks=2))
     job = work.ddp("ddp", [PYTHON], ranks=2, nodes=2)
     work.committed(job)
     work.kill(job)
@@ -101,7 +103,7 @@ def a_notice_is_no_word_for_torchrun(cluster, work):
     job = work.train("deaf", "noticed.py", [*TORCHRUN, "noticed.py", "deaf"], launch="node")
     wait_until(lambda: "ready" in work.log(job), "it runs")
     node = cluster.show(job)["attempts"][0]["nodes"][0]
-    cluster.baton("drain", node, "--grace", "5")
+    cluster.baton("drain", node, "--grace", "2")
     wait_until(lambda: len(cluster.show(job)["attempts"]) == 2, "it goes on elsewhere", 30)
     log = work.log(job)
     expect(len(re.findall("counts on", log)) >= 5, f"it had most of its grace: {log}")
@@ -127,13 +129,66 @@ def a_rank_below_torchrun_is_told(cluster, work):
     cluster.baton("undrain", node)
 
 
+def steps_of_a_slurm_script(cluster, work):
+    """The first node runs the script, its srun starts tasks on both. A lost node, then a notice."""
+    folder = f"{cluster.top}/work/steps"
+    os.makedirs(folder)
+    shutil.copy2(f"{SCRIPTS}/steps.sh", folder)
+    job = cluster.train(f"{folder}/steps.sh", "--cpus", "1")
+    wait_until(lambda: work.log(job).count("] waits") == 4, "the first life waits")
+    lost = work.kill(job)
+    wait_until(lambda: work.log(job).count("listens") == 4, "the second life listens")
+    first, second = [attempt["nodes"] for attempt in cluster.show(job)["attempts"]]
+    cluster.up()
+    cluster.baton("drain", second[1], "--grace", "20")
+    ended = cluster.baton("wait", job, check=False)
+    log = work.log(job)
+    expect(ended.returncode == 0, f"{ended.stdout}{ended.stderr}\n{log}")
+    expect(lost in first and lost not in second, f"{first} {second}")
+    for rank, node in ((0, 0), (1, 0), (2, 1), (3, 1)):
+        said = (f"/{node}] {rank}: task {rank} of 4, {rank % 2} on {node}, meets 127.0.0.1, "
+                "by the script in made")
+        expect(log.count(said) == 3, f"{said}\n{log}")
+    for said, lives in (("script on node 0 of 2", 3), ("srun says captured", 3), ("slow", 3),
+                        ("quick 0", 3), ("quick 1", 3), ("failed with 7", 3), ("cut with 124", 3),
+                        ("--frobnicate is not known", 3), ("the end", 1), ("goes no further", 0),
+                        ("the script is told", 0)):
+        expect(log.count(said) == lives, f"{said}: {log.count(said)}\n{log}")
+    expect(all(f"task {rank} is told" in log for rank in range(4)), log)
+    causes = [attempt["end_cause"] for attempt in cluster.show(job)["attempts"]]
+    expect(causes[:2] == ["node-lost", "preempted"], f"{causes}")
+    cluster.baton("undrain", second[1])
+
+
+def processes_of(job):
+    """Their pids, by the environment that they were started with."""
+    found = []
+    for pid in (name for name in os.listdir("/proc") if name.isdigit()):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+            if f"BATON_JOB_ID={job}".encode() in file.read():
+                found.append(pid)
+    return found
+
+
+def a_cancel_ends_the_steps_of_all_nodes(cluster, work):
+    job = cluster.train(f"{cluster.top}/work/steps/steps.sh", "--cpus", "1")
+    wait_until(lambda: work.log(job).count("] waits") == 4, "it waits")
+    expect(len(processes_of(job)) >= 8, "tasks, the script, its srun, and who waits")
+    cluster.baton("cancel", job)
+    expect(cluster.baton("wait", job, check=False).returncode == 4, "cancelled")
+    expect(not processes_of(job), f"nothing is left: {processes_of(job)}")
+
+
 def test(programs):
     with Cluster(programs) as cluster:
         work = Work(cluster)
+        began = time.monotonic()
         weights = a_process_for_each_rank(cluster, work)
         torchrun_on_two_nodes(cluster, work, weights)
+        print(f"gangs of two nodes: {time.monotonic() - began:.1f} s", flush=True)
         for part in (torchrun_goes_on_with_fewer_nodes, a_notice_is_no_word_for_torchrun,
-                     a_rank_below_torchrun_is_told):
+                     a_rank_below_torchrun_is_told, steps_of_a_slurm_script,
+                     a_cancel_ends_the_steps_of_all_nodes):
             began = time.monotonic()
             part(cluster, work)
             print(f"{part.__name__}: {time.monotonic() - began:.1f} s", flush=True)

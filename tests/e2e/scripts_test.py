@@ -69,7 +69,7 @@ def pytorch_goes_on_after_a_lost_node(cluster, work):
 
 
 def ddp_goes_on_after_a_lost_rank(cluster, work):
-    job = cluster.train(work.spec("ddp", "ddp.py", [PYTHON, "ddp.py", "24", "0.25"], ranks=2,
+    job = cluster.train(work.spec("ddp", "ddp.py", [PYTHON, "ddp.py", "24", "4"], ranks=2,
                                   checkpoints="ckpt.pt"))
     committed(cluster, job)
     _, task = [pair for pair in cluster.tasks(job) if pair[1]["rank"] == 1][0]

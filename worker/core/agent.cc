@@ -14,6 +14,7 @@ constexpr int32_t kCodeStopped = -15;  // as if ended by SIGTERM
 std::vector<Effect> Agent::Step(const Event& event, Now now) {
   effects_.clear();
   std::visit([this, now](const auto& e) { On(e, now); }, event);
+  StartDue(now);
   ApplyStops(now);
   ForgetEnded();
   Heartbeat(now);
@@ -108,7 +109,7 @@ void Agent::Update(AgentTask& task, const Wanted& wanted, Now now) {
     task.wanted.stop_deadline_ms =
         was_stopping ? old_deadline_ms : now.unix_ms + task.wanted.spec->notice_grace_ms;
   }
-  if (task.phase == Phase::kPrepared && wanted.goal == Goal::kRun) StartPrepared(task);
+  if (task.phase == Phase::kPrepared && wanted.goal == Goal::kRun) StartPrepared(task, now);
   if (task.phase == Phase::kPrepared && wanted.goal == Goal::kStop) EndBeforeStart(task, now);
   if (task.phase == Phase::kPreparing && wanted.goal == Goal::kStop && !task.killed) {
     task.killed = true;

@@ -58,6 +58,7 @@ struct AgentTask {
   bool killed = false;
   std::optional<Stop> stop;   // as told to the task
   int64_t stop_since_ms = 0;  // unix
+  int64_t start_due_ms = 0;   // steady; 0: not told to run
   int64_t terminated_ms = 0;  // steady, last time
   bool progress_is_new = false;
   int32_t complaints = 0;                             // told
@@ -104,7 +105,8 @@ class Agent {
   void Adopt(const Wanted& wanted, Now now);
   void Update(AgentTask& task, const Wanted& wanted, Now now);
   void Discard(AgentTask& task, Now now);
-  void StartPrepared(AgentTask& task);
+  void StartPrepared(AgentTask& task, Now now);
+  void StartDue(Now now);
   void EndBeforeStart(AgentTask& task, Now now);
   void Fail(AgentTask& task, const TaskFailed& failed, Now now);
   void Tell(AgentTask& task, Stage stage, int64_t at_ms);

@@ -159,6 +159,7 @@ int64_t Agent::NextWake(Now now) const {
   }
   for (const auto& [key, task] : tasks_) {
     if (link_up_ && task.progress_is_new) at_steady(heartbeat_sent_ms_ + options_.progress_ms);
+    if (task.phase == Phase::kPrepared && task.start_due_ms != 0) at_steady(task.start_due_ms);
     if (!task.stop.has_value() || task.killed || task.phase > Phase::kRunning) continue;
     at_unix(KillTime(task));
     at_steady(task.terminated_ms + options_.terminate_again_ms);

@@ -8,6 +8,9 @@ namespace baton::worker {
 namespace {
 
 constexpr int32_t kComplaintsMax = 8;
+// So much later than rank 0 the other ranks of a program start: they meet where rank 0 listens, and
+// PyTorch asks again only after a second when it comes too early, in about half of all starts.
+constexpr int64_t kFollowMs = 150;
 
 }  // namespace
 
@@ -30,16 +33,26 @@ void Agent::On(const TaskPrepared& prepared, Now now) {
   task->report.environment_json = prepared.environment_json;
   if (task->killed) return EndBeforeStart(*task, now);
   Tell(*task, Stage::kPrepared, now.unix_ms);
-  if (task->wanted.goal == Goal::kRun) StartPrepared(*task);
+  if (task->wanted.goal == Goal::kRun) StartPrepared(*task, now);
 }
 
-void Agent::StartPrepared(AgentTask& task) {
-  task.phase = Phase::kStarting;
-  // A gang of one is told to run at once, before anybody knows its address.
-  if (task.wanted.world_size == 1) {
-    task.wanted.peers = {{0, "", task.report.address, task.report.port}};
+void Agent::StartPrepared(AgentTask& task, Now now) {
+  if (task.start_due_ms != 0) return;
+  const bool follows = task.wanted.key.rank != 0 && !task.wanted.spec->command.empty();
+  task.start_due_ms = now.steady_ms + (follows ? kFollowMs : 0);
+}
+
+void Agent::StartDue(Now now) {
+  for (auto& [key, task] : tasks_) {
+    if (task.phase != Phase::kPrepared || task.start_due_ms == 0) continue;
+    if (now.steady_ms < task.start_due_ms) continue;
+    task.phase = Phase::kStarting;
+    // A gang of one is told to run at once, before anybody knows its address.
+    if (task.wanted.world_size == 1) {
+      task.wanted.peers = {{0, "", task.report.address, task.report.port}};
+    }
+    Emit(Start{task.wanted});
   }
-  Emit(Start{task.wanted});
 }
 
 void Agent::On(const TaskFailed& failed, Now now) {

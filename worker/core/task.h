@@ -106,7 +106,7 @@ struct Wanted {
   Resume resume;
   int64_t stop_deadline_ms = 0;  // with kStop
   std::string stop_reason;
-  bool stop_for_good = false;  // with kStop: the job does not go on from here
+  bool stop_for_good = false;  // with kStop: the job, or its gang, does not go on from here
 };
 
 enum class Stage : uint8_t { kNone, kPrepared, kRunning, kFirstStep, kExited, kFailed };

@@ -161,7 +161,8 @@ absl::Status MakeTaskFolders(const TaskPlaces& places) {
   return MakeFolder(places.output());
 }
 
-absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places) {
+absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places,
+                            const std::string& step_program) {
   json ranks = json::array();
   for (const Peer& peer : task.peers) {
     ranks.push_back({{"rank", peer.rank}, {"address", peer.address}});
@@ -169,7 +170,7 @@ absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places) {
   const json membership = {
       {"generation", task.generation}, {"world_size", task.world_size}, {"ranks", ranks}};
   BATON_RETURN_IF_ERROR(WriteWhole(places.membership(), membership.dump() + "\n"));
-  if (WantsSlurm(*task.spec)) BATON_RETURN_IF_ERROR(WriteSlurmPrograms(places));
+  if (WantsSlurm(*task.spec)) BATON_RETURN_IF_ERROR(WriteSlurmPrograms(places, step_program));
   const std::string& params = task.spec->params_json;
   return WriteWhole(places.params(), (params.empty() ? "{}" : params) + "\n");
 }

@@ -28,6 +28,7 @@ struct TaskPlaces {
   std::string deadline() const { return folder + "/deadline.json"; }
   std::string membership() const { return folder + "/membership.json"; }
   std::string params() const { return folder + "/params.json"; }
+  std::string steps() const { return folder + "/steps"; }   // of srun's count
   std::string programs() const { return folder + "/bin"; }  // before all others in PATH
 };
 
@@ -72,8 +73,10 @@ std::string TaskMark(const TaskPlaces& places);
 // Makes the folder (0700) and the contract's folders in it.
 absl::Status MakeTaskFolders(const TaskPlaces& places);
 
-// BATON_MEMBERSHIP_FILE and BATON_PARAMS_FILE, and the programs of worker/task/slurm.h.
-absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places);
+// BATON_MEMBERSHIP_FILE and BATON_PARAMS_FILE, and the programs of worker/task/slurm.h, of which
+// `step_program` is one.
+absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places,
+                            const std::string& step_program);
 
 // BATON_DEADLINE_FILE, whole or not at all.
 absl::Status WriteDeadlineFile(const TaskPlaces& places, int64_t deadline_unix_ms,

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "worker/task/keeper_protocol.h"
+#include "worker/task/notice_to.h"
 #include "worker/task/process_tree.h"
 #include "worker/task/rank_launcher.h"
 #include "worker/task/spawn.h"
@@ -152,6 +153,8 @@ class Keeper {
     bool somebody_catches = false;
     for (const Process& process : processes) {
       if (launchers.count(process.pid) > 0 || !Catches(process.pid, signal)) continue;
+      // What ends the job for good is for everybody.
+      if (code > 0 && !IsForNotice(EnvironmentOf(process.pid))) continue;
       somebody_catches = true;
       const bool is_new = task.terminated.insert({process.pid, process.start, signal}).second;
       if (is_new) kill(process.pid, signal);

@@ -11,38 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
+#include "common/contract.h"
 #include "common/status.h"
 
 namespace baton::worker {
 namespace {
 
-// Options are passed over, but for the number of tasks: ranks beyond it have no part.
-constexpr char kSrun[] = R"sh(#!/bin/sh
-tasks=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --) shift; break ;;
-    --ntasks=*) tasks=${1#*=}; shift ;;
-    --ntasks) tasks=$2; shift 2 ;;
-    --*=*) shift ;;
-    --label|--unbuffered|--exclusive|--overlap|--exact|--pty|--verbose|--quiet|--no-kill|\
-    --kill-on-bad-exit|--overcommit) shift ;;
-    --*) shift; [ $# -gt 0 ] && shift ;;
-    -n) tasks=$2; shift 2 ;;
-    -n?*) tasks=${1#-n}; shift ;;
-    -l|-u|-v|-q|-s|-k|-K|-O|-E|-Q) shift ;;
-    -?) shift; [ $# -gt 0 ] && shift ;;
-    -*) shift ;;
-    *) break ;;
-  esac
-done
-if [ $# -eq 0 ]; then
-  echo "srun: no program is named" >&2
-  exit 1
-fi
-if [ -n "$tasks" ] && [ "$SLURM_PROCID" -ge "$tasks" ] 2>/dev/null; then exit 0; fi
-exec "$@"
-)sh";
+constexpr char kProgram[] = "baton-step";
 
 constexpr char kScontrol[] = R"sh(#!/bin/sh
 if [ "$1 $2" = "show hostnames" ] || [ "$1 $2" = "show hostname" ]; then
@@ -53,7 +28,7 @@ echo "scontrol: Baton knows \`scontrol show hostnames\` alone, not: $*" >&2
 exit 1
 )sh";
 
-absl::Status WriteProgram(const std::string& path, const char* text) {
+absl::Status WriteProgram(const std::string& path, const std::string& text) {
   std::ofstream stream(path, std::ios::binary | std::ios::trunc);
   stream << text;
   stream.close();
@@ -70,6 +45,32 @@ int64_t SlurmId(const std::string& job) {
     id = id * 16 + (absl::ascii_isdigit(c) ? c - '0' : (absl::ascii_tolower(c) - 'a' + 10) & 15);
   }
   return id;
+}
+
+// Each rank runs the script, as one of Slurm's tasks.
+void SetRank(const Wanted& task, std::map<std::string, std::string>& v) {
+  v["SLURM_PROCID"] = absl::StrCat(task.key.rank);
+  v["SLURM_LOCALID"] = absl::StrCat(task.local_rank);
+  v["SLURM_NODEID"] = absl::StrCat(task.node_rank);
+  v["SLURM_NTASKS"] = absl::StrCat(task.world_size);
+  v["SLURM_NPROCS"] = absl::StrCat(task.world_size);
+  v["SLURM_NTASKS_PER_NODE"] = absl::StrCat(task.local_world_size);
+  v["SLURM_CPUS_PER_TASK"] = v["SLURM_CPUS_ON_NODE"];
+}
+
+// The first node runs the script; the job's own environment says how many tasks its lines ask for.
+void SetBatch(const EnvironmentInput& input, std::map<std::string, std::string>& v) {
+  const Wanted& task = *input.task;
+  v[contract::kStepsDir] = input.places.steps();
+  v["SLURM_PROCID"] = "0";
+  v["SLURM_LOCALID"] = "0";
+  v["SLURM_NODEID"] = absl::StrCat(task.node_rank);
+  v.try_emplace("SLURM_NTASKS_PER_NODE", "1");
+  v.try_emplace("SLURM_NTASKS", absl::StrCat(task.nodes));
+  v["SLURM_NPROCS"] = v["SLURM_NTASKS"];
+  v["SLURM_TASKS_PER_NODE"] = task.nodes == 1
+                                  ? v["SLURM_NTASKS_PER_NODE"]
+                                  : absl::StrCat(v["SLURM_NTASKS_PER_NODE"], "(x", task.nodes, ")");
 }
 
 }  // namespace
@@ -89,37 +90,47 @@ void SetSlurm(const EnvironmentInput& input, std::map<std::string, std::string>*
   v["SLURM_JOBID"] = id;
   v["SLURM_CLUSTER_NAME"] = "baton";
   v["SLURM_RESTART_COUNT"] = absl::StrCat(std::max(0, task.key.attempt - 1));
-  v["SLURM_PROCID"] = absl::StrCat(task.key.rank);
-  v["SLURM_LOCALID"] = absl::StrCat(task.local_rank);
-  v["SLURM_NODEID"] = absl::StrCat(task.node_rank);
-  v["SLURM_NTASKS"] = absl::StrCat(task.world_size);
-  v["SLURM_NPROCS"] = absl::StrCat(task.world_size);
-  v["SLURM_NTASKS_PER_NODE"] = absl::StrCat(task.local_world_size);
   v["SLURM_NNODES"] = absl::StrCat(task.nodes);
   v["SLURM_JOB_NUM_NODES"] = absl::StrCat(task.nodes);
-  const std::string cpus = absl::StrCat((task.cpus_milli + 999) / 1000);
-  v["SLURM_CPUS_PER_TASK"] = cpus;
-  v["SLURM_CPUS_ON_NODE"] = cpus;
+  v["SLURM_CPUS_ON_NODE"] = absl::StrCat((task.cpus_milli + 999) / 1000);
+  task.spec->holds_its_node ? SetBatch(input, v) : SetRank(task, v);
   v["SLURM_GPUS_ON_NODE"] = absl::StrCat(task.gpus.size());
   // Where `cd $SLURM_SUBMIT_DIR` leads to what was submitted.
   v["SLURM_SUBMIT_DIR"] = input.places.work();
   v["SLURMD_NODENAME"] = input.address;
+  // One entry a node, since scripts count them; workers of one machine have the same address.
   std::vector<std::string> nodes;
+  std::string previous;
   for (const Peer& peer : task.peers) {
-    if (std::find(nodes.begin(), nodes.end(), peer.address) == nodes.end()) {
-      nodes.push_back(peer.address);
-    }
+    if (nodes.empty() || peer.node != previous) nodes.push_back(peer.address);
+    previous = peer.node;
   }
   v["SLURM_JOB_NODELIST"] = absl::StrJoin(nodes, ",");
   v["SLURM_NODELIST"] = v["SLURM_JOB_NODELIST"];
 }
 
-absl::Status WriteSlurmPrograms(const TaskPlaces& places) {
+std::vector<std::string> SlurmCommand(const Wanted& task, const TaskPlaces& places) {
+  if (!WantsSlurm(*task.spec) || !task.spec->holds_its_node) return task.spec->command;
+  const std::string program = places.programs() + "/" + kProgram;
+  if (task.key.rank != 0) return {program, "wait"};
+  std::vector<std::string> command = {program, "batch"};
+  command.insert(command.end(), task.spec->command.begin(), task.spec->command.end());
+  return command;
+}
+
+absl::Status WriteSlurmPrograms(const TaskPlaces& places, const std::string& step_program) {
   if (::mkdir(places.programs().c_str(), 0700) != 0 && errno != EEXIST) {
     return ErrnoStatus(errno, absl::StrCat("making the folder ", places.programs()));
   }
-  BATON_RETURN_IF_ERROR(WriteProgram(places.programs() + "/srun", kSrun));
-  return WriteProgram(places.programs() + "/scontrol", kScontrol);
+  BATON_RETURN_IF_ERROR(WriteProgram(places.programs() + "/scontrol", kScontrol));
+  // A copy: of the node a container sees the task's folder alone.
+  BATON_ASSIGN_OR_RETURN(const std::string program, ReadFile(step_program));
+  BATON_RETURN_IF_ERROR(WriteProgram(places.programs() + "/" + kProgram, program));
+  const std::string srun = places.programs() + "/srun";
+  if (::symlink(kProgram, srun.c_str()) != 0 && errno != EEXIST) {
+    return ErrnoStatus(errno, absl::StrCat("making the link ", srun));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace baton::worker

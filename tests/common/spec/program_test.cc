@@ -107,12 +107,6 @@ TEST(Program, ACommandThatStartsTheRanksOfItsNode) {
   EXPECT_EQ(ShapeOf("launch: node\n"), (Shape{1, 1, 1}));
   EXPECT_EQ(ShapeOf("launch: node\nnodes: 1..2\n"), (Shape{1, 2, 1}));
   EXPECT_EQ(Good("command: [a]\nlaunch: node\n").launch, Launch::kNode);
-  // As a Slurm script has them, and `--launch node` in front of it.
-  Overrides script;
-  script.settings = {{.source = "j.sh", .line = 2, .path = {"ranks"}, .value = PlainValue("4")},
-                     {.source = "j.sh", .line = 3, .path = {"nodes"}, .value = PlainValue("2")},
-                     FlagSetting("--launch", "node", {"launch"})};
-  EXPECT_EQ(ShapeOf("", script), (Shape{2, 2, 1}));
   EXPECT_THAT(Bad("command: [a]\nlaunch: node\nranks: 2\n"),
               HasSubstr("job.yaml:3: ranks: with `launch: node` the command starts the ranks"));
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "common/spec/parse.h"
 
 namespace baton::spec {
@@ -46,11 +47,15 @@ TEST(Sbatch, AScriptsLinesAreFieldsOfTheJob) {
       "#SBATCH --time=never\n");
   EXPECT_EQ(job.name, "fit");
   EXPECT_EQ(job.time_limit_ms, (26 * 60 + 30) * 60'000);
-  EXPECT_EQ(job.ranks.min, 8);
-  EXPECT_EQ(job.ranks.max, 8);
-  EXPECT_EQ(job.resources.cpu_millis, 4000);
-  EXPECT_EQ(job.resources.memory_bytes, 16 * kGiB) << "a node's, shared by four";
-  EXPECT_EQ(job.resources.gpus, 1);
+  EXPECT_EQ(job.launch, Launch::kNode) << "the first node runs the script";
+  EXPECT_EQ(job.ranks.min, 2);
+  EXPECT_EQ(job.ranks.max, 2);
+  EXPECT_EQ(job.env.at("SLURM_NTASKS"), "8");
+  EXPECT_EQ(job.env.at("SLURM_NTASKS_PER_NODE"), "4");
+  EXPECT_EQ(job.env.at("SLURM_CPUS_PER_TASK"), "4");
+  EXPECT_EQ(job.resources.cpu_millis, 16'000) << "of the four tasks of a node";
+  EXPECT_EQ(job.resources.memory_bytes, 64 * kGiB) << "a node's";
+  EXPECT_EQ(job.resources.gpus, 4) << "likewise";
   EXPECT_EQ(job.resources.gpu_type, "a100");
   EXPECT_EQ(job.resources.disk_bytes, 20 * kGiB);
 }
@@ -62,15 +67,43 @@ TEST(Sbatch, OneTaskHasTheWholeNode) {
   EXPECT_EQ(job.ranks.max, 1);
   EXPECT_EQ(job.resources.gpus, 4);
   EXPECT_EQ(job.resources.memory_bytes, int64_t{6000} << 20);
-  EXPECT_EQ(Good("#SBATCH --gpus-per-task=2\n#SBATCH --ntasks=3\n").resources.gpus, 2);
-  EXPECT_EQ(Good("#SBATCH --ntasks-per-node=2\n#SBATCH --nodes=3-5\n").ranks.min, 6);
-  EXPECT_EQ(Good("#SBATCH --ntasks-per-node=2\n#SBATCH --nodes=3-5\n").ranks_per_node, 2);
-  EXPECT_EQ(Good("#SBATCH -N 2\n").ranks_per_node, 1);
-  EXPECT_EQ(Good("#SBATCH --ntasks=8 --ntasks-per-node=4\n").ranks_per_node, 4);
-  EXPECT_EQ(Good("#SBATCH --nodes=1 --ntasks=4\n").ranks_per_node, 4);
-  EXPECT_EQ(Good("#SBATCH --nodes=2 --ntasks=3\n").ranks_per_node, 0) << "with a warning";
-  EXPECT_EQ(Good("#SBATCH --gres=gpu\n").resources.gpus, 1);
+  EXPECT_EQ(job.env.count("SLURM_CPUS_PER_TASK"), 1u);
+  EXPECT_EQ(Good("#SBATCH --gres=gpu:2 -J a\n").env.count("SLURM_NTASKS"), 0u) << "not asked for";
 }
+
+TEST(Sbatch, TasksAreSharedOutToNodes) {
+  const auto shape = [](const std::string& options) {
+    const JobSpec job = Good("#SBATCH " + options + "\n");
+    return std::vector<std::string>{absl::StrCat(job.ranks.max), job.env.at("SLURM_NTASKS"),
+                                    job.env.at("SLURM_NTASKS_PER_NODE")};
+  };
+  EXPECT_THAT(shape("--ntasks-per-node=2 --nodes=3-5"), ElementsAre("3", "6", "2"));
+  EXPECT_THAT(shape("-N 2"), ElementsAre("2", "2", "1"));
+  EXPECT_THAT(shape("--ntasks=8 --ntasks-per-node=4"), ElementsAre("2", "8", "4"));
+  EXPECT_THAT(shape("--nodes=1 --ntasks=4"), ElementsAre("1", "4", "4"));
+  EXPECT_THAT(shape("--nodes=2 --ntasks=3"), ElementsAre("2", "3", "2"));
+  EXPECT_THAT(shape("--ntasks=3"), ElementsAre("1", "3", "3"));
+  EXPECT_THAT(ReadSbatchLines("#SBATCH -n 3\n", "run.sh").warnings,
+              ElementsAre(HasSubstr("run.sh:1: #SBATCH -n 3 all on one node")));
+  EXPECT_EQ(Good("#SBATCH --gpus-per-task=2 --ntasks=3\n").resources.gpus, 6);
+  EXPECT_EQ(Good("#SBATCH --gpus=7 --nodes=2\n").resources.gpus, 4);
+  EXPECT_EQ(Good("#SBATCH --ntasks=3\n").resources.cpu_millis, 3000);
+  EXPECT_EQ(Good("#SBATCH -n 2 --mem-per-cpu=1G -c 3\n").resources.memory_bytes, 6 * kGiB);
+}
+
+TEST(Sbatch, TheSignalOfANoticeAndWhoHearsIt) {
+  const JobSpec steps = Good("#SBATCH --signal=SIGUSR1@90\n");
+  EXPECT_EQ(steps.notice_signal, NoticeSignal::kUsr1);
+  EXPECT_EQ(steps.env.at("SLURM_SIGNAL_TO"), "steps");
+  const JobSpec batch = Good("#SBATCH --signal=B:TERM\n");
+  EXPECT_EQ(batch.notice_signal, NoticeSignal::kTerm);
+  EXPECT_EQ(batch.env.at("SLURM_SIGNAL_TO"), "batch");
+  EXPECT_THAT(Bad("--signal=INT"), HasSubstr("--signal=INT: a notice can be TERM or USR1"));
+  EXPECT_THAT(ReadSbatchLines("#SBATCH --signal=USR1@90\n", "r").warnings,
+              ElementsAre(HasSubstr("@90 is ignored")));
+}
+
+TEST(Sbatch, GpusByTheirOlderNames) { EXPECT_EQ(Good("#SBATCH --gres=gpu\n").resources.gpus, 1); }
 
 TEST(Sbatch, TimesOfSlurm) {
   for (const auto& [text, minutes] : std::map<std::string, int64_t>{{"90", 90},
@@ -86,12 +119,14 @@ TEST(Sbatch, TimesOfSlurm) {
 }
 
 TEST(Sbatch, WhatCannotBeIsRefusedInWords) {
-  EXPECT_THAT(Bad("--array=0-9"),
-              HasSubstr("run.sh:2: #SBATCH --array=0-9: arrays of jobs come in"));
+  EXPECT_THAT(
+      Bad("--array=0-9"),
+      HasSubstr("run.sh:2: #SBATCH --array=0-9: Baton has sweeps in place of arrays: `baton "
+                "sweep`"));
   EXPECT_THAT(Bad("-d afterok:1"), HasSubstr("#SBATCH -d afterok:1: jobs that wait for others"));
   EXPECT_THAT(Bad("--mem=lots"), HasSubstr("must be a size such as"));
   EXPECT_THAT(Bad("--ntasks=0"), HasSubstr("must be a whole number from 1"));
-  EXPECT_THAT(Bad("--ntasks=5000"), HasSubstr("run.sh:2: ranks: must be at most 4096"));
+  EXPECT_THAT(Bad("--nodes=5000"), HasSubstr("run.sh:2: nodes: must be at most 4096"));
   EXPECT_THAT(Bad("--gpus=a100:x"), HasSubstr("TYPE:NUMBER"));
   EXPECT_THAT(Bad("--job-name='no name'"), HasSubstr("run.sh:2: name: 'no name' is no name"));
 }

@@ -424,6 +424,28 @@ TEST_F(AgentTest, AKillOfOursIsNoWantOfMemory) {
   EXPECT_EQ(All<SendReport>()[0].report.exit_cause, "");
 }
 
+TEST_F(AgentTest, OtherRanksOfAProgramStartALittleAfterRank0WhomTheyMeet) {
+  Connect();
+  TaskKey second = kKey;
+  second.rank = 1;
+  Wanted wanted = Want(Goal::kRun, second);
+  wanted.world_size = 2;
+  auto spec = std::make_shared<TaskSpec>(*wanted.spec);
+  spec->command = {"python3", "train.py"};
+  wanted.spec = spec;
+  Wanting({wanted});
+  Do(TaskPrepared{second, "127.0.0.1", 4000, 10, 20, {}});
+  EXPECT_EQ(Count<Start>(), 0);
+  EXPECT_EQ(agent_.NextWake({unix_ms_, steady_ms_}), 150);
+  Wanting({wanted});  // said again: not later because of that
+  After(149);
+  EXPECT_EQ(Count<Start>(), 0);
+  After(1);
+  EXPECT_EQ(Count<Start>(), 1);
+  After(1000);
+  EXPECT_EQ(Count<Start>(), 0) << "once";
+}
+
 TEST_F(AgentTest, AStopForGoodReachesAlsoWhoDoesNotCatchIt) {
   Run();
   Wanted stop = Want(Goal::kStop);

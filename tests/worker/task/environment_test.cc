@@ -11,8 +11,10 @@
 #include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
 #include "worker/task/field.h"
+#include "worker/task/notice_to.h"
 #include "worker/task/package.h"
 #include "worker/task/progress.h"
+#include "worker/task/slurm.h"
 
 namespace baton::worker {
 namespace {
@@ -179,6 +181,48 @@ TEST(Environment, AScriptOfSlurmFindsWhatItExpects) {
   }
 }
 
+TEST(Environment, TheFirstNodeRunsTheScriptOfSlurmAndTheOthersWait) {
+  Wanted task = TwoRanks();
+  auto spec = std::make_shared<TaskSpec>(*task.spec);
+  spec->command = {"bash", "run.sh", "a b"};
+  spec->holds_its_node = true;
+  spec->environment = {
+      {"SLURM_JOB_NAME", "fit"}, {"SLURM_NTASKS", "3"}, {"SLURM_NTASKS_PER_NODE", "2"}};
+  task.spec = spec;
+  const EnvironmentInput input = InputFor(task);
+  const auto environment = TaskEnvironment(input);
+  for (const char* variable :
+       {"SLURM_NTASKS=3", "SLURM_NPROCS=3", "SLURM_NTASKS_PER_NODE=2", "SLURM_TASKS_PER_NODE=2(x2)",
+        "SLURM_NNODES=2", "SLURM_NODEID=1", "SLURM_PROCID=0", "BATON_STEPS_DIR=/w/tasks/t/steps"}) {
+    EXPECT_TRUE(Has(environment, variable)) << variable;
+  }
+  const std::string program = "/w/tasks/t/bin/baton-step";
+  EXPECT_EQ(SlurmCommand(task, input.places), (std::vector<std::string>{program, "wait"}));
+  task.key.rank = 0;
+  EXPECT_EQ(SlurmCommand(task, input.places),
+            (std::vector<std::string>{program, "batch", "bash", "run.sh", "a b"}));
+  auto plain = std::make_shared<TaskSpec>(*spec);
+  plain->holds_its_node = false;
+  task.spec = plain;
+  EXPECT_EQ(SlurmCommand(task, input.places), plain->command) << "each rank runs it";
+  task.peers = {{0, "a", "127.0.0.1", 1}, {1, "b", "127.0.0.1", 2}};
+  EXPECT_TRUE(Has(TaskEnvironment(InputFor(task)), "SLURM_JOB_NODELIST=127.0.0.1,127.0.0.1"))
+      << "an entry for each node";
+}
+
+TEST(Notice, IsForTheBatchScriptOrItsStepsWhereTheLinesSaySo) {
+  const std::string zero(1, '\0');
+  const std::string step = zero + "SLURM_STEP_ID=0" + zero;
+  EXPECT_TRUE(IsForNotice(zero + "A=1" + zero));
+  EXPECT_TRUE(IsForNotice(step));
+  for (const auto& [to, script, of_step] :
+       {std::tuple{"batch", true, false}, std::tuple{"steps", false, true}}) {
+    const std::string variable = zero + "SLURM_SIGNAL_TO=" + to + zero;
+    EXPECT_EQ(IsForNotice(variable), script) << to;
+    EXPECT_EQ(IsForNotice(step + variable), of_step) << to;
+  }
+}
+
 class TaskFilesTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -195,7 +239,7 @@ class TaskFilesTest : public testing::Test {
 };
 
 TEST_F(TaskFilesTest, FilesAreWholeAndPrivate) {
-  ASSERT_TRUE(WriteTaskFiles(TwoRanks(), places_).ok());
+  ASSERT_TRUE(WriteTaskFiles(TwoRanks(), places_, "").ok());
   EXPECT_EQ(*ReadFile(places_.membership()),
             "{\"generation\":4,\"ranks\":[{\"address\":\"10.0.0.1\",\"rank\":0},"
             "{\"address\":\"fe80::2\",\"rank\":1}],\"world_size\":2}\n");
@@ -210,7 +254,7 @@ TEST_F(TaskFilesTest, SrunStartsThisRanksPart) {
   auto spec = std::make_shared<TaskSpec>(*task.spec);
   spec->environment.emplace_back("SLURM_JOB_NAME", "fit");
   task.spec = spec;
-  ASSERT_TRUE(WriteTaskFiles(task, places_).ok());
+  ASSERT_TRUE(WriteTaskFiles(task, places_, BATON_STEP).ok());
   const auto says = [&](const std::string& words) {
     const std::string out = folder_ + "/said";
     const std::string line = "SLURM_PROCID=1 SLURM_JOB_NODELIST=a,b " + places_.programs() + "/" +
