@@ -16,6 +16,18 @@ namespace {
 using Memory = std::array<unsigned long long, 3>;
 constexpr size_t kTotal = 0, kUsed = 2;
 using Utilization = std::array<unsigned, 2>;  // per cent, of the card first
+struct ProcessInfo {                          // nvmlProcessInfo_t of version 2 and 3
+  unsigned pid;
+  unsigned long long used_bytes;
+  unsigned gpu_instance, compute_instance;
+};
+constexpr unsigned long long kNotAvailable = ~0ULL;
+struct ProcessSample {  // nvmlProcessUtilizationSample_t
+  unsigned pid;
+  unsigned long long unix_us;
+  unsigned sm, memory, encoder, decoder;  // per cent
+};
+constexpr int kTooSmall = 7;  // NVML_ERROR_INSUFFICIENT_SIZE
 constexpr unsigned kTemperatureOfGpu = 0;
 constexpr int kUncorrected = 1;   // NVML_MEMORY_ERROR_TYPE_UNCORRECTED
 constexpr int kSinceLoading = 0;  // NVML_VOLATILE_ECC
@@ -59,6 +71,8 @@ struct Nvml::Calls {
   int (*slowed)(void*, unsigned long long*) = nullptr;
   int (*ecc)(void*, unsigned*, unsigned*) = nullptr;
   int (*ecc_errors)(void*, int, int, unsigned long long*) = nullptr;
+  int (*processes)(void*, unsigned*, ProcessInfo*) = nullptr;
+  int (*samples)(void*, ProcessSample*, unsigned*, unsigned long long) = nullptr;
 
   template <class Function>
   void Find(const char* symbol, Function* function) const {
@@ -88,6 +102,9 @@ struct Nvml::Calls {
     Find("nvmlDeviceGetCurrentClocksThrottleReasons", &slowed);
     Find("nvmlDeviceGetEccMode", &ecc);
     Find("nvmlDeviceGetTotalEccErrors", &ecc_errors);
+    Find("nvmlDeviceGetComputeRunningProcesses_v3", &processes);
+    if (processes == nullptr) Find("nvmlDeviceGetComputeRunningProcesses_v2", &processes);
+    Find("nvmlDeviceGetProcessUtilization", &samples);
   }
 
   // Without these it is no NVML.
@@ -235,6 +252,57 @@ absl::StatusOr<GpuUse> Nvml::Use(int index) const {
     }
   }
   return use;
+}
+
+namespace {
+
+// Lists grow between the question for their length and the one for them: some room is left.
+constexpr unsigned kMoreProcesses = 16;
+
+}  // namespace
+
+absl::StatusOr<std::vector<GpuProcess>> Nvml::Processes(int index, int64_t since_unix_ms) const {
+  BATON_ASSIGN_OR_RETURN(void* device, DeviceOf(index));
+  if (calls_->processes == nullptr) {
+    return absl::UnimplementedError("the driver does not tell who computes on a card");
+  }
+  unsigned count = 0;
+  int error = calls_->processes(device, &count, nullptr);
+  std::vector<ProcessInfo> infos(count + kMoreProcesses);
+  count = static_cast<unsigned>(infos.size());
+  if (error == 0 || error == kTooSmall) error = calls_->processes(device, &count, infos.data());
+  if (error != 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("card ", index, " does not tell who computes: ", calls_->ErrorText(error)));
+  }
+  infos.resize(count);
+  const auto since_us = static_cast<unsigned long long>(since_unix_ms) * 1000;
+  std::vector<ProcessSample> samples;
+  if (calls_->samples != nullptr) {
+    unsigned room = 0;
+    calls_->samples(device, nullptr, &room, since_us);
+    samples.resize(room + kMoreProcesses);
+    room = static_cast<unsigned>(samples.size());
+    const bool told = calls_->samples(device, samples.data(), &room, since_us) == 0;
+    samples.resize(told ? room : 0);
+  }
+  std::vector<GpuProcess> processes;
+  for (const ProcessInfo& info : infos) {
+    GpuProcess process;
+    process.pid = static_cast<int>(info.pid);
+    if (info.used_bytes != kNotAvailable)
+      process.memory_bytes = static_cast<int64_t>(info.used_bytes);
+    double sum = 0;
+    int told = 0;
+    for (const ProcessSample& sample : samples) {
+      if (sample.pid != info.pid) continue;
+      sum += sample.sm / 100.0;
+      ++told;
+    }
+    if (told > 0) process.utilization = sum / told;
+    processes.push_back(process);
+  }
+  return processes;
 }
 
 }  // namespace baton

@@ -36,6 +36,14 @@ struct GpuUse {
   std::vector<std::string> slowed_by;  // in words; empty: it runs as fast as it may, or idles
 };
 
+// A process that has a context on the card, by its number on the machine (the driver's view: inside
+// a container's own numbering none of them is known).
+struct GpuProcess {
+  int pid = 0;
+  std::optional<int64_t> memory_bytes;
+  std::optional<double> utilization;  // 0 .. 1, its share of the card's time
+};
+
 inline constexpr char kNvmlLibrary[] = "libnvidia-ml.so.1";
 
 // Thread-safe, as NVML is.
@@ -54,6 +62,9 @@ class Nvml {
   // `index` below count(). FAILED_PRECONDITION when the card does not answer.
   absl::StatusOr<GpuFacts> Facts(int index) const;
   absl::StatusOr<GpuUse> Use(int index) const;
+  // Who computes on it; their utilization is the mean since `since_unix_ms`. UNIMPLEMENTED: the
+  // driver does not tell.
+  absl::StatusOr<std::vector<GpuProcess>> Processes(int index, int64_t since_unix_ms) const;
 
  private:
   struct Calls;

@@ -1,16 +1,40 @@
 #include "worker/gpu_watch.h"
 
 #include <chrono>
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "worker/task/process_tree.h"
 
 namespace baton::worker {
 namespace {
 
 constexpr std::chrono::seconds kEvery{5};
 constexpr int64_t kMeanMs = 5 * 60 * 1000;
+
+// What the task's processes have of the card.
+void AddProcesses(const Nvml& nvml, int32_t gpu, const CardTask& task, const Clock& clock,
+                  nlohmann::ordered_json* line) {
+  const int64_t since_ms =
+      clock.UnixMillis() - std::chrono::duration_cast<std::chrono::milliseconds>(kEvery).count();
+  const auto processes = nvml.Processes(gpu, since_ms);
+  if (!processes.ok()) return;
+  int own = 0;
+  std::optional<int64_t> bytes;
+  std::optional<double> utilization;
+  for (const GpuProcess& process : *processes) {
+    if (task.mark.empty() || !HasVariable(process.pid, task.mark)) continue;
+    ++own;
+    if (process.memory_bytes) bytes = bytes.value_or(0) + *process.memory_bytes;
+    if (process.utilization) utilization = utilization.value_or(0) + *process.utilization;
+  }
+  if (own == 0) return;
+  (*line)["gpu_processes"] = own;
+  if (bytes) (*line)["gpu_process_bytes"] = *bytes;
+  if (utilization) (*line)["gpu_process_utilization"] = *utilization;
+}
 
 }  // namespace
 
@@ -62,6 +86,7 @@ std::string CardLines(const Nvml& nvml, const std::string& node, const CardTask&
       line["gpu_utilization_mean"] = mean->mean();
       line["gpu_mean_s"] = static_cast<double>(mean->span_ms()) / 1000;
     }
+    AddProcesses(nvml, gpu, task, clock, &line);
     absl::StrAppend(&lines, line.dump(), "\n");
   }
   return lines;

@@ -3,9 +3,11 @@
 // seconds,
 //   {"step":..,"time":..,"node":"w1","gpu":0,"gpu_utilization":0.93,"gpu_memory_bytes":..,
 //    "gpu_memory_total_bytes":..,"gpu_power_watts":..,"gpu_celsius":..,"gpu_utilization_mean":0.9,
-//    "gpu_mean_s":240}
+//    "gpu_mean_s":240,"gpu_processes":2,"gpu_process_bytes":..,"gpu_process_utilization":0.5}
 // `gpu` is the card's index on the node, the mean is over all cards of the task and the last
-// minutes (gpu_mean_s of them). What a card does not tell is left out.
+// minutes (gpu_mean_s of them). gpu_process.. is what the task's own processes have of the card, be
+// there others or not. What a card does not tell is left out, and so are processes when none is
+// known as the task's: it has none there, or they bear other numbers (a container).
 #pragma once
 
 #include <condition_variable>
@@ -34,6 +36,7 @@ struct CardTask {
   std::shared_ptr<MetricsAppender> metrics;
   std::vector<int32_t> gpus;
   int64_t step = 0;  // last finished; 0: none is known, and its lines have none
+  std::string mark;  // NAME=value in its processes' environment, and in nobody else's
 };
 
 // Of one task, over the last minutes.

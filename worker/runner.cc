@@ -477,7 +477,7 @@ std::vector<CardTask> Runner::CardTasks() const {
   std::lock_guard<std::mutex> lock(state_->mutex);
   for (const auto& [key, task] : state_->tasks) {
     if (task.ended || task.gpus.empty() || (task.is_native && task.step == 0)) continue;
-    tasks.push_back({key, task.metrics->appender(), task.gpus, task.step});
+    tasks.push_back({key, task.metrics->appender(), task.gpus, task.step, TaskMark(task.places)});
   }
   return tasks;
 }

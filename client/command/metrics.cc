@@ -28,6 +28,7 @@ bool IsDull(const std::string& column) {
                                              "gpu_celsius",
                                              "gpu_mean_s",
                                              "gpu_memory_total_bytes",
+                                             "gpu_processes",
                                              "gpu_utilization_mean"};
   return dull.count(column) > 0;
 }

@@ -104,6 +104,14 @@ std::string GpuText(const std::string& text) {
         absl::StrCat(Bytes(static_cast<int64_t>(NumberIn(json, "gpu_memory_bytes"))), " of ",
                      Bytes(static_cast<int64_t>(NumberIn(json, "gpu_memory_total_bytes")))));
   }
+  if (json.contains("gpu_processes")) {
+    parts.push_back(absl::StrFormat(
+        "its own %s", Bytes(static_cast<int64_t>(NumberIn(json, "gpu_process_bytes")))));
+    if (json.contains("gpu_process_utilization")) {
+      absl::StrAppendFormat(&parts.back(), " and %.0f %% of the time",
+                            NumberIn(json, "gpu_process_utilization") * 100);
+    }
+  }
   if (json.contains("gpu_power_watts")) {
     parts.push_back(absl::StrFormat("%.0f W", NumberIn(json, "gpu_power_watts")));
   }

@@ -43,6 +43,15 @@ def a_script_with_its_own_metrics(cluster):
     row = wait_until(lambda: [row for row in cluster.json("metrics", job)
                               if "gpu_utilization" in row], "its card is told of too", 60)[0]
     expect(row["gpu_utilization"] == 0.04, f"{row}")
+    # Of the card, as the driver knows it by process: the script's share beside a stranger's.
+    (_, task), = cluster.tasks(job)
+    with open(cluster.top + "/cards", "a", encoding="utf-8") as file:
+        for card in (0, 1):
+            file.write(f"{card}.processes = 1:{1 << 30}:50 {task['pid']}:{1 << 29}:3\n")
+    row = wait_until(lambda: [row for row in cluster.json("metrics", job)
+                              if "gpu_process_bytes" in row], "what it has of the card", 60)[0]
+    expect((row["gpu_process_bytes"], row["gpu_process_utilization"]) == (1 << 29, 0.03), f"{row}")
+    expect("its own 512.0 MiB and 3 % of the time" in cluster.baton("show", job).stdout, "in show")
     with open(stop, "w"):
         os.chmod(cluster.top, 0o755)
     expect(cluster.baton("wait", job).returncode == 0, cluster.show(job)["reason"])

@@ -136,6 +136,30 @@ def check_forward(me):
     expect("nothing answers at port 9 of the node" in told, told)
 
 
+TUNNELS_MAX = 64  # of a node
+
+
+def check_a_crowd(me):
+    """Who holds a node's tunnels open keeps others out, who are told so, until one is closed."""
+    crowd = [me.start("exec", "serving", "--", "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+             for _ in range(TUNNELS_MAX)]
+    try:
+        for one in crowd:
+            one.stdin.write(b"x\n")
+            one.stdin.flush()
+        for one in crowd:
+            expect(one.stdout.readline() == b"x\n", "each has its own")
+        done = me.run("exec", "serving", "--", "true")
+        expect(done.returncode not in (0, None) and b"close some" in done.stderr, f"{done}")
+        crowd[0].communicate(timeout=60)
+        wait_until(lambda: me.run("exec", "serving", "--", "true").returncode == 0, "there is room")
+    finally:
+        for one in crowd[1:]:
+            one.kill()
+            one.communicate()
+    wait_until(lambda: not processes("cat"), "nothing of them is left")
+
+
 def check_the_tasks_end(me):
     beside = me.start("exec", "serving", "--", "sleep", "1019", stderr=subprocess.PIPE)
     wait_until(lambda: processes("sleep 1019"), "it runs")
@@ -159,7 +183,7 @@ def main():
         wait_until(lambda: me.run("exec", "serving", "--", "test", "-e", "port").returncode == 0,
                    "the task runs")
         for check in (check_exec, check_refusals, check_going_away, check_shell, check_forward,
-                      check_the_tasks_end):
+                      check_a_crowd, check_the_tasks_end):
             check(me)
             print(f"{check.__name__}: ok", flush=True)
 

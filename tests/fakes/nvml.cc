@@ -1,19 +1,23 @@
 // A libnvidia-ml.so.1 that tells what the file BATON_FAKE_NVML says, read anew with each call: one
 // `name = value` a line. `cards` and `init` (an error) are of the library; of card N are
 // N.name, N.memory_total, N.memory_used, N.utilization, N.power, N.power_limit, N.celsius,
-// N.capability, N.generation, N.generation_max, N.lanes, N.lanes_max, N.slowed, N.ecc, N.errors.
-// What the file does not name is not supported, as on a real card.
+// N.capability, N.generation, N.generation_max, N.lanes, N.lanes_max, N.slowed, N.ecc, N.errors,
+// and N.processes, `PID:BYTES:PER_CENT` each, with spaces between. What the file does not name is
+// not supported, as on a real card.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
-constexpr int kOk = 0, kNotSupported = 3, kNotFound = 6;
+constexpr int kOk = 0, kNotSupported = 3, kNotFound = 6, kTooSmall = 7;
 
 std::optional<std::string> Value(const std::string& name) {
   const char* path = std::getenv("BATON_FAKE_NVML");
@@ -48,9 +52,50 @@ int TellText(const std::optional<std::string>& value, char* out, unsigned size) 
   return kOk;
 }
 
+struct Process {
+  unsigned pid;
+  unsigned long long bytes;
+  unsigned gpu_instance, compute_instance;
+};
+struct Sample {
+  unsigned pid;
+  unsigned long long unix_us;
+  unsigned sm, memory, encoder, decoder;
+};
+
+std::vector<std::pair<Process, Sample>> ProcessesOf(void* device) {
+  std::vector<std::pair<Process, Sample>> found;
+  std::istringstream words(Value(Of(device, "processes")).value_or(""));
+  for (std::string word; words >> word;) {
+    Process process{};
+    Sample sample{};
+    std::sscanf(word.c_str(), "%u:%llu:%u", &process.pid, &process.bytes, &sample.sm);
+    sample.pid = process.pid;
+    found.emplace_back(process, sample);
+  }
+  return found;
+}
+
+// As the driver fills a list: too little room is an error that says how much is needed.
+template <class Item, class Pick>
+int FillList(void* device, Item* items, unsigned* count, const Pick& pick) {
+  if (!Value(Of(device, "processes"))) return kNotSupported;
+  const auto all = ProcessesOf(device);
+  const unsigned room = std::exchange(*count, static_cast<unsigned>(all.size()));
+  if (room < all.size()) return kTooSmall;
+  for (size_t i = 0; i < all.size(); ++i) items[i] = pick(all[i]);
+  return kOk;
+}
+
 }  // namespace
 
 extern "C" {
+int nvmlDeviceGetComputeRunningProcesses_v3(void* d, unsigned* count, Process* processes) {
+  return FillList(d, processes, count, [](const auto& both) { return both.first; });
+}
+int nvmlDeviceGetProcessUtilization(void* d, Sample* samples, unsigned* count, unsigned long long) {
+  return FillList(d, samples, count, [](const auto& both) { return both.second; });
+}
 int nvmlInit_v2() { return static_cast<int>(Number("init", 0)); }
 int nvmlShutdown() { return kOk; }
 const char* nvmlErrorString(int error) {

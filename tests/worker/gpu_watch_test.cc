@@ -1,13 +1,19 @@
 // What the cards of a task do, as the lines say it, from a fake driver's library.
 #include "worker/gpu_watch.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
+#include "worker/task/process_tree.h"
 
 namespace baton::worker {
 namespace {
@@ -40,7 +46,7 @@ TEST(GpuWatch, TellsOfTheTasksCardsAlone) {
   ASSERT_TRUE(nvml.ok()) << nvml.status();
   FixedClock clock;
   UtilizationMean mean;
-  const CardTask task{{"job", 1, 0, 7}, nullptr, {1, 2}, 42};
+  const CardTask task{{"job", 1, 0, 7}, nullptr, {1, 2}, 42, ""};
   auto lines = Parsed(CardLines(**nvml, "w1", task, clock, &mean));
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0], (nlohmann::json{{"step", 42},
@@ -62,6 +68,58 @@ TEST(GpuWatch, TellsOfTheTasksCardsAlone) {
   lines = Parsed(CardLines(**nvml, "w1", task, clock, &mean));
   EXPECT_DOUBLE_EQ(lines[0]["gpu_utilization_mean"], 0.5);
   EXPECT_EQ(lines[0]["gpu_mean_s"], 100);
+}
+
+// A process with `variable` in its environment, until the end of the scope.
+class Marked {
+ public:
+  explicit Marked(std::string variable) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      char* const environment[] = {variable.data(), nullptr};
+      char* const words[] = {const_cast<char*>("sleep"), const_cast<char*>("100"), nullptr};
+      execve("/bin/sleep", words, environment);
+      _exit(127);
+    }
+    close(ends[1]);
+    char none = 0;
+    EXPECT_EQ(read(ends[0], &none, 1), 0) << "closed as the program begins";
+    close(ends[0]);
+  }
+  ~Marked() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Marked(const Marked&) = delete;
+  Marked& operator=(const Marked&) = delete;
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = 0;
+};
+
+TEST(GpuWatch, TellsWhatTheTasksOwnProcessesHaveOfACard) {
+  const Marked first("MARK=/a"), second("MARK=/a"), other("MARK=/b");
+  Say(absl::StrCat("cards = 2\n0.utilization = 90\n1.utilization = 1\n0.processes = ", first.pid(),
+                   ":100:20 ", other.pid(), ":7000:50 ", second.pid(),
+                   ":11:5\n1.processes = ", other.pid(), ":5:5\n"));
+  const auto nvml = Nvml::Open(FAKE_NVML);
+  ASSERT_TRUE(nvml.ok()) << nvml.status();
+  FixedClock clock;
+  UtilizationMean mean;
+  CardTask task{{"job", 1, 0, 7}, nullptr, {0, 1}, 42, "MARK=/a"};
+  auto lines = Parsed(CardLines(**nvml, "w1", task, clock, &mean));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0]["gpu_processes"], 2);
+  EXPECT_EQ(lines[0]["gpu_process_bytes"], 111);
+  EXPECT_DOUBLE_EQ(lines[0]["gpu_process_utilization"], 0.25);
+  EXPECT_EQ(lines[0]["gpu_utilization"], 0.9) << "of the whole card";
+  EXPECT_FALSE(lines[1].contains("gpu_processes")) << "none of its own is there";
+  task.mark = "MARK=/b";
+  lines = Parsed(CardLines(**nvml, "w1", task, clock, &mean));
+  EXPECT_EQ(lines[0]["gpu_process_bytes"], 7000);
 }
 
 TEST(GpuWatch, TellsHowMuchMemoryIsInUseOnceALook) {
