@@ -117,7 +117,8 @@ std::set<state::NodeId> NodesOfStartFailures(const JobHistory& history) {
   ForEachStartFailure(history, [&](const Attempt& attempt) {
     for (const Task& task : attempt.tasks) {
       // What a program lacks here it may find elsewhere.
-      const bool lacks = task.exit_code == kExitUnknown && attempt.bad_checkpoint.empty();
+      const bool lacks = task.phase == state::TaskPhase::kExited &&
+                         task.exit_code == kExitUnknown && attempt.bad_checkpoint.empty();
       if (task.infrastructure || lacks) nodes.insert(task.node);
     }
   });

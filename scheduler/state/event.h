@@ -225,10 +225,10 @@ struct NodesProbed {
 // A deadline has passed (core/step.h: NextDeadline).
 struct TimerFired {};
 
-using Event =
-    std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined, NodeLost,
-                 NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn, TaskReported,
-                 CheckpointUploaded, TimerFired, JobPaused, JobResumed, JobDeleted, SweepSubmitted,
-                 SweepStopped, TrialSuggested, TrialReported, NodesProbed, NodeCached, SweepDeleted>;
+using Event = std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRetried, NodeJoined,
+                           NodeLost, NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn,
+                           TaskReported, CheckpointUploaded, TimerFired, JobPaused, JobResumed,
+                           JobDeleted, SweepSubmitted, SweepStopped, TrialSuggested, TrialReported,
+                           NodesProbed, NodeCached, SweepDeleted>;
 
 }  // namespace baton::state

@@ -81,7 +81,7 @@ class World {
     std::advance(it, static_cast<int64_t>(random_.Below(sweeps.size())));
     const state::Sweep& sweep = it->second;
     if (random_.Chance(1, 40)) return state::SweepStopped{sweep.id, "ann"};
-    if (random_.Chance(1, 40)) return state::SweepDeleted{sweep.id, "ann"};
+    if (random_.Chance(1, 160)) return state::SweepDeleted{sweep.id, "ann"};
     for (const state::Trial& trial : sweep.trials) {
       if (trial.phase != state::TrialPhase::kReading || random_.Chance(1, 3)) continue;
       // Many alike, so that the lower index of two has to win; some that are no numbers.
