@@ -114,6 +114,7 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address,
   state->stub = v1::Client::NewStub(state->channel);
   state->access = v1::Access::NewStub(state->channel);
   // Little patience at the first word: a wrong address is a mistake to be told of soon.
+  Patience patience(kFirstPatience);
   const absl::Status status = Patiently(
       [&] {
         grpc::ClientContext context;
@@ -121,7 +122,7 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Connect(const std::string& address,
         return rpc::FromGrpc(
             state->stub->GetServer(&context, v1::GetServerRequest(), &state->server));
       },
-      kFirstPatience);
+      patience);
   if (absl::IsUnimplemented(status)) {
     return absl::FailedPreconditionError(absl::StrCat("what answers at ", address,
                                                       " is no Baton scheduler, or one of another "
@@ -278,26 +279,32 @@ absl::Status Api::Watch(const std::string& job, const std::atomic<bool>& stop,
   request.set_job(first.id());
   bool wanted = true;
   bool ended = false;
-  const absl::Status status = Patiently([&]() -> absl::Status {
+  Patience patience;
+  const auto call = [&]() -> absl::Status {
     if (stop.load()) return absl::CancelledError("interrupted");
+    const auto begin = std::chrono::steady_clock::now();
+    bool came = false;
     grpc::ClientContext context;
     auto reader = state_->stub->WatchJob(&context, request);
     const StopWatch watch(context, stop);
     v1::WatchJobResponse response;
     while (wanted && reader->Read(&response)) {
+      came = true;
       const v1::JobState s = response.job().state();
       ended = s == v1::SUCCEEDED || s == v1::FAILED || s == v1::CANCELLED;
       wanted = seen(response);
     }
     if (!wanted) context.TryCancel();
     const absl::Status end = rpc::FromGrpc(reader->Finish());
+    patience.AfterStream(begin, came);
     if (!wanted || ended) return absl::OkStatus();
     // A server that shuts down in good order ends its streams with OK or Cancelled.
     if (end.ok() || (absl::IsCancelled(end) && !stop.load())) {
       return absl::UnavailableError("the stream ended early");
     }
     return end;
-  });
+  };
+  const absl::Status status = Patiently(call, patience);
   if (stop.load() && wanted && !ended) return absl::CancelledError("interrupted");
   return Explained(status, state_->address);
 }
@@ -306,7 +313,8 @@ absl::Status Api::Read(const std::string& job, const ReadOptions& options,
                        const std::atomic<bool>& stop, const DataSeen& data) {
   BATON_ASSIGN_OR_RETURN(const v1::Job first, GetJob(job));
   std::map<std::pair<int, int>, int64_t> ends;  // by attempt and rank
-  const absl::Status status = Patiently([&]() -> absl::Status {
+  Patience patience;
+  const auto call = [&]() -> absl::Status {
     if (stop.load()) return absl::CancelledError("interrupted");
     v1::ReadStreamsRequest request;
     request.set_job(first.id());
@@ -318,21 +326,26 @@ absl::Status Api::Read(const std::string& job, const ReadOptions& options,
       from->set_rank(stream.second);
       from->set_offset(end);
     }
+    const auto begin = std::chrono::steady_clock::now();
+    bool came = false;
     grpc::ClientContext context;
     auto reader = state_->stub->ReadStreams(&context, request);
     const StopWatch watch(context, stop);
     v1::ReadStreamsResponse response;
     while (reader->Read(&response)) {
+      came = true;
       ends[{response.attempt(), response.rank()}] =
           response.offset() + static_cast<int64_t>(response.data().size());
       data(response);
     }
     const absl::Status end = rpc::FromGrpc(reader->Finish());
+    patience.AfterStream(begin, came);
     if (absl::IsCancelled(end) && !stop.load()) {
       return absl::UnavailableError("the stream ended early");
     }
     return end;
-  });
+  };
+  const absl::Status status = Patiently(call, patience);
   if (stop.load()) return absl::CancelledError("interrupted");
   return Explained(status, state_->address);
 }

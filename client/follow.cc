@@ -87,12 +87,17 @@ class Output {
   Output(Api& api, const std::string& job, Screen& screen)
       : done_(std::async(std::launch::async, [this, &api, job, &screen] {
           StreamLines lines([&](int attempt, int rank, const std::string& line) {
-            screen.Print(absl::StrCat("[", attempt, "/", rank, "] ", line, "\n"));
+            screen.Print(absl::StrCat("[", attempt, "/", rank, "] ", AsSeen(line), "\n"));
           });
           Api::ReadOptions options;
           options.follow = true;
+          const absl::Status read =
+              api.Read(job, options, over_, [&](const auto& piece) { lines.Add(piece); });
           // Without its output the job's progress is still told.
-          api.Read(job, options, over_, [&](const auto& piece) { lines.Add(piece); }).IgnoreError();
+          if (!read.ok() && !over_) {
+            screen.Print(absl::StrCat("  the output is no longer shown: ", read.message(),
+                                      "; come back with: baton logs -f ", job, "\n"));
+          }
         })) {}
   ~Output() {
     over_ = true;
@@ -101,14 +106,23 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  // Until all that an ended job wrote is printed.
-  void Drain(const std::atomic<bool>& stop) const {
+  // Until all that an ended job wrote is printed; of one that is held, what comes in a moment.
+  void Drain(const std::atomic<bool>& stop, bool has_ended) const {
+    const auto until = std::chrono::steady_clock::now() + kMoment;
     while (!stop.load() && done_.wait_for(kLookEvery) != std::future_status::ready) {
+      if (!has_ended && std::chrono::steady_clock::now() >= until) return;
     }
   }
 
  private:
   static constexpr std::chrono::milliseconds kLookEvery{50};
+  static constexpr std::chrono::milliseconds kMoment{1000};
+
+  // What a terminal shows of a line that was written over, as progress bars do.
+  static std::string AsSeen(std::string line) {
+    while (!line.empty() && line.back() == '\r') line.pop_back();
+    return line.substr(line.rfind('\r') + 1);
+  }
 
   std::atomic<bool> over_ = false;
   std::future<void> done_;
@@ -131,7 +145,7 @@ absl::StatusOr<v1::Job> Follow(Api& api, const std::string& job, const std::atom
     screen.Progress(ProgressLine(last, losses), update.server_unix_ms());
     return !HasStopped(last);
   }));
-  if (output && HasEnded(last)) output->Drain(stop);
+  if (output) output->Drain(stop, HasEnded(last));
   return last;
 }
 

@@ -120,6 +120,8 @@ absl::StatusOr<v1::Sweep> SweepApi::Wait(const std::string& sweep, const std::at
   }
 }
 
+constexpr char kLatest[] = "latest";
+
 absl::StatusOr<JobOrSweep> FindJobOrSweep(Api& api, const std::string& word) {
   JobOrSweep found;
   const absl::StatusOr<v1::Job> job = api.GetJob(word);
@@ -134,8 +136,15 @@ absl::StatusOr<JobOrSweep> FindJobOrSweep(Api& api, const std::string& word) {
   }
   BATON_RETURN_IF_ERROR(sweep.status());
   // Of both the newer; a trial is no job that a person has submitted.
-  const bool is_trial = job.ok() && job->spec().membership().sweep_id() == sweep->id();
-  if (job.ok() && !is_trial && job->submit_unix_ms() > sweep->submit_unix_ms()) return found;
+  const std::string of_sweep = job.ok() ? job->spec().membership().sweep_id() : "";
+  const bool is_latest = word == kLatest;
+  const bool is_trial = !of_sweep.empty() && (is_latest || of_sweep == sweep->id());
+  const bool both = job.ok() && !is_trial && !is_latest;
+  if (job.ok() && !is_trial && job->submit_unix_ms() > sweep->submit_unix_ms()) {
+    if (both) found.older = sweep->id();
+    return found;
+  }
+  if (both) found.older = job->id();
   found.job.reset();
   found.sweep = std::make_unique<v1::Sweep>(*sweep);
   return found;

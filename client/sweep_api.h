@@ -43,10 +43,12 @@ class SweepApi {
 };
 
 // What a person calls by this word: a job, or a sweep; of the two the newer, where both are called
-// so. "latest" is always a job. Exactly one is set.
+// so; "latest" is never a trial. Exactly one is set.
 struct JobOrSweep {
   std::unique_ptr<v1::Job> job;
   std::unique_ptr<v1::Sweep> sweep;  // without its trials
+  // The word is a name of both: the id of the other, older one; else empty.
+  std::string older;
 };
 absl::StatusOr<JobOrSweep> FindJobOrSweep(Api& api, const std::string& word);
 

@@ -29,7 +29,10 @@ if(failed)
   return()
 endif()
 if(BATON_CCACHE)  # it names the headers by this sum, and keeps what was compiled with them
-  string(SHA256 sum "${shared}${flags}${options}${CMAKE_CXX_COMPILER_VERSION}")
+  execute_process(
+    COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -DGTEST_HAS_PTHREAD=1 -E -P -x c++ ${header}
+    OUTPUT_VARIABLE text ERROR_QUIET)
+  string(SHA256 sum "${text}${flags}${options}${CMAKE_CXX_COMPILER_VERSION}")
   file(WRITE ${precompiled}.sum ${sum})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_PCH_EXTSUM=1
       CCACHE_SLOPPINESS=pch_defines,time_macros ${BATON_CCACHE})

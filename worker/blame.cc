@@ -7,8 +7,7 @@ namespace baton::worker {
 bool IsJobsFault(Part part, const absl::Status& status) {
   if (IsOwnMachines(status)) return false;
   switch (part) {
-    case Part::kFolder:
-      return absl::IsInvalidArgument(status);  // a file in the package that is none
+    case Part::kFolder:  // a file in the package that is none
     case Part::kEnvironment:
       return absl::IsInvalidArgument(status);
     case Part::kPackage:

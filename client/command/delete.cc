@@ -60,6 +60,12 @@ absl::Status DeleteSweep(const Context& context, Api& api, const v1::Sweep& swee
 absl::Status Run(const Context& context, const std::string& name, bool sure) {
   BATON_ASSIGN_OR_RETURN(auto api, context.Connect());
   BATON_ASSIGN_OR_RETURN(const JobOrSweep found, FindJobOrSweep(*api, name));
+  if (!found.older.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a job and a sweep are called ", name, ": say which by its id, ",
+                     found.sweep != nullptr ? found.older : found.job->id(), " (the job) or ",
+                     found.sweep != nullptr ? found.sweep->id() : found.older, " (the sweep)"));
+  }
   if (found.sweep != nullptr) return DeleteSweep(context, *api, *found.sweep, sure);
   const v1::Job& job = *found.job;
   if (!sure) {

@@ -107,22 +107,22 @@ void TellId(const Context& context, const std::string& id, const std::string& na
 }
 
 void DryRun(const Context& context, const PackagePlan& package, const v1::SweepPlan& plan) {
+  const std::string environment = EnvironmentNote(package);
   if (!context.json()) {
-    const std::string environment = EnvironmentNote(package);
     std::printf("# nothing was sent; would be %s\n%s%s\n", PackedText(package).c_str(),
                 environment.empty() ? "" : absl::StrCat("# ", environment, "\n").c_str(),
                 PlanText(plan).c_str());
     return;
   }
-  std::fputs(Pretty({{"name", package.spec.name},
-                     {"files", package.files.size() + 1},
-                     {"file_bytes", package.file_bytes},
-                     {"held_back", package.held_back},
-                     {"command", spec::ProgramWords(package.spec)},
-                     {"spec", spec::WriteSpec(package.spec)},
-                     {"sweep", PlanJson(plan)}})
-                 .c_str(),
-             stdout);
+  nlohmann::ordered_json json = {{"name", package.spec.name},
+                                 {"files", package.files.size() + 1},
+                                 {"file_bytes", package.file_bytes},
+                                 {"held_back", package.held_back},
+                                 {"command", spec::ProgramWords(package.spec)},
+                                 {"spec", spec::WriteSpec(package.spec)},
+                                 {"sweep", PlanJson(plan)}};
+  if (!environment.empty()) json["environment"] = environment;
+  std::fputs(Pretty(json).c_str(), stdout);
 }
 
 absl::Status Run(Context& context, const Flags& flags) {

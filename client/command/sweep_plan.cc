@@ -57,6 +57,8 @@ std::string DefaultScript(const std::string& folder) {
 bool SaysTheMachine(const spec::Setting& setting) {
   static constexpr absl::string_view kFields[] = {"gpus",   "gpu_type",  "gpu_memory", "cpus",
                                                   "memory", "resources", "any_of"};
+  // Disk is the job's, whatever the machine.
+  if (setting.path == std::vector<std::string>{"resources", "disk"}) return false;
   return !setting.path.empty() && std::find(std::begin(kFields), std::end(kFields),
                                             setting.path.front()) != std::end(kFields);
 }

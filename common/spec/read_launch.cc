@@ -45,7 +45,11 @@ void ReadNodeLaunch(MapReader& job, const std::optional<RanksRange>& nodes, JobS
     spec->launch = Launch::kRank;
     return;
   }
-  if (job.Has("ranks")) {
+  // A Slurm script's lines beat a baton.yml: it starts its tasks itself.
+  const bool tasks_of_script = nodes && job.Has("ranks") && job.Has("launch") &&
+                               job.Get("ranks")->place.source > 0 &&
+                               job.Get("ranks")->place.source < job.Get("launch")->place.source;
+  if (job.Has("ranks") && !tasks_of_script) {
     job.AddMistake("ranks",
                    "with `launch: node` the command starts the ranks, as many as it likes; say "
                    "`nodes` in its place");

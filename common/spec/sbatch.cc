@@ -360,7 +360,7 @@ class Reader {
     absl::ConsumePrefix(&name, "SIG");
     const bool usr1 = name == "USR1" || name == "10";
     if (!usr1 && name != "TERM" && name != "15") {
-      return Refuse(*option, "a notice can be TERM or USR1");
+      return Warn(*option, "is ignored: a notice can be TERM or USR1, and is TERM");
     }
     Set(*option, {"notice_signal"}, PlainValue(usr1 ? "USR1" : "TERM"));
     Set(*option, {"env", "SLURM_SIGNAL_TO"}, TextValue(batch ? "batch" : "steps"));

@@ -29,9 +29,10 @@ std::string Machine::UnreachedWords(const state::NodeId& from, const state::Node
   }
   for (const state::NodeId& node : {from, to}) {
     if (state_.reach.SlotOf(node) >= 0 || !state_.nodes.at(node).up) continue;
-    return absl::StrCat("node ", NodeName(node), " answers no probes: its worker is version ",
+    return absl::StrCat("node ", NodeName(node), " answers no probes: its worker (version ",
                         state_.nodes.at(node).offer.version,
-                        "; install the same version as the scheduler's");
+                        ") is older than the scheduler, or could not listen at its data address, "
+                        "which its log then says; --data-address takes an IP address");
   }
   return absl::StrCat("node ", NodeName(to), " at ", at, " is not probed yet from node ",
                       NodeName(from));

@@ -18,6 +18,8 @@ constexpr int64_t kAgainMs = 300'000;
 constexpr int64_t kAgainWhileGangsWaitMs = 5'000;
 // Of one node in one round: where half of a large fleet is cut off, each round asks for others.
 constexpr size_t kAgainMax = 64;
+// Of one node after a failed attempt.
+constexpr size_t kDoubtedMax = 16;
 
 bool SameMachine(const state::NodeOffer& a, const state::NodeOffer& b) {
   return !a.host_id.empty() && a.host_id == b.host_id;
@@ -88,19 +90,20 @@ void Machine::AskAgainIfDue() {
   ++reach.rounds;
 }
 
-// Its nodes may have lost each other since they were probed: shown again, or the next attempt goes
-// elsewhere.
+// Its nodes may have lost each other since they were probed: they are asked anew. What was shown
+// holds until one of them tells otherwise, or the next attempt would find no two nodes that reach
+// each other. In a large gang each asks for those that come after it.
 void Machine::DoubtReach(const Attempt& attempt) {
-  std::set<NodeId> nodes;
+  std::set<NodeId> distinct;
   for (const state::Task& task : attempt.tasks) {
-    if (state_.reach.SlotOf(task.node) >= 0) nodes.insert(task.node);
+    if (state_.reach.SlotOf(task.node) >= 0) distinct.insert(task.node);
   }
-  for (const NodeId& a : nodes) {
-    for (const NodeId& b : nodes) {
-      if (a == b || SameMachine(state_.nodes.at(a).offer, state_.nodes.at(b).offer)) continue;
-      state_.reach.Forget(a, b);
-      probes_.emplace_back(state_.reach.SlotOf(a), state_.reach.SlotOf(b));
-      out_.reach_changed = true;
+  const std::vector<NodeId> nodes(distinct.begin(), distinct.end());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (size_t next = 1; next <= std::min(kDoubtedMax, nodes.size() - 1); ++next) {
+      const NodeId& to = nodes[(i + next) % nodes.size()];
+      if (SameMachine(state_.nodes.at(nodes[i]).offer, state_.nodes.at(to).offer)) continue;
+      probes_.emplace_back(state_.reach.SlotOf(nodes[i]), state_.reach.SlotOf(to));
     }
   }
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "scheduler/core/exits.h"
 #include "scheduler/core/machine.h"
 
 namespace baton::core {
@@ -66,8 +67,15 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   wanted.stop_deadline_ms = attempt.stop_deadline_ms;
   wanted.stop_reason = attempt.stop_reason;
   // Nor has a gang that lost a rank anything to wait for: ranks that catch no signal save nothing.
-  wanted.stop_for_good =
-      wanted.goal == Goal::kStop && (IsForGood(job.intent) || attempt.failed_ms != 0);
+  // One that ended to be resumed has lost nothing: its peers save, too.
+  const bool lost_one =
+      attempt.failed_ms != 0 &&
+      std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& peer) {
+        return peer.phase == TaskPhase::kLost ||
+               (peer.phase == TaskPhase::kExited && peer.exit_code != 0 &&
+                peer.exit_code != kExitResumeMe);
+      });
+  wanted.stop_for_good = wanted.goal == Goal::kStop && (IsForGood(job.intent) || lost_one);
   return wanted;
 }
 

@@ -5,11 +5,11 @@
 namespace baton::edge {
 
 void ProbeReports::Add(const state::NodeId& node, const std::string& incarnation,
-                       std::vector<state::ProbeResult> results) {
+                       const std::vector<state::ProbeResult>& results) {
   std::lock_guard<std::mutex> lock(mutex_);
-  for (state::ProbeResult& result : results) {
+  for (const state::ProbeResult& result : results) {
     if (waiting_.size() >= limits_.waiting_max) return;
-    waiting_.push_back({{node, incarnation}, std::move(result)});
+    waiting_.push_back({{node, incarnation}, result});
   }
 }
 

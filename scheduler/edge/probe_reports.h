@@ -22,7 +22,7 @@ class ProbeReports {
   explicit ProbeReports(const Limits& limits) : limits_(limits) {}
 
   void Add(const state::NodeId& node, const std::string& incarnation,
-           std::vector<state::ProbeResult> results);
+           const std::vector<state::ProbeResult>& results);
 
   // The oldest, as one event; without nodes: there is nothing to tell.
   state::NodesProbed Take();

@@ -38,6 +38,7 @@ struct SweepRunner::Search {
   std::vector<std::string> fresh;  // guarded by mutex: params of trials, not yet in `tried`
 
   // Of the one thread that answers.
+  bool waits_for_disk = false;
   std::set<std::string> tried;
   std::optional<absl::StatusOr<v1::SweepPlan>> plan;
   std::optional<sweep::Sampler> sampler;
@@ -91,7 +92,12 @@ SweepRunner::Task SweepRunner::Suggest(const state::SuggestTrial& effect, const 
     }
   }
   return [this, search, index = effect.index](int64_t) -> std::optional<state::Event> {
-    if (!CheckDiskRoom(parts_->store).ok()) return std::nullopt;
+    const absl::Status room = CheckDiskRoom(parts_->store);
+    const bool had_room = !std::exchange(search->waits_for_disk, !room.ok());
+    if (had_room && !room.ok()) {
+      LogWarning(absl::StrCat("sweep ", search->asked.name, " makes no trials: ", room.message()));
+    }
+    if (!room.ok()) return std::nullopt;
     return search->AnswerTo(index);
   };
 }

@@ -3,6 +3,7 @@ by the nodes. Argument: folder of programs."""
 import hashlib
 import http.server
 import os
+import time
 import threading
 
 from cluster import Cluster, JobFolder, expect, main, wait_until
@@ -119,9 +120,11 @@ def goes_where_its_data_is(cluster, work):
     job = cluster.train(spec)
     expect(cluster.baton("wait", job).returncode == 0, log_of(cluster, job))
     there = cluster.show(job)["attempts"][0]["nodes"][0]
-    cluster.baton("undrain", node)
     expect(there != node, "it was drained")
-    # A heartbeat tells what it holds.
+    # The next heartbeat tells what it holds. Before that a job would go to the first node, which
+    # would then hold the data too.
+    time.sleep(1.5)
+    cluster.baton("undrain", node)
     again = wait_until(lambda: (job := cluster.train(spec)) and
                        cluster.baton("wait", job).returncode == 0 and
                        cluster.show(job)["attempts"][0]["nodes"] == [there] and job,

@@ -141,22 +141,24 @@ TUNNELS_MAX = 64  # of a node
 
 def check_a_crowd(me):
     """Who holds a node's tunnels open keeps others out, who are told so, until one is closed."""
-    crowd = [me.start("exec", "serving", "--", "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-             for _ in range(TUNNELS_MAX)]
+    crowd = [me.start("exec", "serving", "--", "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                      stderr=subprocess.PIPE) for _ in range(TUNNELS_MAX + 4)]
     try:
         for one in crowd:
             one.stdin.write(b"x\n")
             one.stdin.flush()
-        for one in crowd:
-            expect(one.stdout.readline() == b"x\n", "each has its own")
-        done = me.run("exec", "serving", "--", "true")
-        expect(done.returncode not in (0, None) and b"close some" in done.stderr, f"{done}")
-        crowd[0].communicate(timeout=60)
+        served = [one for one in crowd if one.stdout.readline() == b"x\n"]
+        # A tunnel of a check before may still be on its way out.
+        expect(TUNNELS_MAX - 4 <= len(served) <= TUNNELS_MAX, f"{len(served)} were served")
+        for one in set(crowd) - set(served):
+            told = one.communicate(timeout=60)[1]
+            expect(one.returncode != 0 and b"close some" in told, f"{one.returncode}: {told}")
+        served[0].communicate(timeout=60)
         wait_until(lambda: me.run("exec", "serving", "--", "true").returncode == 0, "there is room")
     finally:
-        for one in crowd[1:]:
+        for one in crowd:
             one.kill()
-            one.communicate()
+            one.wait()
     wait_until(lambda: not processes("cat"), "nothing of them is left")
 
 

@@ -66,7 +66,7 @@ def ages(log):
     """{path: how many changed paths stand before it} of `git log --name-only`, newest first."""
     order = {}
     for line in log.splitlines():
-        if line and line not in order:
+        if line not in ("", "commit") and line not in order:
             order[line] = len(order)
     return order
 
@@ -80,10 +80,15 @@ def newest(chosen, order, count):
 
 
 def changes(root):
-    """git's changes, newest first; empty without a history."""
-    run = subprocess.run(["git", "-c", "safe.directory=*", "-C", root, "log", "--name-only",
-                          "--format="], capture_output=True, text=True, check=False)
-    return run.stdout if run.returncode == 0 else ""
+    """git's changes, newest first, what is not committed before all; merges with what came by
+    them. Empty without a history to speak of."""
+    texts = []
+    for words in (["diff", "--name-only", "HEAD"],
+                  ["log", "-m", "--first-parent", "--name-only", "--format=commit"]):
+        run = subprocess.run(["git", "-c", "safe.directory=*", "-C", root, *words],
+                             capture_output=True, text=True, check=False)
+        texts.append(run.stdout if run.returncode == 0 else "")
+    return "" if texts[1].splitlines().count("commit") < 2 else "".join(texts)
 
 
 def digest(tree, version, command, files):
@@ -123,8 +128,9 @@ def main():
     if not chosen:
         print("clang-tidy: no file to check, which cannot be right: is BUILD_DIR configured?")
         return 1
-    if flags.newest is not None:
-        chosen = newest(chosen, ages(changes(root)), flags.newest)
+    order = ages(changes(root)) if flags.newest is not None else {}
+    if order:
+        chosen = newest(chosen, order, flags.newest)
     cache = os.path.join(build, "clang-tidy-cache")
     os.makedirs(cache, exist_ok=True)
     keys = {path: digest(tree, version, command, files) for path, command, files in chosen}

@@ -153,6 +153,7 @@ absl::StatusOr<std::string> ArtifactCache::AcquireFilled(const std::string& dige
   int64_t bytes = 0;
   const absl::Status fetched = state_->Fetch(digest, fill, &bytes);
   if (!fetched.ok()) {
+    state_->Remove(digest);  // half of it would lie there unseen
     state_->held.Failed(digest);
     return fetched;
   }

@@ -20,6 +20,7 @@ struct HeldFolders::State {
     int users = 0;
     bool busy = false;  // being made, looked at or removed
     bool made = false;
+    bool going = false;  // being removed
     int64_t bytes = 0;
     uint64_t used = 0;  // order of last use
   };
@@ -55,7 +56,7 @@ struct HeldFolders::State {
         const auto oldest = Oldest();
         if (oldest == entries.end()) break;
         idle -= oldest->second.bytes;
-        oldest->second.busy = true;
+        oldest->second.busy = oldest->second.going = true;
         going.emplace_back(oldest->first, oldest->second.bytes);
       }
     }
@@ -88,7 +89,12 @@ absl::StatusOr<bool> HeldFolders::Take(const std::string& name,
                                        const std::function<void()>& waits) {
   bool told = false;
   std::unique_lock<std::mutex> lock(state_->mutex);
-  while (state_->entries[name].busy) {
+  // One that is no longer whole is not made anew under those who still use it.
+  const auto taken = [&] {
+    const State::Entry& entry = state_->entries[name];
+    return entry.busy || (!entry.made && entry.users > 0);
+  };
+  while (taken()) {
     if (!std::exchange(told, true) && waits) {
       lock.unlock();
       waits();
@@ -117,7 +123,11 @@ void HeldFolders::Made(const std::string& name, int64_t bytes) {
 
 void HeldFolders::Failed(const std::string& name) {
   std::lock_guard<std::mutex> lock(state_->mutex);
-  state_->entries.erase(name);
+  const auto at = state_->entries.find(name);
+  if (at == state_->entries.end()) return;
+  at->second.busy = false;
+  at->second.made = false;
+  if (--at->second.users <= 0) state_->entries.erase(at);
   state_->changed.notify_all();
 }
 
@@ -128,6 +138,7 @@ void HeldFolders::Release(const std::string& name) {
     if (at == state_->entries.end() || at->second.users == 0) return;
     --at->second.users;
     at->second.used = ++state_->uses;
+    state_->changed.notify_all();
   }
   state_->EvictIdle();
 }
@@ -136,8 +147,9 @@ void HeldFolders::Damaged(const std::string& name) {
   std::lock_guard<std::mutex> lock(state_->mutex);
   const auto at = state_->entries.find(name);
   if (at == state_->entries.end() || at->second.users == 0) return;
-  --at->second.users;
   at->second.made = false;
+  if (--at->second.users == 0) state_->entries.erase(at);
+  state_->changed.notify_all();
 }
 
 int64_t HeldFolders::BytesOf(const std::string& name) const {
@@ -151,7 +163,7 @@ std::vector<std::string> HeldFolders::Whole() const {
   {
     std::lock_guard<std::mutex> lock(state_->mutex);
     for (const auto& [name, entry] : state_->entries) {
-      if (entry.made && !entry.busy) whole.emplace_back(entry.used, name);
+      if (entry.made && !entry.going) whole.emplace_back(entry.used, name);
     }
   }
   std::sort(whole.rbegin(), whole.rend());

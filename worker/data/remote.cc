@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::hours kLeftoverAge{24};
+constexpr char kKnownSuffix[] = ".known";
 
 int64_t BytesBelow(const std::string& folder) {
   int64_t bytes = 0;
@@ -32,6 +33,18 @@ int64_t BytesBelow(const std::string& folder) {
     if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
   }
   return bytes;
+}
+
+// What a request stands for: of S3 the bytes depend on the server and on who asks it. A session's
+// token is no part, since it changes from hour to hour.
+std::string KeyOf(const RemoteRequest& request) {
+  if (DataKindOf(request.uri) == DataKind::kWeb) return request.uri;
+  const absl::StatusOr<S3Server> server = FindS3Server(request.find);
+  if (!server.ok()) return request.uri;
+  const S3Identity& who = server->identity;
+  return absl::StrCat(request.uri, "\n",
+                      Sha256Hex(absl::StrCat(server->endpoint, "\n", who.region, "\n",
+                                             who.access_key, "\n", who.secret_key)));
 }
 
 }  // namespace
@@ -83,6 +96,8 @@ void RemoteFetcher::Sweep() {
   const auto now = fs::file_time_type::clock::now();
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string path = entry.path().string();
+    // What is known of a URI is small, and spares the next job a fetch.
+    if (absl::EndsWith(path, kKnownSuffix)) continue;
     const bool in_use = std::any_of(locks_.begin(), locks_.end(), [&](const auto& lock) {
       return absl::StartsWith(path, PathOf(lock.first));
     });
@@ -104,7 +119,7 @@ std::string RemoteFetcher::PathOf(const std::string& uri) const {
 }
 
 RemoteFetcher::Known RemoteFetcher::Remembered(const std::string& uri) const {
-  const absl::StatusOr<std::string> text = ReadFile(PathOf(uri) + ".known");
+  const absl::StatusOr<std::string> text = ReadFile(PathOf(uri) + kKnownSuffix);
   if (!text.ok()) return {};
   const std::vector<std::string> lines = absl::StrSplit(*text, '\n');
   if (lines.size() != 2) return {};
@@ -113,7 +128,7 @@ RemoteFetcher::Known RemoteFetcher::Remembered(const std::string& uri) const {
 
 void RemoteFetcher::Remember(const std::string& uri, const Known& known) const {
   const absl::Status written = WriteFileAtomically(
-      PathOf(uri) + ".known", absl::StrCat(known.validator, "\n", known.sha256));
+      PathOf(uri) + kKnownSuffix, absl::StrCat(known.validator, "\n", known.sha256));
   if (!written.ok()) LogWarning(std::string(written.message()));
 }
 
@@ -142,7 +157,8 @@ absl::StatusOr<RemoteData> RemoteFetcher::Bring(const RemoteRequest& request, Pa
   // What the node has of that content is used without asking anybody.
   if (!request.sha256.empty()) return Place(request.sha256, fill_with(request.sha256), request);
   BATON_RETURN_IF_ERROR(parcel.Look());
-  const Known known = Remembered(request.uri);
+  const std::string key = KeyOf(request);
+  const Known known = Remembered(key);
   if (!parcel.validator().empty() && known.validator == parcel.validator()) {
     auto data = Place(known.sha256, fill_with(known.sha256), request);
     if (!absl::IsFailedPrecondition(data.status())) return data;
@@ -160,14 +176,14 @@ absl::StatusOr<RemoteData> RemoteFetcher::Bring(const RemoteRequest& request, Pa
                             data.bytes, " bytes anew; `sha256: ", sha256,
                             "` beside it in a spec spares that"));
   }
-  Remember(request.uri, {parcel.validator(), sha256});
+  Remember(key, {parcel.validator(), sha256});
   return data;
 }
 
 absl::StatusOr<RemoteData> RemoteFetcher::Acquire(const RemoteRequest& request) {
   SweepNowAndThen();
   const auto came = std::chrono::steady_clock::now();
-  UriLock held(*this, request.uri, request.cancelled);
+  UriLock held(*this, KeyOf(request), request.cancelled);
   if (!held.locked()) return absl::CancelledError("given up");
   Lock& lock = held.lock();
   // What was under way when this one came is what it asks for: else each rank of a gang would fetch
@@ -179,7 +195,8 @@ absl::StatusOr<RemoteData> RemoteFetcher::Acquire(const RemoteRequest& request) 
     if (!absl::IsFailedPrecondition(data.status())) return data;
   }
   auto data = AcquireAlone(request);
-  if (data.ok()) {
+  // One that knew what it wanted may not have asked the server at all.
+  if (data.ok() && request.sha256.empty()) {
     lock.sha256 = data->sha256;
     lock.fetched = std::chrono::steady_clock::now();
   }
@@ -188,7 +205,7 @@ absl::StatusOr<RemoteData> RemoteFetcher::Acquire(const RemoteRequest& request) 
 
 absl::StatusOr<RemoteData> RemoteFetcher::AcquireAlone(const RemoteRequest& request) {
   HttpClient client(request.cancelled);
-  const std::string part = PathOf(request.uri);
+  const std::string part = PathOf(KeyOf(request));
   if (DataKindOf(request.uri) == DataKind::kWeb) {
     const WebSource source = {
         .url = request.uri, .is_s3 = false, .identity = {}, .shown = request.uri};

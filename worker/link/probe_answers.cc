@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <list>
 #include <thread>
 #include <utility>
@@ -23,6 +24,7 @@
 namespace baton::worker {
 namespace {
 
+constexpr std::chrono::milliseconds kAcceptAgain{200};
 constexpr size_t kConnectionsMax = 64;  // others wait in the kernel
 constexpr int64_t kTimeoutMs = 2'000;
 
@@ -82,14 +84,18 @@ struct ProbeAnswers::State {
         const bool over = (waits[at].revents != 0 && Serve(&*it)) || now_ms >= it->until_ms;
         it = over ? connections.erase(it) : std::next(it);
       }
-      if (waits[1].revents != 0) Accept(now_ms);
+      if (waits[1].revents != 0 && !Accept(now_ms)) {
+        // Out of descriptors: it would be asked again at once.
+        std::this_thread::sleep_for(kAcceptAgain);
+      }
     }
   }
 
-  void Accept(int64_t now_ms) {
+  bool Accept(int64_t now_ms) {
     Descriptor socket(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (socket.get() < 0) return;
+    if (socket.get() < 0) return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
     connections.push_back({std::move(socket), "", now_ms + kTimeoutMs});
+    return true;
   }
 
   // True: the connection is over.

@@ -85,8 +85,10 @@ class Talk : public MetadataTalk {
         }
         return {};
       case Asked::kApproval:
-        // Once: an approval that was refused would be refused again.
-        for (const std::string& id : approvable_) approved_.insert(id);
+        // Once: one that was refused would be refused again. A service that is busy is asked again.
+        if (reply.code >= 200 && reply.code < 500 && reply.code != 429) {
+          for (const std::string& id : approvable_) approved_.insert(id);
+        }
         approvable_.clear();
         return {};
       case Asked::kEvents:

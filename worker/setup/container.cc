@@ -43,6 +43,8 @@ std::vector<std::string> DockerCommand(const ContainerRun& run) {
   const bool is_podman = NameOf(run.runtime) == "podman";
   std::vector<std::string> argv = {run.runtime, "run",   "--rm", "--name", run.name,    "--network",
                                    "host",      "--ipc", "host", "--init", "--workdir", run.work};
+  // The node's own proxies may hold a password.
+  if (is_podman) argv.emplace_back("--http-proxy=false");
   if (run.user != 0) {
     // Files that it writes shall be the worker's, or nobody could collect them.
     if (is_podman) {

@@ -220,7 +220,13 @@ struct Environments::State {
       BATON_ASSIGN_OR_RETURN(HeldFolder held, folders.Take(key, request.cancelled, [&] {
         request.say("setup: another task of this node is at it");
       }));
-      if (!held.is_made || ReadFacts(held.folder).ok()) return held;
+      if (!held.is_made) return held;
+      const absl::Status read = ReadFacts(held.folder).status();
+      if (read.ok()) return held;
+      if (IsOwnMachines(read) && !absl::IsNotFound(read)) {  // not the folder's fault
+        folders.Release(key);
+        return read;
+      }
       LogWarning(absl::StrCat("the environment ", held.folder, " is damaged and is made anew"));
       folders.Damaged(key);
     }

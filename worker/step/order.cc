@@ -147,7 +147,10 @@ std::vector<std::string> WithChanges(const std::vector<std::string>& own, const 
   for (const std::string& name : order.unset) variables.erase(name);
   for (const auto& [name, value] : order.set) variables[name] = value;
   std::vector<std::string> environment;
-  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) {
+    environment.push_back(name);
+    environment.back().append("=").append(value);
+  }
   return environment;
 }
 

@@ -108,7 +108,7 @@ class Srun {
     const size_t pieces = (text.size() + kPieceBytes - 1) / kPieceBytes;
     for (size_t piece = pieces; piece-- > 0;) {
       std::string value = text.substr(piece * kPieceBytes, kPieceBytes);
-      if (piece == 0) value = std::to_string(pieces) + ":" + value;
+      if (piece == 0) value.insert(0, std::to_string(pieces).append(":"));
       (void)meeting_.Set(KeyOf(order_.step, std::to_string(piece)), value);
     }
   }

@@ -174,7 +174,14 @@ void LocalStep::OnOutput(int descriptor) {
   for (;;) {
     const ssize_t n = read(descriptor, buffer, sizeof(buffer));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
+    if (n == 0) {  // it has closed its output, and may live on
+      if (!output.line.empty()) Print(output);
+      outputs_.erase(at);
+      close(descriptor);
+      for (auto& [pid, of] : pids_) of = of == descriptor ? -1 : of;
+      return;
+    }
+    if (n < 0) return;
     for (ssize_t i = 0; i < n; ++i) {
       if (buffer[i] != '\n' && output.line.size() < kLineBytesMax) {
         output.line += buffer[i];

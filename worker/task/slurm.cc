@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
@@ -67,6 +68,12 @@ void SetBatch(const EnvironmentInput& input, std::map<std::string, std::string>&
   v["SLURM_NODEID"] = absl::StrCat(task.node_rank);
   v.try_emplace("SLURM_NTASKS_PER_NODE", "1");
   v.try_emplace("SLURM_NTASKS", absl::StrCat(task.nodes));
+  // On fewer nodes than its lines ask for (a range that has shrunk) there are as many tasks as fit.
+  int tasks = 0, each = 0;
+  if (absl::SimpleAtoi(v["SLURM_NTASKS"], &tasks) &&
+      absl::SimpleAtoi(v["SLURM_NTASKS_PER_NODE"], &each) && each > 0) {
+    v["SLURM_NTASKS"] = absl::StrCat(std::min(tasks, task.nodes * each));
+  }
   v["SLURM_NPROCS"] = v["SLURM_NTASKS"];
   v["SLURM_TASKS_PER_NODE"] = task.nodes == 1
                                   ? v["SLURM_NTASKS_PER_NODE"]

@@ -17,7 +17,7 @@ srun -n 2 bash -c 'echo "quick $SLURM_PROCID"; touch quick' &
 wait
 srun bash -c '[ "$SLURM_PROCID" = 3 ] && exit 7; exec sleep 60'
 echo "failed with $?"
-timeout 0.5 srun -u --frobnicate sleep 60
+timeout 1.5 srun -u --frobnicate sleep 60
 echo "cut with $?"
 if [ "$SLURM_RESTART_COUNT" = 0 ]; then
   srun bash -c 'echo waits; exec sleep 60'

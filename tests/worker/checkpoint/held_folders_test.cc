@@ -47,6 +47,24 @@ TEST(HeldFolders, OfAnEarlierLifeTheOldestGo) {
   EXPECT_TRUE(held.Take("c", nullptr, nullptr).value());
 }
 
+TEST(HeldFolders, IsNotMadeAnewUnderThoseWhoStillUseIt) {
+  Gone gone;
+  HeldFolders held(gone.Options(0));
+  Make(held, "a", 100);
+  ASSERT_TRUE(held.Take("a", nullptr, nullptr).value());
+  held.Damaged("a");
+  EXPECT_TRUE(absl::IsCancelled(held.Take(
+                                        "a", [] { return true; }, nullptr)
+                                    .status()));
+  EXPECT_TRUE(gone.names.empty());
+  held.Release("a");
+  EXPECT_FALSE(held.Take("a", nullptr, nullptr).value()) << "now it is";
+  held.Failed("a");
+  EXPECT_FALSE(held.Take("a", nullptr, nullptr).value());
+  held.Made("a", 100);
+  EXPECT_EQ(held.Whole(), (std::vector<std::string>{"a"}));
+}
+
 // Removing gigabytes takes seconds, in which others go on.
 TEST(HeldFolders, WhileOneIsRemovedOthersAreTakenAndItItselfIsWaitedFor) {
   std::promise<void> begins, may_end;

@@ -28,7 +28,7 @@ ContainerRun SomeRun(const std::string& runtime) {
 TEST(Container, PodmanRunsItInTheTasksFolders) {
   EXPECT_EQ(absl::StrJoin(ContainerCommand(SomeRun("/usr/bin/podman")), " "),
             "/usr/bin/podman run --rm --name baton-j-1-0-7 --network host --ipc host --init "
-            "--workdir /w/tasks/j/work --volume /w/tasks/j:/w/tasks/j --volume "
+            "--workdir /w/tasks/j/work --http-proxy=false --volume /w/tasks/j:/w/tasks/j --volume "
             "/w/sockets:/w/sockets --volume /w/cache/d:/w/cache/d:ro --env RANK --env TOKEN "
             "pytorch/pytorch:2.5 python3 train.py a b");
 }
