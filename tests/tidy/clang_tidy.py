@@ -84,7 +84,7 @@ def changes(root):
     them. Empty without a history to speak of."""
     texts = []
     for words in (["diff", "--name-only", "HEAD"],
-                  ["log", "-m", "--first-parent", "--name-only", "--format=commit"]):
+                  ["log", "-m", "--first-parent", "--name-only", "--format=tformat:commit"]):
         run = subprocess.run(["git", "-c", "safe.directory=*", "-C", root, *words],
                              capture_output=True, text=True, check=False)
         texts.append(run.stdout if run.returncode == 0 else "")
