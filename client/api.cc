@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "baton/v1/access.grpc.pb.h"
 #include "baton/v1/client.grpc.pb.h"
+#include "client/exit_code.h"
 #include "client/patiently.h"
 #include "common/artifact/blob.h"
 #include "common/rpc/channel.h"
@@ -290,8 +291,7 @@ absl::Status Api::Watch(const std::string& job, const std::atomic<bool>& stop,
     v1::WatchJobResponse response;
     while (wanted && reader->Read(&response)) {
       came = true;
-      const v1::JobState s = response.job().state();
-      ended = s == v1::SUCCEEDED || s == v1::FAILED || s == v1::CANCELLED;
+      ended = HasEnded(response.job());
       wanted = seen(response);
     }
     if (!wanted) context.TryCancel();

@@ -20,6 +20,7 @@ namespace {
 constexpr int64_t kCallDeadlineMs = 30'000;
 constexpr std::chrono::milliseconds kLookEvery{500};
 constexpr std::chrono::milliseconds kStopEvery{50};
+constexpr char kLatest[] = "latest";
 
 }  // namespace
 
@@ -119,8 +120,6 @@ absl::StatusOr<v1::Sweep> SweepApi::Wait(const std::string& sweep, const std::at
     }
   }
 }
-
-constexpr char kLatest[] = "latest";
 
 absl::StatusOr<JobOrSweep> FindJobOrSweep(Api& api, const std::string& word) {
   JobOrSweep found;

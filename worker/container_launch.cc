@@ -50,10 +50,9 @@ void EnterContainer(const Wanted& task, const PreparedTask& prepared, const std:
   run.user = static_cast<int>(geteuid());
   run.group = static_cast<int>(getegid());
   launch->argv = ContainerCommand(run);
-  // For the runtime, not for the program in it: they are not in `run`. Apptainer hands on all that
-  // it has, and runs an image that is here already.
-  if (absl::EndsWith(run.runtime, "apptainer") || absl::EndsWith(run.runtime, "singularity"))
-    return;
+  // For the runtime, not for the program in it. One that hands on all that it has goes without: the
+  // image is here already.
+  if (!KeepsItsEnvironment(run.runtime)) return;
   for (const std::string& variable : RuntimeVariables(own)) {
     const std::string start = variable.substr(0, variable.find('=') + 1);
     const bool is_the_jobs =

@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "common/check.h"
+
 namespace baton::worker {
 
 struct Crew::State {
@@ -47,12 +49,16 @@ struct Crew::State {
     try {
       std::thread([this] { Serve(); }).detach();
     } catch (const std::system_error&) {
-      --threads;  // those that are there take it up
+      --threads;  // those that are there take it up: one at least always is
     }
   }
 };
 
-Crew::Crew(const Options& options) : state_(std::make_unique<State>(options)) {}
+Crew::Crew(const Options& options) : state_(std::make_unique<State>(options)) {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  state_->AddThread();
+  BATON_CHECK(state_->threads == 1, "the system gives the worker no thread at its start");
+}
 
 Crew::~Crew() {
   std::unique_lock<std::mutex> lock(state_->mutex);

@@ -174,7 +174,17 @@ def a_cancel_ends_all(cluster, work):
     trial = trials["trials"][0]["job"]
     retried = cluster.baton("retry", trial, check=False)
     expect(retried.returncode == 2 and "is trial 1 of sweep long" in retried.stderr, f"{retried}")
+    what_a_name_means_twice_is_not_deleted(cluster, work, found)
     delete_with_its_jobs(cluster, found, [t["job"] for t in trials["trials"]])
+
+
+def what_a_name_means_twice_is_not_deleted(cluster, work, found):
+    job = cluster.baton("train", "--name", "long", "--memory", "64MiB", "--folder", work.path, "--",
+                        "true").stdout.strip()
+    cluster.baton("wait", job)
+    unclear = cluster.baton("delete", "long", "--yes", check=False)
+    expect(unclear.returncode == 2 and job in unclear.stderr and found in unclear.stderr, f"{unclear}")
+    cluster.baton("delete", job, "--yes")
 
 
 def delete_with_its_jobs(cluster, found, jobs):
@@ -231,7 +241,7 @@ def a_dry_run_tells_all(cluster, work):
     file = write(work, "dry.json", {
         "metric": "score", "goal": "maximize", "algorithm": "grid", "parallel_trials": 2,
         "params": {"x": [1, 2, 9], "rate": {"min": 0.5, "max": 1.5, "steps": 3}},
-        "entry": "trial.py", "name": "dry", "gpus": 1, "flags_as": "arguments"})
+        "entry": "trial.py", "name": "dry", "gpus": 1, "disk": "5GiB", "flags_as": "arguments"})
     told = cluster.json("sweep", f"{work.path}/{file}", "--dry-run", "--master-type", "standard_gpu",
                         "--seed", "5", "--cpus", "3")
     expect(told["name"] == "dry" and told["command"][-1] == "trial.py", f"{told}")
@@ -239,6 +249,7 @@ def a_dry_run_tells_all(cluster, work):
     expect([p["name"] for p in told["sweep"]["params"]] == ["x", "rate"], f"{told}")
     expect("cpus: 3," in told["spec"] and f"gpu_memory: {11 << 30}" in told["spec"],
            f"the machine that was typed, and a flag over it: {told['spec']}")
+    expect(f"disk: {5 << 30}" in told["spec"], f"its disk is the job's, whatever the machine: {told}")
     expect("dry" not in {s["name"] for s in cluster.json("sweeps")}, "nothing was sent")
 
 

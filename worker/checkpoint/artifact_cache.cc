@@ -7,7 +7,9 @@
 #include <map>
 #include <mutex>
 #include <system_error>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/artifact/chunk.h"
@@ -112,18 +114,23 @@ struct ArtifactCache::State {
     });
   }
 
-  // What was fetched in an earlier life counts as idle.
+  // What was fetched in an earlier life counts as idle. The time of a stamp is that of the last
+  // use.
   void Recover() {
     std::error_code error;
+    std::vector<std::tuple<fs::file_time_type, std::string, int64_t>> found;
     for (auto at = fs::directory_iterator(options.folder, error);
          !error && at != fs::directory_iterator(); at.increment(error)) {
       const std::string name = at->path().filename().string();
       int64_t bytes = 0;
       if (!artifact::IsDigest(name) || !IsIntact(name, &bytes)) continue;
-      held.Add(name, bytes);
+      found.emplace_back(fs::last_write_time(Folder(name) + kStampSuffix, error), name, bytes);
       const std::string known_as = ReadFile(Folder(name) + kDataSuffix).value_or("");
       if (!known_as.empty()) data[name] = known_as;
     }
+    std::sort(found.begin(), found.end());
+    for (const auto& [used, name, bytes] : found) held.Add(name, bytes);
+    held.Trim();
   }
 };
 
@@ -157,6 +164,9 @@ absl::StatusOr<std::string> ArtifactCache::AcquireFilled(const std::string& dige
     state_->held.Failed(digest);
     return fetched;
   }
+  std::error_code ignored;
+  fs::last_write_time(state_->Folder(digest) + kStampSuffix, fs::file_time_type::clock::now(),
+                      ignored);
   state_->held.Made(digest, bytes);
   return state_->Folder(digest);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -107,7 +108,12 @@ class FolderParcel : public Parcel {
       BATON_ASSIGN_OR_RETURN(sums[i], FetchItem(i));
       return absl::OkStatus();
     };
-    BATON_RETURN_IF_ERROR(artifact::DoAll(items_.size(), fetch, [] {}));
+    failed_ = false;
+    first_ = absl::OkStatus();
+    const absl::Status all = artifact::DoAll(items_.size(), fetch, [] {});
+    // Not that of another that was then given up.
+    if (!first_.ok()) return first_;
+    BATON_RETURN_IF_ERROR(all);
     std::string list;
     for (size_t i = 0; i < items_.size(); ++i) {
       absl::StrAppend(&list, sums[i], "  ", paths_[i], "\n");
@@ -136,6 +142,7 @@ class FolderParcel : public Parcel {
       if (fetched.ok()) fetched = Move(part, path);
       if (!fetched.ok()) {
         RemoveTree(part);
+        GiveUp(fetched);
         return fetched;
       }
     }
@@ -145,7 +152,9 @@ class FolderParcel : public Parcel {
   // One that nobody uses, with its connection.
   std::unique_ptr<HttpClient> TakeClient() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (idle_.empty()) return std::make_unique<HttpClient>(cancelled_);
+    if (idle_.empty()) {
+      return std::make_unique<HttpClient>([this] { return failed_ || cancelled_(); });
+    }
     std::unique_ptr<HttpClient> client = std::move(idle_.back());
     idle_.pop_back();
     return client;
@@ -153,6 +162,12 @@ class FolderParcel : public Parcel {
   void GiveBack(std::unique_ptr<HttpClient> client) {
     const std::lock_guard<std::mutex> lock(mutex_);
     idle_.push_back(std::move(client));
+  }
+
+  // The others, which may have hours to go, are of no use any more.
+  void GiveUp(const absl::Status& why) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!failed_.exchange(true)) first_ = why;
   }
 
   HttpClient& client_;  // for the list
@@ -165,6 +180,8 @@ class FolderParcel : public Parcel {
   std::string folder_;              // of this content
   std::mutex mutex_;
   std::vector<std::unique_ptr<HttpClient>> idle_;  // guarded by mutex_
+  absl::Status first_;                             // likewise: why the first one failed
+  std::atomic<bool> failed_ = false;
 };
 
 }  // namespace

@@ -24,6 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::hours kLeftoverAge{24};
+// Since its last use: it is small, and spares the next job a fetch.
+constexpr std::chrono::hours kKnownAge{24 * 90};
 constexpr char kKnownSuffix[] = ".known";
 
 int64_t BytesBelow(const std::string& folder) {
@@ -49,34 +51,34 @@ std::string KeyOf(const RemoteRequest& request) {
 
 }  // namespace
 
-// One fetch of a URI at a time; the others find what it has brought.
-class RemoteFetcher::UriLock {
+// One fetch of a key (KeyOf) at a time; the others find what it has brought.
+class RemoteFetcher::KeyLock {
  public:
-  UriLock(RemoteFetcher& fetcher, const std::string& uri, const std::function<bool()>& cancelled)
-      : fetcher_(fetcher), uri_(uri) {
+  KeyLock(RemoteFetcher& fetcher, const std::string& key, const std::function<bool()>& cancelled)
+      : fetcher_(fetcher), key_(key) {
     {
       std::lock_guard<std::mutex> guard(fetcher.mutex_);
-      lock_ = &fetcher.locks_[uri];
+      lock_ = &fetcher.locks_[key];
       ++lock_->users;
     }
     while (!(locked_ = lock_->mutex.try_lock()) && !cancelled()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
-  ~UriLock() {
+  ~KeyLock() {
     if (locked_) lock_->mutex.unlock();
     std::lock_guard<std::mutex> guard(fetcher_.mutex_);
-    if (--lock_->users == 0) fetcher_.locks_.erase(uri_);
+    if (--lock_->users == 0) fetcher_.locks_.erase(key_);
   }
-  UriLock(const UriLock&) = delete;
-  UriLock& operator=(const UriLock&) = delete;
+  KeyLock(const KeyLock&) = delete;
+  KeyLock& operator=(const KeyLock&) = delete;
 
   bool locked() const { return locked_; }
   Lock& lock() { return *lock_; }
 
  private:
   RemoteFetcher& fetcher_;
-  const std::string uri_;
+  const std::string key_;
   Lock* lock_ = nullptr;
   bool locked_ = false;
 };
@@ -96,13 +98,12 @@ void RemoteFetcher::Sweep() {
   const auto now = fs::file_time_type::clock::now();
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string path = entry.path().string();
-    // What is known of a URI is small, and spares the next job a fetch.
-    if (absl::EndsWith(path, kKnownSuffix)) continue;
+    const auto age_max = absl::EndsWith(path, kKnownSuffix) ? kKnownAge : kLeftoverAge;
     const bool in_use = std::any_of(locks_.begin(), locks_.end(), [&](const auto& lock) {
       return absl::StartsWith(path, PathOf(lock.first));
     });
     std::error_code ignored;
-    if (!in_use && now - entry.last_write_time(ignored) > kLeftoverAge) RemoveTree(path);
+    if (!in_use && now - entry.last_write_time(ignored) > age_max) RemoveTree(path);
   }
 }
 
@@ -114,21 +115,21 @@ void RemoteFetcher::SweepNowAndThen() {
   Sweep();
 }
 
-std::string RemoteFetcher::PathOf(const std::string& uri) const {
-  return absl::StrCat(folder_, "/", Sha256Hex(uri));
+std::string RemoteFetcher::PathOf(const std::string& key) const {
+  return absl::StrCat(folder_, "/", Sha256Hex(key));
 }
 
-RemoteFetcher::Known RemoteFetcher::Remembered(const std::string& uri) const {
-  const absl::StatusOr<std::string> text = ReadFile(PathOf(uri) + kKnownSuffix);
+RemoteFetcher::Known RemoteFetcher::Remembered(const std::string& key) const {
+  const absl::StatusOr<std::string> text = ReadFile(PathOf(key) + kKnownSuffix);
   if (!text.ok()) return {};
   const std::vector<std::string> lines = absl::StrSplit(*text, '\n');
   if (lines.size() != 2) return {};
   return {.validator = lines[0], .sha256 = lines[1]};
 }
 
-void RemoteFetcher::Remember(const std::string& uri, const Known& known) const {
+void RemoteFetcher::Remember(const std::string& key, const Known& known) const {
   const absl::Status written = WriteFileAtomically(
-      PathOf(uri) + kKnownSuffix, absl::StrCat(known.validator, "\n", known.sha256));
+      PathOf(key) + kKnownSuffix, absl::StrCat(known.validator, "\n", known.sha256));
   if (!written.ok()) LogWarning(std::string(written.message()));
 }
 
@@ -161,6 +162,7 @@ absl::StatusOr<RemoteData> RemoteFetcher::Bring(const RemoteRequest& request, Pa
   const Known known = Remembered(key);
   if (!parcel.validator().empty() && known.validator == parcel.validator()) {
     auto data = Place(known.sha256, fill_with(known.sha256), request);
+    if (data.ok()) Remember(key, known);  // used now
     if (!absl::IsFailedPrecondition(data.status())) return data;
   }
   BATON_ASSIGN_OR_RETURN(const std::string sha256, parcel.Fetch());
@@ -183,7 +185,7 @@ absl::StatusOr<RemoteData> RemoteFetcher::Bring(const RemoteRequest& request, Pa
 absl::StatusOr<RemoteData> RemoteFetcher::Acquire(const RemoteRequest& request) {
   SweepNowAndThen();
   const auto came = std::chrono::steady_clock::now();
-  UriLock held(*this, KeyOf(request), request.cancelled);
+  KeyLock held(*this, KeyOf(request), request.cancelled);
   if (!held.locked()) return absl::CancelledError("given up");
   Lock& lock = held.lock();
   // What was under way when this one came is what it asks for: else each rank of a gang would fetch

@@ -45,7 +45,8 @@ class ContentCache {
 };
 
 // Thread-safe; calls may take long. Requests for one URI that come while it is fetched share that
-// fetch, also where its server does not tell what it has (neither ETag nor Last-Modified).
+// fetch, also where its server does not tell what it has (neither ETag nor Last-Modified); of S3
+// only those that ask the same server with the same key.
 class RemoteFetcher {
  public:
   // `folder` is for what is not whole yet, and is made; both outlive this, and so does `cache`.
@@ -69,16 +70,17 @@ class RemoteFetcher {
     std::string sha256;
     std::chrono::steady_clock::time_point fetched;
   };
-  class UriLock;
+  class KeyLock;
 
-  // The caller holds the URI's lock.
+  // The caller holds the request's lock.
   absl::StatusOr<RemoteData> AcquireAlone(const RemoteRequest& request);
   absl::StatusOr<RemoteData> Bring(const RemoteRequest& request, Parcel& parcel);
   absl::StatusOr<RemoteData> Place(const std::string& sha256, const ContentCache::Fill& fill,
                                    const RemoteRequest& request);
-  Known Remembered(const std::string& uri) const;
-  void Remember(const std::string& uri, const Known& known) const;
-  std::string PathOf(const std::string& uri) const;
+  // By the URI, and for S3 by the server and who asks it.
+  Known Remembered(const std::string& key) const;
+  void Remember(const std::string& key, const Known& known) const;
+  std::string PathOf(const std::string& key) const;
   void SweepNowAndThen();
   void Sweep();
 
@@ -86,7 +88,7 @@ class RemoteFetcher {
   ContentCache& cache_;
   const std::chrono::milliseconds sweep_every_;
   std::mutex mutex_;
-  std::map<std::string, Lock> locks_;            // by URI; guarded by mutex_
+  std::map<std::string, Lock> locks_;            // by key; guarded by mutex_
   std::chrono::steady_clock::time_point swept_;  // guarded by mutex_
 };
 

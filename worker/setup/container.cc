@@ -96,6 +96,8 @@ std::vector<std::string> ImagePull(const std::string& runtime, const std::string
   return {runtime, "pull", image};
 }
 
+bool KeepsItsEnvironment(const std::string& runtime) { return !IsApptainer(runtime); }
+
 std::vector<std::string> RuntimeVariables(const std::vector<std::string>& environment) {
   std::vector<std::string> found;
   for (const std::string& variable : environment) {

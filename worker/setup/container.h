@@ -31,6 +31,10 @@ std::vector<std::string> ContainerRemoval(const std::string& runtime, const std:
 std::vector<std::string> ImageId(const std::string& runtime, const std::string& image);
 std::vector<std::string> ImagePull(const std::string& runtime, const std::string& image);
 
+// Whether the runtime keeps the environment in which it is called from the program in the
+// container: what the program is to have is named in the command.
+bool KeepsItsEnvironment(const std::string& runtime);
+
 // Those of NAME=value that tell a runtime where its daemon, its storage and its registries are, and
 // the way to them.
 std::vector<std::string> RuntimeVariables(const std::vector<std::string>& environment);

@@ -165,10 +165,12 @@ bool IsRuntimesFault(absl::string_view runtime, int code) {
 absl::Status StepFailure(absl::string_view title, int code, absl::string_view printed,
                          Fault fault) {
   const std::string step = absl::StrCat("`", Printable(title, kLineBytesMax), "`");
-  if (fault == Fault::kDisk) return ErrnoStatus(ENOSPC, step);
+  const std::string last = LastWords(printed);
+  if (fault == Fault::kDisk) {
+    return ErrnoStatus(ENOSPC, absl::StrCat(step, ": ", Printable(last, kLineBytesMax)));
+  }
   std::string words = absl::StrCat(step, code < 0 ? " was killed by signal " : " ended with code ",
                                    code < 0 ? -code : code);
-  const std::string last = LastWords(printed);
   if (!last.empty()) absl::StrAppend(&words, ": ", Printable(last, kLineBytesMax));
   switch (fault) {
     case Fault::kNetwork:
@@ -182,7 +184,7 @@ absl::Status StepFailure(absl::string_view title, int code, absl::string_view pr
                         " (the node's memory ran out, or somebody killed it: ask for more "
                         "`memory`, or look at the node)");
       } else {
-        absl::StrAppend(&words, " (the node is to blame: look at it, baton-worker doctor)");
+        absl::StrAppend(&words, " (the node is to blame: `baton doctor --node NAME` looks at it)");
       }
       return absl::UnavailableError(words);
     default:

@@ -23,7 +23,6 @@ extern char** environ;
 namespace baton::worker {
 namespace {
 
-constexpr int kResumeMe = 75;  // as the scheduler knows it
 constexpr int64_t kKillAfterMs = 5'000;
 constexpr size_t kLineBytesMax = 64 << 10;
 
@@ -52,7 +51,7 @@ void MakeFolders(const std::string& path, const std::string& below) {
 
 bool IsStopping() { return access(EnvironmentValue(contract::kDeadlineFile).c_str(), F_OK) == 0; }
 
-bool EndsOthers(int code) { return code != 0 && code != kResumeMe && !IsStopping(); }
+bool EndsOthers(int code) { return code != 0 && code != contract::kExitResumeMe && !IsStopping(); }
 
 LocalStep::LocalStep(const StepOrder& order, size_t part,
                      const std::vector<std::string>& environment)

@@ -13,7 +13,6 @@
 namespace baton::worker {
 namespace {
 
-constexpr int kPeerLost = 76;  // as the scheduler knows it
 constexpr int kOrderPiecesMax = 1000;
 
 class Waiter {
@@ -68,7 +67,7 @@ class Waiter {
       lost_ = true;  // what runs here may still save
     } else if (answer.id == 0 || answer.kind == MeetingAnswer::Kind::kLost) {
       fprintf(stderr, "srun: %s\n", answer.text.c_str());
-      result_ = kPeerLost;
+      result_ = contract::kExitPeerLost;
     } else if (answer.kind == MeetingAnswer::Kind::kError) {
       fprintf(stderr, "srun: the nodes can't speak to each other: %s\n", answer.text.c_str());
       result_ = 1;
@@ -93,7 +92,9 @@ class Waiter {
     const int pieces = atoi(first.c_str());
     std::string text = colon == std::string::npos ? "" : first.substr(colon + 1);
     for (int piece = 1; piece < pieces && piece < kOrderPiecesMax; ++piece) {
-      text += meeting_.Take(meeting_.Wait(KeyOf(next_, std::to_string(piece)))).text;
+      const MeetingAnswer more = meeting_.Take(meeting_.Wait(KeyOf(next_, std::to_string(piece))));
+      if (more.kind != MeetingAnswer::Kind::kValue) return OnAnswer(more);
+      text += more.text;
     }
     StepOrder order;
     const int self = atoi(EnvironmentValue(contract::kRank).c_str());
@@ -135,7 +136,7 @@ class Waiter {
                          std::to_string(local.code()));
       at = steps_.erase(at);
     }
-    if (lost_ && steps_.empty() && result_ < 0) result_ = kPeerLost;
+    if (lost_ && steps_.empty() && result_ < 0) result_ = contract::kExitPeerLost;
   }
 
   Meeting meeting_;

@@ -147,15 +147,76 @@ TEST_F(RemoteTest, WhoAsksLaterFetchesItAnewUnlessTheSumIsGiven) {
   EXPECT_EQ(server_.gets, 2);
 }
 
+// The bytes depend on the server and on who asks it.
+TEST_F(RemoteTest, AnotherServerOfTheSameS3UriIsAskedItself) {
+  SilentServer other;
+  RemoteFetcher fetcher(top_ + "/parts", cache_);
+  const auto request = [](const SilentServer& server) {
+    const std::string endpoint = server.url().substr(0, server.url().rfind('/'));
+    return RemoteRequest{.uri = "s3://bucket/file",
+                         .sha256 = "",
+                         .find =
+                             [endpoint](const std::string& name) {
+                               return name == "AWS_ENDPOINT_URL" ? endpoint : std::string();
+                             },
+                         .cancelled = [] { return false; }};
+  };
+  std::promise<void> may_send;
+  server_.before_it_sends = [&] { may_send.get_future().wait(); };
+  auto first = std::async(std::launch::async, [&] { return fetcher.Acquire(request(server_)); });
+  const auto second = fetcher.Acquire(request(other));
+  may_send.set_value();
+  EXPECT_TRUE(second.ok()) << second.status();
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_EQ(other.gets, 1);
+  EXPECT_EQ(server_.gets, 1);
+}
+
+// One that knows the sum need not have asked the server at all.
+TEST_F(RemoteTest, WhoAsksForWhatIsThereNowDoesNotShareTheFetchOfOneThatKnowsTheSum) {
+  RemoteFetcher fetcher(top_ + "/parts", cache_);
+  const auto known = fetcher.Acquire(Request());
+  ASSERT_TRUE(known.ok()) << known.status();
+  fs::remove_all(known->folder);
+  std::promise<void> asked, may_send;
+  server_.before_it_sends = [&] {
+    asked.set_value();
+    may_send.get_future().wait();
+    server_.before_it_sends = [] {};
+  };
+  auto pinned =
+      std::async(std::launch::async, [&] { return fetcher.Acquire(Request(known->sha256)); });
+  asked.get_future().wait();
+  std::promise<void> waits;
+  auto open = std::async(std::launch::async, [&] {
+    RemoteRequest request = Request();
+    bool told = false;
+    request.cancelled = [&waits, &told] {
+      if (!std::exchange(told, true)) waits.set_value();
+      return false;
+    };
+    return fetcher.Acquire(request);
+  });
+  waits.get_future().wait();
+  may_send.set_value();
+  EXPECT_TRUE(pinned.get().ok());
+  EXPECT_TRUE(open.get().ok());
+  EXPECT_EQ(server_.gets, 3);
+}
+
 TEST_F(RemoteTest, WhatNobodyCameBackForGoesWhileTheWorkerRuns) {
   RemoteFetcher fetcher(top_ + "/parts", cache_, std::chrono::milliseconds(0));
   std::ofstream(top_ + "/parts/old.part") << "half";
   std::ofstream(top_ + "/parts/new.part") << "half";
+  std::ofstream(top_ + "/parts/old.known") << "small";
   fs::last_write_time(top_ + "/parts/old.part",
+                      fs::file_time_type::clock::now() - std::chrono::hours(25));
+  fs::last_write_time(top_ + "/parts/old.known",
                       fs::file_time_type::clock::now() - std::chrono::hours(25));
   ASSERT_TRUE(fetcher.Acquire(Request()).ok());
   EXPECT_FALSE(fs::exists(top_ + "/parts/old.part"));
   EXPECT_TRUE(fs::exists(top_ + "/parts/new.part"));
+  EXPECT_TRUE(fs::exists(top_ + "/parts/old.known")) << "spares the next job a fetch";
 }
 
 }  // namespace

@@ -272,6 +272,9 @@ TEST_F(AzureTest, AnIdleNodeApprovesOnce) {
   EXPECT_EQ(approval.method, "POST");
   EXPECT_EQ(approval.body, R"({"StartRequests":[{"EventId":"602d9444"}]})");
   EXPECT_THAT(approval.headers, Contains("Metadata: true"));
+  talk_->Take({429, "", {}}, now_ms_, &board_);
+  Events(AzureEvent("Terminate", "Scheduled", "Fri, 14 Jul 2017 02:45:00 GMT"));
+  EXPECT_EQ(talk_->Next(now_ms_).method, "POST") << "the service was busy";
   talk_->Take({200, "", {}}, now_ms_, &board_);
   Events(AzureEvent("Terminate", "Scheduled", "Fri, 14 Jul 2017 02:45:00 GMT"));
   EXPECT_EQ(talk_->Next(now_ms_).method, "GET");

@@ -196,6 +196,10 @@ TEST(Environment, TheFirstNodeRunsTheScriptOfSlurmAndTheOthersWait) {
         "SLURM_NNODES=2", "SLURM_NODEID=1", "SLURM_PROCID=0", "BATON_STEPS_DIR=/w/tasks/t/steps"}) {
     EXPECT_TRUE(Has(environment, variable)) << variable;
   }
+  // A range of nodes that has shrunk: no more tasks than the one that is left has room for.
+  Wanted alone = task;
+  alone.nodes = 1;
+  EXPECT_TRUE(Has(TaskEnvironment(InputFor(alone)), "SLURM_NTASKS=2"));
   const std::string program = "/w/tasks/t/bin/baton-step";
   EXPECT_EQ(SlurmCommand(task, input.places), (std::vector<std::string>{program, "wait"}));
   task.key.rank = 0;
