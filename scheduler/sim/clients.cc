@@ -91,11 +91,17 @@ void Clients::SubmitSweep() {
   Ask(request);
 }
 
-void Clients::StopSweep() {
+// Empty: none is known yet.
+state::SweepId Clients::AnySweep() {
   const auto& sweeps = checkers_.acknowledged_sweeps();
-  if (sweeps.empty()) return;
+  if (sweeps.empty()) return "";
   const auto which = static_cast<std::ptrdiff_t>(context_.random.Below(sweeps.size()));
-  const state::SweepId id = *std::next(sweeps.begin(), which);
+  return *std::next(sweeps.begin(), which);
+}
+
+void Clients::StopSweep() {
+  const state::SweepId id = AnySweep();
+  if (id.empty()) return;
   context_.Send(
       [this, id] {
         scheduler_.Call(state::SweepStopped{.sweep = id, .by = "ada"},
@@ -107,10 +113,8 @@ void Clients::StopSweep() {
 }
 
 void Clients::DeleteSweep() {
-  const auto& sweeps = checkers_.acknowledged_sweeps();
-  if (sweeps.empty()) return;
-  const auto which = static_cast<std::ptrdiff_t>(context_.random.Below(sweeps.size()));
-  const state::SweepId id = *std::next(sweeps.begin(), which);
+  const state::SweepId id = AnySweep();
+  if (id.empty()) return;
   context_.Send(
       [this, id] {
         checkers_.DeleteCalled(id);

@@ -44,6 +44,7 @@ class Clients {
   void Drain(const state::NodeId& node);
   void ReuseRequestId();
   state::JobId AnyJob();
+  state::SweepId AnySweep();
 
   Context& context_;
   Scheduler& scheduler_;

@@ -95,12 +95,6 @@ void Reach::Tell(int32_t from, int32_t to, const std::string& error) {
   if (row.errors.size() < kErrorsKept) row.errors[to] = error;
 }
 
-void Reach::Forget(const NodeId& from, const NodeId& to) {
-  const int32_t a = SlotOf(from);
-  const int32_t b = SlotOf(to);
-  if (a >= 0 && b >= 0) Forget(a, b);
-}
-
 void Reach::Forget(int32_t from, int32_t to) {
   Row& row = rows_[static_cast<size_t>(from)];
   if (!HasBit(row.tried, to)) return;

@@ -39,8 +39,6 @@ class Reach {
   // What `from` told of `to`; an empty error: it got there. Both take part and differ.
   void Tell(const NodeId& from, const NodeId& to, const std::string& error);
   void Tell(int32_t from, int32_t to, const std::string& error);
-  // As if `from` had never told of `to`. No-op when one of them takes no part.
-  void Forget(const NodeId& from, const NodeId& to);
   Seen Ask(const NodeId& from, const NodeId& to) const;
   // Why it failed, in words; empty: not known.
   std::string Error(const NodeId& from, const NodeId& to) const;
