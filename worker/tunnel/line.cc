@@ -71,6 +71,12 @@ void Line::Finish() {
     const std::lock_guard<std::mutex> lock(mutex_);
     stream_->WritesDone();
   }
+  // What a person has sent and nobody reads any more stands before the call's end: without this a
+  // tunnel that was refused, or whose command could not be started, would stay for ever.
+  v1::TunnelFrame unread;
+  while (stream_->Read(&unread)) {
+  }
+  gone_ = true;
   static_cast<void>(stream_->Finish());  // all that mattered was in the frames
 }
 
