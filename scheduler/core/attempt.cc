@@ -75,6 +75,7 @@ void Machine::Begin(Job* job, const policy::Placement& placement) {
     fleet_.Take(place.node, state::NeedOf(*job->spec, attempt), place.gpus);
     tasks_on_[place.node].insert({job->id, task.rank});
     Touch(place.node);
+    attempt.members.push_back(task.rank);
     attempt.tasks.push_back(std::move(task));
   }
   ChargeUsage(*job->spec, attempt, 1);

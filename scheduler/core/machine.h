@@ -79,6 +79,8 @@ class Machine {
   absl::Status On(const state::NodesProbed& event);
   absl::Status On(const state::NodeCached& event);
   absl::Status On(const state::SweepDeleted& event);
+  absl::Status On(const state::LossReported& event);
+  absl::Status On(const state::MemberReady& event);
 
   // job_events.cc
   absl::Status CheckSubmit(const state::JobsSubmitted& event) const;

@@ -56,6 +56,7 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   if (wanted.goal == Goal::kRun) {
     for (const Task& peer : attempt.tasks) {
       wanted.peers.push_back({.rank = peer.rank,
+                              .task = peer.rank,
                               .node = NodeName(peer.node),
                               .address = peer.address,
                               .port = peer.port});

@@ -68,6 +68,11 @@ struct EventWords {
     return StrCat("sweep ", e.id, " of up to ", e.plan.trials_max, " trials");
   }
   std::string operator()(const state::SweepDeleted& e) { return StrCat("delete sweep ", e.sweep); }
+  std::string operator()(const state::LossReported& e) {
+    return StrCat("lost ", Key(e.task), " misses rank ", e.lost_rank, " of generation ",
+                  e.generation);
+  }
+  std::string operator()(const state::MemberReady& e) { return StrCat("ready ", Key(e.task)); }
   std::string operator()(const state::SweepStopped& e) { return StrCat("stop sweep ", e.sweep); }
   std::string operator()(const state::TrialSuggested& e) {
     return StrCat("suggest trial ", e.index, " of ", e.sweep, ": ",

@@ -14,7 +14,8 @@ namespace baton::state {
 enum class Goal : uint8_t { kPrepare, kRun, kStop };
 
 struct Peer {
-  int32_t rank = 0;
+  int32_t rank = 0;  // in the generation
+  int32_t task = 0;  // its number in the attempt (TaskKey::rank)
   std::string node;  // name
   std::string address;
   int32_t port = 0;

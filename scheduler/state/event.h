@@ -92,6 +92,11 @@ struct TaskReported {
   std::string bad_checkpoint;  // with kFailed: this checkpoint could not be restored
   std::string exit_cause;      // with kExited: out-of-memory or disk-full; empty: neither
   std::string environment;     // what it runs in; empty: not told
+  // With kFirstStep of an elastic task: the generation whose first step is finished (0: not told),
+  // the finished steps of the state with which it formed, and when that first step was finished.
+  uint64_t generation = 0;
+  int64_t generation_step = 0;
+  int64_t generation_step_ms = 0;
 };
 
 // A worker said hello; `tasks` are those that run there or whose end is not acknowledged.
@@ -222,6 +227,22 @@ struct NodesProbed {
   std::vector<NodeProbes> nodes;
 };
 
+// A member of a gang says that another one failed it: its connection broke, or it was silent.
+struct LossReported {
+  TaskKey task;  // who says it
+  NodeId node;
+  std::string incarnation;
+  uint64_t generation = 0;
+  int32_t lost_rank = 0;  // in that generation
+};
+
+// A task that is no member yet has started and can be one of the next generation.
+struct MemberReady {
+  TaskKey task;
+  NodeId node;
+  std::string incarnation;
+};
+
 // A deadline has passed (core/step.h: NextDeadline).
 struct TimerFired {};
 
@@ -229,6 +250,6 @@ using Event = std::variant<SchedulerStarted, JobsSubmitted, JobCancelled, JobRet
                            NodeLost, NodeDrained, NodeUndrained, NodeNoticed, NoticeWithdrawn,
                            TaskReported, CheckpointUploaded, TimerFired, JobPaused, JobResumed,
                            JobDeleted, SweepSubmitted, SweepStopped, TrialSuggested, TrialReported,
-                           NodesProbed, NodeCached, SweepDeleted>;
+                           NodesProbed, NodeCached, SweepDeleted, LossReported, MemberReady>;
 
 }  // namespace baton::state

@@ -124,7 +124,33 @@ struct Task {
   bool infrastructure = false;  // the failure was the node's
   std::string output_digest;
   std::string exit_cause;  // out-of-memory or disk-full; empty: neither
+  int64_t start_ms = 0;    // a joiner's; 0: the attempt's
+  bool ready = false;      // a joiner that can be a member
   bool operator==(const Task&) const = default;
+};
+
+// A member that an attempt has lost and survived.
+struct Loss {
+  int32_t attempt = 0;
+  uint64_t generation = 0;  // that it ended
+  int32_t task = 0;
+  NodeId node;
+  std::string detector;  // notice, peers, exit, connection, lease: who noticed first
+  int64_t at_ms = 0;     // when it was noticed
+  int64_t delay_ms = 0;  // since its last sign of life
+  int64_t steps_lost = 0;
+  int64_t recovery_ms = -1;  // to the next finished step; -1: not yet
+  bool operator==(const Loss&) const = default;
+};
+
+// A notice for a node that a task of the job ran on.
+struct NoticeSeen {
+  NodeId node;
+  std::string source;
+  std::string kind;
+  int64_t deadline_ms = 0;
+  int64_t seen_ms = 0;
+  bool operator==(const NoticeSeen&) const = default;
 };
 
 struct Checkpoint {
@@ -170,8 +196,9 @@ struct Attempt {
   int32_t number = 0;
   Token token = 0;
   uint64_t generation = 1;
-  int32_t world_size = 0;
-  std::vector<Task> tasks;  // by rank
+  int32_t world_size = 0;        // of the generation
+  std::vector<Task> tasks;       // by number: members, former ones and joiners
+  std::vector<int32_t> members;  // of the generation: numbers of tasks by rank, rising
   int64_t start_ms = 0;
   int64_t start_deadline_ms = 0;  // all tasks prepared by then, or the gang gives all back
   int64_t running_ms = 0;         // when the last of its programs had started; 0: not yet
@@ -207,11 +234,13 @@ struct JobHistory {
   int64_t cost_on_demand_usd_micro = 0;
   int64_t cost_remainder = 0;  // what the two lack, in 1 / kMoneyUnit micro-USD (core/ledger.h)
   int64_t cost_on_demand_remainder = 0;
-  int32_t retried_after = 0;    // newest attempt when a person last sent the job on again
-  bool on_demand_only = false;  // decided when it was queued (policy/progress.h)
-  std::string device_kind;      // a native job that has finished a step goes on only there
-  std::string output_digest;    // of rank 0's newest output
-  std::string environment;      // what rank 0 ran in last (worker/setup/facts.h); empty: not told
+  int32_t retried_after = 0;        // newest attempt when a person last sent the job on again
+  bool on_demand_only = false;      // decided when it was queued (policy/progress.h)
+  std::string device_kind;          // a native job that has finished a step goes on only there
+  std::string output_digest;        // of rank 0's newest output
+  std::vector<Loss> losses;         // survived ones, oldest first, the newest 256
+  std::vector<NoticeSeen> notices;  // likewise
+  std::string environment;  // what rank 0 ran in last (worker/setup/facts.h); empty: not told
   bool operator==(const JobHistory&) const = default;
 };
 

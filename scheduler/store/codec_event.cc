@@ -27,7 +27,8 @@ absl::Status FromRecord(const TaskKey& record, state::TaskKey* value) {
 static void ToRecord(const state::TaskReported& value, TaskReported* record) {
   const auto& [task, node, incarnation, stage, at_ms, exit_code, error, first_step, first_step_ms,
                last_step, last_step_ms, setup_ms, restore_ms, save_ms, address, port, output_digest,
-               infrastructure, bad_checkpoint, exit_cause, environment] = value;
+               infrastructure, bad_checkpoint, exit_cause, environment, generation, generation_step,
+               generation_step_ms] = value;
   ToRecord(task, record->mutable_task());
   record->set_node(node);
   record->set_incarnation(incarnation);
@@ -49,6 +50,9 @@ static void ToRecord(const state::TaskReported& value, TaskReported* record) {
   record->set_bad_checkpoint(bad_checkpoint);
   record->set_exit_cause(exit_cause);
   record->set_environment(environment);
+  record->set_generation(generation);
+  record->set_generation_step(generation_step);
+  record->set_generation_step_ms(generation_step_ms);
 }
 
 static absl::Status FromRecord(const TaskReported& record, state::TaskReported* value) {
@@ -74,6 +78,9 @@ static absl::Status FromRecord(const TaskReported& record, state::TaskReported* 
   value->bad_checkpoint = record.bad_checkpoint();
   value->exit_cause = record.exit_cause();
   value->environment = record.environment();
+  value->generation = record.generation();
+  value->generation_step = record.generation_step();
+  value->generation_step_ms = record.generation_step_ms();
   return absl::OkStatus();
 }
 
@@ -215,6 +222,22 @@ class EventWriter {
     event_->mutable_sweep_deleted()->set_sweep(sweep);
     event_->mutable_sweep_deleted()->set_by(by);
   }
+  void operator()(const state::LossReported& e) {
+    const auto& [task, node, incarnation, generation, lost_rank] = e;
+    auto* record = event_->mutable_loss_reported();
+    ToRecord(task, record->mutable_task());
+    record->set_node(node);
+    record->set_incarnation(incarnation);
+    record->set_generation(generation);
+    record->set_lost_rank(lost_rank);
+  }
+  void operator()(const state::MemberReady& e) {
+    const auto& [task, node, incarnation] = e;
+    auto* record = event_->mutable_member_ready();
+    ToRecord(task, record->mutable_task());
+    record->set_node(node);
+    record->set_incarnation(incarnation);
+  }
 
  private:
   SharedValues& shared_;
@@ -333,6 +356,24 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
           {record.node_cached().cached().begin(), record.node_cached().cached().end()}};
     case Event::kSweepDeleted:
       return state::SweepDeleted{record.sweep_deleted().sweep(), record.sweep_deleted().by()};
+    case Event::kLossReported: {
+      const LossReported& loss = record.loss_reported();
+      state::LossReported event;
+      BATON_RETURN_IF_ERROR(FromRecord(loss.task(), &event.task));
+      event.node = loss.node();
+      event.incarnation = loss.incarnation();
+      event.generation = loss.generation();
+      event.lost_rank = loss.lost_rank();
+      return event;
+    }
+    case Event::kMemberReady: {
+      const MemberReady& ready = record.member_ready();
+      state::MemberReady event;
+      BATON_RETURN_IF_ERROR(FromRecord(ready.task(), &event.task));
+      event.node = ready.node();
+      event.incarnation = ready.incarnation();
+      return event;
+    }
     case Event::EVENT_NOT_SET:
       break;
   }

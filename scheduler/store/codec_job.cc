@@ -97,7 +97,7 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
 static void ToRecord(const state::Task& value, Task* record) {
   const auto& [rank, node, phase, gpus, address, port, exit_code, end_ms, first_step, first_step_ms,
                last_step, last_step_ms, setup_ms, restore_ms, save_ms, error, infrastructure,
-               output_digest, exit_cause] = value;
+               output_digest, exit_cause, start_ms, ready] = value;
   record->set_rank(rank);
   record->set_node(node);
   record->set_phase(EnumNumber(phase));
@@ -117,6 +117,8 @@ static void ToRecord(const state::Task& value, Task* record) {
   record->set_infrastructure(infrastructure);
   record->set_output_digest(output_digest);
   record->set_exit_cause(exit_cause);
+  record->set_start_ms(start_ms);
+  record->set_ready(ready);
 }
 
 static absl::Status FromRecord(const Task& record, state::Task* value) {
@@ -140,6 +142,53 @@ static absl::Status FromRecord(const Task& record, state::Task* value) {
   value->infrastructure = record.infrastructure();
   value->output_digest = record.output_digest();
   value->exit_cause = record.exit_cause();
+  value->start_ms = record.start_ms();
+  value->ready = record.ready();
+  return absl::OkStatus();
+}
+
+static void ToRecord(const state::Loss& value, Loss* record) {
+  const auto& [attempt, generation, task, node, detector, at_ms, delay_ms, steps_lost,
+               recovery_ms] = value;
+  record->set_attempt(attempt);
+  record->set_generation(generation);
+  record->set_task(task);
+  record->set_node(node);
+  record->set_detector(detector);
+  record->set_at_ms(at_ms);
+  record->set_delay_ms(delay_ms);
+  record->set_steps_lost(steps_lost);
+  record->set_recovery_ms(recovery_ms);
+}
+
+static absl::Status FromRecord(const Loss& record, state::Loss* value) {
+  value->attempt = record.attempt();
+  value->generation = record.generation();
+  value->task = record.task();
+  value->node = record.node();
+  value->detector = record.detector();
+  value->at_ms = record.at_ms();
+  value->delay_ms = record.delay_ms();
+  value->steps_lost = record.steps_lost();
+  value->recovery_ms = record.recovery_ms();
+  return absl::OkStatus();
+}
+
+static void ToRecord(const state::NoticeSeen& value, NoticeSeen* record) {
+  const auto& [node, source, kind, deadline_ms, seen_ms] = value;
+  record->set_node(node);
+  record->set_source(source);
+  record->set_kind(kind);
+  record->set_deadline_ms(deadline_ms);
+  record->set_seen_ms(seen_ms);
+}
+
+static absl::Status FromRecord(const NoticeSeen& record, state::NoticeSeen* value) {
+  value->node = record.node();
+  value->source = record.source();
+  value->kind = record.kind();
+  value->deadline_ms = record.deadline_ms();
+  value->seen_ms = record.seen_ms();
   return absl::OkStatus();
 }
 
@@ -192,7 +241,7 @@ static void FromRecord(const Phases& record, state::Phases* value) {
 }
 
 static void ToRecord(const state::Attempt& value, Attempt* record) {
-  const auto& [number, token, generation, world_size, tasks, start_ms, start_deadline_ms,
+  const auto& [number, token, generation, world_size, tasks, members, start_ms, start_deadline_ms,
                running_ms, end_ms, cause, detail, failed_ms, verdict_deadline_ms, stop_deadline_ms,
                stop_reason, resume_name, resume_step, resume_digest, bad_checkpoint, phases,
                alternative] = value;
@@ -201,6 +250,7 @@ static void ToRecord(const state::Attempt& value, Attempt* record) {
   record->set_generation(generation);
   record->set_world_size(world_size);
   ToRepeated(tasks, record->mutable_tasks());
+  record->mutable_members()->Assign(members.begin(), members.end());
   record->set_start_ms(start_ms);
   record->set_start_deadline_ms(start_deadline_ms);
   record->set_running_ms(running_ms);
@@ -225,6 +275,11 @@ static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
   value->generation = record.generation();
   value->world_size = record.world_size();
   BATON_RETURN_IF_ERROR(FromRepeated(record.tasks(), &value->tasks));
+  value->members.assign(record.members().begin(), record.members().end());
+  // Of a version that knew of no generations: all tasks are members.
+  if (value->members.empty()) {
+    for (const state::Task& task : value->tasks) value->members.push_back(task.rank);
+  }
   value->start_ms = record.start_ms();
   value->start_deadline_ms = record.start_deadline_ms();
   value->running_ms = record.running_ms();
@@ -249,7 +304,7 @@ static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   const auto& [attempts, checkpoints, phases, phases_until_ms, preemptions, steps_lost,
                recoveries_ms, pending_loss_ms, cost_usd_micro, cost_on_demand_usd_micro,
                cost_remainder, cost_on_demand_remainder, retried_after, on_demand_only, device_kind,
-               output_digest, environment] = value;
+               output_digest, losses, notices, environment] = value;
   ToRepeated(attempts, record->mutable_attempts());
   ToRepeated(checkpoints, record->mutable_checkpoints());
   ToRecord(phases, record->mutable_phases());
@@ -266,6 +321,8 @@ static void ToRecord(const state::JobHistory& value, JobHistory* record) {
   record->set_on_demand_only(on_demand_only);
   record->set_device_kind(device_kind);
   record->set_output_digest(output_digest);
+  ToRepeated(losses, record->mutable_losses());
+  ToRepeated(notices, record->mutable_notices());
   record->set_environment(environment);
 }
 
@@ -286,6 +343,8 @@ static absl::Status FromRecord(const JobHistory& record, state::JobHistory* valu
   value->on_demand_only = record.on_demand_only();
   value->device_kind = record.device_kind();
   value->output_digest = record.output_digest();
+  BATON_RETURN_IF_ERROR(FromRepeated(record.losses(), &value->losses));
+  BATON_RETURN_IF_ERROR(FromRepeated(record.notices(), &value->notices));
   value->environment = record.environment();
   return absl::OkStatus();
 }

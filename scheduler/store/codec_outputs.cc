@@ -7,8 +7,9 @@
 
 namespace baton::store::v1 {
 static void ToRecord(const state::Peer& value, Peer* record) {
-  const auto& [rank, node, address, port] = value;
+  const auto& [rank, task, node, address, port] = value;
   record->set_rank(rank);
+  record->set_task(task);
   record->set_node(node);
   record->set_address(address);
   record->set_port(port);
