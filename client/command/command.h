@@ -13,6 +13,7 @@
 namespace baton::client {
 
 void AddCancel(CLI::App& app, Context& context);
+void AddChaos(CLI::App& app, Context& context);
 void AddCheckpoints(CLI::App& app, Context& context);
 void AddCollect(CLI::App& app, Context& context);
 void AddCompletion(CLI::App& app, Context& context);
@@ -63,6 +64,11 @@ std::string UnknownVerb(const CLI::App& app);
 
 // A check for whole numbers that are not below `least`.
 CLI::Validator NumberFrom(int64_t least);
+
+// What is wrong with the capacities of a local cluster's workers, "spot,spot,on-demand", or with
+// the CPUs of each; empty: nothing.
+std::string CheckWorkers(const std::string& list);
+std::string CheckCpus(const std::string& word);
 
 // A verb of `parent`; its --help ends with the example.
 CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& what,

@@ -84,22 +84,6 @@ absl::Status Status(const Context& context, const std::string& folder) {
   return absl::OkStatus();
 }
 
-std::string CheckWorkers(const std::string& list) {
-  for (const absl::string_view word : absl::StrSplit(list, ',')) {
-    if (word == "spot" || word == "on-demand") continue;
-    return absl::StrCat("`", list, "`: each word is spot or on-demand, such as spot,spot",
-                        word.empty() ? "; one is empty" : "");
-  }
-  return "";
-}
-
-std::string CheckCpus(const std::string& word) {
-  double cpus = 0;
-  // Not the other way round: every comparison with "nan" is false.
-  if (absl::SimpleAtod(word, &cpus) && cpus >= 0.001 && cpus <= 4096) return "";
-  return absl::StrCat("`", word, "` is no number from 0.001 to 4096");
-}
-
 absl::Status Down(const Context& context, const std::string& folder) {
   const auto quiet = [](const std::string&) {};
   BATON_ASSIGN_OR_RETURN(
@@ -131,6 +115,22 @@ void AddUp(CLI::App& local, Context& context) {
 }
 
 }  // namespace
+
+std::string CheckWorkers(const std::string& list) {
+  for (const absl::string_view word : absl::StrSplit(list, ',')) {
+    if (word == "spot" || word == "on-demand") continue;
+    return absl::StrCat("`", list, "`: each word is spot or on-demand, such as spot,spot",
+                        word.empty() ? "; one is empty" : "");
+  }
+  return "";
+}
+
+std::string CheckCpus(const std::string& word) {
+  double cpus = 0;
+  // Not the other way round: every comparison with "nan" is false.
+  if (absl::SimpleAtod(word, &cpus) && cpus >= 0.001 && cpus <= 4096) return "";
+  return absl::StrCat("`", word, "` is no number from 0.001 to 4096");
+}
 
 void AddLocal(CLI::App& app, Context& context) {
   CLI::App* local =

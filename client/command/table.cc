@@ -36,6 +36,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddLogin(app, context);
   AddToken(app, context);
   AddDoctor(app, context);
+  AddChaos(app, context);
   AddData(app, context);
   AddModel(app, context);
   AddCompletion(app, context);

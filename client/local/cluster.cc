@@ -74,7 +74,7 @@ std::string LogTail(const std::string& file) {
   return text->size() <= 1000 ? *text : text->substr(text->size() - 1000);
 }
 
-absl::Status StartScheduler(int port, LocalCluster* cluster) {
+absl::Status StartSchedulerAt(int port, LocalCluster* cluster) {
   const std::string data = cluster->folder + "/scheduler";
   const std::string log = cluster->folder + "/log/scheduler.log";
   std::error_code ignored;
@@ -89,7 +89,7 @@ absl::Status StartScheduler(int port, LocalCluster* cluster) {
     const absl::StatusOr<std::string> address = ReadFile(data + "/address");
     if (address.ok() && !address->empty()) {
       cluster->address = std::string(absl::StripAsciiWhitespace(*address));
-      return absl::OkStatus();
+      return WriteLocal(*cluster);
     }
     if (!IsAlive(cluster->scheduler)) break;
     std::this_thread::sleep_for(kPoll);
@@ -98,32 +98,33 @@ absl::Status StartScheduler(int port, LocalCluster* cluster) {
       absl::StrCat("the scheduler did not start; ", log, " ends with:\n", LogTail(log)));
 }
 
-absl::Status StartWorker(const LocalCluster& cluster, LocalWorker* worker) {
+absl::Status Start(const LocalCluster& cluster, LocalWorker* worker) {
   const bool spot = worker->capacity == "spot";
   BATON_ASSIGN_OR_RETURN(
-      worker->process, StartDetached({ProgramFolder() + "/baton-worker",
-                                      "--scheduler",
-                                      cluster.address,
-                                      "--dir",
-                                      cluster.folder + "/workers/" + worker->name,
-                                      "--name",
-                                      worker->name,
-                                      "--capacity",
-                                      worker->capacity,
-                                      "--cpus",
-                                      absl::StrFormat("%g", cluster.cpus),
-                                      "--price",
-                                      spot ? kSpotPrice : kOnDemandPrice,
-                                      "--on-demand-price",
-                                      kOnDemandPrice,
-                                      "--example-prices",
-                                      "--provider",
-                                      "local",
-                                      "--zone",
-                                      "local",
-                                      "--metadata-url",
-                                      "none"},
-                                     absl::StrCat(cluster.folder, "/log/", worker->name, ".log")));
+      worker->process,
+      StartDetached({ProgramFolder() + "/baton-worker",
+                     "--scheduler",
+                     worker->scheduler.empty() ? cluster.address : worker->scheduler,
+                     "--dir",
+                     cluster.folder + "/workers/" + worker->name,
+                     "--name",
+                     worker->name,
+                     "--capacity",
+                     worker->capacity,
+                     "--cpus",
+                     absl::StrFormat("%g", cluster.cpus),
+                     "--price",
+                     spot ? kSpotPrice : kOnDemandPrice,
+                     "--on-demand-price",
+                     kOnDemandPrice,
+                     "--example-prices",
+                     "--provider",
+                     "local",
+                     "--zone",
+                     "local",
+                     "--metadata-url",
+                     worker->metadata_url},
+                    absl::StrCat(cluster.folder, "/log/", worker->name, ".log")));
   return absl::OkStatus();
 }
 
@@ -232,6 +233,18 @@ absl::StatusOr<LocalCluster> ReadLocal(const std::string& folder_or_empty) {
   }
 }
 
+absl::Status StartScheduler(LocalCluster* cluster) {
+  // The port of before, so that workers that outlived their scheduler find it again.
+  const size_t colon = cluster->address.rfind(':');
+  const int port = colon == std::string::npos ? 0 : std::atoi(&cluster->address[colon + 1]);
+  return StartSchedulerAt(port, cluster);
+}
+
+absl::Status StartWorker(LocalCluster* cluster, LocalWorker* worker) {
+  BATON_RETURN_IF_ERROR(Start(*cluster, worker));
+  return WriteLocal(*cluster);
+}
+
 absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options, const Say& say) {
   const std::string folder =
       fs::absolute(options.folder.empty() ? DefaultLocalFolder() : options.folder)
@@ -246,18 +259,14 @@ absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options, const Say& say
   }
   made.Keep();
   if (!IsAlive(cluster.scheduler)) {
-    // The port of before, so that workers that outlived their scheduler find it again.
-    int port = options.port;
-    const size_t colon = cluster.address.rfind(':');
-    if (port == 0 && colon != std::string::npos) port = std::atoi(&cluster.address[colon + 1]);
-    BATON_RETURN_IF_ERROR(StartScheduler(port, &cluster));
-    BATON_RETURN_IF_ERROR(WriteLocal(cluster));
+    BATON_RETURN_IF_ERROR(options.port == 0 ? StartScheduler(&cluster)
+                                            : StartSchedulerAt(options.port, &cluster));
     say(absl::StrCat("scheduler  ", cluster.address, "  pid ", cluster.scheduler.pid));
   }
   for (LocalWorker& worker : cluster.workers) {
     if (IsAlive(worker.process)) continue;
-    BATON_RETURN_IF_ERROR(StartWorker(cluster, &worker));
-    BATON_RETURN_IF_ERROR(WriteLocal(cluster));
+    if (options.before_worker) BATON_RETURN_IF_ERROR(options.before_worker(cluster, &worker));
+    BATON_RETURN_IF_ERROR(StartWorker(&cluster, &worker));
     say(absl::StrCat("worker     ", worker.name, "  pid ", worker.process.pid));
   }
   BATON_RETURN_IF_ERROR(ChangeKnownFolders([&folder](std::vector<std::string>* known) {

@@ -18,6 +18,8 @@ struct LocalWorker {
   std::string name;
   std::string capacity;  // spot, on-demand
   Process process;
+  std::string scheduler;              // that it dials; empty: the cluster's
+  std::string metadata_url = "none";  // as the worker's flag
 };
 
 struct LocalCluster {
@@ -33,11 +35,18 @@ struct LocalOptions {
   std::vector<std::string> capacities;  // of each worker; empty: as before, or spot,spot,on-demand
   double cpus = 0;                      // that each worker offers; 0: as before, or 1
   int port = 0;                         // 0: as before, or any free one
+  // Called before a worker is started; may change what it dials.
+  std::function<absl::Status(const LocalCluster&, LocalWorker*)> before_worker;
 };
 
 // Starts what does not run yet and waits until every worker has joined. Told lines as it goes.
 absl::StatusOr<LocalCluster> LocalUp(const LocalOptions& options,
                                      const std::function<void(const std::string&)>& say);
+
+// Start one that has died; the scheduler where it listened before. Neither waits for a worker to
+// join.
+absl::Status StartScheduler(LocalCluster* cluster);
+absl::Status StartWorker(LocalCluster* cluster, LocalWorker* worker);
 
 // Ends every program of the cluster (empty: of the newest one): workers first (their tasks get a
 // notice), then the scheduler. The folder of what was there; "" when there was no cluster. The

@@ -65,6 +65,8 @@ absl::StatusOr<Process> StartDetached(const std::vector<std::string>& argv,
   return Process{pid, StartTicks(pid)};
 }
 
+Process FindProcess(pid_t pid) { return {pid, StartTicks(pid)}; }
+
 bool IsAlive(const Process& process) {
   if (process.pid <= 0) return false;
   // A child of this very command stays a zombie until it is waited for.

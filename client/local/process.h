@@ -22,6 +22,9 @@ struct Process {
 absl::StatusOr<Process> StartDetached(const std::vector<std::string>& argv,
                                       const std::string& log_file);
 
+// Who has this pid now; start_ticks 0: nobody.
+Process FindProcess(pid_t pid);
+
 bool IsAlive(const Process& process);
 
 // Nothing when it is not alive.
