@@ -68,6 +68,7 @@ class Game {
   absl::Status Calm();
   absl::Status Storm();
   absl::Status Judge();
+  absl::Status TakeIds();
   absl::Status Refill();
   absl::Status Look();
   bool AllOver() const {
@@ -124,16 +125,23 @@ absl::Status Game::Calm() {
   return absl::OkStatus();
 }
 
+// Of the submits that have been answered.
+absl::Status Game::TakeIds() {
+  for (Running& job : running_) {
+    const bool answered =
+        job.submitted.valid() &&
+        job.submitted.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    if (!answered) continue;
+    BATON_ASSIGN_OR_RETURN(job.id, job.submitted.get());
+  }
+  return absl::OkStatus();
+}
+
 // Keeps so many jobs under way; submits beside the faults, since the scheduler may be away.
 absl::Status Game::Refill() {
+  BATON_RETURN_IF_ERROR(TakeIds());
   int under_way = 0;
-  for (Running& job : running_) {
-    if (job.submitted.valid() &&
-        job.submitted.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
-      BATON_ASSIGN_OR_RETURN(job.id, job.submitted.get());
-    }
-    under_way += job.over ? 0 : 1;
-  }
+  for (const Running& job : running_) under_way += job.over ? 0 : 1;
   for (; under_way < options_.jobs_at_once; ++under_way) {
     Running job;
     job.entry = running_.size() % entries_.size();
@@ -183,9 +191,7 @@ absl::Status Game::Storm() {
   const int64_t limit_ms = NowMs() + options_.end_limit_ms;
   while (!AllOver() && NowMs() < limit_ms) {
     BATON_RETURN_IF_ERROR(Interrupted());
-    for (Running& job : running_) {
-      if (job.submitted.valid()) BATON_ASSIGN_OR_RETURN(job.id, job.submitted.get());
-    }
+    BATON_RETURN_IF_ERROR(TakeIds());
     BATON_RETURN_IF_ERROR(Look());
     BATON_RETURN_IF_ERROR(hands_->Heal(NowMs()));
     std::this_thread::sleep_for(kTurn);

@@ -119,8 +119,8 @@ struct Line::State {
 
   void Turn() {
     std::vector<pollfd> wanted = {{wake, POLLIN, 0}, {listener, POLLIN, 0}};
-    const bool open = !cut;
-    if (open) {
+    const bool was_open = !cut;
+    if (was_open) {
       for (const Relay& relay : relays) {
         wanted.push_back({relay.near, Wants(relay.out, relay.in), 0});
         wanted.push_back({relay.far, Wants(relay.in, relay.out), 0});
@@ -135,6 +135,8 @@ struct Line::State {
       relays.clear();
       return;
     }
+    // It may have been cut while this thread waited.
+    const bool open = was_open && !cut;
     size_t at = 2;
     for (auto relay = relays.begin(); open && relay != relays.end(); at += 2) {
       const bool good = Serve(*relay, wanted[at].revents, wanted[at + 1].revents);

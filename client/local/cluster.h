@@ -18,7 +18,7 @@ struct LocalWorker {
   std::string name;
   std::string capacity;  // spot, on-demand
   Process process;
-  std::string scheduler;              // that it dials; empty: the cluster's
+  std::string scheduler = {};         // that it dials; empty: the cluster's
   std::string metadata_url = "none";  // as the worker's flag
 };
 
