@@ -27,6 +27,7 @@ const std::map<absl::string_view, absl::string_view>& SpecNames() {
       {"resources.gpu_memory_bytes", "resources.gpu_memory"},
       {"checkpoint.every_ms", "checkpoint.every_s"},
       {"time_limit_ms", "time_limit"},
+      {"hang_after_ms", "hang_after"},
       {"environment", "env"},
       {"prepare.setup", "setup"},
       {"prepare.use", "environment"},

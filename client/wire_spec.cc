@@ -94,6 +94,7 @@ v1::JobSpec WireSpec(const spec::JobSpec& spec) {
   Fill(spec, wire.mutable_checkpoint());
   if (!spec.command.empty()) wire.set_notice_signal(WireSignal(spec.notice_signal));
   wire.set_time_limit_ms(spec.time_limit_ms);
+  wire.set_hang_after_ms(spec.hang_after_ms);
   wire.set_params_json(spec.params_json);
   const std::vector<std::string> words = spec::ProgramWords(spec);
   wire.mutable_command()->Assign(words.begin(), words.end());

@@ -228,6 +228,8 @@ void AddFieldFlags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
                "rank: once for each rank; node: once a node, for torchrun, mpirun and the like");
   AddFieldFlag(verb, flags, "--time-limit", {"time_limit"}, "TIME",
                "of all attempts together: 90m, 1h30m, 2d");
+  AddFieldFlag(verb, flags, "--hang-after", {"hang_after"}, "TIME",
+               "without a step for so long a rank is started again; off: never (auto)");
   AddFieldFlag(verb, flags, "--capacity", {"capacity"}, "KIND", "auto, spot or on-demand");
   AddFieldFlag(verb, flags, "--retries", {"retries"}, "N", "crashes of the program that are borne");
   AddFieldFlag(verb, flags, "--priority", {"priority"}, "N", "0 to 100, higher first (50)");

@@ -287,6 +287,8 @@ struct JobSpec {
   int64_t priority = 50;  // 0..100, higher first
   std::string project = "default";
   int64_t time_limit_ms = 0;  // of all attempts together; 0: none
+  // Without a step for so long a rank is hung; 0: by its median step, if native; -1: never.
+  int64_t hang_after_ms = 0;
   std::map<std::string, std::string> env;
   CheckpointPolicy checkpoint;
   std::map<std::string, std::string> require;  // labels that a node must have

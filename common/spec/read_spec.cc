@@ -217,11 +217,23 @@ NativeSpec ReadNative(MapReader& job, const RanksRange& ranks, const Defaults& d
   return native;
 }
 
+// auto, off, or a duration.
+void ReadHangAfter(MapReader& job, int64_t* hang_after_ms) {
+  std::string word;
+  job.Text("hang_after", &word);
+  if (word == "off") {
+    *hang_after_ms = -1;
+  } else if (!word.empty() && word != "auto") {
+    job.DurationMs("hang_after", hang_after_ms);
+  }
+}
+
 void ReadLimits(MapReader& job, JobSpec* spec) {
   job.Uint64("seed", &spec->seed);
   job.Int("retries", {0, limits::kRetriesMax}, &spec->retries);
   job.Int("priority", {0, 100}, &spec->priority);
   job.DurationMs("time_limit", &spec->time_limit_ms);
+  ReadHangAfter(job, &spec->hang_after_ms);
   job.Choice<Capacity>(
       "capacity",
       {{"auto", Capacity::kAuto}, {"spot", Capacity::kSpot}, {"on-demand", Capacity::kOnDemand}},

@@ -174,6 +174,12 @@ std::string WriteSpec(const JobSpec& spec) {
   if (spec.time_limit_ms > 0) {
     absl::StrAppend(&out, "time_limit: ", Thousandths(spec.time_limit_ms), "s\n");
   }
+  if (spec.hang_after_ms != 0) {
+    absl::StrAppend(&out, "hang_after: ",
+                    spec.hang_after_ms < 0 ? "off"
+                                           : absl::StrCat(Thousandths(spec.hang_after_ms), "s"),
+                    "\n");
+  }
   absl::StrAppend(&out, "resources: ");
   WriteResources(spec.resources, &out);
   absl::StrAppend(&out, "\n");

@@ -153,6 +153,7 @@ class SpecCheck {
     Range("retries", spec_.retries(), 0, limits::kRetriesMax);
     Range("checkpoint.keep", spec_.checkpoint().keep(), 0, limits::kCheckpointsKeptMax);
     Range("time_limit_ms", spec_.time_limit_ms(), 0, limits::kTimeLimitMsMax);
+    Range("hang_after_ms", spec_.hang_after_ms(), -1, limits::kTimeLimitMsMax);
     Range("notice_grace_ms", spec_.notice_grace_ms(), 0, kGraceMsMax);
   }
 

@@ -54,6 +54,7 @@ struct TaskSpec {
   std::vector<std::pair<std::string, std::string>> environment;
   std::string params_json;
   int64_t notice_grace_ms = 10'000;
+  int64_t hang_after_ms = 0;  // worker/core/pace.h
   bool checkpoints_of_rank0_only = false;
   std::vector<std::string> checkpoint_globs;  // files in the working folder that are checkpoints
   int notice_signal = kSigTerm;               // 0: none, the deadline file tells

@@ -35,6 +35,7 @@ std::shared_ptr<const TaskSpec> SpecOf(const v1::WantedTask& task) {
   spec->checkpoints_of_rank0_only = proto.checkpoint().from() == v1::CheckpointPolicy::RANK0;
   spec->checkpoint_globs.assign(proto.checkpoint().globs().begin(),
                                 proto.checkpoint().globs().end());
+  spec->hang_after_ms = proto.hang_after_ms();
   spec->notice_signal = SignalOf(proto.notice_signal());
   spec->holds_its_node = proto.launch() == v1::LAUNCH_NODE;
   spec->setup.assign(proto.prepare().setup().begin(), proto.prepare().setup().end());

@@ -125,6 +125,8 @@ INSTANTIATE_TEST_SUITE_P(
              "s.yaml:3: epochs: must be between 1 and 1000000, is " + std::string(40, '9') + "..."},
         Case{"bad_size", Spoilt("epochs:", "resources: {memory: 4 gigs}\nepochs:"),
              "s.yaml:3: resources.memory: must be a size such as 512MiB or 1.5GB, is '4 gigs'"},
+        Case{"bad_hang_after", Spoilt("epochs:", "hang_after: never\nepochs:"),
+             "s.yaml:3: hang_after: must be a duration such as 90s or 1h30m, is 'never'"},
         Case{"bad_duration", Spoilt("epochs:", "time_limit: soon\nepochs:"),
              "s.yaml:3: time_limit: must be a duration such as 90s or 1h30m, is 'soon'"},
         Case{"reserved_variable", Spoilt("epochs:", "env: {BATON_RANK: 1}\nepochs:"),

@@ -97,7 +97,7 @@ TEST(GoodSpec, ACommandKeepsItsWordsAndParams) {
       "params: {lr: 0.1, layers: [1, 2], name: \"7\", on: true, none: null, big: "
       "18446744073709551615}\n"
       "resources: {cpus: 0.5, memory: 2GiB, gpus: 2, gpu_type: a100, gpu_memory: 40GB}\n"
-      "time_limit: 1h30m\ncheckpoint: {every_s: 2.5, keep: 5, from: rank0}\n"
+      "time_limit: 1h30m\nhang_after: 20m\ncheckpoint: {every_s: 2.5, keep: 5, from: rank0}\n"
       "launch: rank\ncapacity: on-demand\n");
   EXPECT_EQ(spec.command, (std::vector<std::string>{"python3", "train.py", "007"}));
   EXPECT_EQ(spec.env, (std::map<std::string, std::string>{{"A", "1"}, {"B", ""}, {"C", "true"}}));
@@ -108,6 +108,7 @@ TEST(GoodSpec, ACommandKeepsItsWordsAndParams) {
   EXPECT_EQ(spec.resources.memory_bytes, int64_t{2} << 30);
   EXPECT_EQ(spec.resources.gpu_memory_bytes, 40'000'000'000);
   EXPECT_EQ(spec.time_limit_ms, 5'400'000);
+  EXPECT_EQ(spec.hang_after_ms, 1'200'000);
   EXPECT_EQ(spec.checkpoint.every_ms, 2500);
   EXPECT_EQ(spec.name, "s");
   EXPECT_FALSE(spec.native.has_value());
@@ -155,7 +156,7 @@ TEST(WriteSpec, ReadsBackTheSame) {
       Spoilt("a.gz",
              "{uri: \"file:///data/\\u00e9 \\\"x\\\".gz\", sha256: " + std::string(64, 'a') + "}"),
       "command: [a, \"b\\nc\", \"\"]\nenv: {X: \"\\t'\"}\nparams: {a: {b: [1e300, -0.0, 1e22, "
-      "\"x\"]}}\ntime_limit: 400d\ncheckpoint: {every_s: 86400.125}\n",
+      "\"x\"]}}\ntime_limit: 400d\nhang_after: off\ncheckpoint: {every_s: 86400.125}\n",
       "command: [a]\ncheckpoints: [\"*.pt\", \"a b/**\"]\nnotice_signal: USR1\n",
       "command: [a]\nmetrics: {val/acc: '\\d \"(\\S+)'}\n",
       "command: [a]\nresources: {cpus: 0.001, gpus: 1}\nseed: 18446744073709551615\n",
