@@ -85,7 +85,7 @@ inline constexpr int kProgressBytesMin = 24;
 //   {"id":2,"lost":RANK}          a member of this generation failed
 // Any request may be answered {"id":N,"error":"what is wrong"}. Closing the connection ends the
 // client's waits. A `wait` for a key that nobody sets is therefore a way to hear of a loss, and
-// for kRendezvousKeyNext a way to wait for the next generation: who knows of the loss already is
+// for kRendezvousNextGeneration a way to wait for the next generation: who knows of the loss already is
 // not told of it again. `stale` comes as soon as the membership file on this node is of a newer
 // generation. Requests may speak of generations up to that file's; without one they are of that
 // one.
@@ -96,7 +96,7 @@ inline constexpr char kRendezvousOpWait[] = "wait";
 inline constexpr char kRendezvousOpLost[] = "lost";
 inline constexpr char kRendezvousOpDone[] = "done";
 inline constexpr char kRendezvousOpReady[] = "ready";
-inline constexpr char kRendezvousKeyNext[] = "next-generation";
+inline constexpr char kRendezvousNextGeneration[] = "next-generation";
 inline constexpr int kRendezvousKeyBytesMax = 256;
 inline constexpr int kRendezvousValueBytesMax = 64 << 10;
 

@@ -99,7 +99,7 @@ void Rendezvous::Wait(Gang& gang, const Request& request, std::vector<Answer>& a
   const auto value = gang.values.find(request.key);
   // Who knows of the loss waits for what comes after it.
   const bool waits_on =
-      request.key == contract::kRendezvousKeyNext && gang.aware.count(request.task.rank) > 0;
+      request.key == contract::kRendezvousNextGeneration && gang.aware.count(request.task.rank) > 0;
   if (value != gang.values.end()) {
     answer.value = value->second;
   } else if (!gang.lost.empty() && !waits_on) {
