@@ -57,8 +57,14 @@ struct Progress {
   int64_t step = 0;          // finished steps of the whole training, restarts included
   int64_t unix_ms = 0;       // when that step ended
   int64_t save_wait_ms = 0;  // since the process began: time in which a step waited for a save
+  // The newest generation that this process has formed (0: none), and the finished steps of the
+  // state with which it formed: its first step is finished once `step` is larger.
+  int64_t generation = 0;
+  int64_t generation_step = 0;
 };
-static_assert(sizeof(Progress) == 24, "three little-endian 64-bit numbers, without gaps");
+static_assert(sizeof(Progress) == 40, "five little-endian 64-bit numbers, without gaps");
+// Without the last two, as a program may write it.
+inline constexpr int kProgressBytesMin = 24;
 
 // BATON_RENDEZVOUS is `unix:PATH`, a stream socket on which the worker listens, one per task, or
 // `dir:PATH`, a folder (without a worker). Over the socket go lines of JSON, requests and answers,
@@ -70,24 +76,37 @@ static_assert(sizeof(Progress) == 24, "three little-endian 64-bit numbers, witho
 //   {"id":2,"op":"wait","generation":0,"key":"address-1"}                {"id":2,"value":"..."}
 //   {"id":3,"op":"lost","generation":0,"rank":1}    rank 1 failed me     {"id":3,"ok":true}
 //   {"id":4,"op":"done","generation":0}             I need no more       {"id":4,"ok":true}
-// A `wait` has no timeout: it is answered when the key is set, or else as soon as one holds:
+//   {"id":5,"op":"ready","generation":0}            I can be a member    {"id":5,"ok":true}
+// `lost` is said of each peer that failed the caller: its connection broke, or it was silent.
+// `rank` is the one in that generation. `ready` is said by a task that is no member yet, once it
+// has started and can be one of a generation after that one. A `wait` has no timeout: it is
+// answered when the key is set, or else as soon as one holds:
 //   {"id":2,"stale":GENERATION}   a newer generation exists
 //   {"id":2,"lost":RANK}          a member of this generation failed
 // Any request may be answered {"id":N,"error":"what is wrong"}. Closing the connection ends the
-// client's waits. A `wait` for a key that nobody sets is therefore a way to hear of a loss.
+// client's waits. A `wait` for a key that nobody sets is therefore a way to hear of a loss, and
+// for kRendezvousNextGeneration a way to wait for the next generation: who knows of the loss already is
+// not told of it again. `stale` comes as soon as the membership file on this node is of a newer
+// generation. Requests may speak of generations up to that file's; without one they are of that
+// one.
 inline constexpr char kRendezvousSocketPrefix[] = "unix:";
 inline constexpr char kRendezvousFolderPrefix[] = "dir:";
 inline constexpr char kRendezvousOpSet[] = "set";
 inline constexpr char kRendezvousOpWait[] = "wait";
 inline constexpr char kRendezvousOpLost[] = "lost";
 inline constexpr char kRendezvousOpDone[] = "done";
+inline constexpr char kRendezvousOpReady[] = "ready";
+inline constexpr char kRendezvousNextGeneration[] = "next-generation";
 inline constexpr int kRendezvousKeyBytesMax = 256;
 inline constexpr int kRendezvousValueBytesMax = 64 << 10;
 
-// BATON_MEMBERSHIP_FILE: JSON, replaced whole by rename when the gang changes. `ranks` holds one
-// entry per rank, in order:
-// {"generation":0,"world_size":2,"ranks":[{"rank":0,"address":"10.0.0.1"},
-// {"rank":1,"address":"10.0.0.2"}]}.
+// BATON_MEMBERSHIP_FILE: JSON, replaced whole by rename when the gang changes, which happens to
+// native jobs only. `ranks` holds one entry per member of this generation, in the order of ranks:
+// {"generation":2,"world_size":2,"ranks":[{"rank":0,"address":"10.0.0.1","task":0},
+// {"rank":1,"address":"10.0.0.3","task":3}]}.
+// `task` is the BATON_RANK of the member, which stays what it was at its start; absent it is
+// `rank`. A task that is in no entry and never was a member has still to join; one that was a
+// member has been let go: it leaves at the step boundary.
 
 // In BATON_OUTPUT_DIR, from the native trainer.
 inline constexpr char kModelFile[] = "model.safetensors";

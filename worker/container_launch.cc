@@ -62,10 +62,9 @@ void EnterContainer(const Wanted& task, const PreparedTask& prepared, const std:
   }
 }
 
-std::string RuntimeFailed(const std::string& runtime, int code) {
-  if (!IsRuntimesFault(runtime, code)) return "";
-  return absl::StrCat(runtime, " did not start the container (exit code ", code,
-                      "): its words are the last in the log");
+std::string RuntimeFailed(const std::string& runtime, int code, const std::string& last_line) {
+  if (!IsRuntimesFault(runtime, code, last_line)) return "";
+  return absl::StrCat(runtime, " did not start the container (exit code ", code, "): ", last_line);
 }
 
 void RemoveContainer(const TaskKey& key, const Surroundings& around) {

@@ -15,9 +15,10 @@ namespace baton::worker {
 void EnterContainer(const Wanted& task, const PreparedTask& prepared, const std::string& socket,
                     const std::vector<std::string>& own, Launch* launch);
 
-// What to say of a task of which its container's runtime, not its program, has ended with the code;
+// What to say of a task of which its container's runtime, not its program, has ended with the code
+// and these last words;
 // empty of others.
-std::string RuntimeFailed(const std::string& runtime, int code);
+std::string RuntimeFailed(const std::string& runtime, int code, const std::string& last_line);
 
 // What is left of a task's container goes, such as one whose client was killed. May take seconds.
 void RemoveContainer(const TaskKey& key, const Surroundings& around);

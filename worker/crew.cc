@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/log.h"
+#include "worker/no_throw.h"
 
 namespace baton::worker {
 
@@ -35,7 +37,11 @@ struct Crew::State {
       std::function<void()> piece = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
-      piece();
+      const absl::Status done = WithoutThrow([&piece] {
+        piece();
+        return absl::OkStatus();
+      });
+      if (!done.ok()) LogError(std::string(done.message()));
       piece = nullptr;  // what it holds goes before the lock is taken
       lock.lock();
     }

@@ -22,6 +22,8 @@ class Crew {
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
+  // One that throws is given up, and the log says why; whoever waits for its answer catches that
+  // itself.
   void Run(std::function<void()> piece);
 
  private:

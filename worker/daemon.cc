@@ -334,6 +334,12 @@ class Daemon {
 
   void Do(const Prepare& effect) { preparer_->Prepare(effect.task); }
   void Do(const worker::Start& effect) { runner_->Start(effect.task); }
+  void Do(const Regroup& effect) {
+    LogInfo(absl::StrCat("job ", effect.task.key.job, " rank ", effect.task.key.rank,
+                         ": generation ", effect.task.generation, " has ", effect.task.world_size,
+                         " ranks"));
+    runner_->Regroup(effect.task);
+  }
   void Do(const WriteDeadline& effect) {
     LogInfo(absl::StrCat("stopping job ", effect.key.job, " rank ", effect.key.rank, ": ",
                          effect.reason));

@@ -13,6 +13,7 @@
 #include "common/atomic_file.h"
 #include "common/data_uri.h"
 #include "common/status.h"
+#include "worker/no_throw.h"
 
 namespace baton::worker {
 namespace {
@@ -205,7 +206,11 @@ DataPreparation::DataPreparation(DataSets& sets, ArtifactCache& cache, const Tas
     : cache_(cache) {
   if (spec.data.empty()) return;
   thread_ = std::thread([this, &sets, &spec, folder, cancelled = std::move(cancelled)] {
-    result_ = sets.Prepare(spec, folder, [&] { return given_up_.load() || cancelled(); });
+    const absl::Status ran = WithoutThrow([&] {
+      result_ = sets.Prepare(spec, folder, [&] { return given_up_.load() || cancelled(); });
+      return absl::OkStatus();
+    });
+    if (!ran.ok()) result_ = ran;
   });
 }
 

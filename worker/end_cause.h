@@ -8,9 +8,8 @@
 
 namespace baton::worker {
 
-// Looks at the disk of the task's `folder`, and at its container's `runtime` (empty: none), of one
-// that ended with an error that nobody has explained yet.
-void FindEndCause(const std::string& folder, int64_t disk_bytes_min, const std::string& runtime,
-                  TaskExited* exited);
+// Looks at the disk of the task's `folder`, of one that ended with an error that nobody has
+// explained yet.
+void FindEndCause(const std::string& folder, int64_t disk_bytes_min, TaskExited* exited);
 
 }  // namespace baton::worker

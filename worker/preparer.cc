@@ -20,6 +20,7 @@
 #include "worker/crew.h"
 #include "worker/disk.h"
 #include "worker/inventory.h"
+#include "worker/no_throw.h"
 #include "worker/prepare_environment.h"
 #include "worker/task/package.h"
 
@@ -141,8 +142,13 @@ struct Preparer::State {
     if (!copied.ok()) return failure = FailureOf(Part::kFolder, "the job's package", copied), false;
     std::future<absl::StatusOr<PreparedEnvironment>> environment =
         BeginEnvironment(job, task, *package);
-    const bool fetched = Fetch(job, task, sets, done, failure);
-    // What is found wrong first gives the rest up.
+    // What is found wrong first gives the rest up, thrown or not: the future waits for its thread.
+    bool fetched = false;
+    const absl::Status fetching = WithoutThrow([&] {
+      fetched = Fetch(job, task, sets, done, failure);
+      return absl::OkStatus();
+    });
+    if (!fetching.ok()) failure = FailureOf(Part::kData, "fetching", fetching);
     if (!fetched) job.given_up = true;
     auto prepared = environment.get();
     if (prepared.ok()) job.environment = prepared->key;
@@ -234,7 +240,13 @@ struct Preparer::State {
     TaskPrepared done;
     done.key = job->wanted.key;
     Failure failure;
-    if (Make(*job, *task, done, failure)) {
+    bool made = false;
+    const absl::Status making = WithoutThrow([&] {
+      made = Make(*job, *task, done, failure);
+      return absl::OkStatus();
+    });
+    if (!making.ok()) failure = FailureOf(Part::kFolder, "preparing the task", making);
+    if (made) {
       {
         std::lock_guard<std::mutex> lock(mutex);
         job->prepared = std::move(task);

@@ -22,13 +22,13 @@
 #include "worker/end_cause.h"
 #include "worker/kept_output.h"
 #include "worker/metrics/task_metrics.h"
+#include "worker/no_throw.h"
 #include "worker/task/environment.h"
-#include "worker/task/field.h"
 #include "worker/task/memory.h"
 #include "worker/task/process_tree.h"
 #include "worker/task/progress.h"
-#include "worker/task/slurm.h"
 #include "worker/task/start_error.h"
+#include "worker/task_launch.h"
 
 namespace baton::worker {
 namespace {
@@ -43,7 +43,8 @@ struct Running {
   TaskPlaces places;
   bool is_native = false;
   std::vector<int32_t> gpus;
-  int64_t step = 0;  // last finished
+  int64_t step = 0;      // last finished
+  uint64_t awaited = 0;  // generation whose first step is looked for at each turn
   std::string program;
   std::string runtime;  // of its container; empty: none
   bool uploads_checkpoints = true;
@@ -124,7 +125,7 @@ struct Runner::State {
       memory.code = exited.code;
       memory.limit_bytes = facts.limit_bytes;
       memory.oom_kills = facts.oom_kills - memory.oom_kills;
-      FindEndCause(tasks[*key].places.folder, options.disk_bytes_min, tasks[*key].runtime, &exited);
+      FindEndCause(tasks[*key].places.folder, options.disk_bytes_min, &exited);
     }
     const auto tell = [this, exited, metrics] {
       // The last steps are told before the end.
@@ -201,8 +202,7 @@ struct Runner::State {
     std::optional<TaskProgressed> progressed;
     std::vector<FoundCheckpoint> found;
     bool uploads = false;
-    std::string step_problem;
-    std::string metrics_problem;
+    std::string step_problem, metrics_problem;
     {
       std::lock_guard<std::mutex> lock(mutex);
       const auto at = tasks.find(key);
@@ -210,7 +210,9 @@ struct Runner::State {
       Running& task = at->second;
       const int64_t now_ms = parts.clock.UnixMillis();
       const int64_t steady_ms = parts.clock.MonotonicMillis();
-      if (last || steady_ms - task.polled_ms >= kProgressEveryMs) {
+      // How long a gang took to go on is measured in tens of milliseconds.
+      const int64_t every_ms = task.awaited == 0 ? kProgressEveryMs : 0;
+      if (last || steady_ms - task.polled_ms >= every_ms) {
         task.polled_ms = steady_ms;
         task.metrics->Gather();
         const TaskSteps steps = last ? task.progress->Finish(now_ms) : task.progress->Poll(now_ms);
@@ -218,17 +220,19 @@ struct Runner::State {
         metrics_problem = task.metrics->TakeProblem();
         task.step = steps.step;
         if (steps.step > 0) {
-          progressed = TaskProgressed{{key, steps.step, steps.at_ms, steps.save_ms}};
+          progressed = TaskProgressed{{key, steps.step, steps.at_ms, steps.save_ms,
+                                       steps.generation, steps.generation_step}};
         }
+        if (steps.generation >= task.awaited && steps.step > steps.generation_step)
+          task.awaited = 0;
       }
       found = task.watcher->Look(now_ms);
       uploads = task.uploads_checkpoints;
       task.ended = last;
     }
     if (progressed.has_value()) emit(*progressed);
-    for (const std::string& problem : {step_problem, metrics_problem}) {
-      if (!problem.empty()) Complain(key, problem);
-    }
+    if (!step_problem.empty()) Complain(key, step_problem);
+    if (!metrics_problem.empty()) Complain(key, metrics_problem);
     if (!uploads) return;
     for (const FoundCheckpoint& checkpoint : found) Offer(key, checkpoint);
   }
@@ -265,23 +269,7 @@ struct Runner::State {
     BATON_ASSIGN_OR_RETURN(const int log,
                            parts.spool.Add(task.key, prepared.places.metrics(),
                                            SecretValues(*task.spec), metrics->Listener()));
-    EnvironmentInput input;
-    input.task = &task;
-    input.places = prepared.places;
-    input.address = prepared.address;
-    input.interface = InterfaceOf(prepared.address);
-    input.data_folder = prepared.data_folder;
-    input.resume_folder = prepared.resume_folder;
-    input.rendezvous_socket = socket;
-    input.surroundings = prepared.surroundings;
-    input.inherited = options.inherited;
-    struct Launch launch;
-    launch.argv = SlurmCommand(task, prepared.places);
-    if (launch.argv.empty()) launch.argv = {options.trainer};
-    launch.environment = TaskEnvironment(input);
-    launch.folder = prepared.places.work();
-    EnterContainer(task, prepared, socket, options.inherited, &launch);
-    launch.mark = TaskMark(prepared.places);
+    struct Launch launch = TaskLaunch(task, prepared, socket, options.trainer, options.inherited);
     launch.log = log;
     std::shared_ptr<FileCheckpoints> files = WatchFiles(task, prepared);
     {
@@ -316,6 +304,8 @@ struct Runner::State {
       if (task == nullptr) return;
       task->memory.last_words = collected.last_words;
       collected.out_of_memory = OutOfMemory(task->memory);
+      collected.runtime_failed =
+          RuntimeFailed(task->runtime, task->memory.code, collected.last_words);
       collected.output_digest = task->output.digest;
       collected.output_bytes = task->output.bytes;
       collected.error = task->output.error;
@@ -393,10 +383,23 @@ void Runner::Start(const Wanted& task) {
   const auto prepared = state_->parts.preparer.Find(task.key);
   const absl::Status launched = prepared == nullptr
                                     ? absl::InternalError("started before it was prepared")
-                                    : state_->Launch(task, *prepared);
+                                    : WithoutThrow([&] { return state_->Launch(task, *prepared); });
   if (!launched.ok()) {
     state_->FailWithLog(TaskFailed{task.key, std::string(launched.message()), true, ""});
   }
+}
+
+// The file first: who hears that its generation is stale reads the next one there. A task that
+// can't hear of it would hold up its whole gang.
+void Runner::Regroup(const Wanted& task) {
+  const auto places = state_->PlacesOf(task.key);
+  if (!places.has_value()) return;
+  const absl::Status written = WriteMembershipFile(task, *places);
+  if (!written.ok()) LogWarning(std::string(written.message()));
+  if (!written.ok()) return Kill(task.key);
+  state_->parts.rendezvous.Advance(task.key, task.generation);
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  if (Running* running = state_->Find(task.key)) running->awaited = task.generation;
 }
 
 void Runner::WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason) {

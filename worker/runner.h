@@ -54,6 +54,8 @@ class Runner {
   Runner& operator=(const Runner&) = delete;
 
   void Start(const Wanted& task);
+  // Its gang has changed while it runs.
+  void Regroup(const Wanted& task);
   void WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason);
   void RemoveDeadline(const TaskKey& key);
   void Terminate(const struct Terminate& terminate);

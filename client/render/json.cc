@@ -1,6 +1,7 @@
 #include "client/render/json.h"
 
 #include "client/render/format.h"
+#include "client/render/gang.h"
 #include "nlohmann/json.hpp"
 
 namespace baton::client {
@@ -23,7 +24,8 @@ Json ExitJson(const v1::Attempt& a) {
   if (a.end_unix_ms() == 0) return Json();
   int ended = a.exit_codes().empty() ? kExitUnknown : 0;
   for (const int code : a.exit_codes()) {
-    if (code == 0) continue;
+    // A gang may succeed without members that it has lost.
+    if (code == 0 || a.end_cause() == "succeeded") continue;
     ended = code;
     if (code != kExitUnknown) break;
   }
@@ -154,6 +156,7 @@ Json JobJson(const v1::Job& job) {
   json["steps_total"] = job.steps_total();
   json["epoch"] = job.epoch();
   json["world_size"] = job.world_size();
+  json["generation"] = job.generation();
   json["ranks"] = {{"min", job.spec().ranks().min()}, {"max", job.spec().ranks().max()}};
   json["attempts"] = Json::array();
   for (const v1::Attempt& a : job.attempts()) json["attempts"].push_back(AttemptJson(a));
@@ -165,6 +168,8 @@ Json JobJson(const v1::Job& job) {
   json["steps_lost"] = job.steps_lost();
   json["recoveries_s"] = Json::array();
   for (const int64_t ms : job.recoveries_ms()) json["recoveries_s"].push_back(Seconds(ms));
+  json["losses"] = LossesJson(job);
+  json["notices"] = NoticesJson(job);
   json["retries_left"] = job.retries_left();
   const Json environment = Json::parse(job.environment_json(), nullptr, false);
   json["environment"] = environment.is_object() ? environment : Json();

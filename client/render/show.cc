@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/render/format.h"
+#include "client/render/gang.h"
 #include "client/render/plot.h"
 #include "client/render/table.h"
 #include "nlohmann/json.hpp"
@@ -243,7 +244,8 @@ std::string JobText(const v1::Job& job) {
   }
   line("ranks",
        absl::StrCat(RanksText(job.spec().ranks()),
-                    job.world_size() == 0 ? "" : absl::StrCat(", now ", job.world_size())));
+                    job.world_size() == 0 ? "" : absl::StrCat(", now ", job.world_size()),
+                    job.generation() <= 1 ? "" : absl::StrCat(", generation ", job.generation())));
   line("step", StepText(job));
   line("metrics", MetricsText(job.metrics_json()));
   line("gpu", GpuText(job.metrics_json()));
@@ -260,6 +262,7 @@ std::string JobText(const v1::Job& job) {
            job.recoveries_ms().empty() ? "" : absl::StrCat(", back after ", RecoveriesText(job))));
   line("retries", absl::StrCat(job.retries_left(), " left"));
   if (!job.attempts().empty()) absl::StrAppend(&text, "\nattempts\n", AttemptsText(job));
+  absl::StrAppend(&text, LossesText(job), NoticesText(job));
   if (!job.checkpoints().empty()) absl::StrAppend(&text, "\ncheckpoints\n", CheckpointsText(job));
   return text;
 }

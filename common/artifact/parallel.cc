@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -19,7 +20,12 @@ constexpr std::chrono::milliseconds kTellEvery{100};
 class Crew {
  public:
   Crew(size_t count, const std::function<absl::Status(size_t)>& work) : count_(count), work_(work) {
-    for (size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Run(); });
+    std::lock_guard<std::mutex> lock(mutex_);
+    try {
+      for (; running_ < kThreads; ++running_) threads_.emplace_back([this] { Run(); });
+    } catch (const std::system_error&) {
+      // The system gives no thread more: those that are there do it all, if need be the caller's.
+    }
   }
   ~Crew() {
     for (std::thread& thread : threads_) thread.join();
@@ -29,6 +35,7 @@ class Crew {
 
   // False once all is done; waits a moment, or until then.
   bool Await() {
+    if (threads_.empty()) return DoOne();
     std::unique_lock<std::mutex> lock(mutex_);
     return !ended_.wait_for(lock, kTellEvery, [this] { return running_ == 0; });
   }
@@ -40,15 +47,22 @@ class Crew {
 
  private:
   void Run() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    while (next_ < count_ && failure_.ok()) {
-      const size_t index = next_++;
-      lock.unlock();
-      const absl::Status status = work_(index);
-      lock.lock();
-      if (!status.ok() && failure_.ok()) failure_ = status;
+    while (DoOne()) {
     }
+    std::lock_guard<std::mutex> lock(mutex_);
     if (--running_ == 0) ended_.notify_one();
+  }
+
+  // False when there is nothing more to begin.
+  bool DoOne() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (next_ >= count_ || !failure_.ok()) return false;
+    const size_t index = next_++;
+    lock.unlock();
+    const absl::Status status = work_(index);
+    lock.lock();
+    if (!status.ok() && failure_.ok()) failure_ = status;
+    return true;
   }
 
   const size_t count_;
@@ -56,9 +70,9 @@ class Crew {
   std::mutex mutex_;  // protects what follows
   std::condition_variable ended_;
   size_t next_ = 0;
-  size_t running_ = kThreads;
+  size_t running_ = 0;
   absl::Status failure_;
-  std::vector<std::thread> threads_;  // last: they begin at once
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace

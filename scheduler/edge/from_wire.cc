@@ -284,6 +284,9 @@ absl::StatusOr<state::TaskReported> ReportFromWire(const v1::TaskReport& report,
   if (report.environment_json().size() <= kEnvironmentMax) {
     event.environment = report.environment_json();
   }
+  event.generation = report.generation();
+  event.generation_step = report.generation_step();
+  event.generation_step_ms = report.generation_step_unix_ms();
   return event;
 }
 

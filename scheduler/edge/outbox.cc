@@ -33,9 +33,9 @@ void Outbox::SetWanted(std::vector<state::WantedTask> tasks) {
     if (end_.has_value()) return;
     wanted_ = std::move(tasks);
     wanted_changed_ = true;
-    wanted_tokens_.clear();
+    standings_.clear();
     for (const state::WantedTask& task : wanted_) {
-      wanted_tokens_.emplace(task.task.job, task.task.token);
+      standings_[{task.task.job, task.task.token}] = {task.generation, task.world_size};
     }
   }
   Signal();
@@ -87,17 +87,18 @@ void Outbox::End(absl::Status end, std::optional<v1::SchedulerMessage> last_word
   Signal();
 }
 
-// The spec of an attempt goes with its first mention in the session.
+// The spec of a task goes with its first mention in the session: one that joins a gang later may
+// come to a node that has had others of the attempt.
 v1::SchedulerMessage Outbox::MakeWanted() {
   v1::SchedulerMessage message;
   v1::WantedTasks* wanted = message.mutable_wanted();
   wanted->set_term(term_);
   wanted->set_sequence(++sequence_);
-  std::set<std::pair<state::JobId, state::Token>> sent;
+  std::set<TaskId> sent;
   for (const state::WantedTask& task : wanted_) {
     v1::WantedTask* to = wanted->add_tasks();
     *to = WantedToWire(task);
-    const auto key = std::make_pair(task.task.job, task.task.token);
+    const TaskId key{task.task.job, task.task.token, task.task.rank};
     if (specs_sent_.count(key) == 0) {
       // Damaged bytes go without a spec: the worker reports that it can't start the task.
       auto spec = SpecToWire(*task.spec, "");
@@ -150,9 +151,10 @@ std::optional<absl::Status> Outbox::end() const {
   return messages_.empty() ? end_ : std::nullopt;
 }
 
-bool Outbox::Wants(const state::JobId& job, state::Token token) const {
+std::optional<Standing> Outbox::StandingOf(const state::JobId& job, state::Token token) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return wanted_tokens_.count({job, token}) > 0;
+  const auto at = standings_.find({job, token});
+  return at == standings_.end() ? std::nullopt : std::optional<Standing>(at->second);
 }
 
 }  // namespace baton::edge

@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "baton/v1/worker.pb.h"
+#include "scheduler/edge/rendezvous.h"
 #include "scheduler/state/effect.h"
 
 namespace baton::edge {
@@ -58,9 +59,14 @@ class Outbox {
   std::optional<absl::Status> end() const;
 
   // Whether the newest wanted set names a task of this job and token.
-  bool Wants(const state::JobId& job, state::Token token) const;
+  bool Wants(const state::JobId& job, state::Token token) const {
+    return StandingOf(job, token).has_value();
+  }
+  // How its gang stands there; nullopt: it names none.
+  std::optional<Standing> StandingOf(const state::JobId& job, state::Token token) const;
 
  private:
+  using TaskId = std::tuple<state::JobId, state::Token, int32_t>;
   using StreamId = std::tuple<std::string, int32_t, int32_t, uint64_t, bool>;
   void Signal();
   void End(absl::Status end, std::optional<v1::SchedulerMessage> last_words);
@@ -80,8 +86,8 @@ class Outbox {
   std::map<StreamId, int64_t> stream_acks_;
   bool wanted_changed_ = false;
   std::vector<state::WantedTask> wanted_;
-  std::set<std::pair<state::JobId, state::Token>> wanted_tokens_;
-  std::set<std::pair<state::JobId, state::Token>> specs_sent_;
+  std::map<std::pair<state::JobId, state::Token>, Standing> standings_;
+  std::set<TaskId> specs_sent_;
 };
 
 }  // namespace baton::edge

@@ -11,9 +11,12 @@ RendezvousRelay::Gang GangOf(const state::Job& job) {
   if (live == nullptr) return gang;
   gang.token = live->token;
   gang.generation = live->generation;
-  for (const state::Task& task : live->tasks) {
+  for (size_t rank = 0; rank < live->members.size(); ++rank) {
+    const state::Task& task = live->tasks[static_cast<size_t>(live->members[rank])];
     const bool failed = task.phase == state::TaskPhase::kExited && task.exit_code != 0;
-    if (failed || task.phase == state::TaskPhase::kLost) gang.lost_ranks.push_back(task.rank);
+    if (failed || task.phase == state::TaskPhase::kLost) {
+      gang.lost_ranks.push_back(static_cast<int32_t>(rank));
+    }
   }
   return gang;
 }

@@ -4,12 +4,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/contract.h"
 
 namespace baton::edge {
 namespace {
 
-// 0 would say "not stale".
-uint64_t StaleMark(uint64_t generation) { return std::max<uint64_t>(1, generation); }
+// A generation that is newer than the asker's, also where a newer attempt counts anew.
+uint64_t StaleMark(uint64_t generation, uint64_t of_asker) {
+  return std::max(generation, of_asker + 1);
+}
 
 }  // namespace
 
@@ -30,24 +33,29 @@ void Rendezvous::DropValues(Gang& gang) {
 void Rendezvous::Renew(Gang& gang, state::Token token, uint64_t generation,
                        std::vector<Answer>& answers) {
   if (std::make_pair(token, generation) <= std::make_pair(gang.token, gang.generation)) return;
+  if (token != gang.token) gang.told_ready.clear();
+  const uint64_t former = std::exchange(gang.generation, generation);
   gang.token = token;
-  gang.generation = generation;
   for (const auto& [key, wait] : gang.waits) {
     Answer answer;
     answer.node = wait.node;
     answer.task = wait.task;
     answer.id = wait.id;
-    answer.stale_generation = StaleMark(generation);
+    answer.stale_generation = StaleMark(generation, former);
     answers.push_back(std::move(answer));
   }
   gang.waits.clear();
   gang.lost.clear();
+  gang.aware.clear();
+  gang.told_losses.clear();
   DropValues(gang);
 }
 
 void Rendezvous::TellLoss(Gang& gang, int32_t rank, std::vector<Answer>& answers) {
   if (!gang.lost.insert(rank).second) return;
+  gang.aware.clear();
   for (const auto& [key, wait] : gang.waits) {
+    gang.aware.insert(wait.task.rank);
     Answer answer;
     answer.node = wait.node;
     answer.task = wait.task;
@@ -86,52 +94,82 @@ Rendezvous::Answer Rendezvous::Set(Gang& gang, const Request& request,
   return answer;
 }
 
-std::vector<Rendezvous::Answer> Rendezvous::Handle(const Request& request) {
-  std::vector<Answer> answers;
+void Rendezvous::Wait(Gang& gang, const Request& request, std::vector<Answer>& answers) {
   Answer answer = AnswerTo(request);
+  const auto value = gang.values.find(request.key);
+  // Who knows of the loss waits for what comes after it.
+  const bool waits_on =
+      request.key == contract::kRendezvousNextGeneration && gang.aware.count(request.task.rank) > 0;
+  if (value != gang.values.end()) {
+    answer.value = value->second;
+  } else if (!gang.lost.empty() && !waits_on) {
+    gang.aware.insert(request.task.rank);
+    answer.lost = true;
+    answer.lost_rank = *gang.lost.begin();
+  } else if (gang.waits.size() >= limits_.waits_per_gang_max) {
+    answer.error = "too many waits of this job are open";
+  } else {
+    gang.waits.emplace(request.key, OpenWait{request.node, request.task, request.id});
+    return;
+  }
+  answers.push_back(std::move(answer));
+}
+
+std::string Rendezvous::Fault(const Request& request) const {
   if (request.key.size() > limits_.key_bytes_max) {
-    answer.error = absl::StrCat("key: is longer than ", limits_.key_bytes_max, " bytes");
-    return {answer};
+    return absl::StrCat("key: is longer than ", limits_.key_bytes_max, " bytes");
   }
   if (request.value.size() > limits_.value_bytes_max) {
-    answer.error = absl::StrCat("value: is longer than ", limits_.value_bytes_max, " bytes");
-    return {answer};
+    return absl::StrCat("value: is longer than ", limits_.value_bytes_max, " bytes");
   }
+  if (request.generation > request.standing.generation) {
+    return absl::StrCat("generation: ", request.generation, " is not there yet; the newest is ",
+                        request.standing.generation);
+  }
+  const bool names_a_rank =
+      request.op == Op::kLost && request.generation == request.standing.generation;
+  if (names_a_rank && (request.lost_rank < 0 || request.lost_rank >= request.standing.world_size)) {
+    return absl::StrCat("lost_rank: ", request.lost_rank, " is no rank of ",
+                        request.standing.world_size);
+  }
+  return "";
+}
+
+Rendezvous::Handled Rendezvous::Handle(const Request& request) {
+  Handled handled;
+  Answer answer = AnswerTo(request);
+  answer.error = Fault(request);
+  if (!answer.error.empty()) return {{answer}, false};
   Gang& gang = gangs_[request.task.job];
-  Renew(gang, request.task.token, request.generation, answers);
-  if (std::make_pair(request.task.token, request.generation) <
-      std::make_pair(gang.token, gang.generation)) {
-    answer.stale_generation = StaleMark(gang.generation);
-    answers.push_back(std::move(answer));
-    return answers;
+  Renew(gang, request.task.token, request.standing.generation, handled.answers);
+  const bool is_old = request.task.token < gang.token || request.generation < gang.generation;
+  // Who was ready for a generation after an older one is it still.
+  if (is_old && !(request.op == Op::kReady && request.task.token == gang.token)) {
+    answer.stale_generation = StaleMark(gang.generation, request.generation);
+    handled.answers.push_back(std::move(answer));
+    return handled;
   }
   switch (request.op) {
     case Op::kSet:
-      answer = Set(gang, request, answers);
+      answer = Set(gang, request, handled.answers);
       break;
-    case Op::kWait: {
-      const auto value = gang.values.find(request.key);
-      if (value != gang.values.end()) {
-        answer.value = value->second;
-      } else if (!gang.lost.empty()) {
-        answer.lost = true;
-        answer.lost_rank = *gang.lost.begin();
-      } else if (gang.waits.size() >= limits_.waits_per_gang_max) {
-        answer.error = "too many waits of this job are open";
-      } else {
-        gang.waits.emplace(request.key, Wait{request.node, request.task, request.id});
-        return answers;
-      }
-      break;
-    }
+    case Op::kWait:
+      Wait(gang, request, handled.answers);
+      return handled;
     case Op::kLost:
-      TellLoss(gang, request.lost_rank, answers);
+      handled.is_news =
+          gang.told_losses.try_emplace({request.task.rank, request.lost_rank}, request.node).second;
+      TellLoss(gang, request.lost_rank, handled.answers);
+      gang.aware.insert(request.task.rank);
+      break;
+    case Op::kReady:
+      handled.is_news = gang.told_ready.try_emplace(request.task.rank, request.node).second;
       break;
     case Op::kDone:
       break;
   }
-  answers.push_back(std::move(answer));
-  return answers;
+  handled.answers.push_back(std::move(answer));
+  return handled;
 }
 
 std::vector<Rendezvous::Answer> Rendezvous::Update(const state::JobId& job, state::Token token,
@@ -140,10 +178,10 @@ std::vector<Rendezvous::Answer> Rendezvous::Update(const state::JobId& job, stat
   std::vector<Answer> answers;
   const auto it = gangs_.find(job);
   if (it == gangs_.end()) return answers;
-  // The program's own count of generations may run ahead of the core's within one attempt.
-  if (token > it->second.token) Renew(it->second, token, generation, answers);
-  if (token < it->second.token) return answers;
-  for (const int32_t rank : lost_ranks) TellLoss(it->second, rank, answers);
+  Gang& gang = it->second;
+  Renew(gang, token, generation, answers);
+  if (token != gang.token || generation != gang.generation) return answers;
+  for (const int32_t rank : lost_ranks) TellLoss(gang, rank, answers);
   return answers;
 }
 
@@ -161,6 +199,8 @@ void Rendezvous::DropWaits(const state::NodeId& node) {
     for (auto it = gang.waits.begin(); it != gang.waits.end();) {
       it = it->second.node == node ? gang.waits.erase(it) : std::next(it);
     }
+    std::erase_if(gang.told_losses, [&](const auto& told) { return told.second == node; });
+    std::erase_if(gang.told_ready, [&](const auto& told) { return told.second == node; });
   }
 }
 

@@ -7,7 +7,8 @@
 
 namespace baton::edge {
 
-void RendezvousRelay::Handle(const state::NodeId& node, const v1::RendezvousRequest& wire) {
+bool RendezvousRelay::Handle(const state::NodeId& node, const v1::RendezvousRequest& wire,
+                             const Standing& standing) {
   Rendezvous::Request request;
   request.node = node;
   request.task = TaskFromWire(wire.task());
@@ -16,6 +17,7 @@ void RendezvousRelay::Handle(const state::NodeId& node, const v1::RendezvousRequ
   request.key = wire.key();
   request.value = wire.value();
   request.lost_rank = wire.lost_rank();
+  request.standing = standing;
   switch (wire.op()) {
     case v1::RendezvousRequest::SET:
       request.op = Rendezvous::Op::kSet;
@@ -29,6 +31,9 @@ void RendezvousRelay::Handle(const state::NodeId& node, const v1::RendezvousRequ
     case v1::RendezvousRequest::DONE:
       request.op = Rendezvous::Op::kDone;
       break;
+    case v1::RendezvousRequest::READY:
+      request.op = Rendezvous::Op::kReady;
+      break;
     default: {
       Rendezvous::Answer answer;
       answer.node = node;
@@ -36,11 +41,13 @@ void RendezvousRelay::Handle(const state::NodeId& node, const v1::RendezvousRequ
       answer.id = request.id;
       answer.error = "op: is no known value";
       Tell({answer});
-      return;
+      return false;
     }
   }
   std::lock_guard<std::mutex> lock(mutex_);
-  Tell(rendezvous_.Handle(request));
+  const Rendezvous::Handled handled = rendezvous_.Handle(request);
+  Tell(handled.answers);
+  return handled.is_news;
 }
 
 void RendezvousRelay::Update(const std::vector<Gang>& gangs) {

@@ -43,6 +43,11 @@ const state::Node* FindNode(const Seen& seen, const state::NodeId& id) {
   return it == seen.core.state().nodes.end() ? nullptr : &it->second;
 }
 
+std::string NodeNameOf(const Seen& seen, const state::NodeId& id) {
+  const state::Node* node = FindNode(seen, id);
+  return node == nullptr ? id : node->offer.name;
+}
+
 int64_t LastStepOf(const state::Attempt& attempt) {
   int64_t step = 0;
   for (const state::Task& task : attempt.tasks) step = std::max(step, task.last_step);
@@ -63,8 +68,7 @@ void AttemptToWire(const Seen& seen, const Progress& progress, const state::Job&
   }
   int64_t first = std::numeric_limits<int64_t>::max();
   for (const state::Task& task : attempt.tasks) {
-    const state::Node* node = FindNode(seen, task.node);
-    wire->add_nodes(node == nullptr ? task.node : node->offer.name);
+    wire->add_nodes(NodeNameOf(seen, task.node));
     if (task.first_step > 0) first = std::min(first, task.first_step);
     if (attempt.end_ms != 0) {
       const bool known = task.phase == state::TaskPhase::kExited;
@@ -76,6 +80,32 @@ void AttemptToWire(const Seen& seen, const Progress& progress, const state::Job&
   int64_t last = LastStepOf(attempt);
   if (attempt.end_ms == 0) last = std::max(last, progress.StepOf(job.id, attempt.token));
   wire->set_last_step(last);
+}
+
+void GangToWire(const Seen& seen, const state::Job& job, v1::Job* wire) {
+  if (!job.history->attempts.empty()) {
+    wire->set_generation(job.history->attempts.back().generation);
+  }
+  for (const state::Loss& loss : job.history->losses) {
+    v1::Loss* to = wire->add_losses();
+    to->set_attempt(loss.attempt);
+    to->set_generation(loss.generation);
+    to->set_rank(loss.task);
+    to->set_node(NodeNameOf(seen, loss.node));
+    to->set_detector(loss.detector);
+    to->set_at_unix_ms(loss.at_ms);
+    to->set_delay_ms(loss.delay_ms);
+    to->set_steps_lost(loss.steps_lost);
+    to->set_recovery_ms(loss.recovery_ms);
+  }
+  for (const state::NoticeSeen& notice : job.history->notices) {
+    v1::SeenNotice* to = wire->add_notices();
+    to->set_source(notice.source);
+    to->set_kind(notice.kind);
+    to->set_deadline_unix_ms(notice.deadline_ms);
+    to->set_seen_unix_ms(notice.seen_ms);
+    to->set_node(NodeNameOf(seen, notice.node));
+  }
 }
 
 void CheckpointToWire(const state::Checkpoint& checkpoint, v1::Checkpoint* wire) {
@@ -240,6 +270,7 @@ v1::Job JobToWire(const Seen& seen, const Progress& progress, const state::Job& 
   }
   wire.set_prices_are_examples(PricesAreExamples(seen, job));
   if (job.history == nullptr) return wire;
+  GangToWire(seen, job, &wire);
   wire.set_environment_json(job.history->environment);
   for (const state::Attempt& attempt : job.history->attempts) {
     AttemptToWire(seen, progress, job, attempt, wire.add_attempts());
@@ -322,6 +353,7 @@ v1::WantedTask WantedToWire(const state::WantedTask& task) {
     to->set_node(peer.node);
     to->set_address(peer.address);
     to->set_port(peer.port);
+    to->set_task(peer.task);
   }
   if (!task.resume_name.empty()) {
     wire.mutable_resume()->set_name(task.resume_name);

@@ -279,8 +279,20 @@ void WorkerSession::OnProbes(const v1::ProbeReport& report) {
 }
 
 void WorkerSession::OnRendezvous(const v1::RendezvousRequest& request) {
-  if (outbox_->Wants(request.task().job_id(), request.task().token())) {
-    parts_.rendezvous.Handle(node_, request);
+  const auto standing = outbox_->StandingOf(request.task().job_id(), request.task().token());
+  if (standing.has_value()) {
+    if (!parts_.rendezvous.Handle(node_, request, *standing)) return;
+    const state::TaskKey task = TaskFromWire(request.task());
+    if (request.op() == v1::RendezvousRequest::READY) {
+      Post(state::MemberReady{.task = task, .node = node_, .incarnation = incarnation_}, nullptr);
+    } else {
+      Post(state::LossReported{.task = task,
+                               .node = node_,
+                               .incarnation = incarnation_,
+                               .generation = request.generation(),
+                               .lost_rank = request.lost_rank()},
+           nullptr);
+    }
     return;
   }
   v1::SchedulerMessage message;

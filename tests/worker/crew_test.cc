@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <future>
+#include <new>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -50,6 +52,15 @@ TEST(Crew, BeyondItsThreadsPiecesWaitAndAreNotLost) {
   go.set_value();
   done.get_future().wait();
   EXPECT_EQ(order, (std::vector<int>{1, 2}));
+}
+
+TEST(Crew, APieceThatThrowsEndsAlone) {
+  Crew crew({.idle_max = 1, .threads_max = 1});
+  std::promise<void> done;
+  crew.Run([] { throw std::system_error(EAGAIN, std::generic_category()); });
+  crew.Run([] { throw std::bad_alloc(); });
+  crew.Run([&] { done.set_value(); });
+  EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
 }
 
 TEST(Crew, ItsEndWaitsForWhatRunsAndDropsTheRest) {

@@ -12,10 +12,12 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "common/artifact/local_dir.h"
 #include "common/atomic_file.h"
 #include "common/clock.h"
+#include "tests/fakes/no_threads.h"
 
 namespace baton::worker {
 namespace {
@@ -91,6 +93,11 @@ class PreparerTest : public testing::Test {
     return ends_[job];
   }
 
+  bool BlamesNode(const std::string& job) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return by_node_.count(job) > 0;
+  }
+
   bool WaitForLines(const std::string& file, size_t lines) {
     for (int i = 0; i < 3000; ++i) {
       const std::string text = ReadFile(top_ + file).value_or("");
@@ -108,6 +115,7 @@ class PreparerTest : public testing::Test {
     if (const auto* done = std::get_if<TaskPrepared>(&event)) ends_[done->key.job] = "prepared";
     if (const auto* failed = std::get_if<TaskFailed>(&event)) {
       ends_[failed->key.job] = failed->error;
+      if (failed->infrastructure) by_node_.insert(failed->key.job);
     }
     ended_.notify_all();
   }
@@ -121,6 +129,7 @@ class PreparerTest : public testing::Test {
   std::mutex mutex_;  // protects what follows
   std::condition_variable ended_;
   std::map<std::string, std::string> ends_;
+  std::set<std::string> by_node_;
 
  protected:
   std::unique_ptr<Preparer> preparer_;
@@ -155,6 +164,17 @@ TEST_F(PreparerTest, OneThatWaitsForAnothersSetupGoesAtOnce) {
   EXPECT_EQ(EndOf("waits"), "its environment: given up");
   preparer_->Cancel(Key("makes"));
   EXPECT_EQ(EndOf("makes"), "its environment: given up");
+}
+
+TEST_F(PreparerTest, WhereThreadsRunOutTheStartFailsByTheNodeAndTheWorkerGoesOn) {
+  {
+    const NoThreads none;
+    Prepare("early", "echo ran");
+    EXPECT_NE(EndOf("early").find("no thread more"), std::string::npos) << EndOf("early");
+  }
+  EXPECT_TRUE(BlamesNode("early"));
+  Prepare("late", "echo ran");
+  EXPECT_EQ(EndOf("late"), "prepared");
 }
 
 TEST_F(PreparerTest, WhatSeveralTasksWantIsMadeOnce) {

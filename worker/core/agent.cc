@@ -109,12 +109,21 @@ void Agent::Update(AgentTask& task, const Wanted& wanted, Now now) {
     task.wanted.stop_deadline_ms =
         was_stopping ? old_deadline_ms : now.unix_ms + task.wanted.spec->notice_grace_ms;
   }
+  Regroup(task);
   if (task.phase == Phase::kPrepared && wanted.goal == Goal::kRun) StartPrepared(task, now);
   if (task.phase == Phase::kPrepared && wanted.goal == Goal::kStop) EndBeforeStart(task, now);
   if (task.phase == Phase::kPreparing && wanted.goal == Goal::kStop && !task.killed) {
     task.killed = true;
     Emit(Kill{wanted.key});
   }
+}
+
+// A stop of the whole gang names no members: its generation is of no use to anybody.
+void Agent::Regroup(AgentTask& task) {
+  if (task.phase != Phase::kStarting && task.phase != Phase::kRunning) return;
+  if (task.wanted.generation <= task.generation || task.wanted.peers.empty()) return;
+  task.generation = task.wanted.generation;
+  Emit(worker::Regroup{task.wanted});
 }
 
 // The scheduler wants it no more, and nothing more of it.

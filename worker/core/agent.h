@@ -9,6 +9,8 @@
 //    a deadline file, SIGTERM where it is caught, and SIGKILL shortly before the deadline.
 //  - EXITED is told only once the last checkpoints are acknowledged and the outputs are uploaded,
 //    or the node's end cut them off.
+//  - A gang may change while its tasks run: the newest generation's members reach each task as it
+//    starts, or while it runs.
 //  - What is not acknowledged is told again after each reconnect.
 #pragma once
 
@@ -60,6 +62,7 @@ struct AgentTask {
   int64_t stop_since_ms = 0;  // unix
   int64_t start_due_ms = 0;   // steady; 0: not told to run
   int64_t terminated_ms = 0;  // steady, last time
+  uint64_t generation = 0;    // of its membership file
   bool progress_is_new = false;
   int32_t complaints = 0;                             // told
   std::map<std::string, UploadedCheckpoint> unacked;  // by name
@@ -104,6 +107,7 @@ class Agent {
   bool AcceptTerm(uint64_t term);
   void Adopt(const Wanted& wanted, Now now);
   void Update(AgentTask& task, const Wanted& wanted, Now now);
+  void Regroup(AgentTask& task);
   void Discard(AgentTask& task, Now now);
   void StartPrepared(AgentTask& task, Now now);
   void StartDue(Now now);
@@ -112,6 +116,7 @@ class Agent {
   void Tell(AgentTask& task, Stage stage, int64_t at_ms);
   void EndIfComplete(AgentTask& task, Now now);
   void ForgetEnded();
+  bool FinishesFirstStep(AgentTask& task, const StepProgress& progress) const;
   void Heartbeat(Now now);
   void ApplyStops(Now now);
   void ApplyStop(AgentTask& task, Now now);

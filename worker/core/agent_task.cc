@@ -47,10 +47,13 @@ void Agent::StartDue(Now now) {
     if (task.phase != Phase::kPrepared || task.start_due_ms == 0) continue;
     if (now.steady_ms < task.start_due_ms) continue;
     task.phase = Phase::kStarting;
-    // A gang of one is told to run at once, before anybody knows its address.
-    if (task.wanted.world_size == 1) {
-      task.wanted.peers = {{0, "", task.report.address, task.report.port}};
+    // A gang of one is told to run at once, before anybody knows its address. One that joins
+    // another is not among the peers.
+    std::vector<Peer>& peers = task.wanted.peers;
+    if (task.wanted.world_size == 1 && (peers.empty() || peers[0].task == key.rank)) {
+      peers = {{0, key.rank, "", task.report.address, task.report.port}};
     }
+    task.generation = task.wanted.generation;
     Emit(Start{task.wanted});
   }
 }
@@ -98,20 +101,40 @@ void Agent::On(const TaskProgressed& progressed, Now now) {
   AgentTask* task = Find(progress.key);
   if (task == nullptr || task->phase == Phase::kEnded || progress.step <= 0) return;
   Report& report = task->report;
-  if (progress.step == report.last_step && progress.save_ms == report.save_ms) return;
-  report.last_step = progress.step;
-  report.last_step_ms = progress.at_ms;
-  report.save_ms = progress.save_ms;
-  task->progress_is_new = true;
-  if (report.first_step != 0) return;
-  // Steps are looked at ten times a second: the first one seen need not be the first one done. A
-  // checkpoint may not say its step.
-  const Resume& resume = task->wanted.resume;
-  report.first_step = resume.step == 0 && !resume.manifest_digest.empty()
+  if (progress.step != report.last_step || progress.save_ms != report.save_ms) {
+    report.last_step = progress.step;
+    report.last_step_ms = progress.at_ms;
+    report.save_ms = progress.save_ms;
+    task->progress_is_new = true;
+  }
+  const bool is_first = FinishesFirstStep(*task, progress);
+  if (is_first && task->phase == Phase::kRunning) Tell(*task, Stage::kFirstStep, now.unix_ms);
+}
+
+// Its first step, or the first one of a generation. Steps are looked at ten times a second: the
+// first one seen need not be the first one done.
+bool Agent::FinishesFirstStep(AgentTask& task, const StepProgress& progress) const {
+  Report& report = task.report;
+  const bool says_generation = progress.generation != 0;
+  // What it holds when it forms a generation was done by others, or before.
+  if (says_generation && progress.step <= progress.generation_step) return false;
+  const bool is_new_generation = progress.generation > report.generation;
+  if (report.first_step != 0 && !is_new_generation) return false;
+  if (is_new_generation) {
+    report.generation = progress.generation;
+    report.generation_step = progress.generation_step;
+    report.generation_step_ms = progress.at_ms;
+  }
+  if (report.first_step != 0) return true;
+  // A checkpoint may not say its step.
+  const Resume& resume = task.wanted.resume;
+  const bool begins_anywhere = resume.step == 0 && !resume.manifest_digest.empty();
+  const int64_t begin = says_generation ? progress.generation_step : resume.step;
+  report.first_step = begins_anywhere && !says_generation
                           ? progress.step
-                          : std::min(progress.step, std::max<int64_t>(resume.step, 0) + 1);
+                          : std::min(progress.step, std::max<int64_t>(begin, 0) + 1);
   report.first_step_ms = progress.at_ms;
-  if (task->phase == Phase::kRunning) Tell(*task, Stage::kFirstStep, now.unix_ms);
+  return true;
 }
 
 void Agent::On(const TaskExited& exited, Now now) {
@@ -141,6 +164,10 @@ void Agent::On(const TaskCollected& collected, Now now) {
   if (!task->killed && exited.error.empty() && !collected.out_of_memory.empty()) {
     exited.error = collected.out_of_memory;
     exited.cause = "out-of-memory";
+  }
+  if (!task->killed && exited.error.empty() && !collected.runtime_failed.empty()) {
+    exited.error = collected.runtime_failed;
+    exited.infrastructure = true;
   }
   const bool failed_by_itself = exited.code > 0 && exited.error.empty();
   if (failed_by_itself) exited.error = collected.last_words;

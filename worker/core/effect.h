@@ -20,6 +20,12 @@ struct Start {
   Wanted task;  // with its spec and peers
 };
 
+// The gang of a task that runs has changed: its membership file is replaced, then its rendezvous
+// speaks of the new generation, and waits of older ones are stale.
+struct Regroup {
+  Wanted task;  // with its peers
+};
+
 // (Re)write the task's deadline file.
 struct WriteDeadline {
   TaskKey key;
@@ -103,8 +109,8 @@ struct Finish {
   int64_t deadline_ms = 0;
 };
 
-using Effect = std::variant<Prepare, Start, WriteDeadline, RemoveDeadline, Terminate, Kill, Collect,
-                            Forget, RemoveCheckpoint, SendHello, SendReport, SendCheckpoint,
-                            SendNotice, SendHeartbeat, HangUp, Finish>;
+using Effect = std::variant<Prepare, Start, Regroup, WriteDeadline, RemoveDeadline, Terminate, Kill,
+                            Collect, Forget, RemoveCheckpoint, SendHello, SendReport,
+                            SendCheckpoint, SendNotice, SendHeartbeat, HangUp, Finish>;
 
 }  // namespace baton::worker

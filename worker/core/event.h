@@ -95,6 +95,8 @@ struct TaskCollected {
   bool output_missing = false;  // there are outputs, and none of them is uploaded
   std::string last_words;       // the last line that it printed; empty: none
   std::string out_of_memory;    // evidence that it ended of that; empty: none
+  // What its container's runtime said instead of starting the program; empty: nothing.
+  std::string runtime_failed = {};
 };
 
 struct CheckpointUploaded {

@@ -16,7 +16,7 @@ inline constexpr int kSigTerm = 15;  // as Linux has it: <csignal> is not pure
 struct TaskKey {
   std::string job;
   int32_t attempt = 0;
-  int32_t rank = 0;
+  int32_t rank = 0;    // the task's number in its attempt: in the first generation its rank
   uint64_t token = 0;  // fencing token of the attempt
   auto operator<=>(const TaskKey&) const = default;
 };
@@ -72,8 +72,10 @@ struct TaskSpec {
   bool operator==(const TaskSpec&) const = default;
 };
 
+// A member of a generation.
 struct Peer {
-  int32_t rank = 0;
+  int32_t rank = 0;  // in the generation
+  int32_t task = 0;  // its TaskKey::rank
   std::string node;
   std::string address;
   int32_t port = 0;
@@ -94,7 +96,7 @@ struct Wanted {
   TaskKey key;
   Goal goal = Goal::kPrepare;
   std::shared_ptr<const TaskSpec> spec;  // null: as told before
-  int32_t world_size = 1;
+  int32_t world_size = 1;                // of `generation`
   int32_t local_rank = 0;
   int32_t local_world_size = 1;
   int32_t node_rank = 0;
@@ -103,7 +105,7 @@ struct Wanted {
   int32_t cpus_milli = 1000;  // of the rank, as it was placed
   int64_t disk_bytes = 0;     // likewise; 0: its job does not say
   uint64_t generation = 0;
-  std::vector<Peer> peers;  // by rank, with kRun
+  std::vector<Peer> peers;  // members of `generation` by rank, with kRun; also of who is let go
   Resume resume;
   int64_t stop_deadline_ms = 0;  // with kStop
   std::string stop_reason;
@@ -139,6 +141,11 @@ struct Report {
   int64_t log_bytes = 0;  // written in all, with kExited and kFailed
   int64_t metrics_bytes = 0;
   std::vector<Fetched> data;  // from kPrepared on
+  // With kFirstStep: the generation whose first step is finished (0: the program does not say), the
+  // finished steps of the state with which it formed, and when that first step was finished.
+  uint64_t generation = 0;
+  int64_t generation_step = 0;
+  int64_t generation_step_ms = 0;
   bool operator==(const Report&) const = default;
 };
 
@@ -147,6 +154,8 @@ struct StepProgress {
   int64_t step = 0;  // last finished
   int64_t at_ms = 0;
   int64_t save_ms = 0;
+  uint64_t generation = 0;      // newest that the program has formed; 0: it does not say
+  int64_t generation_step = 0;  // finished steps of the state with which it did
   bool operator==(const StepProgress&) const = default;
 };
 

@@ -91,7 +91,7 @@ absl::StatusOr<Wanted> WantedOf(const v1::WantedTask& proto) {
   wanted.disk_bytes = resources.disk_bytes();
   wanted.generation = proto.generation();
   for (const v1::Peer& peer : proto.peers()) {
-    wanted.peers.push_back({peer.rank(), peer.node(), peer.address(), peer.port()});
+    wanted.peers.push_back({peer.rank(), peer.task(), peer.node(), peer.address(), peer.port()});
   }
   if (proto.has_resume()) {
     wanted.resume = {proto.resume().name(), proto.resume().step(),
@@ -104,9 +104,14 @@ absl::StatusOr<Wanted> WantedOf(const v1::WantedTask& proto) {
       wanted.key.job[0] == '.') {
     return absl::InvalidArgumentError(absl::StrCat("a task of job '", wanted.key.job, "'"));
   }
-  if (wanted.key.rank < 0 || wanted.key.rank >= wanted.world_size) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "job ", wanted.key.job, ": rank ", wanted.key.rank, " of a world of ", wanted.world_size));
+  if (wanted.key.rank < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("job ", wanted.key.job, ": a task with the number ", wanted.key.rank));
+  }
+  for (size_t rank = 0; rank < wanted.peers.size(); ++rank) {
+    if (wanted.peers[rank].rank == static_cast<int32_t>(rank)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("job ", wanted.key.job, ": peer ", rank,
+                                                   " has the rank ", wanted.peers[rank].rank));
   }
   return wanted;
 }
@@ -156,6 +161,9 @@ v1::TaskReport ToProto(const Report& report) {
     data->set_bytes(fetched.bytes);
   }
   proto.set_environment_json(report.environment_json);
+  proto.set_generation(report.generation);
+  proto.set_generation_step(report.generation_step);
+  proto.set_generation_step_unix_ms(report.generation_step_ms);
   if (report.stage == Stage::kExited || report.stage == Stage::kFailed) {
     proto.mutable_ends()->set_log_bytes(report.log_bytes);
     proto.mutable_ends()->set_metrics_bytes(report.metrics_bytes);

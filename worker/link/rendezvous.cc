@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -54,6 +55,7 @@ struct Listener {
   uint64_t generation_max = 0;                        // of its membership file
   uint64_t generation = 0;                            // newest that it has spoken of
   std::map<std::string, v1::RendezvousRequest> told;  // its keys and losses of that generation
+  std::optional<v1::RendezvousRequest> ready;         // that it can be a member of a later one
 };
 
 }  // namespace
@@ -140,7 +142,18 @@ struct Rendezvous::State {
     return connection.out.size() <= kOutgoingBytesMax;
   }
 
+  // The wait is not among the open ones any more.
+  void Answer(const Wait& wait, const std::string& line) {
+    const auto at = connections.find(wait.connection);
+    if (at == connections.end()) return;
+    if (!Write(wait.connection, at->second, line)) Hangup(wait.connection);
+  }
+
   void Remember(Listener& listener, const v1::RendezvousRequest& request) {
+    if (request.op() == v1::RendezvousRequest::READY) {
+      listener.ready = request;
+      return;
+    }
     // Within one generation: an older one's keys are of no use to anybody.
     if (request.generation() > listener.generation) {
       listener.generation = request.generation();
@@ -162,6 +175,7 @@ struct Rendezvous::State {
     if (at == listeners.end()) return RendezvousError(parsed.id, "the task has ended");
     Listener& listener = at->second;
     v1::RendezvousRequest& request = parsed.request;
+    if (!parsed.has_generation) request.set_generation(listener.generation_max);
     if (request.generation() > listener.generation_max) {
       return RendezvousError(
           parsed.id, absl::StrCat("generation: ", request.generation(), " is not there yet; the ",
@@ -170,13 +184,16 @@ struct Rendezvous::State {
     *request.mutable_task() = ToProto(connection.key);
     request.set_id(++ids);
     if (request.op() == v1::RendezvousRequest::WAIT) {
+      if (request.generation() < listener.generation_max) {
+        return RendezvousStale(parsed.id, listener.generation_max);
+      }
       if (listener.waits >= kWaitsMax) return RendezvousError(parsed.id, "too many open waits");
       ++listener.waits;
       waits[request.id()] = {connection.key, fd, parsed.id, request};
       send(request);
       return "";
     }
-    if (request.op() == v1::RendezvousRequest::SET && listener.told.size() >= kKeysMax) {
+    if (listener.told.size() >= kKeysMax && request.op() != v1::RendezvousRequest::READY) {
       return RendezvousError(parsed.id, "too many keys in one generation");
     }
     Remember(listener, request);
@@ -277,6 +294,28 @@ absl::StatusOr<std::string> Rendezvous::Add(const TaskKey& key, uint64_t generat
   return path;
 }
 
+void Rendezvous::Advance(const TaskKey& key, uint64_t generation) {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  const auto at = state_->listeners.find(key);
+  if (at == state_->listeners.end() || generation <= at->second.generation_max) return;
+  Listener& listener = at->second;
+  listener.generation_max = listener.generation = generation;
+  listener.told.clear();
+  std::vector<Wait> stale;
+  for (auto wait = state_->waits.begin(); wait != state_->waits.end();) {
+    if (wait->second.key != key) {
+      ++wait;
+      continue;
+    }
+    stale.push_back(wait->second);
+    wait = state_->waits.erase(wait);
+    --listener.waits;
+  }
+  for (const Wait& wait : stale) {
+    state_->Answer(wait, RendezvousStale(wait.client_id, generation));
+  }
+}
+
 void Rendezvous::Remove(const TaskKey& key) {
   std::lock_guard<std::mutex> lock(state_->mutex);
   const auto at = state_->listeners.find(key);
@@ -297,22 +336,21 @@ void Rendezvous::OnAnswer(const v1::RendezvousAnswer& answer) {
   const auto at = state_->waits.find(answer.id());
   if (at == state_->waits.end()) return;
   const Wait wait = at->second;
-  state_->waits.erase(at);
   if (const auto l = state_->listeners.find(wait.key); l != state_->listeners.end()) {
+    // Who hears that its generation is over reads the next one in the membership file: Advance tells
+    // it when that is there.
+    if (answer.stale_generation() > l->second.generation_max) return;
     --l->second.waits;
   }
-  const auto connection = state_->connections.find(wait.connection);
-  if (connection == state_->connections.end()) return;
-  if (!state_->Write(wait.connection, connection->second,
-                     RendezvousReply(wait.client_id, answer))) {
-    state_->Hangup(wait.connection);
-  }
+  state_->waits.erase(at);
+  state_->Answer(wait, RendezvousReply(wait.client_id, answer));
 }
 
 void Rendezvous::Resend() {
   std::lock_guard<std::mutex> lock(state_->mutex);
   for (const auto& [key, listener] : state_->listeners) {
     for (const auto& [name, request] : listener.told) state_->send(request);
+    if (listener.ready.has_value()) state_->send(*listener.ready);
   }
   for (const auto& [id, wait] : state_->waits) state_->send(wait.request);
 }

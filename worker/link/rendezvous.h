@@ -25,8 +25,11 @@ class Rendezvous {
   Rendezvous& operator=(const Rendezvous&) = delete;
 
   // Listens for the task; returns the socket's path. A program may speak of generations up to
-  // `generation`, the one of its membership file: a made-up one would move its whole gang there.
+  // `generation`, the one of its membership file.
   absl::StatusOr<std::string> Add(const TaskKey& key, uint64_t generation);
+  // Its membership file is of this generation now: waits of older ones are answered as stale, what
+  // was set and lost in them is forgotten.
+  void Advance(const TaskKey& key, uint64_t generation);
   void Remove(const TaskKey& key);
 
   void OnAnswer(const v1::RendezvousAnswer& answer);

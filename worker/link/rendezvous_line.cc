@@ -58,7 +58,11 @@ absl::Status ReadOperation(const json& object, v1::RendezvousRequest& request) {
     request.set_op(v1::RendezvousRequest::DONE);
     return absl::OkStatus();
   }
-  return Wrong("`op` must be set, wait, lost or done");
+  if (name == contract::kRendezvousOpReady) {
+    request.set_op(v1::RendezvousRequest::READY);
+    return absl::OkStatus();
+  }
+  return Wrong("`op` must be set, wait, lost, done or ready");
 }
 
 }  // namespace
@@ -73,6 +77,7 @@ absl::Status ParseRendezvousLine(absl::string_view line, RendezvousLine& parsed)
   parsed.id = id->get<uint64_t>();
   if (const auto generation = object.find("generation"); generation != object.end()) {
     if (!generation->is_number_unsigned()) return Wrong("`generation` must be a number");
+    parsed.has_generation = true;
     parsed.request.set_generation(generation->get<uint64_t>());
   }
   return ReadOperation(object, parsed.request);
@@ -84,11 +89,13 @@ std::string RendezvousError(uint64_t id, absl::string_view what) {
   return Line({{"id", id}, {"error", std::string(what)}});
 }
 
+std::string RendezvousStale(uint64_t id, uint64_t generation) {
+  return Line({{"id", id}, {"stale", generation}});
+}
+
 std::string RendezvousReply(uint64_t id, const v1::RendezvousAnswer& answer) {
   if (!answer.error().empty()) return RendezvousError(id, answer.error());
-  if (answer.stale_generation() != 0) {
-    return Line({{"id", id}, {"stale", answer.stale_generation()}});
-  }
+  if (answer.stale_generation() != 0) return RendezvousStale(id, answer.stale_generation());
   if (answer.lost()) return Line({{"id", id}, {"lost", answer.lost_rank()}});
   return Line({{"id", id}, {"value", answer.value()}});
 }

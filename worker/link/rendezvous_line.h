@@ -13,7 +13,8 @@ namespace baton::worker {
 inline constexpr size_t kRendezvousLineBytesMax = 6 * (64 << 10) + 4096;
 
 struct RendezvousLine {
-  uint64_t id = 0;                // the client's
+  uint64_t id = 0;  // the client's
+  bool has_generation = false;
   v1::RendezvousRequest request;  // without task and id
 };
 
@@ -23,6 +24,7 @@ absl::Status ParseRendezvousLine(absl::string_view line, RendezvousLine& parsed)
 // With the newline. `id` is the client's.
 std::string RendezvousOk(uint64_t id);
 std::string RendezvousError(uint64_t id, absl::string_view what);
+std::string RendezvousStale(uint64_t id, uint64_t generation);
 std::string RendezvousReply(uint64_t id, const v1::RendezvousAnswer& answer);
 
 }  // namespace baton::worker

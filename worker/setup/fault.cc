@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <initializer_list>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -14,6 +16,8 @@ namespace baton::worker {
 namespace {
 
 constexpr size_t kLineBytesMax = 300;
+// make and pip say some more after the command that failed.
+constexpr int kLastLines = 20;
 constexpr int kKilled = 9;
 constexpr int kByShell = 128;  // what a shell adds to the signal that killed its command
 // Of `docker run` and `podman run`: the container was not started.
@@ -135,17 +139,42 @@ std::string LastWords(absl::string_view printed) {
   return error.empty() ? last : error;
 }
 
+// Where the last lines begin.
+size_t EndOfOlder(absl::string_view printed) {
+  size_t begin = printed.size();
+  for (int lines = 0; lines < kLastLines && begin > 0;) {
+    const size_t newline = printed.rfind('\n', begin - 1);
+    const size_t start = newline == absl::string_view::npos ? 0 : newline + 1;
+    if (!absl::StripAsciiWhitespace(printed.substr(start, begin - start)).empty()) ++lines;
+    begin = newline == absl::string_view::npos ? 0 : newline;
+  }
+  return begin;
+}
+
+// As LastOf, where it is what the step failed by.
+template <size_t N>
+size_t LastCause(const absl::string_view (&signs)[N], absl::string_view printed) {
+  const size_t at = LastOf(signs, printed);
+  if (at == absl::string_view::npos || at >= EndOfOlder(printed)) return at;
+  return HasAny(signs, LastWords(printed)) ? at : absl::string_view::npos;
+}
+
 }  // namespace
 
 Fault FaultOfStep(int code, absl::string_view printed) {
-  if (HasAny(kDiskSigns, printed)) return Fault::kDisk;
-  if (IsKill(code) || HasAny(kNodeSigns, printed)) return Fault::kNode;
-  const size_t network = LastOf(kNetworkSigns, printed);
-  if (network == absl::string_view::npos) return Fault::kProgram;
-  for (const size_t program : {LastOf(kProgramSigns, printed), LastVersions(printed)}) {
-    if (program != absl::string_view::npos && program > network) return Fault::kProgram;
+  if (IsKill(code)) return Fault::kNode;
+  // npos: not there; the program's own stands behind nothing.
+  const auto place = [](size_t at) { return at == absl::string_view::npos ? 0 : at + 1; };
+  const size_t program =
+      std::max(place(LastOf(kProgramSigns, printed)), place(LastVersions(printed)));
+  std::pair<size_t, Fault> last = {program, Fault::kProgram};
+  for (const std::pair<size_t, Fault>& cause :
+       {std::pair{place(LastCause(kDiskSigns, printed)), Fault::kDisk},
+        std::pair{place(LastCause(kNodeSigns, printed)), Fault::kNode},
+        std::pair{place(LastOf(kNetworkSigns, printed)), Fault::kNetwork}}) {
+    if (cause.first > last.first) last = cause;
   }
-  return Fault::kNetwork;
+  return last.second;
 }
 
 Fault FaultOfPull(int code, absl::string_view printed) {
@@ -157,9 +186,17 @@ Fault FaultOfPull(int code, absl::string_view printed) {
   return code == kRuntimeFailed || HasAny(kDaemonSigns, printed) ? Fault::kNode : Fault::kProgram;
 }
 
-bool IsRuntimesFault(absl::string_view runtime, int code) {
+bool IsRuntimesFault(absl::string_view runtime, int code, absl::string_view last_line) {
+  if (code != kRuntimeFailed) return false;
   const absl::string_view name = runtime.substr(runtime.rfind('/') + 1);
-  return code == kRuntimeFailed && (name == "podman" || name == "docker");
+  const auto begins_with = [last_line](std::initializer_list<absl::string_view> words) {
+    return std::any_of(words.begin(), words.end(), [last_line](absl::string_view word) {
+      return absl::StartsWith(last_line, word);
+    });
+  };
+  if (name == "podman") return begins_with({"Error: ", "time=\""});
+  // Its error is followed by where help is to be had.
+  return name == "docker" && begins_with({"docker: ", "See 'docker ", "Run 'docker "});
 }
 
 absl::Status StepFailure(absl::string_view title, int code, absl::string_view printed,

@@ -16,14 +16,17 @@ enum class Fault {
   kDisk,     // the node's is full
 };
 
-// Of a command that ended with `code` (-N: killed by signal N; not 0).
+// Of a command that ended with `code` (-N: killed by signal N; not 0). What it failed by stands at
+// the end: of a full disk or memory only the last lines and the line that says the error speak, and
+// of two causes the later one. A test of its own may print any words before.
 Fault FaultOfStep(int code, absl::string_view printed);
 
 // Of `podman pull` and its like.
 Fault FaultOfPull(int code, absl::string_view printed);
 
-// Whether a program in a container did not even run: the code is the runtime's own.
-bool IsRuntimesFault(absl::string_view runtime, int code);
+// Whether a program in a container did not even run: code and last line are the runtime's own. A
+// program may end with that code, too.
+bool IsRuntimesFault(absl::string_view runtime, int code, absl::string_view last_line);
 
 // The line that says most of a step's last words, and what to do about it where that is known.
 // InvalidArgument for the program's own fault; Unavailable; ResourceExhausted of a full disk.

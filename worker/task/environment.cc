@@ -161,15 +161,19 @@ absl::Status MakeTaskFolders(const TaskPlaces& places) {
   return MakeFolder(places.output());
 }
 
-absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places,
-                            const std::string& step_program) {
+absl::Status WriteMembershipFile(const Wanted& task, const TaskPlaces& places) {
   json ranks = json::array();
   for (const Peer& peer : task.peers) {
-    ranks.push_back({{"rank", peer.rank}, {"address", peer.address}});
+    ranks.push_back({{"rank", peer.rank}, {"address", peer.address}, {"task", peer.task}});
   }
   const json membership = {
       {"generation", task.generation}, {"world_size", task.world_size}, {"ranks", ranks}};
-  BATON_RETURN_IF_ERROR(WriteWhole(places.membership(), membership.dump() + "\n"));
+  return WriteWhole(places.membership(), membership.dump() + "\n");
+}
+
+absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places,
+                            const std::string& step_program) {
+  BATON_RETURN_IF_ERROR(WriteMembershipFile(task, places));
   if (WantsSlurm(*task.spec)) BATON_RETURN_IF_ERROR(WriteSlurmPrograms(places, step_program));
   const std::string& params = task.spec->params_json;
   return WriteWhole(places.params(), (params.empty() ? "{}" : params) + "\n");

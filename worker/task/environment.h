@@ -73,6 +73,9 @@ std::string TaskMark(const TaskPlaces& places);
 // Makes the folder (0700) and the contract's folders in it.
 absl::Status MakeTaskFolders(const TaskPlaces& places);
 
+// BATON_MEMBERSHIP_FILE, whole or not at all.
+absl::Status WriteMembershipFile(const Wanted& task, const TaskPlaces& places);
+
 // BATON_MEMBERSHIP_FILE and BATON_PARAMS_FILE, and the programs of worker/task/slurm.h, of which
 // `step_program` is one.
 absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places,

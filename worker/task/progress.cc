@@ -24,10 +24,15 @@ bool ProgressReader::ReadProgressFile() {
   const int file = open(progress_file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return false;
   contract::Progress progress;
-  const bool whole = pread(file, &progress, sizeof(progress), 0) == sizeof(progress);
+  const ssize_t bytes = pread(file, &progress, sizeof(progress), 0);
   close(file);
-  if (whole && progress.step >= steps_.step) {
-    steps_ = {progress.step, progress.unix_ms, progress.save_wait_ms};
+  if (bytes < contract::kProgressBytesMin || progress.step < steps_.step) return true;
+  steps_.step = progress.step;
+  steps_.at_ms = progress.unix_ms;
+  steps_.save_ms = progress.save_wait_ms;
+  if (bytes == sizeof(progress) && progress.generation > 0) {
+    steps_.generation = static_cast<uint64_t>(progress.generation);
+    steps_.generation_step = progress.generation_step;
   }
   return true;
 }
@@ -46,7 +51,9 @@ void ProgressReader::TakeLine(const std::string& line, int64_t now_ms) {
     }
     return;
   }
-  if (*number > steps_.step) steps_ = {*number, now_ms, steps_.save_ms};
+  if (*number <= steps_.step) return;
+  steps_.step = *number;
+  steps_.at_ms = now_ms;
 }
 
 // False when there is nothing new.

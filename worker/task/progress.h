@@ -13,6 +13,8 @@ struct TaskSteps {
   int64_t step = 0;  // last finished; 0: none yet
   int64_t at_ms = 0;
   int64_t save_ms = 0;
+  uint64_t generation = 0;      // newest that it has formed; 0: it does not say
+  int64_t generation_step = 0;  // finished steps of the state with which it did
 };
 
 // Not thread-safe.

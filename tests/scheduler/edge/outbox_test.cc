@@ -41,6 +41,34 @@ TEST_F(OutboxTest, TheWelcomeComesFirstAndNothingBeforeIt) {
   EXPECT_FALSE(outbox.Take().has_value());
 }
 
+TEST_F(OutboxTest, EachTaskComesWithItsSpecOnceAlsoOneThatJoinsOthersLater) {
+  Outbox outbox = Make();
+  outbox.Welcome({});
+  (void)outbox.Take();
+  outbox.SetWanted({Wanted("a", 1, 0)});
+  EXPECT_TRUE(outbox.Take()->wanted().tasks(0).has_spec());
+  outbox.SetWanted({Wanted("a", 1, 0), Wanted("a", 1, 2)});
+  const auto grown = outbox.Take();
+  EXPECT_FALSE(grown->wanted().tasks(0).has_spec());
+  EXPECT_TRUE(grown->wanted().tasks(1).has_spec());
+}
+
+TEST_F(OutboxTest, AGangStandsAsTheNewestWantedSetSays) {
+  Outbox outbox = Make();
+  state::WantedTask task = Wanted("a", 1);
+  task.generation = 4;
+  task.world_size = 3;
+  outbox.SetWanted({task});
+  EXPECT_EQ(outbox.StandingOf("a", 1), (Standing{4, 3}));
+  EXPECT_FALSE(outbox.StandingOf("a", 2).has_value());
+  task.generation = 5;
+  task.world_size = 2;
+  outbox.SetWanted({task});
+  EXPECT_EQ(outbox.StandingOf("a", 1), (Standing{5, 2}));
+  outbox.SetWanted({});
+  EXPECT_FALSE(outbox.StandingOf("a", 1).has_value());
+}
+
 TEST_F(OutboxTest, OnlyTheNewestWantedSetGoesAndItsNumberRises) {
   Outbox outbox = Make();
   outbox.Welcome({});

@@ -29,6 +29,37 @@ TEST(Messages, AWantedSetIsRead) {
   EXPECT_EQ(set->tasks[0].local_world_size, 1);
 }
 
+TEST(Messages, ATaskThatJoinsHasAHigherNumberThanTheWorldHasRanks) {
+  v1::WantedTasks set = OneTask();
+  v1::WantedTask* task = set.mutable_tasks(0);
+  task->mutable_task()->set_rank(7);
+  task->set_generation(3);
+  for (const int number : {0, 4}) {
+    v1::Peer* peer = task->add_peers();
+    peer->set_rank(task->peers_size() - 1);
+    peer->set_task(number);
+  }
+  const auto read = FromProto(set);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->tasks[0].key.rank, 7);
+  EXPECT_EQ(read->tasks[0].generation, 3u);
+  ASSERT_EQ(read->tasks[0].peers.size(), 2u);
+  EXPECT_EQ(read->tasks[0].peers[1].rank, 1);
+  EXPECT_EQ(read->tasks[0].peers[1].task, 4);
+}
+
+TEST(Messages, TheFirstStepOfAGenerationIsTold) {
+  Report report;
+  report.stage = Stage::kFirstStep;
+  report.generation = 3;
+  report.generation_step = 70;
+  report.generation_step_ms = 9'000;
+  const v1::TaskReport wire = ToProto(report);
+  EXPECT_EQ(wire.generation(), 3u);
+  EXPECT_EQ(wire.generation_step(), 70);
+  EXPECT_EQ(wire.generation_step_unix_ms(), 9'000);
+}
+
 TEST(Messages, CheckpointFilesAndTheNoticeComeAlong) {
   v1::WantedTasks set = OneTask();
   v1::JobSpec* spec = set.mutable_tasks(0)->mutable_spec();
@@ -59,8 +90,11 @@ TEST(Messages, ARankHasTheAlternativeThatWasChosenForIt) {
 
 TEST(Messages, ASetThatCantBeMeantIsRefused) {
   v1::WantedTasks set = OneTask();
-  set.mutable_tasks(0)->mutable_task()->set_rank(2);
+  set.mutable_tasks(0)->mutable_task()->set_rank(-1);
   EXPECT_FALSE(FromProto(set).ok());
+  set = OneTask();
+  set.mutable_tasks(0)->add_peers()->set_rank(1);
+  EXPECT_FALSE(FromProto(set).ok()) << "peers are in the order of their ranks";
   set = OneTask();
   set.mutable_tasks(0)->mutable_task()->set_job_id("../../etc");
   EXPECT_FALSE(FromProto(set).ok());

@@ -94,15 +94,15 @@ TEST_F(RendezvousTest, SetIsTakenAndWaitIsAnsweredByTheScheduler) {
 
 TEST_F(RendezvousTest, StaleLostAndErrorsAreHandedOn) {
   for (int id = 1; id <= 3; ++id) {
-    Say(R"({"id":)" + std::to_string(id) + R"(,"op":"wait","generation":0,"key":"b"})");
+    Say(R"({"id":)" + std::to_string(id) + R"(,"op":"wait","generation":2,"key":"b"})");
   }
   const auto requests = Await(3);
   ASSERT_EQ(requests.size(), 3u);
   v1::RendezvousAnswer answer;
   answer.set_id(requests[0].id());
-  answer.set_stale_generation(4);
+  answer.set_stale_generation(2);
   rendezvous_->OnAnswer(answer);
-  EXPECT_EQ(Hear(), R"({"id":1,"stale":4})");
+  EXPECT_EQ(Hear(), R"({"id":1,"stale":2})");
   answer.Clear();
   answer.set_id(requests[1].id());
   answer.set_lost(true);
@@ -155,6 +155,54 @@ TEST_F(RendezvousTest, AMadeUpGenerationDoesNotMoveTheGang) {
   Say(R"({"id":2,"op":"set","generation":2,"key":"a","value":"x"})");
   EXPECT_EQ(Hear(), R"({"id":2,"ok":true})");
   EXPECT_EQ(Await(1).size(), 1u) << "only what was allowed reaches the scheduler";
+}
+
+TEST_F(RendezvousTest, ANewerGenerationMakesOpenAndLaterWaitsStale) {
+  Say(R"({"id":1,"op":"wait","generation":2,"key":"next-generation"})");
+  const auto requests = Await(1);
+  // The scheduler's word may come before the wanted set, and so before the membership file.
+  v1::RendezvousAnswer early;
+  early.set_id(requests[0].id());
+  early.set_stale_generation(3);
+  rendezvous_->OnAnswer(early);
+  Say(R"({"id":2,"op":"set","generation":2,"key":"a","value":"x"})");
+  EXPECT_EQ(Hear(), R"({"id":2,"ok":true})") << "and not that the first one is stale";
+  rendezvous_->Advance(kKey, 3);
+  EXPECT_EQ(Hear(), R"({"id":1,"stale":3})");
+  Say(R"({"id":3,"op":"wait","generation":2,"key":"b"})");
+  EXPECT_EQ(Hear(), R"({"id":3,"stale":3})");
+  EXPECT_EQ(Await(2).size(), 2u) << "nobody else is asked";
+  Say(R"({"id":4,"op":"set","generation":3,"key":"a","value":"y"})");
+  EXPECT_EQ(Hear(), R"({"id":4,"ok":true})");
+  rendezvous_->Advance(kKey, 2);
+  Say(R"({"id":5,"op":"set","generation":3,"key":"b","value":"y"})");
+  EXPECT_EQ(Hear(), R"({"id":5,"ok":true})") << "it never goes back";
+}
+
+TEST_F(RendezvousTest, ReadinessIsToldAgainInAllGenerationsALossInItsOwn) {
+  Say(R"({"id":1,"op":"ready","generation":2})");
+  EXPECT_EQ(Hear(), R"({"id":1,"ok":true})");
+  Say(R"({"id":2,"op":"lost","generation":2,"rank":1})");
+  Hear();
+  auto requests = Await(2);
+  EXPECT_EQ(requests[0].op(), v1::RendezvousRequest::READY);
+  EXPECT_EQ(requests[0].generation(), 2u);
+  rendezvous_->Resend();
+  EXPECT_EQ(Await(4).size(), 4u);
+  rendezvous_->Advance(kKey, 3);
+  rendezvous_->Resend();
+  Say(R"({"id":3,"op":"set","generation":3,"key":"a","value":"x"})");
+  Hear();
+  requests = Await(6);
+  ASSERT_EQ(requests.size(), 6u) << "readiness, and not the loss of an older generation";
+  EXPECT_EQ(requests[4].op(), v1::RendezvousRequest::READY);
+  EXPECT_EQ(requests[5].op(), v1::RendezvousRequest::SET);
+}
+
+TEST_F(RendezvousTest, WhatNamesNoGenerationIsOfTheNewest) {
+  Say(R"({"id":1,"op":"set","key":"a","value":"x"})");
+  Hear();
+  EXPECT_EQ(Await(1)[0].generation(), 2u);
 }
 
 TEST_F(RendezvousTest, ALineWithoutAnEndClosesTheConnection) {

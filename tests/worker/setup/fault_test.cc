@@ -88,6 +88,26 @@ TEST(FaultOfStep, WhatWasSaidLastCounts) {
   EXPECT_EQ(FaultOfStep(1, std::string(kNoSuchVersion) + kNoIndex), Fault::kNetwork);
 }
 
+TEST(FaultOfStep, WordsOfLongAgoSayNothingOfTheEnd) {
+  std::string tests = "test_full_disk: OSError: No space left on device ... ok\n";
+  for (int i = 0; i < 30; ++i) tests += "test_" + std::to_string(i) + " ... ok\n";
+  EXPECT_EQ(FaultOfStep(1, tests + "AssertionError: 3 != 4\n"), Fault::kProgram);
+  tests += "ERROR: MemoryError\n";
+  EXPECT_EQ(FaultOfStep(1, tests + "FAILED (errors=1)\n"), Fault::kNode);
+  // A tool that names its error and says a good deal more.
+  std::string pip =
+      "ERROR: Could not install packages due to an OSError: [Errno 28] No space left "
+      "on device\n";
+  for (int i = 0; i < 30; ++i) pip += "notice: line " + std::to_string(i) + "\n";
+  EXPECT_EQ(FaultOfStep(1, pip), Fault::kDisk);
+  // The later of two causes.
+  EXPECT_EQ(FaultOfStep(1, std::string("No space left on device\n") + kNoSuchVersion),
+            Fault::kProgram);
+  EXPECT_EQ(FaultOfStep(1, std::string(kNoSuchVersion) + "No space left on device\n"),
+            Fault::kDisk);
+  EXPECT_EQ(FaultOfStep(-9, "No space left on device\n"), Fault::kNode) << "it was killed";
+}
+
 TEST(FaultOfPull, OfContainerRuntimes) {
   const Case kCases[] = {
       {1,
@@ -121,11 +141,17 @@ TEST(FaultOfPull, OfContainerRuntimes) {
 }
 
 TEST(FaultOfRun, OnlyARuntimesOwnCode) {
-  EXPECT_TRUE(IsRuntimesFault("/usr/bin/podman", 125));
-  EXPECT_TRUE(IsRuntimesFault("docker", 125));
-  EXPECT_FALSE(IsRuntimesFault("/usr/bin/podman", 126)) << "the program can't be run";
-  EXPECT_FALSE(IsRuntimesFault("/usr/bin/apptainer", 125)) << "it has no such code";
-  EXPECT_FALSE(IsRuntimesFault("", 125)) << "a program without a container";
+  const char* const kPodman = "Error: crun: executable file `x` not found in $PATH: No such file";
+  EXPECT_TRUE(IsRuntimesFault("/usr/bin/podman", 125, kPodman));
+  EXPECT_TRUE(IsRuntimesFault("docker", 125, "docker: Error response from daemon: no space left."));
+  EXPECT_TRUE(IsRuntimesFault("docker", 125, "See 'docker run --help'."));
+  EXPECT_TRUE(IsRuntimesFault("docker", 125, "Run 'docker run --help' for more information"));
+  EXPECT_FALSE(IsRuntimesFault("/usr/bin/podman", 126, kPodman)) << "the program can't be run";
+  EXPECT_FALSE(IsRuntimesFault("/usr/bin/apptainer", 125, kPodman)) << "it has no such code";
+  EXPECT_FALSE(IsRuntimesFault("", 125, kPodman)) << "a program without a container";
+  EXPECT_FALSE(IsRuntimesFault("podman", 125, "timeout: invalid time interval 'x'"))
+      << "a program's own";
+  EXPECT_FALSE(IsRuntimesFault("docker", 125, "epoch 7 loss 0.3"));
 }
 
 std::string Words(const char* title, int code, const char* printed) {

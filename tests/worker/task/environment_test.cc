@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_join.h"
 #include "common/atomic_file.h"
+#include "common/contract.h"
 #include "worker/task/field.h"
 #include "worker/task/notice_to.h"
 #include "worker/task/package.h"
@@ -35,7 +36,7 @@ Wanted TwoRanks() {
   task.nodes = 2;
   task.gpus = {2, 3};
   task.generation = 4;
-  task.peers = {{0, "a", "10.0.0.1", 4001}, {1, "b", "fe80::2", 4002}};
+  task.peers = {{0, 0, "a", "10.0.0.1", 4001}, {1, 1, "b", "fe80::2", 4002}};
   return task;
 }
 
@@ -209,7 +210,7 @@ TEST(Environment, TheFirstNodeRunsTheScriptOfSlurmAndTheOthersWait) {
   plain->holds_its_node = false;
   task.spec = plain;
   EXPECT_EQ(SlurmCommand(task, input.places), plain->command) << "each rank runs it";
-  task.peers = {{0, "a", "127.0.0.1", 1}, {1, "b", "127.0.0.1", 2}};
+  task.peers = {{0, 0, "a", "127.0.0.1", 1}, {1, 1, "b", "127.0.0.1", 2}};
   EXPECT_TRUE(Has(TaskEnvironment(InputFor(task)), "SLURM_JOB_NODELIST=127.0.0.1,127.0.0.1"))
       << "an entry for each node";
 }
@@ -245,8 +246,8 @@ class TaskFilesTest : public testing::Test {
 TEST_F(TaskFilesTest, FilesAreWholeAndPrivate) {
   ASSERT_TRUE(WriteTaskFiles(TwoRanks(), places_, "").ok());
   EXPECT_EQ(*ReadFile(places_.membership()),
-            "{\"generation\":4,\"ranks\":[{\"address\":\"10.0.0.1\",\"rank\":0},"
-            "{\"address\":\"fe80::2\",\"rank\":1}],\"world_size\":2}\n");
+            "{\"generation\":4,\"ranks\":[{\"address\":\"10.0.0.1\",\"rank\":0,\"task\":0},"
+            "{\"address\":\"fe80::2\",\"rank\":1,\"task\":1}],\"world_size\":2}\n");
   EXPECT_EQ(*ReadFile(places_.params()), "{\"lr\":0.1}\n");
   struct stat info {};
   ASSERT_EQ(stat(places_.folder.c_str(), &info), 0);
@@ -347,6 +348,36 @@ TEST_F(TaskFilesTest, TheProgressFileCountsBeforeTheMetrics) {
   EXPECT_EQ(reader.Poll(5).step, 7);
   EXPECT_EQ(reader.Poll(5).at_ms, 1234);
   EXPECT_EQ(reader.Poll(5).save_ms, 55);
+  EXPECT_EQ(reader.Poll(5).generation, 0u) << "a program need not say it";
+}
+
+TEST_F(TaskFilesTest, TheProgressFileTellsTheGenerationAndWhatItBeganFrom) {
+  ProgressReader reader(places_.progress(), places_.metrics());
+  const auto poll = [&](const contract::Progress& progress) {
+    const std::string bytes(reinterpret_cast<const char*>(&progress), sizeof(progress));
+    EXPECT_TRUE(WriteFileAtomically(places_.progress(), bytes).ok());
+    return reader.Poll(5);
+  };
+  TaskSteps steps = poll({.step = 7, .unix_ms = 1234, .generation = 2, .generation_step = 6});
+  EXPECT_EQ(steps.step, 7);
+  EXPECT_EQ(steps.generation, 2u);
+  EXPECT_EQ(steps.generation_step, 6);
+  steps = poll({.step = 7, .unix_ms = 1240, .generation = 3, .generation_step = 7});
+  EXPECT_EQ(steps.generation, 3u) << "formed with what it had";
+  EXPECT_EQ(steps.generation_step, 7);
+}
+
+TEST_F(TaskFilesTest, TheMembershipIsReplacedWhileTheTaskRuns) {
+  Wanted task = TwoRanks();
+  ASSERT_TRUE(WriteTaskFiles(task, places_, "").ok());
+  task.generation = 5;
+  task.world_size = 1;
+  task.peers = {{0, 3, "c", "10.0.0.9", 4003}};
+  ASSERT_TRUE(WriteMembershipFile(task, places_).ok());
+  EXPECT_EQ(*ReadFile(places_.membership()),
+            "{\"generation\":5,\"ranks\":[{\"address\":\"10.0.0.9\",\"rank\":0,\"task\":3}],"
+            "\"world_size\":1}\n");
+  EXPECT_EQ(*ReadFile(places_.params()), "{\"lr\":0.1}\n");
 }
 
 TEST(FreePort, IsFreeAndAboveThePrivilegedOnes) {
