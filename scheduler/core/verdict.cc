@@ -22,6 +22,7 @@ void Machine::Finish(Job* job) {
   Attempt& attempt = *job->LiveAttempt();
   state::JobHistory& history = *job->history;
   if (job->state != JobState::kStopping) Move(job, JobState::kStopping);
+  KillTasks(job, "its gang has ended");
   const Progress progress = ProgressOf(attempt);
   attempt.end_ms = now_ms_;
   attempt.phases = SplitAttempt(*job->spec, attempt, now_ms_);
@@ -30,7 +31,6 @@ void Machine::Finish(Job* job) {
   history.phases.train_ms += attempt.phases.train_ms;
   history.phases.save_ms += attempt.phases.save_ms;
   history.phases_until_ms = now_ms_;
-  ChargeUsage(*job->spec, attempt, -1);
   MarkJob(*job);
   const bool failed = attempt.cause == EndCause::kNone || attempt.cause == EndCause::kStartFailed;
   if (failed && !AllSucceeded(attempt)) DoubtReach(attempt);
