@@ -234,6 +234,7 @@ class Machine {
 
   // verdict.cc: what an ended attempt means for its job.
   void Finish(state::Job* job);
+  void BlameLossBefore(state::Job* job);
   void EndSucceeded(state::Job* job, bool missing);
   void EndByNodes(state::Job* job, absl::string_view what);
   void EndCrashed(state::Job* job);

@@ -178,9 +178,8 @@ void Machine::SettleVerdicts(const Node& node, EndCause cause) {
                         attempt.end_ms >= node.joined_ms;
       if (!open) continue;
       const bool was_there =
-          std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [&](const Task& task) {
-            return task.node == node.offer.id && IsMember(attempt, task.rank);
-          });
+          std::any_of(attempt.tasks.begin(), attempt.tasks.end(),
+                      [&](const Task& task) { return task.node == node.offer.id; });
       if (was_there) CloseVerdict(&job, &attempt, cause);
     }
   }

@@ -86,7 +86,7 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   wanted.alternative = attempt.alternative;
   wanted.generation = attempt.generation;
   // One that is let go leaves with the step in which the others change to their next generation.
-  if (wanted.goal == Goal::kRun || !task.let_go.empty()) {
+  if (wanted.goal == Goal::kRun || !task.let_go.empty() || IsJoiner(task)) {
     wanted.peers = PeersOf(attempt);
     for (state::Peer& peer : wanted.peers) peer.node = NodeName(peer.node);
   }
