@@ -36,14 +36,12 @@ Core::Cost Machine::CostAt(const state::Job& job, int64_t now_ms) const {
   cost.cost_on_demand_remainder = job.history->cost_on_demand_remainder;
   if (const state::Attempt* attempt = job.LiveAttempt(); attempt != nullptr) {
     for (const state::Task& task : attempt->tasks) {
-      const bool ended =
-          task.phase == state::TaskPhase::kExited || task.phase == state::TaskPhase::kLost;
-      if (ended) continue;
+      if (HasEnded(task)) continue;
       // The seconds of an outage count once the worker has told them.
       const state::Node& node = state_.nodes.at(task.node);
       const bool unheard = node.Unheard(state_.counters.term);
       const int64_t until_ms = unheard ? std::min(now_ms, recovered_ms_) : now_ms;
-      const int64_t held_ms = std::max<int64_t>(0, until_ms - attempt->start_ms);
+      const int64_t held_ms = std::max<int64_t>(0, until_ms - StartOf(*attempt, task));
       Bill(state::NeedOf(*job.spec, *attempt), node.offer, held_ms, &cost, nullptr);
     }
   }

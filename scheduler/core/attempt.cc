@@ -21,19 +21,19 @@ using state::TaskPhase;
 // A job that is preempted for months keeps a record of bounded size; the ledgers stay complete.
 constexpr size_t kAttemptsKept = 256;
 
-bool HasEnded(const Task& task) {
-  return task.phase == TaskPhase::kExited || task.phase == TaskPhase::kLost;
-}
-
+// All its members have ended: others can't go on without them.
 bool IsOver(const Attempt& attempt) {
-  return std::all_of(attempt.tasks.begin(), attempt.tasks.end(), HasEnded);
+  return std::all_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+    return HasEnded(attempt.tasks[static_cast<size_t>(member)]);
+  });
 }
 
 // A gang whose ranks have not all prepared: no program was told to run.
 bool NotToldToRun(const Attempt& attempt) {
   return attempt.world_size > 1 &&
-         std::any_of(attempt.tasks.begin(), attempt.tasks.end(),
-                     [](const Task& task) { return task.phase == TaskPhase::kPreparing; });
+         std::any_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+           return attempt.tasks[static_cast<size_t>(member)].phase == TaskPhase::kPreparing;
+         });
 }
 
 void ForgetOldAttempts(state::JobHistory* history) {
@@ -78,7 +78,7 @@ void Machine::Begin(Job* job, const policy::Placement& placement) {
     attempt.members.push_back(task.rank);
     attempt.tasks.push_back(std::move(task));
   }
-  ChargeUsage(*job->spec, attempt, 1);
+  ChargeUsage(*job->spec, attempt, attempt.world_size);
   ForgetOldAttempts(&history);
   history.attempts.push_back(std::move(attempt));
   Move(job, JobState::kStarting);
@@ -121,6 +121,8 @@ void Machine::Stop(Job* job, const StopOrder& order) {
   }
   if (job->state != JobState::kStopping) Move(job, JobState::kStopping);
   if (NotToldToRun(attempt)) KillTasks(job, order.reason);
+  // Those that wait to join hold nothing worth saving.
+  EndJoiners(job, order.reason);
   if (IsOver(attempt)) {
     Finish(job);
     return;
@@ -150,10 +152,12 @@ void Machine::EndTask(Job* job, Task* task, TaskPhase phase, int64_t end_ms) {
   task->phase = phase;
   task->end_ms = end_ms;
   const state::Resources& need = state::NeedOf(*job->spec, attempt);
-  Bill(need, node.offer, end_ms - attempt.start_ms, job->history.get(), &node);
+  Bill(need, node.offer, std::max<int64_t>(0, end_ms - StartOf(attempt, *task)),
+       job->history.get(), &node);
   node.held_until_ms = std::max(node.held_until_ms, end_ms);
   tasks_on_[task->node].erase({job->id, task->rank});
   fleet_.Give(task->node, need, task->gpus);
+  ChargeUsage(*job->spec, attempt, -1);
   queue_.Unblock(*fleet_.Find(task->node));
   Touch(task->node);
   MarkJob(*job);
@@ -164,7 +168,7 @@ void Machine::LoseTask(Job* job, Task* task, const std::string& why) {
   task->error = why;
   task->exit_code = kExitUnknown;
   EndTask(job, task, TaskPhase::kLost, now_ms_);
-  OnTasksLost(job, why);
+  OnLost(job, {task->rank}, why, "exit", now_ms_);
 }
 
 void Machine::KillTasks(Job* job, const std::string& why) {

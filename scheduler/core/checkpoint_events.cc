@@ -42,6 +42,10 @@ absl::Status Machine::On(const state::CheckpointUploaded& event) {
   const auto fenced = Fence(state_, event.task, event.node, "");
   bool known = false;
   absl::Status status = fenced.status();
+  if (status.ok() && IsJoiner(*fenced->task)) {
+    status = absl::FailedPreconditionError(
+        absl::StrCat("task ", event.task.rank, " has not joined its gang yet and has no state"));
+  }
   if (status.ok()) status = CheckCheckpoint(event, fenced->job->history->checkpoints, &known);
   ack.committed = status.ok();
   ack.refusal = std::string(status.message());

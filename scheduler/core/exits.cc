@@ -15,8 +15,12 @@ using state::JobHistory;
 using state::Task;
 using state::TaskPhase;
 
-bool IsOrdinary(int32_t exit_code) {
-  return exit_code > 0 && exit_code != kExitResumeMe && exit_code != kExitPeerLost;
+std::vector<const Task*> MembersOf(const Attempt& attempt) {
+  std::vector<const Task*> members;
+  for (const int32_t number : attempt.members) {
+    members.push_back(&attempt.tasks[static_cast<size_t>(number)]);
+  }
+  return members;
 }
 
 // It ran, and its node ended it without being lost: a full disk, a dead keeper.
@@ -43,17 +47,22 @@ void ForEachStartFailure(const JobHistory& history, const Visit& visit) {
 
 }  // namespace
 
+bool IsOrdinary(int32_t exit_code) {
+  return exit_code > 0 && exit_code != kExitResumeMe && exit_code != kExitPeerLost;
+}
+
 bool AllSucceeded(const Attempt& attempt) {
-  return std::all_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& task) {
-    return task.phase == TaskPhase::kExited && task.exit_code == 0;
+  const std::vector<const Task*> members = MembersOf(attempt);
+  return std::all_of(members.begin(), members.end(), [](const Task* task) {
+    return task->phase == TaskPhase::kExited && task->exit_code == 0;
   });
 }
 
 std::string ErrorsOf(const Attempt& attempt) {
   std::string errors;
-  for (const Task& task : attempt.tasks) {
-    if (task.error.empty()) continue;
-    absl::StrAppend(&errors, errors.empty() ? "" : "; ", "rank ", task.rank, ": ", task.error);
+  for (const Task* task : MembersOf(attempt)) {
+    if (task->error.empty()) continue;
+    absl::StrAppend(&errors, errors.empty() ? "" : "; ", "rank ", task->rank, ": ", task->error);
   }
   return errors;
 }
@@ -63,26 +72,27 @@ bool OutputsMissing(const Attempt& attempt) {
 }
 
 bool IsHopeless(const state::JobSpec& spec, const Attempt& attempt) {
-  return spec.shards > 0 &&
-         std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& task) {
-           return task.phase == TaskPhase::kExited && task.exit_code == kExitUsage &&
-                  !task.infrastructure;
+  const std::vector<const Task*> members = MembersOf(attempt);
+  return spec.shards > 0 && std::any_of(members.begin(), members.end(), [](const Task* task) {
+           return task->phase == TaskPhase::kExited && task->exit_code == kExitUsage &&
+                  !task->infrastructure;
          });
 }
 
 bool CertainlyCrashed(const Attempt& attempt) {
-  const bool all_told =
-      std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
-                  [](const Task& task) { return task.phase == TaskPhase::kExited; });
-  return all_told && std::any_of(attempt.tasks.begin(), attempt.tasks.end(),
-                                 [](const Task& task) { return IsOrdinary(task.exit_code); });
+  const std::vector<const Task*> members = MembersOf(attempt);
+  const bool all_told = std::all_of(members.begin(), members.end(), [](const Task* task) {
+    return task->phase == TaskPhase::kExited;
+  });
+  return all_told && std::any_of(members.begin(), members.end(),
+                                 [](const Task* task) { return IsOrdinary(task->exit_code); });
 }
 
 EndCause CrashCause(const Attempt& attempt) {
   bool peer_lost = false;
-  for (const Task& task : attempt.tasks) {
-    if (task.phase != TaskPhase::kExited || task.exit_code == 0) continue;
-    if (task.exit_code != kExitPeerLost) return EndCause::kCrashed;
+  for (const Task* task : MembersOf(attempt)) {
+    if (task->phase != TaskPhase::kExited || task->exit_code == 0) continue;
+    if (task->exit_code != kExitPeerLost) return EndCause::kCrashed;
     peer_lost = true;
   }
   return peer_lost ? EndCause::kPeerLost : EndCause::kCrashed;
@@ -102,8 +112,9 @@ int32_t OpenVerdicts(const JobHistory& history) {
 
 bool BlamesProgram(const Attempt& attempt) {
   if (!attempt.bad_checkpoint.empty()) return false;
-  return std::none_of(attempt.tasks.begin(), attempt.tasks.end(),
-                      [](const Task& task) { return task.infrastructure; });
+  const std::vector<const Task*> members = MembersOf(attempt);
+  return std::none_of(members.begin(), members.end(),
+                      [](const Task* task) { return task->infrastructure; });
 }
 
 int32_t StartFailuresInARow(const JobHistory& history) {
@@ -115,11 +126,11 @@ int32_t StartFailuresInARow(const JobHistory& history) {
 std::set<state::NodeId> NodesOfStartFailures(const JobHistory& history) {
   std::set<state::NodeId> nodes;
   ForEachStartFailure(history, [&](const Attempt& attempt) {
-    for (const Task& task : attempt.tasks) {
+    for (const Task* task : MembersOf(attempt)) {
       // What a program lacks here it may find elsewhere.
-      const bool lacks = task.phase == state::TaskPhase::kExited &&
-                         task.exit_code == kExitUnknown && attempt.bad_checkpoint.empty();
-      if (task.infrastructure || lacks) nodes.insert(task.node);
+      const bool lacks = task->phase == TaskPhase::kExited && task->exit_code == kExitUnknown &&
+                         attempt.bad_checkpoint.empty();
+      if (task->infrastructure || lacks) nodes.insert(task->node);
     }
   });
   return nodes;

@@ -17,6 +17,11 @@ inline constexpr int32_t kExitUsage = 2;  // of the native trainer
 // In place of a code: the end was not heard, or the program was never started.
 inline constexpr int32_t kExitUnknown = -1000;
 
+// One that no death of a peer makes: not a signal, not 75, not 76.
+bool IsOrdinary(int32_t exit_code);
+
+// What follows is of the members of the last generation: how others ended decides nothing.
+
 bool AllSucceeded(const state::Attempt& attempt);
 
 // What its tasks' workers complained of, in words; empty: nothing.

@@ -177,8 +177,7 @@ std::string Machine::Explain(const state::JobId& id, int64_t now_ms) const {
                     job.id + "`");
     case JobState::kRunning:
     case JobState::kRescaling:
-      return absl::StrCat("attempt ", attempt->number, " runs on ", NodeNames(*attempt),
-                          ErrorsOf(*attempt).empty() ? "" : "; ", ErrorsOf(*attempt));
+      return ExplainRunning(job);
     case JobState::kStopping:
       return absl::StrCat("attempt ", attempt->number, " is being stopped: ", attempt->stop_reason);
     case JobState::kSucceeded:

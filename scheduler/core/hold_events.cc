@@ -128,7 +128,8 @@ std::string Machine::LossWords(const Job& job) const {
     for (const state::Task& task : a->tasks) {
       const state::NodeOffer& offer = state_.nodes.at(task.node).offer;
       lost = Add(lost, offer.price_usd_micro_per_hour,
-                 DominantShare(state::NeedOf(*job.spec, *a), offer), task.end_ms - a->start_ms);
+                 DominantShare(state::NeedOf(*job.spec, *a), offer),
+                 std::max<int64_t>(0, task.end_ms - StartOf(*a, task)));
     }
   }
   std::string words = absl::StrFormat(

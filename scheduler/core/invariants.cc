@@ -28,7 +28,9 @@ std::string About(const Job& job, absl::string_view what) {
 bool SharedOutAsAsked(const state::JobSpec& spec, const Attempt& attempt) {
   if (spec.ranks_per_node == 0) return true;
   std::map<state::NodeId, int32_t> ranks;
-  for (const Task& task : attempt.tasks) ++ranks[task.node];
+  for (size_t rank = 0; rank < attempt.members.size(); ++rank) {
+    ++ranks[MemberOf(attempt, rank).node];
+  }
   return std::all_of(ranks.begin(), ranks.end(),
                      [&](const auto& node) { return node.second == spec.ranks_per_node; });
 }
@@ -51,9 +53,7 @@ std::string OneLiveAttempt(const Job& job) {
     if (attempt.token <= token) return About(job, "tokens do not rise");
     number = attempt.number;
     token = attempt.token;
-    if (attempt.tasks.size() != static_cast<size_t>(attempt.world_size)) {
-      return About(job, "not one task per rank");
-    }
+    if (std::string wrong = MembersInOrder(job, attempt); !wrong.empty()) return wrong;
     const bool in_range =
         attempt.world_size >= job.spec->ranks_min && attempt.world_size <= job.spec->ranks_max;
     if (!in_range) return About(job, "a world size outside its range");

@@ -18,6 +18,12 @@ namespace baton::core {
 
 // At most one live attempt, the newest; one task per rank; live if and only if the state says so.
 std::string OneLiveAttempt(const state::Job& job);
+// Members of each attempt are tasks of it, as many as its world size; others have ended, are let go
+// or are to join.
+std::string MembersInOrder(const state::Job& job, const state::Attempt& attempt);
+// A job is RESCALING while a later generation than the first has not finished a step; accusations
+// are between members of the present one; a loss is decided at once, or waits for what others say.
+std::string GenerationsSettle(const state::Job& job);
 // A live task is on a node that is up.
 std::string LiveTasksOnUpNodes(const state::State& state, const state::Job& job);
 // Wall milliseconds by phase add up to end, or now, minus submit; none is negative.
@@ -62,6 +68,9 @@ struct JobMemory {
   size_t recoveries = 0;
   int32_t blamed = 0;             // attempts that ended by the program's fault
   std::string newest_checkpoint;  // name
+  uint64_t generation = 0;        // of the newest attempt, with its members and how many tasks it had
+  std::vector<int32_t> members;
+  size_t tasks = 0;
 };
 JobMemory Remember(const state::Job& job);
 
@@ -76,6 +85,12 @@ SweepMemory Remember(const state::Sweep& sweep);
 // An attempt begins only on nodes that are shown to reach each other, or are one machine.
 std::string GangsBeginWhereShown(const state::State& state, const JobMemory* before,
                                  const state::Job& after);
+
+// Within an attempt generations rise, each change of members is a new one, and no task goes.
+std::string GenerationsRise(const JobMemory& before, const state::Job& after);
+// A task is to join only where it is shown to reach all members, and they it.
+std::string JoinersReachAll(const state::State& state, const JobMemory& before,
+                            const state::Job& after);
 
 // No trial is forgotten or drawn anew, none that is done lives again, and what has ended stays so.
 std::string SweepsOnlyGrow(const SweepMemory& before, const state::Sweep& after);

@@ -28,6 +28,8 @@ std::string About(const Job& job, absl::string_view what) {
 const state::TaskKey* SenderOf(const state::Event& event) {
   if (const auto* report = std::get_if<state::TaskReported>(&event)) return &report->task;
   if (const auto* upload = std::get_if<state::CheckpointUploaded>(&event)) return &upload->task;
+  if (const auto* loss = std::get_if<state::LossReported>(&event)) return &loss->task;
+  if (const auto* ready = std::get_if<state::MemberReady>(&event)) return &ready->task;
   return nullptr;
 }
 
@@ -43,6 +45,12 @@ std::string CheckWanted(const Core& core, const state::SendWanted& wanted) {
     if (rank.node != wanted.node || !Holds(rank)) {
       return absl::StrCat("job ", task.task.job, ": rank ", rank.rank, " is wanted on node ",
                           wanted.node, ", which has it not");
+    }
+    std::vector<int32_t> peers;
+    for (const state::Peer& peer : task.peers) peers.push_back(peer.task);
+    if (task.generation != attempt->generation || (!peers.empty() && peers != attempt->members)) {
+      return absl::StrCat("job ", task.task.job, ": rank ", rank.rank,
+                          " is told of other members than its gang has");
     }
   }
   return "";
@@ -60,12 +68,16 @@ JobMemory Remember(const Job& job) {
   if (!history.attempts.empty()) {
     memory.attempt = history.attempts.back().number;
     memory.token = history.attempts.back().token;
+    memory.generation = history.attempts.back().generation;
+    memory.members = history.attempts.back().members;
+    memory.tasks = history.attempts.back().tasks.size();
   }
   memory.preemptions = history.preemptions;
   memory.steps_lost = history.steps_lost;
   memory.cost_usd_micro = history.cost_usd_micro;
   memory.recoveries = history.recoveries_ms.size();
   for (const Attempt& attempt : history.attempts) {
+    memory.blamed += attempt.elastic.retries_used;
     const bool decided = attempt.end_ms != 0 && attempt.verdict_deadline_ms == 0;
     memory.blamed +=
         decided && (attempt.cause == EndCause::kCrashed || attempt.cause == EndCause::kPeerLost ||
@@ -251,6 +263,7 @@ std::string InvariantChecker::CheckJob(const Core& core, const state::Event& eve
   if (at == core.state().jobs.end()) return absl::StrCat("job ", id, " is lost");
   const Job& job = at->second;
   std::string wrong = OneLiveAttempt(job);
+  if (wrong.empty()) wrong = GenerationsSettle(job);
   if (wrong.empty()) wrong = LiveTasksOnUpNodes(core.state(), job);
   if (wrong.empty()) wrong = PhasesAddUp(core, job, now_ms);
   if (wrong.empty()) wrong = CheckpointsInOrder(job);
@@ -268,6 +281,8 @@ std::string InvariantChecker::CheckJob(const Core& core, const state::Event& eve
     if (wrong.empty()) wrong = OnlyFailuresCostRetries(before, job);
     if (wrong.empty()) wrong = EndedStaysEnded(event, before, job);
     if (wrong.empty()) wrong = CheckpointsStay(event, before, job);
+    if (wrong.empty()) wrong = GenerationsRise(before, job);
+    if (wrong.empty()) wrong = JoinersReachAll(core.state(), before, job);
   }
   Track(job);
   return wrong;
@@ -305,6 +320,7 @@ std::string InvariantChecker::Everything(const Core& core, int64_t now_ms) const
   for (const auto& [id, job] : core.state().jobs) {
     if (!wrong.empty()) return wrong;
     wrong = OneLiveAttempt(job);
+    if (wrong.empty()) wrong = GenerationsSettle(job);
     if (wrong.empty()) wrong = LiveTasksOnUpNodes(core.state(), job);
     if (wrong.empty()) wrong = PhasesAddUp(core, job, now_ms);
     if (wrong.empty()) wrong = CheckpointsInOrder(job);

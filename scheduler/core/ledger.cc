@@ -91,7 +91,8 @@ Phases SplitAttempt(const state::JobSpec& spec, const Attempt& attempt, int64_t 
   int64_t restore_ms = 0;
   int64_t save_ms = 0;
   for (const Task& task : attempt.tasks) {
-    restore_ms = std::max(restore_ms, task.restore_ms);
+    // The others train while a joiner begins.
+    if (task.start_ms == 0) restore_ms = std::max(restore_ms, task.restore_ms);
     save_ms = std::max(save_ms, task.save_ms);
   }
   Phases phases;

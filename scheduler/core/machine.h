@@ -11,6 +11,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,17 @@ struct StopOrder {
   int64_t deadline_ms = 0;
   std::string reason;
 };
+
+// No joiners for so long after one has failed, at first.
+inline constexpr int64_t kGrowAgainMs = 30'000;
+// An attempt that has had so many tasks gets no joiners more, and ends at its next loss.
+inline constexpr size_t kTasksMax = 256;
+// For a notice whose deadline has passed already: the node may go at any moment, and so much is
+// worth trying.
+inline constexpr int64_t kNoticeLeastMs = 1'000;
+// A commit is small enough for etcd (100 puts): a pass that could start more is cut short, and goes
+// on as soon as the timer comes, which is at once.
+inline constexpr int kStartsPerStep = 24;
 
 class Machine {
  public:
@@ -116,16 +128,72 @@ class Machine {
   void OnRunning(state::Job* job);
   void OnExited(const state::TaskReported& report, state::Job* job, state::Task* task);
   void OnStartFailed(const state::TaskReported& report, state::Job* job, state::Task* task);
+  void OnPrepared(state::Job* job, state::Task* task);
+  void OnProgramRuns(const state::TaskReported& report, state::Job* job, state::Task* task);
+  void OnFirstStep(const state::TaskReported& report, state::Job* job, state::Task* task);
   void CloseRecovery(state::Job* job, int64_t step_ms);
 
+  // elastic_events.cc: members that fail each other, tasks that join.
+  void OnGenerationStep(state::Job* job, int64_t formed_with_step, int64_t at_ms);
+  void AdmitIfReady(state::Job* job);
+  void JoinerFailed(state::Job* job, const state::Task& task);
+  void EndJoiner(state::Job* job, state::Task* task, const std::string& why);
+  void OnOtherEnded(state::Job* job, const state::Task& task);
+  void EndLateTasks(state::Job* job);
+  void EndJoiners(state::Job* job, const std::string& why);
+
+  // regroup.cc: a gang that goes on without those that it has lost.
+  struct Leave {
+    state::NodeId node;  // whose tasks are to leave
+    int64_t deadline_ms = 0;
+    std::string reason;
+  };
+  bool IsDoomed(const state::NodeId& id) const;
+  bool MayRegroup(const state::Job& job) const;
+  std::vector<int32_t> NextMembers(const state::Job& job) const;
+  bool AffordsLoss(const state::Job& job) const;
+  static bool CostsRetry(const state::Attempt& attempt);
+  int64_t JudgementAt(const state::Attempt& attempt) const;
+  bool GoOn(state::Job* job);
+  void Judge(state::Job* job);
+  void NoteLoss(state::Job* job, const state::Task& task, absl::string_view detector,
+                int64_t alive_ms);
+  void Reform(state::Job* job, const std::vector<int32_t>& next, const Leave* leave);
+  void CountLosses(state::Job* job);
+  void BeginGeneration(state::Job* job, const std::vector<int32_t>& next);
+  void LetGo(state::Job* job, state::Task* task, const Leave& leave);
+  Leave LeaveOf(const state::NodeId& id) const;
+  bool LeaveNode(state::Job* job, const Leave& leave);
+  void OnLost(state::Job* job, const std::set<int32_t>& tasks, const std::string& why,
+              absl::string_view detector, int64_t heard_ms);
+
+  // growth.cc
+  using GrowthKey = std::tuple<int64_t, uint64_t, state::JobId>;  // -priority, age, job
+  // By what a try to grow was decided.
+  struct GrowthTry {
+    uint64_t fleet_changes = 0;
+    uint64_t reach_told = 0;
+    uint64_t generation = 0;
+    size_t tasks = 0;
+    bool operator==(const GrowthTry&) const = default;
+  };
+  static bool HasUseForMore(const state::Job& job);
+  void IndexGrowth(const state::Job& job);
+  bool MayGrow(const state::Job& job) const;
+  int64_t GrowthAt(const state::Job& job) const;
+  void Grow(int starts);
+  bool GrowOne(state::Job* job);
+  std::set<state::JobId> HonouredByGrowth();
+  void AddJoiners(state::Job* job, const std::vector<policy::RankPlace>& places);
+
   // node_events.cc
-  void LoseNode(state::Node* node, const std::string& cause,
-                const std::vector<state::LastHeard>& heard);
+  void LoseNode(state::Node* node, const state::NodeLost& loss);
   void AdoptTasks(const state::NodeJoined& event, bool same_incarnation);
   void Join(const state::NodeJoined& event);
   void OnTasksLost(state::Job* job, const std::string& why);
   void SettleVerdicts(const state::Node& node, state::EndCause cause);
   void VacateNode(const state::Node& node, int64_t deadline_ms, const std::string& reason);
+  void RememberNotice(const state::Node& node);
   void SetNotice(state::Node* node, const state::Notice& notice);
 
   // reach_events.cc
@@ -166,6 +234,7 @@ class Machine {
 
   // verdict.cc: what an ended attempt means for its job.
   void Finish(state::Job* job);
+  void BlameLossBefore(state::Job* job);
   void EndSucceeded(state::Job* job, bool missing);
   void EndByNodes(state::Job* job, absl::string_view what);
   void EndCrashed(state::Job* job);
@@ -184,13 +253,22 @@ class Machine {
   int64_t HeldBackUntil(const state::Job& job) const;
   int64_t NextVerdict(const state::Job& job) const;
   void OnStartDeadline(state::Job* job);
+  void OnTimeLimit(state::Job* job);
   int64_t TimeLimitAt(const state::Job& job) const;
 
   // schedule.cc: the pass that starts what can start.
   void Pass();
   policy::Ask AskOf(const state::Job& job) const;
   bool StartFirst();
-  struct HeadsWalk;
+  // The waiting classes that were looked at for heads, of all that one caller asks for: it asks in
+  // queue order and starts nothing before its last question, so none is looked at twice.
+  struct HeadsWalk {
+    Queue::Walk walk;
+    int looked_at = 0;
+  };
+  // The heads that wait before `before` in the queue; null: all.
+  std::map<std::string, state::JobId> PromiseHeads(const policy::QueueRank* before,
+                                                   HeadsWalk* heads);
   std::set<state::JobId> HonouredBefore(const policy::QueueRank& rank, const JobClass& asking,
                                         HeadsWalk* heads);
   std::map<std::string, state::JobId> Holders();
@@ -209,6 +287,9 @@ class Machine {
   std::string ExplainAlternative(const state::Job& job, const policy::Ask& ask) const;
   std::string PromiseWords(const state::JobId& job) const;
 
+  // explain_elastic.cc
+  std::string ExplainRunning(const state::Job& job) const;
+
   // explain_reach.cc
   std::string ReachWords(const policy::Ask& ask) const;
   std::string UnreachedWords(const state::NodeId& from, const state::NodeId& to) const;
@@ -219,7 +300,8 @@ class Machine {
   static bool IsWaitingGang(const state::Job& job);
   void Enqueue(state::Job* job);
   void Dequeue(state::Job* job);
-  void ChargeUsage(const state::JobSpec& spec, const state::Attempt& attempt, int sign);
+  // So many tasks more hold room, or fewer.
+  void ChargeUsage(const state::JobSpec& spec, const state::Attempt& attempt, int32_t tasks);
   void ForgetSmallAccounts();
   void MarkJob(const state::Job& job);
   void MarkNode(const state::Node& node);
@@ -243,6 +325,9 @@ class Machine {
   std::set<state::JobId> undecided_;  // jobs with an attempt whose verdict is open
   std::map<state::JobId, std::set<state::NodeId>> promises_;  // by whom they were made to
   int64_t waiting_gangs_ = 0;  // queued jobs that may have several ranks
+  std::set<GrowthKey> growable_;  // running jobs that have use for more ranks
+  std::map<state::JobId, GrowthTry> growth_tried_;  // in vain
+  uint64_t reach_told_ = 0;                         // probes that were answered
   uint64_t passes_ = 0;
   bool pass_cut_short_ = false;  // more could start now: a step starts only so many
 

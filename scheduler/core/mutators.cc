@@ -30,6 +30,7 @@ void Machine::Move(Job* job, JobState to) {
   job->state = to;
   waiting_gangs_ += IsWaitingGang(*job) ? 1 : 0;
   job->state_since_ms = now_ms_;
+  IndexGrowth(*job);
   MarkJob(*job);
 }
 
@@ -47,11 +48,11 @@ void Machine::Dequeue(Job* job) {
   ReleasePromises(job->id);
 }
 
-void Machine::ChargeUsage(const state::JobSpec& spec, const state::Attempt& attempt, int sign) {
+void Machine::ChargeUsage(const state::JobSpec& spec, const state::Attempt& attempt,
+                          int32_t tasks) {
   state::ProjectUsage& account = state_.counters.usage[spec.project];
   account = policy::Accrue(account, queue_.Running(spec.project), now_ms_);
-  const int64_t demand = policy::DominantDemand(state::NeedOf(spec, attempt), attempt.world_size);
-  queue_.AddRunning(spec.project, sign * demand);
+  queue_.AddRunning(spec.project, policy::DominantDemand(state::NeedOf(spec, attempt), tasks));
   out_.counters_dirty = true;
   ForgetSmallAccounts();
 }
@@ -83,7 +84,9 @@ void Machine::MarkNode(const Node& node) { dirty_nodes_.insert(node.offer.id); }
 void Machine::Touch(const NodeId& node) { touched_.insert(node); }
 
 void Machine::TouchAll(const Attempt& attempt) {
-  for (const state::Task& task : attempt.tasks) Touch(task.node);
+  for (const state::Task& task : attempt.tasks) {
+    if (!HasEnded(task)) Touch(task.node);
+  }
 }
 
 void Machine::Say(const Job& job, absl::string_view code, std::string text) {
@@ -103,8 +106,8 @@ std::string Machine::NodeName(const NodeId& node) const {
 
 std::string Machine::NodeNames(const Attempt& attempt) const {
   std::vector<std::string> names;
-  for (const state::Task& task : attempt.tasks) {
-    const std::string name = NodeName(task.node);
+  for (const int32_t member : attempt.members) {
+    const std::string name = NodeName(attempt.tasks[static_cast<size_t>(member)].node);
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   constexpr size_t kNamesMax = 8;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "scheduler/core/exits.h"
 #include "scheduler/core/fence.h"
@@ -23,7 +24,11 @@ absl::Status Machine::On(const state::NodeJoined& event) {
   const auto it = state_.nodes.find(offer.id);
   const bool up = it != state_.nodes.end() && it->second.up;
   const bool same = up && it->second.offer.incarnation == offer.incarnation;
-  if (up && !same) LoseNode(&it->second, "its worker was started again", {});
+  if (up && !same) LoseNode(&it->second, {.node = offer.id,
+                           .incarnation = it->second.offer.incarnation,
+                           .cause = "its worker was started again",
+                           .last_heard_ms = now_ms_,
+                           .tasks = {}});
   Join(event);
   AdoptTasks(event, same);
   Touch(offer.id);
@@ -110,14 +115,14 @@ absl::Status Machine::On(const state::NodeLost& event) {
       it->second.offer.incarnation != event.incarnation) {
     return absl::OkStatus();
   }
-  LoseNode(&it->second, event.cause, event.tasks);
+  LoseNode(&it->second, event);
   return absl::OkStatus();
 }
 
-void Machine::LoseNode(Node* node, const std::string& cause,
-                       const std::vector<state::LastHeard>& heard) {
+void Machine::LoseNode(Node* node, const state::NodeLost& loss) {
   const NodeId id = node->offer.id;
-  for (const state::LastHeard& last : heard) {
+  const std::string why = absl::StrCat("node ", NodeName(id), " was lost: ", loss.cause);
+  for (const state::LastHeard& last : loss.tasks) {
     const auto fenced = Fence(state_, last.task, id, node->offer.incarnation);
     if (!fenced.ok() || fenced->task->phase == TaskPhase::kExited) continue;
     state::TaskReported progress;
@@ -137,14 +142,16 @@ void Machine::LoseNode(Node* node, const std::string& cause,
   for (const auto& [job_id, rank] : here) {
     Job& job = state_.jobs.at(job_id);
     Task& task = job.LiveAttempt()->tasks[static_cast<size_t>(rank)];
-    task.error = absl::StrCat("node ", NodeName(id), " was lost: ", cause);
+    task.error = why;
     task.exit_code = kExitUnknown;
     EndTask(&job, &task, TaskPhase::kLost, now_ms_);
   }
-  std::set<state::JobId> jobs;
-  for (const auto& [job_id, rank] : here) jobs.insert(job_id);
-  for (const state::JobId& job_id : jobs) {
-    OnTasksLost(&state_.jobs.at(job_id), absl::StrCat("node ", NodeName(id), " was lost: ", cause));
+  std::map<state::JobId, std::set<int32_t>> jobs;
+  for (const auto& [job_id, task] : here) jobs[job_id].insert(task);
+  const bool silent = absl::StrContains(loss.cause, "silent");
+  for (const auto& [job_id, tasks] : jobs) {
+    OnLost(&state_.jobs.at(job_id), tasks, why, silent ? "lease" : "connection",
+           loss.last_heard_ms);
   }
   SettleVerdicts(*node, EndCause::kNodeLost);
 }
@@ -183,6 +190,7 @@ void Machine::VacateNode(const Node& node, int64_t deadline_ms, const std::strin
   for (const auto& [job_id, rank] : tasks_on_[node.offer.id]) jobs.insert(job_id);
   for (const state::JobId& job_id : jobs) {
     Job& job = state_.jobs.at(job_id);
+    if (LeaveNode(&job, {node.offer.id, deadline_ms, reason})) continue;
     Say(job, "notice",
         absl::StrCat(reason, ": all ranks are told to save and stop within ",
                      (deadline_ms - now_ms_ + 999) / 1000, " s"));
@@ -235,18 +243,36 @@ absl::Status Machine::On(const state::NodeNoticed& event) {
   return absl::OkStatus();
 }
 
+// In the histories of the jobs that have tasks there. A worker repeats itself.
+void Machine::RememberNotice(const Node& node) {
+  constexpr size_t kNoticesKept = 256;
+  const state::Notice& notice = node.notice;
+  std::set<state::JobId> jobs;
+  for (const auto& [job_id, task] : tasks_on_[node.offer.id]) jobs.insert(job_id);
+  for (const state::JobId& job_id : jobs) {
+    Job& job = state_.jobs.at(job_id);
+    std::vector<state::NoticeSeen>& seen = job.history->notices;
+    const bool known = std::any_of(seen.begin(), seen.end(), [&](const state::NoticeSeen& n) {
+      return n.node == node.offer.id && n.source == notice.source && n.kind == notice.kind &&
+             n.deadline_ms == notice.deadline_ms;
+    });
+    if (known) continue;
+    if (seen.size() == kNoticesKept) seen.erase(seen.begin());
+    seen.push_back({node.offer.id, notice.source, notice.kind, notice.deadline_ms, now_ms_});
+    MarkJob(job);
+  }
+}
+
 void Machine::SetNotice(Node* node, const state::Notice& notice) {
   node->has_notice = true;
   node->notice = notice;
   MarkNode(*node);
   fleet_.Refresh(node->offer.id);
+  RememberNotice(*node);
   if (!notice.certain) return;
-  // A deadline that has passed already: the node may go at any moment, and a second is worth
-  // trying.
-  constexpr int64_t kLeastMs = 1'000;
   const int64_t deadline_ms = notice.deadline_ms == 0
                                   ? now_ms_ + state_.config.drain_grace_ms
-                                  : std::max(notice.deadline_ms, now_ms_ + kLeastMs);
+                                  : std::max(notice.deadline_ms, now_ms_ + kNoticeLeastMs);
   VacateNode(*node, deadline_ms,
              absl::StrCat("node ", NodeName(node->offer.id), " has a notice (", notice.source, ", ",
                           notice.kind, ")"));

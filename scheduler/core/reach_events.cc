@@ -123,6 +123,7 @@ absl::Status Machine::On(const state::NodesProbed& event) {
       if (SameMachine(from->second.offer, offer)) continue;
       state_.reach.Tell(told.node, result.to, result.error);
       out_.reach_changed = true;
+      ++reach_told_;
     }
   }
   return absl::OkStatus();

@@ -13,10 +13,6 @@ using state::Job;
 using state::JobId;
 using state::NodeId;
 
-// A commit is small enough for etcd (100 puts): a pass that could start more is cut short, and goes
-// on as soon as the timer comes, which is at once.
-constexpr int kStartsPerStep = 24;
-
 // How many waiting heads are looked at for the one of each device class that holds promises.
 constexpr int kHeadsLookedAt = 64;
 
@@ -27,25 +23,19 @@ std::string DeviceClass(const state::JobSpec& spec) {
 
 }  // namespace
 
-// The waiting classes that were looked at for heads, of all that one call of StartFirst asks for:
-// it asks in queue order and starts nothing before its last question, so none is looked at twice.
-struct Machine::HeadsWalk {
-  Queue::Walk walk;
-  int looked_at = 0;
-};
-
 void Machine::Pass() {
   pass_cut_short_ = false;
   ++passes_;
   for (const JobId& id : deadlines_.Due(now_ms_)) ReleaseIfReady(&state_.jobs.at(id));
-  for (int starts = 0; queue_.AnyRunnable() && !fleet_.open().empty();) {
+  int starts = 0;
+  for (; queue_.AnyRunnable() && !fleet_.open().empty(); ++starts) {
     if (starts == kStartsPerStep) {
       pass_cut_short_ = true;
       return;
     }
-    if (!StartFirst()) return;
-    ++starts;
+    if (!StartFirst()) break;
   }
+  Grow(starts);
 }
 
 // Starts the first job in queue order that can be placed; false: there is none.
@@ -90,15 +80,15 @@ policy::Ask Machine::AskOf(const Job& job) const {
 }
 
 // Makes sure that in each device class one job holds promises, if one that is earlier in the queue
-// than `rank` waits there: it keeps them until it starts, unless a waiting job of a higher priority
-// takes its place. Returns the holders that the asking class must leave alone: those of its
-// priority or more, but for one that its head is sure to end before.
-std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const JobClass& asking,
-                                        HeadsWalk* heads) {
-  const Job& job = *asking.Head();
+// than `before` (null: one at all) waits there: it keeps them until it starts, unless a waiting job
+// of a higher priority takes its place. Returns the holders by device class.
+std::map<std::string, JobId> Machine::PromiseHeads(const policy::QueueRank* before,
+                                                   HeadsWalk* heads) {
   std::map<std::string, JobId> holders = Holders();
-  for (; heads->looked_at < kHeadsLookedAt && heads->walk.HasBefore(rank); ++heads->looked_at) {
+  for (; heads->looked_at < kHeadsLookedAt; ++heads->looked_at) {
+    if (before != nullptr && !heads->walk.HasBefore(*before)) break;
     const JobClass* job_class = heads->walk.Next();
+    if (job_class == nullptr) break;
     const std::string device_class = DeviceClass(*job_class->spec);
     const auto holder = holders.find(device_class);
     const bool stays = holder != holders.end() &&
@@ -113,6 +103,15 @@ std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const Job
     if (holder != holders.end()) ReleasePromises(holder->second);
     holders[device_class] = head.id;
   }
+  return holders;
+}
+
+// The holders of promises that the asking class must leave alone: those of its priority or more,
+// but for one that its head is sure to end before.
+std::set<JobId> Machine::HonouredBefore(const policy::QueueRank& rank, const JobClass& asking,
+                                        HeadsWalk* heads) {
+  const Job& job = *asking.Head();
+  const std::map<std::string, JobId> holders = PromiseHeads(&rank, heads);
   std::set<JobId> honoured;
   for (const auto& [device_class, id] : holders) {
     const bool outranked = state_.jobs.at(id).spec->priority < job.spec->priority;

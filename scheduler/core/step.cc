@@ -12,7 +12,6 @@ using state::Attempt;
 using state::Job;
 using state::Node;
 using state::Task;
-using state::TaskPhase;
 
 Machine::Machine(state::State initial) : state_(std::move(initial)) {
   now_ms_ = state_.counters.now_ms;
@@ -41,13 +40,14 @@ void Machine::IndexLive(const Job& job) {
   }
   const Attempt* attempt = job.LiveAttempt();
   if (attempt == nullptr) return;
+  const state::Resources& need = state::NeedOf(*job.spec, *attempt);
   for (const Task& task : attempt->tasks) {
-    if (task.phase == TaskPhase::kExited || task.phase == TaskPhase::kLost) continue;
+    if (HasEnded(task)) continue;
     tasks_on_[task.node].insert({job.id, task.rank});
-    fleet_.Take(task.node, state::NeedOf(*job.spec, *attempt), task.gpus);
+    fleet_.Take(task.node, need, task.gpus);
+    queue_.AddRunning(job.spec->project, policy::DominantDemand(need, 1));
   }
-  queue_.AddRunning(job.spec->project, policy::DominantDemand(state::NeedOf(*job.spec, *attempt),
-                                                              attempt->world_size));
+  IndexGrowth(job);
 }
 
 Outputs Machine::Step(const state::Event& event, int64_t now_ms) {

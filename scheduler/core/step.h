@@ -18,7 +18,7 @@ using Outputs = state::Outputs;
 
 // Stands at the head of each segment of the event log. Raise it with every change by which the same
 // events could lead to other decisions, other words included: a replay then reports them as such.
-inline constexpr char kVersion[] = "4";
+inline constexpr char kVersion[] = "5";
 
 // Explain's answer for a queued job that nothing but the jobs before it keeps from starting: a pass
 // is due.

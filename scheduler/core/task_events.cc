@@ -44,26 +44,12 @@ void Machine::Apply(const TaskReported& report, Job* job, Task* task) {
     if (task->phase == TaskPhase::kPrepared) TouchAll(attempt);
   }
   switch (report.stage) {
-    case TaskStage::kPrepared: {
-      if (task->phase != TaskPhase::kPreparing) return;
-      task->phase = TaskPhase::kPrepared;
-      MarkJob(*job);
-      const bool all = std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
-                                   [](const Task& t) { return t.phase != TaskPhase::kPreparing; });
-      if (!all) return;
-      // From here on the programs have as long again to start.
-      attempt.start_deadline_ms = now_ms_ + state_.config.start_deadline_ms;
-      TouchAll(attempt);
+    case TaskStage::kPrepared:
+      OnPrepared(job, task);
       return;
-    }
     case TaskStage::kRunning:
     case TaskStage::kFirstStep:
-      if (task->phase == TaskPhase::kRunning) return;
-      task->phase = TaskPhase::kRunning;
-      MarkJob(*job);
-      attempt.running_ms =
-          std::max(attempt.running_ms, std::clamp(report.at_ms, attempt.start_ms, now_ms_));
-      OnRunning(job);
+      OnProgramRuns(report, job, task);
       return;
     case TaskStage::kExited:
       OnExited(report, job, task);
@@ -74,11 +60,65 @@ void Machine::Apply(const TaskReported& report, Job* job, Task* task) {
   }
 }
 
+void Machine::OnPrepared(Job* job, Task* task) {
+  Attempt& attempt = *job->LiveAttempt();
+  if (task->phase != TaskPhase::kPreparing) return;
+  task->phase = TaskPhase::kPrepared;
+  MarkJob(*job);
+  if (IsJoiner(*task)) {
+    task->deadline_ms = now_ms_ + state_.config.start_deadline_ms;
+    Touch(task->node);
+    return;
+  }
+  const bool all = std::all_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+    return attempt.tasks[static_cast<size_t>(member)].phase != TaskPhase::kPreparing;
+  });
+  if (!all) return;
+  // From here on the programs have as long again to start.
+  attempt.start_deadline_ms = now_ms_ + state_.config.start_deadline_ms;
+  TouchAll(attempt);
+}
+
+void Machine::OnProgramRuns(const TaskReported& report, Job* job, Task* task) {
+  if (task->phase == TaskPhase::kRunning) return;
+  Attempt& attempt = *job->LiveAttempt();
+  task->phase = TaskPhase::kRunning;
+  MarkJob(*job);
+  if (IsJoiner(*task)) {
+    // It has as long again to load what it needs.
+    if (!task->ready) task->deadline_ms = now_ms_ + PrepareLimitMs(*job->spec);
+    AdmitIfReady(job);
+    return;
+  }
+  if (task->start_ms == 0) {
+    attempt.running_ms =
+        std::max(attempt.running_ms, std::clamp(report.at_ms, attempt.start_ms, now_ms_));
+  }
+  OnRunning(job);
+}
+
+// What a report says of a generation's first step; of an earlier generation it is no news.
+void Machine::OnFirstStep(const TaskReported& report, Job* job, Task* task) {
+  const Attempt& attempt = *job->LiveAttempt();
+  if (!IsMember(attempt, task->rank)) return;
+  if (attempt.generation == 1) {
+    if (task->first_step_ms != 0 && report.generation <= 1) {
+      OnGenerationStep(job, attempt.resume_step, task->first_step_ms);
+    }
+    return;
+  }
+  const bool finished = report.stage == TaskStage::kFirstStep || report.generation_step_ms != 0;
+  if (report.generation != attempt.generation || !finished) return;
+  const int64_t at_ms = report.generation_step_ms != 0 ? report.generation_step_ms : report.at_ms;
+  OnGenerationStep(job, report.generation_step, std::clamp(at_ms, attempt.start_ms, now_ms_));
+}
+
 void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
   const Attempt& attempt = *job->LiveAttempt();
-  const auto clamp = [&](int64_t at_ms) { return std::clamp(at_ms, attempt.start_ms, now_ms_); };
+  const int64_t start_ms = StartOf(attempt, *task);
+  const auto clamp = [&](int64_t at_ms) { return std::clamp(at_ms, start_ms, now_ms_); };
   const Task before = *task;
-  const int64_t span_ms = now_ms_ - attempt.start_ms;
+  const int64_t span_ms = now_ms_ - start_ms;
   task->setup_ms = std::clamp(report.setup_ms, task->setup_ms, std::max(task->setup_ms, span_ms));
   task->restore_ms =
       std::clamp(report.restore_ms, task->restore_ms, std::max(task->restore_ms, span_ms));
@@ -97,13 +137,13 @@ void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
     if (job->spec->shards > 0 && history.device_kind.empty()) {
       history.device_kind = state_.nodes.at(task->node).offer.device_kind;
     }
-    CloseRecovery(job, task->first_step_ms);
   }
+  const bool first = task->rank == attempt.members.front();
   if (!report.output_digest.empty()) {
     task->output_digest = report.output_digest;
-    if (task->rank == 0) job->history->output_digest = report.output_digest;
+    if (first) job->history->output_digest = report.output_digest;
   }
-  if (task->rank == 0 && !report.environment.empty() &&
+  if (first && !report.environment.empty() &&
       job->history->environment != report.environment) {
     job->history->environment = report.environment;
     MarkJob(*job);
@@ -116,6 +156,7 @@ void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
         absl::StrCat("rank ", task->rank, " on ", NodeName(task->node), ": ", task->error));
   }
   if (!(before == *task)) MarkJob(*job);
+  OnFirstStep(report, job, task);
 }
 
 void Machine::CloseRecovery(Job* job, int64_t step_ms) {
@@ -136,8 +177,9 @@ void Machine::CloseRecovery(Job* job, int64_t step_ms) {
 
 void Machine::OnRunning(Job* job) {
   Attempt& attempt = *job->LiveAttempt();
-  const bool all = std::all_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& t) {
-    return t.phase == TaskPhase::kRunning || t.phase == TaskPhase::kExited;
+  const bool all = std::all_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+    const TaskPhase phase = attempt.tasks[static_cast<size_t>(member)].phase;
+    return phase == TaskPhase::kRunning || phase == TaskPhase::kExited;
   });
   if (!all || job->state != JobState::kStarting) return;
   Move(job, JobState::kRunning);
@@ -150,8 +192,8 @@ void Machine::OnRunning(Job* job) {
 
 void Machine::OnExited(const TaskReported& report, Job* job, Task* task) {
   Attempt& attempt = *job->LiveAttempt();
-  const int64_t at_ms = std::clamp(report.at_ms, attempt.start_ms, now_ms_);
-  if (task->phase != TaskPhase::kRunning) {
+  const int64_t at_ms = std::clamp(report.at_ms, StartOf(attempt, *task), now_ms_);
+  if (task->phase != TaskPhase::kRunning && task->start_ms == 0) {
     // It has run, though nobody has heard of it before its end.
     const int64_t since_ms = attempt.start_ms + task->setup_ms + task->restore_ms;
     attempt.running_ms = std::max(attempt.running_ms, std::min(since_ms, at_ms));
@@ -161,8 +203,14 @@ void Machine::OnExited(const TaskReported& report, Job* job, Task* task) {
   task->infrastructure = report.infrastructure;
   if (report.exit_code == 0) task->error = report.error;
   EndTask(job, task, TaskPhase::kExited, at_ms);
+  if (!IsMember(attempt, task->rank)) return OnOtherEnded(job, *task);
   OnRunning(job);
-  if (report.exit_code != 0 && attempt.stop_deadline_ms == 0) {
+  const bool unasked = report.exit_code != 0 && attempt.stop_deadline_ms == 0;
+  if (unasked && report.exit_code != kExitUsage) {
+    NoteLoss(job, *task, "exit", at_ms);
+    if (GoOn(job)) return;
+  }
+  if (unasked) {
     if (attempt.failed_ms == 0) attempt.failed_ms = at_ms;
     if (attempt.detail.empty()) {
       attempt.detail =
@@ -181,11 +229,12 @@ void Machine::OnExited(const TaskReported& report, Job* job, Task* task) {
 
 void Machine::OnStartFailed(const TaskReported& report, Job* job, Task* task) {
   Attempt& attempt = *job->LiveAttempt();
-  const int64_t at_ms = std::clamp(report.at_ms, attempt.start_ms, now_ms_);
+  const int64_t at_ms = std::clamp(report.at_ms, StartOf(attempt, *task), now_ms_);
   task->infrastructure = report.infrastructure;
   task->exit_code = kExitUnknown;
   if (task->error.empty()) task->error = "could not be started, for a reason not told";
   EndTask(job, task, TaskPhase::kExited, at_ms);
+  if (!IsMember(attempt, task->rank)) return OnOtherEnded(job, *task);
   if (attempt.cause == state::EndCause::kNone) {
     attempt.cause = state::EndCause::kStartFailed;
     if (attempt.failed_ms == 0) attempt.failed_ms = at_ms;

@@ -30,7 +30,8 @@ int64_t Machine::Effective(int64_t deadline_ms) const {
 
 int64_t Machine::TimeLimitAt(const Job& job) const {
   const Attempt* attempt = job.LiveAttempt();
-  const bool runs = attempt != nullptr && job.state == JobState::kRunning;
+  const bool runs = attempt != nullptr && (job.state == JobState::kRunning ||
+                                           job.state == JobState::kRescaling);
   if (!runs || job.spec->time_limit_ms == 0) return Deadlines::kNever;
   const state::Phases& used = job.history->phases;
   const int64_t used_ms = used.train_ms + used.save_ms + used.lost_ms;
@@ -75,7 +76,11 @@ int64_t Machine::DeadlineOf(const Job& job) const {
   if (job.state == JobState::kStarting) {
     next_ms = std::min(next_ms, Effective(attempt->start_deadline_ms));
   }
-  return std::min(next_ms, TimeLimitAt(job));
+  for (const Task& task : attempt->tasks) {
+    if (task.deadline_ms == 0 || HasEnded(task)) continue;
+    next_ms = std::min(next_ms, Effective(task.deadline_ms));
+  }
+  return std::min({next_ms, TimeLimitAt(job), JudgementAt(*attempt), GrowthAt(job)});
 }
 
 absl::Status Machine::On(const state::TimerFired&) {
@@ -104,7 +109,12 @@ void Machine::OnDue(Job* job) {
     OnStartDeadline(job);
     return;
   }
-  if (now_ms_ < TimeLimitAt(*job)) return;
+  if (now_ms_ >= TimeLimitAt(*job)) return OnTimeLimit(job);
+  EndLateTasks(job);
+  if (!attempt->elastic.accusations.empty()) Judge(job);
+}
+
+void Machine::OnTimeLimit(Job* job) {
   const std::string reason =
       absl::StrCat("the time limit of ", job->spec->time_limit_ms / 1000, " s is reached");
   Say(*job, "time-limit", reason);

@@ -22,6 +22,8 @@ void Machine::Finish(Job* job) {
   Attempt& attempt = *job->LiveAttempt();
   state::JobHistory& history = *job->history;
   if (job->state != JobState::kStopping) Move(job, JobState::kStopping);
+  KillTasks(job, "its gang has ended");
+  BlameLossBefore(job);
   const Progress progress = ProgressOf(attempt);
   attempt.end_ms = now_ms_;
   attempt.phases = SplitAttempt(*job->spec, attempt, now_ms_);
@@ -30,7 +32,6 @@ void Machine::Finish(Job* job) {
   history.phases.train_ms += attempt.phases.train_ms;
   history.phases.save_ms += attempt.phases.save_ms;
   history.phases_until_ms = now_ms_;
-  ChargeUsage(*job->spec, attempt, -1);
   MarkJob(*job);
   const bool failed = attempt.cause == EndCause::kNone || attempt.cause == EndCause::kStartFailed;
   if (failed && !AllSucceeded(attempt)) DoubtReach(attempt);
@@ -71,6 +72,28 @@ void Machine::Finish(Job* job) {
     default:
       EndCrashed(job);
       return;
+  }
+}
+
+// A gang that has not come to a step after losing a member ended by that loss, unless its program
+// says otherwise.
+void Machine::BlameLossBefore(Job* job) {
+  Attempt& attempt = *job->LiveAttempt();
+  if (attempt.cause != EndCause::kNone || attempt.elastic.first_step_ms != 0) return;
+  if (attempt.generation == 1 || AllSucceeded(attempt) || !BlamesProgram(attempt)) return;
+  const bool told_otherwise =
+      std::any_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+        const Task& task = attempt.tasks[static_cast<size_t>(member)];
+        return task.phase == state::TaskPhase::kExited && IsOrdinary(task.exit_code);
+      });
+  if (told_otherwise) return;
+  for (const state::Loss& loss : job->history->losses) {
+    const bool before = loss.attempt == attempt.number && loss.recovery_ms < 0;
+    if (!before || loss.detector == "exit") continue;
+    attempt.cause = EndCause::kNodeLost;
+    attempt.detail = absl::StrCat("it could not go on without task ", loss.task, " on ",
+                                  NodeName(loss.node));
+    return;
   }
 }
 

@@ -11,12 +11,16 @@ using state::Goal;
 using state::Task;
 using state::TaskPhase;
 
-// A gang runs once all its ranks have prepared; a single rank has nobody to wait for.
-Goal GoalOf(const Attempt& attempt) {
-  if (attempt.stop_deadline_ms != 0) return Goal::kStop;
+// A gang runs once all its ranks have prepared; a single rank has nobody to wait for, nor has one
+// that is to join.
+Goal GoalOf(const Attempt& attempt, const Task& task) {
+  if (attempt.stop_deadline_ms != 0 || !task.let_go.empty()) return Goal::kStop;
+  if (IsJoiner(task)) return task.phase == TaskPhase::kPreparing ? Goal::kPrepare : Goal::kRun;
   const bool go = attempt.world_size == 1 ||
-                  std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
-                              [](const Task& task) { return task.phase != TaskPhase::kPreparing; });
+                  std::all_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+                    return attempt.tasks[static_cast<size_t>(member)].phase !=
+                           TaskPhase::kPreparing;
+                  });
   return go ? Goal::kRun : Goal::kPrepare;
 }
 
@@ -25,18 +29,46 @@ bool IsForGood(state::Intent intent) {
          intent == state::Intent::kBudget;
 }
 
-// Places of the task among those of its node, and of its node among the gang's.
+// Places of the task among those of its node, and of its node among the gang's. A task that is no
+// member is counted with those that are.
 void SetPlaces(const Attempt& attempt, const Task& task, state::WantedTask* wanted) {
-  const state::NodeId* previous = nullptr;
+  std::vector<const state::NodeId*> nodes;  // by the lowest task on each
   for (const Task& other : attempt.tasks) {
-    if (previous == nullptr || other.node != *previous) ++wanted->nodes;
-    previous = &other.node;
-    if (other.node == task.node) {
-      ++wanted->local_world_size;
-      wanted->local_rank += other.rank < task.rank;
-    }
-    if (other.rank == task.rank) wanted->node_rank = wanted->nodes - 1;
+    if (other.rank != task.rank && !IsMember(attempt, other.rank)) continue;
+    const bool known = std::any_of(nodes.begin(), nodes.end(),
+                                   [&](const state::NodeId* node) { return *node == other.node; });
+    if (!known) nodes.push_back(&other.node);
+    if (other.node != task.node) continue;
+    if (!known) wanted->node_rank = static_cast<int32_t>(nodes.size()) - 1;
+    ++wanted->local_world_size;
+    wanted->local_rank += other.rank < task.rank;
   }
+  wanted->nodes = static_cast<int32_t>(nodes.size());
+}
+
+std::vector<state::Peer> PeersOf(const Attempt& attempt) {
+  std::vector<state::Peer> peers;
+  for (size_t rank = 0; rank < attempt.members.size(); ++rank) {
+    const Task& peer = MemberOf(attempt, rank);
+    peers.push_back({.rank = static_cast<int32_t>(rank),
+                     .task = peer.rank,
+                     .node = peer.node,
+                     .address = peer.address,
+                     .port = peer.port});
+  }
+  return peers;
+}
+
+// A gang that lost a rank has nothing to wait for: ranks that catch no signal save nothing. One
+// that ended to be resumed has lost nothing: its peers save, too.
+bool HasLostOne(const Attempt& attempt) {
+  return attempt.failed_ms != 0 &&
+         std::any_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+           const Task& peer = attempt.tasks[static_cast<size_t>(member)];
+           return peer.phase == TaskPhase::kLost ||
+                  (peer.phase == TaskPhase::kExited && peer.exit_code != 0 &&
+                   peer.exit_code != kExitResumeMe);
+         });
 }
 
 }  // namespace
@@ -46,37 +78,33 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   state::WantedTask wanted;
   wanted.task = {
       .job = job.id, .attempt = attempt.number, .rank = task.rank, .token = attempt.token};
-  wanted.goal = GoalOf(attempt);
+  wanted.goal = GoalOf(attempt, task);
   wanted.spec = job.spec;
   wanted.world_size = attempt.world_size;
   SetPlaces(attempt, task, &wanted);
   wanted.gpus = task.gpus;
   wanted.alternative = attempt.alternative;
   wanted.generation = attempt.generation;
-  if (wanted.goal == Goal::kRun) {
-    for (const Task& peer : attempt.tasks) {
-      wanted.peers.push_back({.rank = peer.rank,
-                              .task = peer.rank,
-                              .node = NodeName(peer.node),
-                              .address = peer.address,
-                              .port = peer.port});
-    }
+  // One that is let go leaves with the step in which the others change to their next generation.
+  if (wanted.goal == Goal::kRun || !task.let_go.empty() || IsJoiner(task)) {
+    wanted.peers = PeersOf(attempt);
+    for (state::Peer& peer : wanted.peers) peer.node = NodeName(peer.node);
   }
-  wanted.resume_name = attempt.resume_name;
-  wanted.resume_step = attempt.resume_step;
-  wanted.resume_digest = attempt.resume_digest;
+  // One that joins a gang gets its state from there.
+  if (task.start_ms == 0) {
+    wanted.resume_name = attempt.resume_name;
+    wanted.resume_step = attempt.resume_step;
+    wanted.resume_digest = attempt.resume_digest;
+  }
   wanted.stop_deadline_ms = attempt.stop_deadline_ms;
   wanted.stop_reason = attempt.stop_reason;
-  // Nor has a gang that lost a rank anything to wait for: ranks that catch no signal save nothing.
-  // One that ended to be resumed has lost nothing: its peers save, too.
-  const bool lost_one =
-      attempt.failed_ms != 0 &&
-      std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& peer) {
-        return peer.phase == TaskPhase::kLost ||
-               (peer.phase == TaskPhase::kExited && peer.exit_code != 0 &&
-                peer.exit_code != kExitResumeMe);
-      });
-  wanted.stop_for_good = wanted.goal == Goal::kStop && (IsForGood(job.intent) || lost_one);
+  if (!task.let_go.empty()) {
+    const bool sooner = wanted.stop_deadline_ms == 0 || task.deadline_ms < wanted.stop_deadline_ms;
+    if (sooner) wanted.stop_deadline_ms = task.deadline_ms;
+    if (wanted.stop_reason.empty()) wanted.stop_reason = task.let_go;
+  }
+  wanted.stop_for_good =
+      attempt.stop_deadline_ms != 0 && (IsForGood(job.intent) || HasLostOne(attempt));
   return wanted;
 }
 

@@ -104,6 +104,7 @@ void Fleet::Add(const state::Node* node) {
 void Fleet::Remove(const state::NodeId& node) {
   const auto it = rooms_.find(node);
   BATON_CHECK(it != rooms_.end(), "unknown node removed");
+  ++changes_;
   open_.erase(&it->second);
   List(it->second, {});
   const state::NodeOffer& offer = it->second.node->offer;
@@ -115,6 +116,7 @@ void Fleet::Remove(const state::NodeId& node) {
 }
 
 void Fleet::Place(NodeRoom& room) {
+  ++changes_;
   room.takes_work = room.node->TakesWork() && !room.node->Unheard(term_);
   if (room.takes_work && room.cpus_milli > 0) {
     open_.insert(&room);
@@ -184,6 +186,7 @@ void Fleet::SetReach(const state::Reach* reach) {
 }
 
 void Fleet::SetPromise(const state::NodeId& node, std::shared_ptr<const state::JobSpec> spec) {
+  ++changes_;
   rooms_.at(node).promised_spec = std::move(spec);
 }
 

@@ -78,6 +78,9 @@ class Fleet {
   void Refresh(const state::NodeId& node);
   void SetPromise(const state::NodeId& node, std::shared_ptr<const state::JobSpec> spec);
 
+  // How often anything of it has changed.
+  uint64_t changes() const { return changes_; }
+
   const NodeRoom* Find(const state::NodeId& node) const;
   const Open& open() const { return open_; }
   // Those of them that hold this data; null: none does.
@@ -90,6 +93,7 @@ class Fleet {
   void Place(NodeRoom& room);
   void List(NodeRoom& room, const std::vector<uint64_t>& data);
 
+  uint64_t changes_ = 0;
   uint64_t term_ = 0;
   const state::Reach* reach_ = nullptr;
   std::map<state::NodeId, NodeRoom> rooms_;

@@ -6,31 +6,20 @@
 #include "absl/strings/str_cat.h"
 #include "scheduler/policy/capacity.h"
 #include "scheduler/policy/clique.h"
-#include "scheduler/policy/rescale.h"
+#include "scheduler/policy/node_order.h"
+#include "scheduler/policy/spread.h"
 
 namespace baton::policy {
 namespace {
 
-struct Member {
-  const NodeRoom* room = nullptr;
-  int32_t fit = 0;
-};
-
 // Best first. Of nodes that have to reach each other `members` is a clique of `all`.
 struct Group {
-  std::vector<Member> members;
+  std::vector<NodeFit> members;
   int64_t ranks = 0;  // of the members
-  std::vector<Member> all;
+  std::vector<NodeFit> all;
   int64_t all_ranks = 0;
   bool by_network = false;
 };
-
-WorldRange RangeOf(const state::JobSpec& spec) {
-  return {.ranks_min = spec.ranks_min,
-          .ranks_max = spec.ranks_max,
-          .shards = spec.shards,
-          .unit = RankUnit(spec)};
-}
 
 bool HasLabels(const state::NodeOffer& offer, const std::vector<state::Label>& require) {
   return std::all_of(require.begin(), require.end(),
@@ -69,77 +58,6 @@ int32_t RanksBesidePromise(const NodeRoom& room, const Ask& ask, int32_t limit) 
   return RanksThatFit(left, ask.need(), limit);
 }
 
-bool HoldsAll(const NodeRoom& room, const std::vector<uint64_t>& data) {
-  const std::vector<uint64_t>& cached = room.node->offer.cached;
-  return std::includes(cached.begin(), cached.end(), data.begin(), data.end());
-}
-
-// A node that has to fetch the job's data first counts as a tenth dearer.
-bool IsCheaper(const NodeRoom& holds, const NodeRoom& lacks) {
-  const auto price = [](const NodeRoom& room) {
-    return static_cast<__int128>(room.node->offer.price_usd_micro_per_hour);
-  };
-  return price(holds) * 10 <= price(lacks) * 11;
-}
-
-// Visits the open nodes, cheapest first, until `visit` returns false: two sorted lists merged,
-// those that hold the job's data and those that don't.
-template <typename Visit>
-void ForEachByPrice(const Fleet& fleet, const std::vector<uint64_t>& data, const Visit& visit) {
-  static const Fleet::Open kNone;
-  const Fleet::Open* holding = data.empty() ? nullptr : fleet.Holding(data.front());
-  if (holding == nullptr) holding = &kNone;
-  auto near = holding->begin();
-  for (auto far = fleet.open().begin();;) {
-    while (near != holding->end() && !HoldsAll(**near, data)) ++near;
-    while (far != fleet.open().end() && holding != &kNone && HoldsAll(**far, data)) ++far;
-    const bool near_first =
-        near != holding->end() && (far == fleet.open().end() || IsCheaper(**near, **far));
-    if (!near_first && far == fleet.open().end()) return;
-    if (!visit(near_first ? **near++ : **far++)) return;
-  }
-}
-
-// Visits the open nodes, best first, until `visit` returns false.
-template <typename Visit>
-void ForEachInOrder(const Fleet& fleet, const Ask& ask, const Visit& visit) {
-  bool more = true;
-  for (const bool avoided : {false, true}) {
-    if (!more || (avoided && ask.avoid.empty())) return;
-    ForEachByPrice(fleet, ask.spec->data, [&](const NodeRoom& room) {
-      if ((ask.avoid.count(room.node->offer.id) != 0) == avoided) more = visit(room);
-      return more;
-    });
-  }
-}
-
-// One rank on each of the best nodes, then a second round, and so on. With `each` above 0 so many
-// on each of as few nodes as that takes.
-Placement Spread(const Group& group, int32_t world_size, int32_t each,
-                 const state::Resources& need) {
-  std::vector<int32_t> counts(group.members.size(), 0);
-  int32_t placed = 0;
-  for (size_t i = 0; each > 0 && placed < world_size; ++i, placed += each) counts[i] = each;
-  while (placed < world_size) {
-    for (size_t i = 0; i < group.members.size() && placed < world_size; ++i) {
-      if (counts[i] == group.members[i].fit) continue;
-      ++counts[i];
-      ++placed;
-    }
-  }
-  Placement placement;
-  for (size_t i = 0; i < group.members.size(); ++i) {
-    if (counts[i] == 0) continue;
-    const NodeRoom& room = *group.members[i].room;
-    const std::vector<int32_t> gpus = PickGpus(room, need, counts[i]);
-    for (int32_t k = 0; k < counts[i]; ++k) {
-      const auto from = gpus.begin() + k * need.gpus;
-      placement.ranks.push_back({room.node->offer.id, {from, from + need.gpus}});
-    }
-  }
-  return placement;
-}
-
 int32_t SizeOf(const WorldRange& range, int64_t ranks) {
   return ChooseWorldSize(range, static_cast<int32_t>(std::min<int64_t>(ranks, range.ranks_max)));
 }
@@ -168,7 +86,7 @@ void TryOtherSeeds(const Fleet& fleet, const WorldRange& range, Group* group) {
   std::vector<const NodeRoom*> rooms;
   std::vector<bool> covered;
   size_t at = 0;
-  for (const Member& member : group->all) {
+  for (const NodeFit& member : group->all) {
     const bool in = at < group->members.size() && group->members[at].room == member.room;
     at += in ? 1 : 0;
     covered.push_back(in);
@@ -179,7 +97,7 @@ void TryOtherSeeds(const Fleet& fleet, const WorldRange& range, Group* group) {
     if (!Faster(range, bound, size)) return;
     if (covered[seed]) continue;
     ++tried;
-    std::vector<Member> members;
+    std::vector<NodeFit> members;
     int64_t ranks = 0;
     for (const size_t i : CliqueAround(fleet, rooms, seed)) {
       covered[i] = true;
@@ -243,6 +161,13 @@ WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask) {
 
 int32_t RankUnit(const state::JobSpec& spec) { return std::max(1, spec.ranks_per_node); }
 
+WorldRange RangeOf(const state::JobSpec& spec) {
+  return {.ranks_min = spec.ranks_min,
+          .ranks_max = spec.ranks_max,
+          .shards = spec.shards,
+          .unit = RankUnit(spec)};
+}
+
 int32_t RanksHere(const NodeRoom& room, const Ask& ask, int32_t limit) {
   if (!room.takes_work || !Allowed(room, ask)) return 0;
   const int32_t each = ask.spec->ranks_per_node;
@@ -284,7 +209,8 @@ std::optional<Placement> PlaceAlternative(const Fleet& fleet, const Ask& ask, bo
   }
   const Group* group = Best(groups, range);
   if (group == nullptr) return std::nullopt;
-  return Spread(*group, SizeOf(range, group->ranks), ask.spec->ranks_per_node, ask.need());
+  return Placement{.ranks = Spread(group->members, SizeOf(range, group->ranks),
+                                   ask.spec->ranks_per_node, ask.need())};
 }
 
 }  // namespace

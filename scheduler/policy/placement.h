@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "scheduler/policy/fleet.h"
+#include "scheduler/policy/rescale.h"
 #include "scheduler/state/job.h"
 
 namespace baton::policy {
@@ -61,6 +62,9 @@ WhyNot WhyNotHere(const NodeRoom& room, const Ask& ask);
 
 // The fewest ranks that a node may hold: all that the spec wants on each of its nodes, or one.
 int32_t RankUnit(const state::JobSpec& spec);
+
+// World sizes that the spec allows.
+WorldRange RangeOf(const state::JobSpec& spec);
 
 // Ranks that fit on the node now, all constraints but `avoid` considered; at most `limit`. With
 // ranks_per_node set: so many, or none.

@@ -24,8 +24,10 @@ bool HasCrashed(const Attempt& attempt) {
 
 bool SaysNothing(const Attempt& attempt) {
   if (attempt.end_ms == 0 || attempt.cause == EndCause::kStartFailed) return true;
-  const bool blames_node = std::any_of(attempt.tasks.begin(), attempt.tasks.end(),
-                                       [](const state::Task& task) { return task.infrastructure; });
+  const bool blames_node =
+      std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [&](const state::Task& task) {
+        return task.infrastructure && IsMember(attempt, task.rank);
+      });
   if (blames_node) return true;
   return WasTaken(attempt) && attempt.running_ms == 0 &&
          attempt.end_ms - attempt.start_ms < kPreparingMsMin;
@@ -53,6 +55,8 @@ std::vector<const Attempt*> FruitlessLosses(const JobHistory& history) {
     if (a->number <= history.retried_after) break;
     if (SaysNothing(*a)) continue;
     if (!WasTaken(*a) || a->number <= saved) break;
+    // It has come through a loss and trained on: it was getting somewhere.
+    if (a->elastic.survived > 0) break;
     const int64_t step = LastStep(*a);
     // The one after it got further than this one: the row begins with that.
     if (!losses.empty() && step_after > step) break;

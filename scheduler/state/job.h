@@ -2,6 +2,7 @@
 // only through scheduler/core. Times are milliseconds since 1970 UTC, money micro-USD.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -126,8 +127,17 @@ struct Task {
   std::string exit_cause;  // out-of-memory or disk-full; empty: neither
   int64_t start_ms = 0;    // a joiner's; 0: the attempt's
   bool ready = false;      // a joiner that can be a member
+  uint64_t joined = 1;     // generation in which it became a member; 0: not yet, a joiner
+  // Of a joiner: it has come on by then, or is given up. Of one that is let go: it has left by
+  // then, or is killed. 0: neither.
+  int64_t deadline_ms = 0;
+  std::string let_go;  // why it is no member any more, though it lives; empty: it was not let go
   bool operator==(const Task&) const = default;
 };
+
+inline bool HasEnded(const Task& task) {
+  return task.phase == TaskPhase::kExited || task.phase == TaskPhase::kLost;
+}
 
 // A member that an attempt has lost and survived.
 struct Loss {
@@ -191,6 +201,29 @@ struct Phases {
   bool operator==(const Phases&) const = default;
 };
 
+// One member of the present generation says that another one failed it. Numbers of tasks.
+struct Accusation {
+  int32_t by = 0;
+  int32_t of = 0;
+  bool operator==(const Accusation&) const = default;
+};
+
+// What an attempt keeps for the changes of its membership.
+struct Elastic {
+  std::vector<Accusation> accusations;  // in the present generation, in the order of their coming
+  int64_t accused_ms = 0;               // when the first of them came; 0: there are none
+  std::vector<Loss> losses;      // of members of it that have ended and over which nothing is decided
+  int64_t first_step_ms = 0;     // when its first step was finished; 0: not yet
+  int64_t reached_step = 0;      // the newest step known to be finished when it was decided
+  bool stepped = false;          // a step was finished since the last loss
+  int32_t barren = 0;            // generations in a row that ended by a loss without a finished step
+  int32_t retries_used = 0;      // by crashes of members that the attempt has survived
+  int32_t survived = 0;          // losses after which a step was finished
+  int32_t joiners_failed = 0;    // in a row
+  int64_t grow_after_ms = 0;     // no joiners before; 0: at any time
+  bool operator==(const Elastic&) const = default;
+};
+
 // One life of a job.
 struct Attempt {
   int32_t number = 0;
@@ -217,8 +250,21 @@ struct Attempt {
   std::string bad_checkpoint;  // it could not be restored; empty: no such trouble
   Phases phases;               // set at its end; train moves to lost when a later one undoes steps
   int32_t alternative = 0;     // of the spec's any_of, for all of its ranks
+  Elastic elastic;
   bool operator==(const Attempt&) const = default;
 };
+
+inline bool IsMember(const Attempt& attempt, int32_t task) {
+  return std::binary_search(attempt.members.begin(), attempt.members.end(), task);
+}
+inline const Task& MemberOf(const Attempt& attempt, size_t rank) {
+  return attempt.tasks[static_cast<size_t>(attempt.members[rank])];
+}
+// It is to become a member.
+inline bool IsJoiner(const Task& task) { return task.joined == 0; }
+inline int64_t StartOf(const Attempt& attempt, const Task& task) {
+  return task.start_ms != 0 ? task.start_ms : attempt.start_ms;
+}
 
 // All that a job has only once it has been started: a queued job stays small.
 struct JobHistory {

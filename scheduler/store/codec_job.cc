@@ -97,7 +97,7 @@ static absl::Status FromRecord(const JobSpec& record, state::JobSpec* value) {
 static void ToRecord(const state::Task& value, Task* record) {
   const auto& [rank, node, phase, gpus, address, port, exit_code, end_ms, first_step, first_step_ms,
                last_step, last_step_ms, setup_ms, restore_ms, save_ms, error, infrastructure,
-               output_digest, exit_cause, start_ms, ready] = value;
+               output_digest, exit_cause, start_ms, ready, joined, deadline_ms, let_go] = value;
   record->set_rank(rank);
   record->set_node(node);
   record->set_phase(EnumNumber(phase));
@@ -119,6 +119,9 @@ static void ToRecord(const state::Task& value, Task* record) {
   record->set_exit_cause(exit_cause);
   record->set_start_ms(start_ms);
   record->set_ready(ready);
+  record->set_joined(joined);
+  record->set_deadline_ms(deadline_ms);
+  record->set_let_go(let_go);
 }
 
 static absl::Status FromRecord(const Task& record, state::Task* value) {
@@ -144,6 +147,9 @@ static absl::Status FromRecord(const Task& record, state::Task* value) {
   value->exit_cause = record.exit_cause();
   value->start_ms = record.start_ms();
   value->ready = record.ready();
+  value->joined = record.joined();
+  value->deadline_ms = record.deadline_ms();
+  value->let_go = record.let_go();
   return absl::OkStatus();
 }
 
@@ -171,6 +177,49 @@ static absl::Status FromRecord(const Loss& record, state::Loss* value) {
   value->delay_ms = record.delay_ms();
   value->steps_lost = record.steps_lost();
   value->recovery_ms = record.recovery_ms();
+  return absl::OkStatus();
+}
+
+static void ToRecord(const state::Accusation& value, Accusation* record) {
+  const auto& [by, of] = value;
+  record->set_by(by);
+  record->set_of(of);
+}
+
+static absl::Status FromRecord(const Accusation& record, state::Accusation* value) {
+  value->by = record.by();
+  value->of = record.of();
+  return absl::OkStatus();
+}
+
+static void ToRecord(const state::Elastic& value, Elastic* record) {
+  const auto& [accusations, accused_ms, losses, first_step_ms, reached_step, stepped, barren,
+               retries_used, survived, joiners_failed, grow_after_ms] = value;
+  ToRepeated(accusations, record->mutable_accusations());
+  record->set_accused_ms(accused_ms);
+  ToRepeated(losses, record->mutable_losses());
+  record->set_first_step_ms(first_step_ms);
+  record->set_reached_step(reached_step);
+  record->set_stepped(stepped);
+  record->set_barren(barren);
+  record->set_retries_used(retries_used);
+  record->set_survived(survived);
+  record->set_joiners_failed(joiners_failed);
+  record->set_grow_after_ms(grow_after_ms);
+}
+
+static absl::Status FromRecord(const Elastic& record, state::Elastic* value) {
+  BATON_RETURN_IF_ERROR(FromRepeated(record.accusations(), &value->accusations));
+  value->accused_ms = record.accused_ms();
+  BATON_RETURN_IF_ERROR(FromRepeated(record.losses(), &value->losses));
+  value->first_step_ms = record.first_step_ms();
+  value->reached_step = record.reached_step();
+  value->stepped = record.stepped();
+  value->barren = record.barren();
+  value->retries_used = record.retries_used();
+  value->survived = record.survived();
+  value->joiners_failed = record.joiners_failed();
+  value->grow_after_ms = record.grow_after_ms();
   return absl::OkStatus();
 }
 
@@ -244,7 +293,7 @@ static void ToRecord(const state::Attempt& value, Attempt* record) {
   const auto& [number, token, generation, world_size, tasks, members, start_ms, start_deadline_ms,
                running_ms, end_ms, cause, detail, failed_ms, verdict_deadline_ms, stop_deadline_ms,
                stop_reason, resume_name, resume_step, resume_digest, bad_checkpoint, phases,
-               alternative] = value;
+               alternative, elastic] = value;
   record->set_number(number);
   record->set_token(token);
   record->set_generation(generation);
@@ -267,6 +316,17 @@ static void ToRecord(const state::Attempt& value, Attempt* record) {
   record->set_bad_checkpoint(bad_checkpoint);
   ToRecord(phases, record->mutable_phases());
   record->set_alternative(alternative);
+  ToRecord(elastic, record->mutable_elastic());
+}
+
+// Of a version that knew of no generations.
+static void MakeAllMembers(state::Attempt* attempt) {
+  for (state::Task& task : attempt->tasks) {
+    attempt->members.push_back(task.rank);
+    task.joined = 1;
+    attempt->elastic.first_step_ms = std::max(attempt->elastic.first_step_ms, task.first_step_ms);
+  }
+  attempt->elastic.stepped = attempt->elastic.first_step_ms != 0;
 }
 
 static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
@@ -276,10 +336,6 @@ static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
   value->world_size = record.world_size();
   BATON_RETURN_IF_ERROR(FromRepeated(record.tasks(), &value->tasks));
   value->members.assign(record.members().begin(), record.members().end());
-  // Of a version that knew of no generations: all tasks are members.
-  if (value->members.empty()) {
-    for (const state::Task& task : value->tasks) value->members.push_back(task.rank);
-  }
   value->start_ms = record.start_ms();
   value->start_deadline_ms = record.start_deadline_ms();
   value->running_ms = record.running_ms();
@@ -297,6 +353,8 @@ static absl::Status FromRecord(const Attempt& record, state::Attempt* value) {
   value->bad_checkpoint = record.bad_checkpoint();
   FromRecord(record.phases(), &value->phases);
   value->alternative = record.alternative();
+  BATON_RETURN_IF_ERROR(FromRecord(record.elastic(), &value->elastic));
+  if (value->members.empty()) MakeAllMembers(value);
   return absl::OkStatus();
 }
 

@@ -32,6 +32,7 @@ class World {
 
   state::Event Next(const Core& core) {
     if (random_.Chance(1, 4)) return SweepEvent(core);
+    if (random_.Chance(1, 2)) return GangEvent(core);
     if (random_.Chance(1, 600)) return state::SchedulerStarted{core.state().counters.term + 1};
     switch (random_.Below(18)) {
       case 0:
@@ -310,12 +311,79 @@ class World {
             core.state().jobs.at(event.task.job).history->attempts.back().resume_name;
       }
     }
-    if (event.stage == state::TaskStage::kFirstStep) event.first_step = 1;
+    if (event.stage == state::TaskStage::kFirstStep) {
+      event.first_step = 1;
+      event.generation = AnyGeneration(core, event.task.job);
+      event.generation_step = random_.Between(0, 100);
+      event.generation_step_ms = random_.Chance(1, 4) ? 0 : event.at_ms;
+    }
     event.last_step = static_cast<int64_t>(random_.Below(100));
     event.last_step_ms = event.at_ms;
     event.setup_ms = random_.Between(0, 200);
     event.restore_ms = random_.Between(0, 200);
     event.save_ms = random_.Between(0, 200);
+    return event;
+  }
+
+  // Mostly the present one.
+  uint64_t AnyGeneration(const Core& core, const state::JobId& job) {
+    const state::Attempt& attempt = core.state().jobs.at(job).history->attempts.back();
+    return attempt.generation - (random_.Chance(1, 6) ? random_.Below(2) : 0) +
+           (random_.Chance(1, 20) ? 1 : 0);
+  }
+
+  // A gang of the kind that goes on without a member, if there is one.
+  bool Gang(const Core& core, state::JobId* id) {
+    std::vector<state::JobId> gangs;
+    for (const auto& [job_id, job] : core.state().jobs) {
+      const state::Attempt* attempt = job.LiveAttempt();
+      const bool elastic = attempt != nullptr && job.spec->shards > 0 && job.spec->ranks_max > 1;
+      if (elastic) gangs.push_back(job_id);
+    }
+    if (gangs.empty()) return false;
+    // Mostly the same, which comes far.
+    *id = gangs[random_.Chance(1, 8) ? random_.Below(gangs.size()) : 0];
+    return true;
+  }
+
+  // What brings a gang on: its tasks prepare, run, finish steps, can be members, miss each other.
+  state::Event GangEvent(const Core& core) {
+    state::JobId id;
+    if (!Gang(core, &id)) return Submit(core);
+    const state::Attempt& attempt = *core.state().jobs.at(id).LiveAttempt();
+    const state::Task& task = attempt.tasks[random_.Below(attempt.tasks.size())];
+    const state::TaskKey key = {id, attempt.number, task.rank, attempt.token};
+    const std::string incarnation = core.state().nodes.at(task.node).offer.incarnation;
+    if (IsJoiner(task) && task.phase == state::TaskPhase::kRunning && random_.Chance(2, 3)) {
+      return state::MemberReady{key, task.node, incarnation};
+    }
+    if (task.phase == state::TaskPhase::kRunning && random_.Chance(1, 10)) {
+      return state::LossReported{
+          .task = key,
+          .node = task.node,
+          .incarnation = incarnation,
+          .generation = AnyGeneration(core, id),
+          .lost_rank = static_cast<int32_t>(random_.Between(-1, attempt.world_size))};
+    }
+    state::TaskReported event;
+    event.task = key;
+    event.node = task.node;
+    event.incarnation = incarnation;
+    event.at_ms = core.state().counters.now_ms;
+    event.stage = task.phase == state::TaskPhase::kPreparing  ? state::TaskStage::kPrepared
+                  : task.phase == state::TaskPhase::kPrepared ? state::TaskStage::kRunning
+                                                              : state::TaskStage::kFirstStep;
+    const bool done = attempt.generation > 1 && attempt.elastic.first_step_ms != 0;
+    if (done && random_.Chance(1, 6)) {
+      event.stage = state::TaskStage::kExited;
+      event.exit_code = random_.Chance(1, 3) ? 75 : 0;
+    } else if (event.stage == state::TaskStage::kFirstStep) {
+      event.first_step = 1;
+      event.generation = AnyGeneration(core, id);
+      event.generation_step = random_.Between(0, 100);
+      event.generation_step_ms = event.at_ms;
+      event.last_step = random_.Between(0, 100);
+    }
     return event;
   }
 
@@ -343,6 +411,9 @@ struct Ends {
   int64_t preemptions = 0;
   int64_t over_network = 0;  // attempts on several machines
   int64_t on_second = 0;     // attempts by an alternative that is not the first
+  int64_t survived = 0;      // losses after which a step was finished
+  int64_t joined = 0;        // tasks that joined a gang
+  int64_t later_success = 0;  // in a later generation than the first
 };
 
 bool OverNetwork(const state::State& state, const state::Attempt& attempt) {
@@ -384,6 +455,10 @@ void RunSeed(uint64_t seed, int events, Ends* ends) {
     for (const state::Attempt& attempt : job.history->attempts) {
       ends->over_network += OverNetwork(core->state(), attempt);
       ends->on_second += attempt.alternative > 0;
+      ends->survived += attempt.elastic.survived;
+      for (const state::Task& task : attempt.tasks) ends->joined += task.joined > 1;
+      ends->later_success +=
+          attempt.cause == state::EndCause::kSucceeded && attempt.generation > 1;
     }
   }
 }
@@ -394,13 +469,16 @@ TEST(RandomEvents, KeepInvariantsAndDecideByTheStateAlone) {
     RunSeed(std::strtoull(seed, nullptr, 10), 20'000, &ends);
     return;
   }
-  for (uint64_t seed = 1; seed <= 8 && !HasFatalFailure(); ++seed) RunSeed(seed, 1'600, &ends);
+  for (uint64_t seed = 1; seed <= 8 && !HasFatalFailure(); ++seed) RunSeed(seed, 3'200, &ends);
   // The events reach the interesting ends, or the test proves nothing.
   EXPECT_GT(ends.succeeded, 10);
   EXPECT_GT(ends.failed, 5);
   EXPECT_GT(ends.preemptions, 30);
   EXPECT_GT(ends.over_network, 3);
   EXPECT_GT(ends.on_second, 10);
+  EXPECT_GT(ends.survived, 15);
+  EXPECT_GT(ends.joined, 3);
+  EXPECT_GT(ends.later_success, 0);
   EXPECT_GT(ends.sweeps_succeeded, 2);
   EXPECT_GT(ends.sweeps_failed, 2);
   EXPECT_GT(ends.sweeps_cancelled, 2);

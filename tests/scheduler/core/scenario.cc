@@ -57,6 +57,7 @@ std::string Scenario::Run(const std::string& line) {
   if (c == "report") return Report(words);
   if (c == "checkpoint") return Checkpoint(words);
   if (c == "lose") return Lose(words);
+  if (c == "lost" || c == "ready") return Member(words);
   if (c == "probe") return Probe(words);
   if (c == "after") return Advance(ParseMillis(words.plain.at(0)));
   if (c == "restart") return Restart();
@@ -161,6 +162,7 @@ std::string Scenario::Submit(const Words& words) {
   spec->resources.gpus = static_cast<int32_t>(words.Number("gpus", 0));
   spec->resources.gpu_type = words.Text("gpu_type", "");
   spec->retries = static_cast<int32_t>(words.Number("retries", 3));
+  spec->notice_grace_ms = words.Millis("grace", 0);
   spec->project = words.Text("project", "default");
   spec->priority = static_cast<int32_t>(words.Number("priority", 0));
   spec->time_limit_ms = words.Millis("limit", 0);
@@ -229,6 +231,11 @@ std::string Scenario::Report(const Words& words) {
   report.first_step_ms = report.first_step == 0 ? 0 : now_ms_ - words.Millis("first_ago", 0);
   report.last_step = words.Number("step", 0);
   report.last_step_ms = report.last_step == 0 ? 0 : now_ms_ - words.Millis("step_ago", 0);
+  report.generation = static_cast<uint64_t>(words.Number("generation", 0));
+  report.generation_step = words.Number("formed", 0);
+  if (report.generation > 1) {
+    report.generation_step_ms = now_ms_ - words.Millis("generation_ago", 0);
+  }
   report.setup_ms = words.Millis("setup", 0);
   report.restore_ms = words.Millis("restore", 0);
   report.save_ms = words.Millis("save", 0);
@@ -237,6 +244,22 @@ std::string Scenario::Report(const Words& words) {
     report.port = 7000 + report.task.rank;
   }
   return Apply(report);
+}
+
+// What the worker of a task relays of what it says at the rendezvous.
+std::string Scenario::Member(const Words& words) {
+  const state::TaskKey key = KeyOf(words);
+  const Attempt& attempt = core_->state().jobs.at(key.job).history->attempts.back();
+  const state::NodeId node = words.Text("node", attempt.tasks.at(static_cast<size_t>(key.rank)).node);
+  const std::string incarnation = words.Text("incarnation", offers_[node].incarnation);
+  if (words.command == "ready") return Apply(state::MemberReady{key, node, incarnation});
+  return Apply(state::LossReported{
+      .task = key,
+      .node = node,
+      .incarnation = incarnation,
+      .generation = static_cast<uint64_t>(
+          words.Number("generation", static_cast<int64_t>(attempt.generation))),
+      .lost_rank = static_cast<int32_t>(words.Number("rank", 0))});
 }
 
 std::string Scenario::Checkpoint(const Words& words) {
@@ -261,14 +284,14 @@ std::string Scenario::Lose(const Words& words) {
   event.incarnation = words.Text("incarnation", offers_[event.node].incarnation);
   event.cause = Signed("cause", words);
   if (event.cause.empty()) event.cause = "connection closed";
-  event.last_heard_ms = now_ms_;
+  event.last_heard_ms = now_ms_ - words.Millis("heard_ago", 0);
   // heard=lenet/0:17: the last step that was heard of.
   for (const auto& told : absl::StrSplit(words.Text("heard", ""), ',', absl::SkipEmpty())) {
     const std::vector<std::string> pair = absl::StrSplit(told, ':');
     state::LastHeard last;
     last.task = KeyOf(Words::Parse(absl::StrCat("report ", pair.at(0))));
     BATON_CHECK(absl::SimpleAtoi(pair.at(1), &last.step), "heard");
-    last.step_ms = now_ms_;
+    last.step_ms = event.last_heard_ms;
     event.tasks.push_back(last);
   }
   return Apply(event);

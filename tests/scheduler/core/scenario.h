@@ -48,6 +48,7 @@ class Scenario {
   std::string Submit(const Words& words);
   std::string Report(const Words& words);
   std::string Checkpoint(const Words& words);
+  std::string Member(const Words& words);
   std::string NodeCommand(const Words& words);
   std::string Lose(const Words& words);
   std::string Probe(const Words& words);

@@ -39,6 +39,10 @@ std::string Scenario::ToldEffect(const state::Effect& effect) const {
     for (const state::WantedTask& task : wanted->tasks) {
       absl::StrAppend(&told, " ", Name(task.goal), " ", NameOf(task.task.job), "/", task.task.rank,
                       " of ", task.world_size, " (token ", task.task.token, ")");
+      if (task.generation > 1) {
+        absl::StrAppend(&told, " generation ", task.generation, " with");
+        for (const state::Peer& peer : task.peers) absl::StrAppend(&told, " ", peer.task);
+      }
       if (!task.resume_name.empty()) absl::StrAppend(&told, " from ", task.resume_name);
       if (!task.gpus.empty()) absl::StrAppend(&told, " gpus ", absl::StrJoin(task.gpus, "+"));
       if (task.world_size > 1 && task.goal == state::Goal::kRun) {
@@ -92,6 +96,19 @@ std::string Scenario::ShowJob(const std::string& name) const {
                                     : attempt.verdict_deadline_ms != 0 ? "verdict open"
                                                                        : Name(attempt.cause);
     absl::StrAppend(&told, cause, "\n");
+    if (attempt.generation > 1) {
+      absl::StrAppend(&told, "    generation ", attempt.generation, ": tasks ",
+                      absl::StrJoin(attempt.members, " "), "\n");
+    }
+  }
+  for (const state::Loss& loss : job.history->losses) {
+    absl::StrAppend(&told, "  lost task ", loss.task, " on ", loss.node, " of generation ",
+                    loss.generation, ": ", loss.detector, " after ", loss.delay_ms, " ms, ",
+                    loss.steps_lost, " steps, recovery ", loss.recovery_ms, " ms\n");
+  }
+  for (const state::NoticeSeen& notice : job.history->notices) {
+    absl::StrAppend(&told, "  notice ", notice.source, " ", notice.kind, " for ", notice.node,
+                    "\n");
   }
   if (!job.history->environment.empty()) {
     absl::StrAppend(&told, "  runs in ", job.history->environment, "\n");

@@ -27,6 +27,7 @@ state::JobHistory Ended(const std::vector<Life>& lives) {
     attempt.end_ms = attempt.start_ms + 100 + life.ran_ms;
     attempt.cause = life.cause;
     attempt.resume_name = life.resume;
+    attempt.members = {0};
     state::Task& task = attempt.tasks.emplace_back();
     task.last_step = life.step;
     task.first_step_ms = life.step == 0 ? 0 : attempt.running_ms;

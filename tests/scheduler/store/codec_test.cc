@@ -79,7 +79,8 @@ std::string Fields(const state::TaskReported& e) {
       "|", e.exit_code, "|", e.error, "|", e.first_step, "|", e.first_step_ms, "|", e.last_step,
       "|", e.last_step_ms, "|", e.setup_ms, "|", e.restore_ms, "|",
       absl::StrCat(e.save_ms, "|", e.address, "|", e.port, "|", e.output_digest, "|",
-                   e.infrastructure, "|", e.bad_checkpoint, "|", e.environment));
+                   e.infrastructure, "|", e.bad_checkpoint, "|", e.environment, "|", e.exit_cause,
+                   "|", e.generation, "|", e.generation_step, "|", e.generation_step_ms));
 }
 std::string Fields(const state::Notice& n) {
   return absl::StrCat(n.source, "|", n.kind, "|", n.deadline_ms, "|", n.certain, "|", n.noticed_ms);
@@ -114,6 +115,13 @@ struct FieldsOf {
                       task.save_ms);
     }
     return text;
+  }
+  std::string operator()(const state::LossReported& e) {
+    return absl::StrCat(Fields(e.task), "|", e.node, "|", e.incarnation, "|", e.generation, "|",
+                        e.lost_rank);
+  }
+  std::string operator()(const state::MemberReady& e) {
+    return absl::StrCat(Fields(e.task), "|", e.node, "|", e.incarnation);
   }
   std::string operator()(const state::NodeDrained& e) {
     return absl::StrCat(e.node, "|", e.reason, "|", e.grace_ms);

@@ -76,6 +76,12 @@ state::Task RandomValues::Task() {
   task.error = Text();
   task.infrastructure = Coin();
   task.output_digest = Text();
+  task.exit_cause = Text();
+  task.start_ms = I64();
+  task.ready = Coin();
+  task.joined = Number();
+  task.deadline_ms = I64();
+  task.let_go = Text();
   return task;
 }
 
@@ -87,6 +93,26 @@ state::Phases RandomValues::Phases() {
   return {I64(), I64(), I64(), I64(), I64(), I64(), I64(), I64()};
 }
 
+state::Loss RandomValues::Loss() {
+  return {I32(), Number(), I32(), Text(), Text(), I64(), I64(), I64(), I64()};
+}
+
+state::Elastic RandomValues::Elastic() {
+  state::Elastic elastic;
+  elastic.accusations = Some([this] { return state::Accusation{I32(), I32()}; });
+  elastic.accused_ms = I64();
+  elastic.losses = Some([this] { return Loss(); });
+  elastic.first_step_ms = I64();
+  elastic.reached_step = I64();
+  elastic.stepped = Coin();
+  elastic.barren = I32();
+  elastic.retries_used = I32();
+  elastic.survived = I32();
+  elastic.joiners_failed = I32();
+  elastic.grow_after_ms = I64();
+  return elastic;
+}
+
 state::Attempt RandomValues::Attempt() {
   state::Attempt attempt;
   attempt.number = I32();
@@ -94,6 +120,8 @@ state::Attempt RandomValues::Attempt() {
   attempt.generation = Number();
   attempt.world_size = I32();
   attempt.tasks = Some([this] { return Task(); });
+  attempt.members = Some([this] { return I32(); });
+  attempt.members.push_back(I32());  // never empty but in what older versions wrote
   attempt.start_ms = I64();
   attempt.start_deadline_ms = I64();
   attempt.running_ms = I64();
@@ -110,6 +138,7 @@ state::Attempt RandomValues::Attempt() {
   attempt.bad_checkpoint = Text();
   attempt.alternative = I32();
   attempt.phases = Phases();
+  attempt.elastic = Elastic();
   return attempt;
 }
 
@@ -132,6 +161,10 @@ state::JobHistory RandomValues::History() {
   history.device_kind = Text();
   history.output_digest = Text();
   history.environment = Text();
+  history.losses = Some([this] { return Loss(); });
+  history.notices = Some([this] {
+    return state::NoticeSeen{Text(), Text(), Text(), I64(), I64()};
+  });
   return history;
 }
 
@@ -239,6 +272,9 @@ state::TaskReported RandomValues::TaskReported() {
   report.infrastructure = Coin();
   report.bad_checkpoint = Text();
   report.environment = Text();
+  report.generation = Number();
+  report.generation_step = I64();
+  report.generation_step_ms = I64();
   return report;
 }
 
@@ -295,6 +331,10 @@ state::Event RandomValues::Event(size_t kind) {
       })};
     case 21:
       return state::NodeCached{Text(), Text(), Some([this] { return Number(); })};
+    case 23:
+      return state::LossReported{TaskKey(), Text(), Text(), Number(), I32()};
+    case 24:
+      return state::MemberReady{TaskKey(), Text(), Text()};
     default:
       return SweepEvent(kind - 16);
   }
@@ -316,7 +356,7 @@ state::WantedTask RandomValues::WantedTask() {
   wanted.nodes = I32();
   wanted.gpus = Some([this] { return I32(); });
   wanted.generation = Number();
-  wanted.peers = Some([this] { return state::Peer{I32(), Text(), Text(), I32()}; });
+  wanted.peers = Some([this] { return state::Peer{I32(), I32(), Text(), Text(), I32()}; });
   wanted.resume_name = Text();
   wanted.resume_step = I64();
   wanted.resume_digest = Text();

@@ -56,6 +56,8 @@ class RandomValues {
   }
   state::Label Label() { return {Text(), Text()}; }
   state::Task Task();
+  state::Loss Loss();
+  state::Elastic Elastic();
   state::Checkpoint Checkpoint();
   state::Phases Phases();
   state::Attempt Attempt();
