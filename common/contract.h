@@ -57,8 +57,10 @@ struct Progress {
   int64_t step = 0;          // finished steps of the whole training, restarts included
   int64_t unix_ms = 0;       // when that step ended
   int64_t save_wait_ms = 0;  // since the process began: time in which a step waited for a save
+  int64_t generation = 0;    // the newest that this process formed as a member; 0: none
+  int64_t generation_step = 0;  // finished steps of the state with which it formed
 };
-static_assert(sizeof(Progress) == 24, "three little-endian 64-bit numbers, without gaps");
+static_assert(sizeof(Progress) == 40, "five little-endian 64-bit numbers, without gaps");
 
 // BATON_RENDEZVOUS is `unix:PATH`, a stream socket on which the worker listens, one per task, or
 // `dir:PATH`, a folder (without a worker). Over the socket go lines of JSON, requests and answers,
@@ -70,24 +72,34 @@ static_assert(sizeof(Progress) == 24, "three little-endian 64-bit numbers, witho
 //   {"id":2,"op":"wait","generation":0,"key":"address-1"}                {"id":2,"value":"..."}
 //   {"id":3,"op":"lost","generation":0,"rank":1}    rank 1 failed me     {"id":3,"ok":true}
 //   {"id":4,"op":"done","generation":0}             I need no more       {"id":4,"ok":true}
+//   {"id":5,"op":"ready","generation":3}            I have started and can be a member of a
+//                                                   generation after 3   {"id":5,"ok":true}
 // A `wait` has no timeout: it is answered when the key is set, or else as soon as one holds:
 //   {"id":2,"stale":GENERATION}   a newer generation exists
 //   {"id":2,"lost":RANK}          a member of this generation failed
 // Any request may be answered {"id":N,"error":"what is wrong"}. Closing the connection ends the
-// client's waits. A `wait` for a key that nobody sets is therefore a way to hear of a loss.
+// client's waits. A `wait` for a key that nobody sets ("next-generation") is therefore a way to
+// hear of a loss, and of a change that is planned. Requests may speak of generations up to that of
+// the membership file.
 inline constexpr char kRendezvousSocketPrefix[] = "unix:";
 inline constexpr char kRendezvousFolderPrefix[] = "dir:";
 inline constexpr char kRendezvousOpSet[] = "set";
 inline constexpr char kRendezvousOpWait[] = "wait";
 inline constexpr char kRendezvousOpLost[] = "lost";
 inline constexpr char kRendezvousOpDone[] = "done";
+inline constexpr char kRendezvousOpReady[] = "ready";
+inline constexpr char kRendezvousNextGeneration[] = "next-generation";  // a key that nobody sets
 inline constexpr int kRendezvousKeyBytesMax = 256;
 inline constexpr int kRendezvousValueBytesMax = 64 << 10;
 
 // BATON_MEMBERSHIP_FILE: JSON, replaced whole by rename when the gang changes. `ranks` holds one
-// entry per rank, in order:
-// {"generation":0,"world_size":2,"ranks":[{"rank":0,"address":"10.0.0.1"},
-// {"rank":1,"address":"10.0.0.2"}]}.
+// entry per rank, in order; `task` is BATON_RANK of the process that has this rank in this
+// generation (absent: the same number):
+// {"generation":2,"world_size":2,"ranks":[{"rank":0,"address":"10.0.0.1","task":0},
+// {"rank":1,"address":"10.0.0.3","task":3}]}.
+// A process finds itself by `task`. Who is in no entry and never was is a joiner: it starts, says
+// `ready`, and waits for a generation that lists it. Who was and is not any more is let go: it
+// leaves after the step at hand and exits with 75; the others hold the state.
 
 // In BATON_OUTPUT_DIR, from the native trainer.
 inline constexpr char kModelFile[] = "model.safetensors";
