@@ -211,6 +211,11 @@ class FormedGang : public Gang {
       return absl::AbortedError(absl::StrCat("ranks that are unlike the others: ",
                                              absl::StrJoin(decision->unlike, ", ")));
     }
+    if (!decision->behind.empty()) {
+      LogInfo(absl::StrCat("generation ", membership_.generation, ": ranks ",
+                           absl::StrJoin(decision->behind, ", "), " took the state of step ",
+                           decision->step, " from rank ", decision->source));
+    }
     was_member_ = true;
     generation_step_ = decision->step;
     return absl::OkStatus();

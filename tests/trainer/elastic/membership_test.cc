@@ -1,9 +1,7 @@
-#include "trainer/parallel/membership.h"
+#include "trainer/elastic/membership.h"
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 
 #include "common/atomic_file.h"
 #include "gmock/gmock.h"
@@ -15,7 +13,6 @@ namespace {
 class MembershipTest : public testing::Test {
  protected:
   MembershipTest() : folder_(testing::TempDir() + "/membership-XXXXXX") {
-    signal(SIGPIPE, SIG_IGN);
     EXPECT_NE(mkdtemp(folder_.data()), nullptr);
   }
   ~MembershipTest() override { std::filesystem::remove_all(folder_); }
@@ -23,14 +20,6 @@ class MembershipTest : public testing::Test {
   absl::StatusOr<Membership> Read(const std::string& text, int rank) {
     EXPECT_TRUE(WriteFileAtomically(folder_ + "/m", text).ok());
     return ReadMembership(folder_ + "/m", rank);
-  }
-
-  FormOptions Options(int rank, int size, const Agreement& agreement) {
-    FormOptions options;
-    options.membership = {0, size, rank, "127.0.0.1"};
-    options.rendezvous = "dir:" + folder_ + "/meet";
-    options.agreement = agreement;
-    return options;
   }
 
   std::string folder_;
@@ -58,39 +47,19 @@ TEST_F(MembershipTest, AFileThatMakesNoSenseIsRefused) {
   }
 }
 
-TEST_F(MembershipTest, OneRankNeedsNobody) {
-  FormOptions options;
-  options.membership = {0, 1, 0, ""};
-  const auto gang = Form(options);
-  ASSERT_TRUE(gang.ok()) << gang.status();
-  EXPECT_EQ(gang->group->size(), 1);
-}
-
-TEST_F(MembershipTest, RanksThatAreNotAlikeAreRefusedByBoth) {
-  const Agreement mine = {"build-a", "cpu", "spec", "step 0"};
-  const std::vector<std::pair<Agreement, std::string>> others = {
-      {{"build-b", "cpu", "spec", "step 0"}, "build"},
-      {{"build-a", "cpu2", "spec", "step 0"}, "instruction set"},
-      {{"build-a", "cpu", "spec2", "step 0"}, "spec"},
-      {{"build-a", "cpu", "spec", "step 1"}, "state"},
-  };
-  for (const auto& [other, word] : others) {
-    absl::Status peer_status;
-    std::thread peer([&, &theirs = other] { peer_status = Form(Options(1, 2, theirs)).status(); });
-    const absl::Status status = Form(Options(0, 2, mine)).status();
-    peer.join();
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-    EXPECT_EQ(peer_status.code(), absl::StatusCode::kFailedPrecondition) << peer_status;
-    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(word));
+TEST_F(MembershipTest, AProcessIsFoundByItsTaskNumber) {
+  const std::string text =
+      R"({"generation":4,"world_size":2,"ranks":[{"rank":0,"address":"a","task":1},)"
+      R"({"rank":1,"address":"b","task":3}]})";
+  const std::vector<int> ranks = {-1, 0, -1, 1, -1};
+  for (int task = 0; task < 5; ++task) {
+    const auto membership = Read(text, task);
+    ASSERT_TRUE(membership.ok()) << membership.status();
+    EXPECT_EQ(membership->rank, ranks[static_cast<size_t>(task)]);
+    EXPECT_EQ(membership->member(), ranks[static_cast<size_t>(task)] >= 0);
+    EXPECT_EQ(membership->world_size, 2);
   }
-}
-
-TEST_F(MembershipTest, AlikeRanksForm) {
-  const Agreement same = {"build", "cpu", "spec", "step 0"};
-  std::thread peer([&] { EXPECT_TRUE(Form(Options(1, 2, same)).ok()); });
-  const auto gang = Form(Options(0, 2, same));
-  EXPECT_TRUE(gang.ok()) << gang.status();
-  peer.join();
+  EXPECT_EQ(Read(text, 3)->address, "b");
 }
 
 }  // namespace
