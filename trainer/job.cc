@@ -25,16 +25,18 @@
 #include "trainer/checkpoint/reader.h"
 #include "trainer/checkpoint/weights_in.h"
 #include "trainer/checkpoint/word_vectors.h"
+#include "trainer/comm/rendezvous.h"
 #include "trainer/data/make.h"
 #include "trainer/device.h"
+#include "trainer/elastic/gang.h"
 #include "trainer/isa.h"
 #include "trainer/loop.h"
 #include "trainer/out_of_memory.h"
 #include "trainer/outputs.h"
-#include "trainer/parallel/membership.h"
 #include "trainer/replica.h"
 #include "trainer/spec_files.h"
 #include "trainer/threads.h"
+#include "trainer/training_state.h"
 #include "trainer/write_start.h"
 
 namespace baton::trainer {
@@ -43,8 +45,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Only a gang has peers: what these codes say of a rank alone is about its own files.
-bool IsPeerLost(const absl::Status& status, int world_size) {
-  if (world_size <= 1) return false;
+bool IsPeerLost(const absl::Status& status, bool has_peers) {
+  if (!has_peers) return false;
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
 }
 
@@ -80,18 +82,12 @@ class Job {
     BATON_RETURN_IF_ERROR(MakeBottlenecks());
     BATON_RETURN_IF_ERROR(replica_->WarmUp());
     BATON_RETURN_IF_ERROR(Meet());
-    BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
-    if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
-      BATON_RETURN_IF_ERROR(WriteOnnx(native().model, replica_->weights(), options_.onnx_out));
-      BATON_RETURN_IF_ERROR(
-          WriteOutputs({spec_, data_, identity_, ending}, OutputFolder(), *replica_));
-    }
-    return ending;
+    return RunLoop(Loop(), *gang_, *replica_, *state_);
   }
 
   // Whether INVALID_ARGUMENT and the like are about what the user gave.
   bool usage_errors() const { return usage_errors_; }
-  int world_size() const { return membership_.world_size; }
+  bool has_peers() const { return membership_.world_size > 1 || IsElastic(Gangs()); }
   // Where memory goes and what to do, by the card's where one computes; empty: not known yet.
   std::string memory_advice() const {
     if (backend_ == nullptr || backend_->card_bytes() == 0) return memory_advice_;
@@ -107,6 +103,8 @@ class Job {
   absl::Status TakeWeights();
   absl::Status TakeVectors();
   absl::Status ReadMembers();
+  bool joiner() const { return !membership_.member(); }
+  ShardRange FirstShare() const;
   absl::Status EstimateMemory();
   std::string OutputFolder() const;
   absl::Status CheckOutput() const;
@@ -117,7 +115,8 @@ class Job {
   absl::Status MakeBottlenecks();
   absl::Status Resume();
   absl::Status Meet();
-  LoopOptions Loop() const;
+  GangOptions Gangs() const;
+  LoopOptions Loop();
 
   const JobOptions& options_;
   const std::atomic<bool>& stop_;
@@ -135,12 +134,10 @@ class Job {
   std::unique_ptr<Backend> backend_;
   Identity identity_;
   // The replica holds on to the gang's group, so it goes first.
-  Gang gang_;
+  std::unique_ptr<Gang> gang_;
   std::unique_ptr<Replica> replica_;
-  std::optional<HashChain> chain_;
-  Best best_;
-  std::vector<float> best_weights_;
-  double restore_s_ = 0;
+  std::optional<TrainingState> state_;
+  std::optional<double> restore_s_;
 };
 
 absl::Status Job::ReadSpec() {
@@ -198,7 +195,7 @@ absl::Status Job::TakeWeights() {
     BATON_RETURN_IF_ERROR(replica_->StartWith(weights_file_, WeightsSkip(), &unused));
     if (!unused.empty()) LogWarning(UnusedText(weights_file_, unused));
   }
-  chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
+  state_->chain = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
   return absl::OkStatus();
 }
 
@@ -225,6 +222,13 @@ absl::Status Job::ReadMembers() {
   if (!options_.address.empty()) membership_.address = options_.address;
   if (membership_.address.empty()) membership_.address = "127.0.0.1";
   const int world = membership_.world_size;
+  if (joiner() && IsElastic(Gangs())) return absl::OkStatus();
+  if (joiner()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "membership file ", options_.membership_file, " does not list --rank ", options_.rank,
+        "; only under a worker, which tells of generations (--rendezvous unix:SOCKET), may a rank "
+        "join later"));
+  }
   if (world < 1 || membership_.rank < 0 || membership_.rank >= world) {
     return absl::InvalidArgumentError(absl::StrCat("--rank ", membership_.rank, " --world-size ",
                                                    world,
@@ -241,12 +245,18 @@ absl::Status Job::ReadMembers() {
   return absl::OkStatus();
 }
 
+// The shards of this rank at first; of a joiner, those that it would have beside the others.
+ShardRange Job::FirstShare() const {
+  const auto shards = static_cast<int>(native().shards);
+  if (!joiner()) return RunOf(shards, membership_.world_size, membership_.rank);
+  const int ranks = std::min(membership_.world_size + 1, shards);
+  return RunOf(shards, ranks, ranks - 1);
+}
+
 absl::Status Job::EstimateMemory() {
   spec::RankShape shape;
   shape.ranks = membership_.world_size;
-  const ShardRange run =
-      RunOf(static_cast<int>(native().shards), membership_.world_size, membership_.rank);
-  shape.threads = ThreadCount(options_.threads, run.count);
+  shape.threads = ThreadCount(options_.threads, FirstShare().count);
   shape.data_bytes = spec::DataBytes(native(), FinderOf(options_.data_dir, options_.spec_file));
   BATON_ASSIGN_OR_RETURN(const spec::MemoryEstimate estimate,
                          spec::EstimateMemory(native(), shape));
@@ -328,8 +338,6 @@ void Job::MakeData() {
 }
 
 absl::Status Job::MakeReplica() {
-  const ShardRange run =
-      RunOf(static_cast<int>(native().shards), membership_.world_size, membership_.rank);
   ReplicaOptions replica;
   replica.seed = spec_.seed;
   replica.spec = &native();
@@ -341,17 +349,23 @@ absl::Status Job::MakeReplica() {
   replica.clock = &SystemClock();
   replica.scratch = OutputFolder();
   // Rows that a file of vectors does not have are part of the definition as they were drawn.
-  replica.draw = options_.resume_dir.empty() || !weights_file_.empty();
-  replica.threads = ThreadCount(options_.threads, run.count);
+  // A joiner's frozen layers are as drawn, too.
+  replica.draw = options_.resume_dir.empty() || !weights_file_.empty() || joiner();
+  replica.threads = ThreadCount(options_.threads, FirstShare().count);
+  replica.threads_most =
+      IsElastic(Gangs()) ? ThreadCount(options_.threads, static_cast<int>(native().shards))
+                         : replica.threads;
   replica.direct = options_.exchange != "host";
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));
-  chain_ = HashChain::Begin(DefinitionJson(replica_->definition()).dump());
+  state_.emplace(*replica_, HashChain::Begin(DefinitionJson(replica_->definition()).dump()),
+                 /*present=*/!joiner());
   return absl::OkStatus();
 }
 
 absl::Status Job::Resume() {
-  if (options_.resume_dir.empty()) return absl::OkStatus();
+  // A joiner's state comes from a member.
+  if (options_.resume_dir.empty() || joiner()) return absl::OkStatus();
   const int64_t begin_ms = SystemClock().MonotonicMillis();
   BATON_ASSIGN_OR_RETURN(const CheckpointFile checkpoint,
                          CheckpointFile::Open(options_.resume_dir));
@@ -376,9 +390,7 @@ absl::Status Job::Resume() {
                             ", this is ", identity_.build,
                             ": the last bits may differ from an undisturbed run's"));
   }
-  chain_ = checkpoint.header().chain;
-  best_ = checkpoint.header().best.value_or(Best{});
-  BATON_RETURN_IF_ERROR(replica_->Restore(checkpoint, &best_weights_));
+  BATON_RETURN_IF_ERROR(state_->Restore(checkpoint));
   restore_s_ = static_cast<double>(SystemClock().MonotonicMillis() - begin_ms) / 1000;
   absl::PrintF("resumed from step %d of %d\n", replica_->step(), replica_->steps_total());
   std::fflush(stdout);
@@ -408,24 +420,27 @@ absl::Status Job::MakeBottlenecks() {
 }
 
 absl::Status Job::Meet() {
-  FormOptions form;
-  form.membership = membership_;
-  form.rendezvous = options_.rendezvous;
-  form.stop = &stop_;
-  const absl::Span<const float> weights = replica_->weights();
-  form.agreement.build = identity_.build;
-  form.agreement.backend = identity_.backend;
-  form.agreement.definition = DefinitionJson(replica_->definition()).dump();
-  form.agreement.state = absl::StrCat(replica_->step(), " ", chain_->head(), " ",
-                                      Xxh3(weights.data(), weights.size() * sizeof(float)));
-  BATON_ASSIGN_OR_RETURN(gang_, Form(form));
-  BATON_RETURN_IF_ERROR(replica_->Join(*gang_.group));
-  const std::string way = replica_->exchange_way();
-  if (membership_.world_size > 1 && !way.empty()) LogInfo(absl::StrCat("gradients travel ", way));
+  GangOptions gang = Gangs();
+  gang.agreement.build = identity_.build;
+  gang.agreement.backend = identity_.backend;
+  gang.agreement.definition = DefinitionJson(replica_->definition()).dump();
+  BATON_ASSIGN_OR_RETURN(gang_, EnterGang(gang, *state_));
   return absl::OkStatus();
 }
 
-LoopOptions Job::Loop() const {
+GangOptions Job::Gangs() const {
+  GangOptions gang;
+  gang.membership = membership_;
+  gang.task = options_.rank;
+  gang.membership_file = options_.membership_file;
+  gang.address = options_.address;
+  gang.rendezvous = options_.rendezvous;
+  gang.silence = std::chrono::milliseconds(options_.silence_ms);
+  gang.stop = &stop_;
+  return gang;
+}
+
+LoopOptions Job::Loop() {
   LoopOptions loop;
   loop.checkpoint = spec_.checkpoint;
   loop.log_every_steps = native().log_every_steps;
@@ -439,14 +454,16 @@ LoopOptions Job::Loop() const {
   loop.weights_file = options_.weights_out;
   loop.losses_file = options_.losses_file;
   loop.early_stopping = native().early_stopping;
-  loop.best = best_;
-  loop.best_weights = best_weights_;
   loop.steps_max = options_.steps_max;
   loop.deadline_file = options_.deadline_file;
   loop.identity = identity_;
   loop.stop = &stop_;
   loop.restore_s = restore_s_;
   loop.clock = &SystemClock();
+  loop.write_outputs = [this](const Ending& ending) -> absl::Status {
+    BATON_RETURN_IF_ERROR(WriteOnnx(native().model, replica_->weights(), options_.onnx_out));
+    return WriteOutputs({spec_, data_, identity_, ending}, OutputFolder(), *replica_);
+  };
   return loop;
 }
 
@@ -464,7 +481,7 @@ int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
     LogInfo("asked to leave before the first step; nothing new to save");
     return contract::kExitResumeMe;
   }
-  if (IsPeerLost(status, job.world_size())) {
+  if (IsPeerLost(status, job.has_peers())) {
     LogError(absl::StrCat("a peer was lost: ", status.message(),
                           "; resume from the last checkpoint, at any number of ranks"));
     return contract::kExitPeerLost;

@@ -20,7 +20,7 @@ struct JobOptions {
   std::string membership_file;
   std::string rendezvous;
   std::string address;  // empty: the membership's, or 127.0.0.1
-  int rank = 0;
+  int rank = 0;  // the task number: in the first generation its rank, or a joiner's
   int local_rank = 0;  // among the ranks of this node; chooses its card
   int world_size = 1;
   std::vector<std::string> sets;  // "PATH=VALUE": changes of the spec
@@ -36,7 +36,7 @@ struct JobOptions {
   bool init_only = false;                 // only writes weights_out, as the run would begin
   bool dry_run = false;                   // checks everything, says what memory it needs, and ends
   int threads = 0;  // 0: one per shard, at most one per CPU that this process may use
-  int64_t silence_ms = 5000;
+  int64_t silence_ms = 2500;
 };
 
 inline constexpr int kExitOk = 0;

@@ -1,7 +1,5 @@
 #include "trainer/loop.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -16,23 +14,24 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "trainer/checkpoint/safetensors.h"
-#include "trainer/checkpoint/writer.h"
 #include "trainer/drain.h"
 #include "trainer/early_stopping.h"
 #include "trainer/loss_file.h"
 #include "trainer/metrics.h"
-#include "trainer/save_schedule.h"
+#include "trainer/notice_file.h"
+#include "trainer/saver.h"
 
 namespace baton::trainer {
 namespace {
 
-// At most 20 lines of metrics a second, and as many looks for a notice.
+// At most 20 lines of metrics a second.
 constexpr int64_t kMetricsGapMs = 50;
-constexpr int64_t kNoticeGapMs = 50;
-// A write under way when a peer was lost may end within this; the process has to go soon.
-constexpr std::chrono::milliseconds kLastWrite{300};
-// A save that somebody waits for takes as long as the disk takes.
-constexpr std::chrono::hours kPatience{24};
+
+// What another generation may mend.
+bool IsPeerLost(const absl::Status& status) {
+  if (IsOwnMachines(status)) return false;
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
+}
 
 // The figure that people ask for first: a decision's accuracy, or a regression's error.
 std::string TestText(const Evaluation& evaluation) {
@@ -49,30 +48,21 @@ std::string TestText(const Evaluation& evaluation) {
 
 class Loop {
  public:
-  Loop(const LoopOptions& options, Group& group, Replica& replica, HashChain chain)
+  Loop(const LoopOptions& options, Gang& gang, Replica& replica, TrainingState& state)
       : options_(options),
-        group_(group),
+        gang_(gang),
         replica_(replica),
-        chain_(std::move(chain)),
-        schedule_(options.checkpoint, options.clock->MonotonicMillis()) {
-    if (!options.early_stopping) return;
-    stopping_.emplace(*options.early_stopping, options.best);
-    best_weights_ = options.best_weights;
-  }
+        state_(state),
+        notice_(options.deadline_file) {}
 
   absl::StatusOr<Ending> Run() {
-    BATON_RETURN_IF_ERROR(Begin());
-    absl::StatusOr<Ending> ending = Steps();
-    // What the writer has begun may become a checkpoint yet. What it cannot finish stays unseen and
-    // ends with the process, which does not wait for it.
-    if (!ending.ok() && writer_ != nullptr && !writer_->Wait(kLastWrite)) {
-      static_cast<void>(writer_.release());
-    }
+    absl::StatusOr<Ending> ending = Generations();
+    if (!ending.ok() && saver_ != nullptr) saver_->GiveUp();
     return ending;
   }
 
  private:
-  bool first() const { return group_.rank() == 0; }
+  bool first() const { return gang_.group().rank() == 0; }
   int64_t NowMs() const { return options_.clock->MonotonicMillis(); }
   int64_t EpochOf(int64_t step) const {  // from 1, of a finished step
     return (std::max<int64_t>(step, 1) - 1) / replica_.steps_per_epoch() + 1;
@@ -82,47 +72,49 @@ class Loop {
     const int64_t all = replica_.steps_total();
     return options_.steps_max > 0 ? std::min(all, options_.steps_max) : all;
   }
-  bool stopped() const { return stopping_ && stopping_->stop(); }
+  bool stopped() const {
+    return options_.early_stopping &&
+           EarlyStopping(*options_.early_stopping, state_.best).stop();
+  }
   bool EpochEnds() const { return replica_.step() % replica_.steps_per_epoch() == 0; }
+  bool asked() const { return options_.stop != nullptr && *options_.stop; }
+  int64_t save_wait_ms() const { return saver_ == nullptr ? 0 : saver_->waited_ms(); }
 
-  absl::Status Begin();
-  absl::StatusOr<Ending> Steps();
+  absl::StatusOr<Ending> Generations();
+  absl::Status EnterGeneration();
+  absl::Status TakeRole();
+  absl::StatusOr<std::optional<Ending>> LeaveGeneration(const absl::Status& why);
+  absl::StatusOr<std::optional<Ending>> Steps();
+  uint32_t FlagsOf(const DrainPlan& drain) const;
   absl::Status AfterStep(const Replica::StepResult& result, double lr);
   void ReportStep(const Replica::StepResult& result, double lr);
   absl::Status EndEpoch();
   absl::Status Test();
   absl::Status TakeBest();
   absl::StatusOr<Ending> Finish();
+  absl::Status FinishAsFirst();
   absl::StatusOr<Ending> Leave();
+  absl::StatusOr<Ending> LeaveAlone();
   absl::Status WriteModel();
+  void MakeSaver();
 
   DrainPlan Drain();
-  bool NoticeSeen();
-  absl::Status SaveWhenDue();
-  absl::Status StartSave();
-  absl::Status SaveNow();
   Ending EndingOf(Ending::Kind kind) const {
-    return {kind, replica_.step(), chain_.head(), evaluation_};
+    return {kind, replica_.step(), state_.chain.head(), evaluation_};
   }
 
   const LoopOptions& options_;
-  Group& group_;
+  Gang& gang_;
   Replica& replica_;
-  HashChain chain_;
-  SaveSchedule schedule_;
+  TrainingState& state_;
+  NoticeFile notice_;
   std::unique_ptr<Metrics> metrics_;
-  std::unique_ptr<LossFile> losses_;          // rank 0 with a file
-  std::unique_ptr<CheckpointWriter> writer_;  // rank 0 with a folder
-  int64_t writes_seen_ = 0;
-  double last_loss_ = 0;
+  bool metrics_lines_ = false;
+  std::unique_ptr<LossFile> losses_;  // rank 0 with a file
+  std::unique_ptr<Saver> saver_;      // rank 0 with a folder
+  std::optional<double> restore_s_ = options_.restore_s;
   std::optional<Evaluation> evaluation_;
-  std::optional<EarlyStopping> stopping_;
-  std::vector<float> best_weights_;  // of stopping_->best().step
-  int64_t save_wait_ms_ = 0;
-
-  bool notice_ = false;
-  std::optional<int64_t> notice_deadline_ms_;
-  int64_t notice_looked_ms_ = 0;
+  bool saved_first_ = false;
 
   int64_t reported_ms_ = 0;       // monotonic, of the last line of metrics
   int64_t reported_samples_ = 0;  // trained on since
@@ -131,57 +123,129 @@ class Loop {
   double epoch_loss_ = 0;  // sum over the epoch's samples that this process saw
 };
 
-absl::Status Loop::Begin() {
-  BATON_ASSIGN_OR_RETURN(metrics_, Metrics::Open(options_.metrics_file, first(), *options_.clock));
-  if (first() && !options_.checkpoint_dir.empty()) {
-    CheckpointOptions checkpoints;
-    checkpoints.folder = options_.checkpoint_dir;
-    checkpoints.definition = replica_.definition();
-    checkpoints.identity = options_.identity;
-    checkpoints.world_size = group_.size();
-    writer_ = std::make_unique<CheckpointWriter>(checkpoints);
+// One after the other, until one of them comes to the end.
+absl::StatusOr<Ending> Loop::Generations() {
+  while (true) {
+    absl::Status status = EnterGeneration();
+    if (status.ok()) {
+      const absl::StatusOr<std::optional<Ending>> ending = Steps();
+      if (ending.ok() && ending->has_value()) return **ending;
+      status = ending.status();
+    }
+    // Told to stop while it waited for the others.
+    if (absl::IsCancelled(status)) return LeaveAlone();
+    const bool has_peers = gang_.elastic() && gang_.group().size() > 1;
+    if (!status.ok() && !(has_peers && IsPeerLost(status))) return status;
+    BATON_ASSIGN_OR_RETURN(const std::optional<Ending> ending, LeaveGeneration(status));
+    if (ending.has_value()) return *ending;
   }
-  if (first() && !options_.losses_file.empty()) {
-    BATON_ASSIGN_OR_RETURN(losses_, LossFile::Open(options_.losses_file, replica_.step() > 0));
-  }
+}
+
+absl::Status Loop::EnterGeneration() {
+  BATON_RETURN_IF_ERROR(replica_.Join(gang_.group()));
+  BATON_RETURN_IF_ERROR(TakeRole());
   reported_ms_ = epoch_begin_ms_ = NowMs();
-  if (replica_.step() > 0) {
-    metrics_->Resumed(replica_.step(), options_.restore_s);
-    // The process that finished this epoch may have been gone before it could test.
-    if (EpochEnds() && replica_.step() < End()) return EndEpoch();
-  }
+  reported_samples_ = epoch_samples_ = 0;
+  epoch_loss_ = 0;
+  // Who finished this epoch may have been lost before it could test.
+  if (replica_.step() > 0 && EpochEnds() && replica_.step() < End()) return EndEpoch();
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ending> Loop::Steps() {
+// Rank 0 tells and saves; so does who becomes rank 0.
+absl::Status Loop::TakeRole() {
+  const std::string way = replica_.exchange_way();
+  if (gang_.group().size() > 1 && !way.empty()) LogInfo(absl::StrCat("gradients travel ", way));
+  if (metrics_ == nullptr || metrics_lines_ != first()) {
+    metrics_lines_ = first();
+    BATON_ASSIGN_OR_RETURN(metrics_,
+                           Metrics::Open(options_.metrics_file, first(), *options_.clock));
+  }
+  metrics_->Formed(gang_.generation(), gang_.generation_step());
+  if (replica_.step() > 0) metrics_->Progress(replica_.step(), save_wait_ms());
+  if (first() && losses_ == nullptr && !options_.losses_file.empty()) {
+    BATON_ASSIGN_OR_RETURN(losses_, LossFile::Open(options_.losses_file, replica_.step() > 0));
+  }
+  if (first() && !options_.checkpoint_dir.empty()) {
+    if (saver_ == nullptr) MakeSaver();
+    saver_->Renew(gang_.group().size());
+  }
+  if (restore_s_) metrics_->Resumed(replica_.step(), *std::exchange(restore_s_, std::nullopt));
+  return absl::OkStatus();
+}
+
+void Loop::MakeSaver() {
+  SaverOptions saver;
+  saver.folder = options_.checkpoint_dir;
+  saver.policy = options_.checkpoint;
+  saver.identity = options_.identity;
+  saver.early_stopping = options_.early_stopping.has_value();
+  saver.clock = options_.clock;
+  saver_ = std::make_unique<Saver>(saver, replica_, state_);
+}
+
+// To the next generation, because of a loss (`why`) or of a change that was planned; an ending:
+// without this rank.
+absl::StatusOr<std::optional<Ending>> Loop::LeaveGeneration(const absl::Status& why) {
+  const int64_t begin_ms = NowMs();
+  const absl::StatusOr<Gang::Place> place = gang_.Reform(why, state_);
+  if (absl::IsCancelled(place.status())) return LeaveAlone();
+  BATON_RETURN_IF_ERROR(place.status());
+  if (*place == Gang::Place::kLetGo) {
+    absl::PrintF("let go after step %d: the others go on\n", replica_.step());
+    std::fflush(stdout);
+    return EndingOf(Ending::Kind::kLeft);
+  }
+  LogInfo(absl::StrCat("generation ", gang_.generation(), ": rank ", gang_.group().rank(), " of ",
+                       gang_.group().size(), ", from step ", replica_.step(), " after ",
+                       NowMs() - begin_ms, " ms"));
+  return std::nullopt;
+}
+
+// Nothing: a newer generation is to be formed.
+absl::StatusOr<std::optional<Ending>> Loop::Steps() {
   while (replica_.step() < End() && !stopped()) {
     const DrainPlan drain = Drain();
-    if (drain.leave && group_.size() == 1) return Leave();
+    if (drain.leave && gang_.group().size() == 1) return Leave();
     // A failure is logged, and the save tried again when all have left.
-    if (drain.save_first && writer_ != nullptr) SaveNow().IgnoreError();
+    if (drain.save_first && saver_ != nullptr && !std::exchange(saved_first_, true)) {
+      saver_->SaveNow().IgnoreError();
+    }
     const double lr = replica_.learning_rate();
-    BATON_ASSIGN_OR_RETURN(const Replica::StepResult result,
-                           replica_.Step(drain.leave ? kFlagLeave : 0));
-    const bool leave = (result.flags & kFlagLeave) != 0;
+    BATON_ASSIGN_OR_RETURN(const Replica::StepResult result, replica_.Step(FlagsOf(drain)));
     BATON_RETURN_IF_ERROR(AfterStep(result, lr));
     if (replica_.step() == End()) break;
-    if (leave) return Leave();
+    if ((result.flags & kFlagLeave) != 0 && (result.flags & kFlagStay) == 0) return Leave();
+    if ((result.flags & kFlagRegroup) != 0) {
+      // Nobody closes its connections while another still waits for the step's last bytes.
+      replica_.Part();
+      return std::nullopt;
+    }
     if (EpochEnds()) BATON_RETURN_IF_ERROR(EndEpoch());
-    BATON_RETURN_IF_ERROR(SaveWhenDue());
+    if (saver_ != nullptr) BATON_RETURN_IF_ERROR(saver_->SaveWhenDue());
   }
   return Finish();
 }
 
+// An elastic gang goes on without a rank that is asked to leave, once it is told to, and leaves only
+// if all are asked.
+uint32_t Loop::FlagsOf(const DrainPlan& drain) const {
+  uint32_t flags = drain.leave ? kFlagLeave : 0;
+  if (gang_.elastic() && !drain.leave) flags |= kFlagStay;
+  if (gang_.changes()) flags |= kFlagRegroup;
+  return flags;
+}
+
 absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   const int64_t step = replica_.step();
-  last_loss_ = result.loss;
+  state_.loss = result.loss;
   if (step % kChainSteps == 0 || step == End()) {
     // From the last step on all is read through: for this, the test and the model.
     if (step == End()) replica_.Expect(FloatMemory::Access::kInOrder);
     BATON_RETURN_IF_ERROR(replica_.Fetch());
-    chain_.Extend(step, replica_.ChainRoot(step == End()));
+    state_.chain.Extend(step, replica_.ChainRoot(step == End()));
   }
-  metrics_->Progress(step, save_wait_ms_);
+  metrics_->Progress(step, save_wait_ms());
   reported_samples_ += result.samples;
   epoch_samples_ += result.samples;
   epoch_loss_ += result.loss * static_cast<double>(result.samples);
@@ -239,47 +303,68 @@ absl::Status Loop::EndEpoch() {
 absl::Status Loop::Test() {
   BATON_ASSIGN_OR_RETURN(evaluation_, replica_.Evaluate());
   metrics_->Tested(replica_.step(), EpochOf(replica_.step()), *evaluation_);
-  if (stopping_ && stopping_->Judge(replica_.step(), evaluation_->loss)) {
+  if (!options_.early_stopping) return absl::OkStatus();
+  EarlyStopping stopping(*options_.early_stopping, state_.best);
+  if (stopping.Judge(replica_.step(), evaluation_->loss)) {
     BATON_RETURN_IF_ERROR(replica_.Fetch());
-    best_weights_.assign(replica_.weights().begin(), replica_.weights().end());
+    state_.best_weights.assign(replica_.weights().begin(), replica_.weights().end());
   }
+  state_.best = stopping.best();
   return absl::OkStatus();
 }
 
 // The best state that was tested becomes the model.
 absl::Status Loop::TakeBest() {
-  const Best& best = stopping_->best();
+  const Best& best = state_.best;
   if (best.step == replica_.step()) return absl::OkStatus();
   if (first()) {
     absl::PrintF("%s at step %d: the test loss was best after step %d, which is kept\n",
                  stopped() ? "stopped" : "ended", replica_.step(), best.step);
   }
-  BATON_RETURN_IF_ERROR(replica_.Replace(best_weights_));
+  BATON_RETURN_IF_ERROR(replica_.Replace(state_.best_weights));
   // As if it were the step after the last.
-  chain_.Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
+  state_.chain.Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
   return Test();
 }
 
 absl::StatusOr<Ending> Loop::Finish() {
   // Always tested at the end, whatever the interval.
   if (options_.evaluate) BATON_RETURN_IF_ERROR(Test());
-  if (stopping_) BATON_RETURN_IF_ERROR(TakeBest());
-  if (first()) {
-    BATON_RETURN_IF_ERROR(WriteModel());
-    metrics_->Finished(replica_.step(), EpochOf(replica_.step()), chain_.head(),
-                       evaluation_.has_value() ? &*evaluation_ : nullptr);
-    std::string line = absl::StrFormat("finished  step %d", replica_.step());
-    if (evaluation_.has_value()) {
-      const bool words = evaluation_->rank_correlation.has_value();
-      absl::StrAppendFormat(&line, "  %s (%d %s)", TestText(*evaluation_), evaluation_->count,
-                            words ? "pairs of words" : "samples");
-      if (!words) absl::StrAppendFormat(&line, "  test loss %.4f", evaluation_->loss);
-    }
-    absl::PrintF("%s\nhash chain %s\n", line, chain_.head());
-    std::fflush(stdout);
+  BATON_RETURN_IF_ERROR(replica_.Fetch());
+  std::vector<float> last;
+  const HashChain last_chain = state_.chain;
+  absl::Status status;
+  if (options_.early_stopping && state_.best.step != replica_.step()) {
+    last.assign(replica_.weights().begin(), replica_.weights().end());
+    status = TakeBest();
   }
-  replica_.Part();
-  return EndingOf(Ending::Kind::kFinished);
+  if (status.ok()) status = gang_.FinishTogether([this] { return FinishAsFirst(); });
+  if (status.ok()) return EndingOf(Ending::Kind::kFinished);
+  // The next generation goes on from the last step, as those do that did not come so far.
+  if (!last.empty()) {
+    BATON_RETURN_IF_ERROR(replica_.Replace(last));
+    state_.chain = last_chain;
+  }
+  return status;
+}
+
+absl::Status Loop::FinishAsFirst() {
+  BATON_RETURN_IF_ERROR(WriteModel());
+  if (options_.write_outputs) {
+    BATON_RETURN_IF_ERROR(options_.write_outputs(EndingOf(Ending::Kind::kFinished)));
+  }
+  metrics_->Finished(replica_.step(), EpochOf(replica_.step()), state_.chain.head(),
+                     evaluation_.has_value() ? &*evaluation_ : nullptr);
+  std::string line = absl::StrFormat("finished  step %d", replica_.step());
+  if (evaluation_.has_value()) {
+    const bool words = evaluation_->rank_correlation.has_value();
+    absl::StrAppendFormat(&line, "  %s (%d %s)", TestText(*evaluation_), evaluation_->count,
+                          words ? "pairs of words" : "samples");
+    if (!words) absl::StrAppendFormat(&line, "  test loss %.4f", evaluation_->loss);
+  }
+  absl::PrintF("%s\nhash chain %s\n", line, state_.chain.head());
+  std::fflush(stdout);
+  return absl::OkStatus();
 }
 
 absl::Status Loop::WriteModel() {
@@ -300,14 +385,15 @@ absl::Status Loop::WriteModel() {
                                    "; make room, then resume from the last checkpoint"));
 }
 
+// After the same step as all others: rank 0 saves.
 absl::StatusOr<Ending> Loop::Leave() {
   absl::Status saved;
-  if (writer_ != nullptr) {
-    saved = SaveNow();
+  if (saver_ != nullptr) {
+    saved = saver_->SaveNow();
   } else if (first()) {
     LogWarning("no folder for checkpoints was given, so nothing is saved");
   }
-  metrics_->Progress(replica_.step(), save_wait_ms_);
+  metrics_->Progress(replica_.step(), save_wait_ms());
   replica_.Part();
   if (!saved.ok()) {
     // Not kUnavailable or the like: nobody was lost.
@@ -322,102 +408,38 @@ absl::StatusOr<Ending> Loop::Leave() {
   return EndingOf(Ending::Kind::kLeft);
 }
 
-bool Loop::NoticeSeen() {
-  if (notice_ || options_.deadline_file.empty()) return notice_;
-  const int64_t now = NowMs();
-  if (now - notice_looked_ms_ < kNoticeGapMs) return false;
-  notice_looked_ms_ = now;
-  if (access(options_.deadline_file.c_str(), F_OK) != 0) return false;
-  notice_ = true;
-  const absl::StatusOr<std::string> text = ReadFile(options_.deadline_file);
-  if (text.ok()) notice_deadline_ms_ = NoticeDeadlineMs(*text);
-  LogInfo(absl::StrCat("notice at step ", replica_.step(), ": ",
-                       text.ok() ? *text : std::string(text.status().message())));
-  return true;
+// While no generation is formed any rank may save what it holds: the same step has the same bytes
+// wherever it is saved.
+absl::StatusOr<Ending> Loop::LeaveAlone() {
+  if (saver_ == nullptr && !options_.checkpoint_dir.empty()) MakeSaver();
+  if (saver_ != nullptr && replica_.step() > 0) {
+    const absl::Status saved = saver_->SaveNow();
+    if (!saved.ok()) {
+      LogWarning(absl::StrCat("step ", replica_.step(), " is not saved: ", saved.message(),
+                              "; the checkpoint before it is whole"));
+    }
+  }
+  return EndingOf(Ending::Kind::kLeft);
 }
 
 DrainPlan Loop::Drain() {
   DrainView view;
-  view.asked = options_.stop != nullptr && *options_.stop;
-  view.notice = NoticeSeen();
+  view.asked = asked();
+  view.notice = notice_.Seen(NowMs());
   if (!view.asked && !view.notice) return {};
-  view.deadline_unix_ms = notice_deadline_ms_;
+  view.deadline_unix_ms = notice_.deadline_unix_ms();
   view.now_unix_ms = options_.clock->UnixMillis();
   view.step_ms = replica_.longest_step_ms();
-  if (writer_ != nullptr) {
-    view.save_ms = static_cast<int64_t>(writer_->result().write_s * 1000);
-  }
-  view.world_size = group_.size();
+  if (saver_ != nullptr) view.save_ms = static_cast<int64_t>(saver_->last_save_s() * 1000);
+  view.world_size = gang_.group().size();
   return DecideDrain(view);
-}
-
-absl::Status Loop::SaveWhenDue() {
-  if (writer_ == nullptr) return absl::OkStatus();
-  const CheckpointWriter::Result result = writer_->result();
-  if (result.attempts != writes_seen_) {
-    writes_seen_ = result.attempts;
-    schedule_.Ended(result.write_s);
-  }
-  const int64_t now = NowMs();
-  if (!schedule_.Due(replica_.step(), now)) return absl::OkStatus();
-  if (!writer_->idle() && !schedule_.exact()) return absl::OkStatus();
-  writer_->Wait(kPatience);
-  BATON_RETURN_IF_ERROR(StartSave());
-  save_wait_ms_ += NowMs() - now;
-  return absl::OkStatus();
-}
-
-// Only while the writer is idle.
-absl::Status Loop::StartSave() {
-  BATON_RETURN_IF_ERROR(replica_.Fetch());
-  Snapshot& snapshot = writer_->snapshot();
-  snapshot.step = replica_.step();
-  snapshot.loss = last_loss_;
-  snapshot.chain = chain_;
-  snapshot.table_trail = replica_.table_trail();
-  if (stopping_) {
-    snapshot.best = stopping_->best();
-    snapshot.best_weights = best_weights_;
-  }
-  if (replica_.mapped()) {
-    replica_.Expect(FloatMemory::Access::kInOrder);
-    snapshot.View(replica_.weights(), replica_.optimizer_state());
-  } else {
-    snapshot.Take(replica_.weights(), replica_.optimizer_state());
-  }
-  schedule_.Begun(NowMs());
-  writer_->Start();
-  // What is being written is the live state: the next step waits.
-  if (replica_.mapped()) {
-    writer_->Wait(kPatience);
-    replica_.Expect(FloatMemory::Access::kHereAndThere);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Loop::SaveNow() {
-  const int64_t begin = NowMs();
-  writer_->Wait(kPatience);
-  if (writer_->result().step != replica_.step()) {
-    BATON_RETURN_IF_ERROR(StartSave());
-    writer_->Wait(kPatience);
-  }
-  const CheckpointWriter::Result result = writer_->result();
-  const int64_t took_ms = NowMs() - begin;
-  save_wait_ms_ += took_ms;
-  if (result.step == replica_.step()) {
-    absl::PrintF("saved step %d (%.2f s)\n", result.step, static_cast<double>(took_ms) / 1000);
-    std::fflush(stdout);
-    return absl::OkStatus();
-  }
-  return result.status;
 }
 
 }  // namespace
 
-absl::StatusOr<Ending> RunLoop(const LoopOptions& options, Group& group, Replica& replica,
-                               HashChain chain) {
-  return Loop(options, group, replica, std::move(chain)).Run();
+absl::StatusOr<Ending> RunLoop(const LoopOptions& options, Gang& gang, Replica& replica,
+                               TrainingState& state) {
+  return Loop(options, gang, replica, state).Run();
 }
 
 }  // namespace baton::trainer

@@ -1,10 +1,11 @@
 // The training loop of one rank, from the state that its replica has to the end or to the step
-// after which all leave.
+// after which all leave, through as many generations of its gang as that takes.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,11 +13,11 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/spec/job_spec.h"
-#include "trainer/checkpoint/hash_chain.h"
 #include "trainer/checkpoint/snapshot.h"
-#include "trainer/comm/group.h"
+#include "trainer/elastic/gang.h"
 #include "trainer/metrics.h"
 #include "trainer/replica.h"
+#include "trainer/training_state.h"
 
 namespace baton::trainer {
 
@@ -31,28 +32,29 @@ struct LoopOptions {
   std::string weights_file;           // the weights at the end also go here; empty: nowhere
   std::string losses_file;            // CSV of each step's loss; empty: none
   std::optional<spec::EarlyStopping> early_stopping;
-  Best best;                        // where a checkpoint left off
-  std::vector<float> best_weights;  // likewise
   int64_t steps_max = 0;            // ends after so many steps; 0: as the spec says
   std::string deadline_file;        // empty: no notices by file
   Identity identity;
   const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null
-  double restore_s = 0;                     // what a resume took, for the metrics
+  std::optional<double> restore_s;          // what a resume took, for the metrics; empty: none
   const Clock* clock = nullptr;
+  // What the last rank 0 does besides, before the others may end; may be null.
+  std::function<absl::Status(const struct Ending&)> write_outputs;
 };
 
 struct Ending {
-  enum class Kind { kFinished, kLeft };
+  enum class Kind { kFinished, kLeft };  // left: asked to, or let go by the others
   Kind kind = Kind::kFinished;
   int64_t step = 0;                      // finished steps
   std::string chain_head;                // of the hash chain, in full only when finished
   std::optional<Evaluation> evaluation;  // of the test at the end
 };
 
-// `replica` has joined `group`; `chain` belongs to its state. UNAVAILABLE or DEADLINE_EXCEEDED: a
-// peer was lost, and everything that was saved is whole. DATA_LOSS: the ranks' weights drifted
-// apart. Others: what the message says. kLeft on rank 0 means that the state is saved.
-absl::StatusOr<Ending> RunLoop(const LoopOptions& options, Group& group, Replica& replica,
-                               HashChain chain);
+// `state` is the replica's. UNAVAILABLE or DEADLINE_EXCEEDED: a peer was lost and no generation
+// follows, and everything that was saved is whole. DATA_LOSS: the ranks' weights drifted apart.
+// Others: what the message says. kLeft where all were asked means, on rank 0, that the state is
+// saved.
+absl::StatusOr<Ending> RunLoop(const LoopOptions& options, Gang& gang, Replica& replica,
+                               TrainingState& state);
 
 }  // namespace baton::trainer

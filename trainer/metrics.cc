@@ -63,9 +63,15 @@ Metrics::~Metrics() {
   if (progress_fd_ >= 0) close(progress_fd_);
 }
 
+void Metrics::Formed(int64_t generation, int64_t generation_step) {
+  generation_ = generation;
+  generation_step_ = generation_step;
+}
+
 void Metrics::Progress(int64_t step, int64_t save_wait_ms) {
   if (progress_fd_ < 0) return;
-  const contract::Progress progress{step, clock_.UnixMillis(), save_wait_ms};
+  const contract::Progress progress{step, clock_.UnixMillis(), save_wait_ms, generation_,
+                                    generation_step_};
   // Whoever polls it sees the last step that could be told; the next one tries again.
   (void)!pwrite(progress_fd_, &progress, sizeof(progress), 0);
 }

@@ -54,6 +54,8 @@ class Metrics {
                                                        const Clock& clock);
   ~Metrics();
 
+  // What the progress file says from now on of the generation that this process is a member of.
+  void Formed(int64_t generation, int64_t generation_step);
   // Cheap: to be called after every step.
   void Progress(int64_t step, int64_t save_wait_ms);
 
@@ -71,6 +73,8 @@ class Metrics {
   const int lines_fd_;  // -1: not written
   const int progress_fd_;
   const Clock& clock_;
+  int64_t generation_ = 0;
+  int64_t generation_step_ = 0;
   bool warned_ = false;
 };
 

@@ -74,7 +74,7 @@ absl::Status Replica::Build() {
   // There is room for a micro-batch anyway; more samples only where they are small.
   BATON_ASSIGN_OR_RETURN(const Plan plan, PlanOperations(spec.model));
   block_samples_ = std::max(BlockFor(plan), std::min(sampler_.micro_batch_max(), kBlockMax));
-  const int64_t batch_max = std::max(sampler_.micro_batch_max(), block_samples_);
+  batch_max_ = std::max(sampler_.micro_batch_max(), block_samples_);
   // A head's body and sparse tables have no business on a card: most of them no step touches.
   BATON_ASSIGN_OR_RETURN(const std::vector<Parameter> described, ModelParameters(spec.model));
   const bool sparse = std::any_of(described.begin(), described.end(),
@@ -82,17 +82,7 @@ absl::Status Replica::Build() {
   if (options_.split == nullptr && !sparse) {
     BATON_ASSIGN_OR_RETURN(vectors_, options_.backend->CreateVectors());
   }
-  const Memory memory = vectors_ != nullptr ? Memory::kDevice : Memory::kHost;
-  for (int i = 0; i < pool_.threads(); ++i) {
-    absl::StatusOr<std::unique_ptr<Network>> network =
-        options_.split == nullptr
-            ? Network::Create(spec.model, *options_.backend, batch_max, memory)
-            : CreateHead(spec.model, *options_.split, *options_.backend, batch_max);
-    BATON_RETURN_IF_ERROR(network.status());
-    networks_.push_back(*std::move(network));
-  }
-  batches_.resize(networks_.size());
-  failures_.resize(networks_.size());
+  BATON_RETURN_IF_ERROR(MakeNetworks(pool_.threads()));
   BATON_RETURN_IF_ERROR(MakeState());
   if (options_.draw) {
     BATON_RETURN_IF_ERROR(InitializeParameters(spec.model, options_.seed, weights_.data()));
@@ -126,6 +116,23 @@ absl::Status Replica::Build() {
       optimizer_->state(), ",",
       [](std::string* out, const auto& vector) { absl::StrAppend(out, vector.name); });
   definition_.parameters = networks_[0]->parameters();
+  return absl::OkStatus();
+}
+
+// For so many threads in all.
+absl::Status Replica::MakeNetworks(int threads) {
+  const spec::Model& model = options_.spec->model;
+  const Memory memory = vectors_ != nullptr ? Memory::kDevice : Memory::kHost;
+  while (static_cast<int>(networks_.size()) < threads) {
+    absl::StatusOr<std::unique_ptr<Network>> network =
+        options_.split == nullptr
+            ? Network::Create(model, *options_.backend, batch_max_, memory)
+            : CreateHead(model, *options_.split, *options_.backend, batch_max_);
+    BATON_RETURN_IF_ERROR(network.status());
+    networks_.push_back(*std::move(network));
+  }
+  batches_.resize(networks_.size());
+  failures_.resize(networks_.size());
   return absl::OkStatus();
 }
 
@@ -188,10 +195,24 @@ absl::Status Replica::WarmUp() {
   return FirstFailure();
 }
 
-absl::Status Replica::Join(Group& group) {
+void Replica::LeaveGroup() {
   exchange_.reset();
+  // The next group may give this rank other shards.
+  train_->Forget();
+  if (test_ != nullptr) test_->Forget();
+  group_ = nullptr;
+}
+
+absl::Status Replica::Join(Group& group) {
+  LeaveGroup();
   group_ = &group;
   const auto shards = static_cast<int>(options_.spec->shards);
+  const int share = RunOf(shards, group.size(), group.rank()).count;
+  const int threads = std::min(options_.threads_most, share);
+  if (threads > pool_.threads()) {
+    BATON_RETURN_IF_ERROR(MakeNetworks(threads));
+    pool_.Grow(threads);
+  }
   if (device_ != nullptr) {
     DeviceExchangeOptions exchange;
     exchange.shards = shards;

@@ -47,11 +47,12 @@ struct ReplicaOptions {
   Backend* backend = nullptr;
   const Clock* clock = nullptr;
   int threads = 1;
+  int threads_most = 1;  // where a later generation has more shards for this rank
   std::string scratch;  // the folder for the files of mapped tables
   bool draw = true;     // the first values; false where a Restore follows, for it takes a while
   bool direct = true;   // gradients between devices, where they can
   // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
-  std::chrono::milliseconds silence{5000};
+  std::chrono::milliseconds silence{2500};
 };
 
 // Everything that the options point to must outlive it. One thread.
@@ -89,8 +90,23 @@ class Replica {
   // after a step, before they are read.
   absl::Status Fetch();
 
-  // Becomes a member; the group must outlive the replica or the next Join.
+  // Becomes a member; the group must outlive the replica or the next LeaveGroup. With more shards
+  // than before it starts more threads.
   absl::Status Join(Group& group);
+  // Lets go of all that belongs to the group; the state stays.
+  void LeaveGroup();
+
+  // Of what every rank must have alike: equal where the same was computed.
+  absl::StatusOr<uint64_t> WeightsDigest() const;
+
+  // The state's vectors, apart from it: zeros as long as its own.
+  struct Vectors {
+    FloatMemory weights;
+    std::vector<FloatMemory> optimizer;
+  };
+  absl::StatusOr<Vectors> MakeVectors() const;
+  // These become the state after so many steps.
+  absl::Status Adopt(Vectors vectors, int64_t step, uint64_t table_trail);
 
   struct StepResult {
     double loss = 0;                 // mean over the global batch, before the update
@@ -152,10 +168,11 @@ class Replica {
 
   Replica(const ReplicaOptions& options, const Sampler& sampler);
   absl::Status Build();
+  absl::Status MakeNetworks(int threads);
+  Optimizer::Allocate Allocator() const;
   absl::Status MakeState();
   absl::Status Push();
   const float* LiveWeights() const;
-  absl::StatusOr<uint64_t> WeightsDigest() const;
   std::vector<Optimizer::Rows> TrainedRows(const Exchange::Sum& sum) const;
   void Update(const Exchange::Sum& sum, absl::Span<const Optimizer::Rows> rows, double lr);
   absl::Status Diverged(double loss);
@@ -183,6 +200,7 @@ class Replica {
   // Test samples of a forward pass. Of the definition alone, so that the sums do not depend on
   // ranks or threads.
   int64_t block_samples_ = 0;
+  int64_t batch_max_ = 0;  // samples of a pass
   Definition definition_;
   FloatMemory weights_;
   std::unique_ptr<Optimizer> optimizer_;

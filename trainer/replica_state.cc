@@ -35,15 +35,38 @@ absl::StatusOr<int64_t> Replica::StartWithVectors(const std::string& path,
   return *found;
 }
 
-// Zeros, in memory or in files.
+// Of zeros, in memory or in files.
+Optimizer::Allocate Replica::Allocator() const {
+  if (spec::HasMappedTable(options_.spec->model)) {
+    return [this](size_t floats) { return FloatMemory::InFile(options_.scratch, floats); };
+  }
+  return [](size_t floats) { return FloatMemory::InMemory(floats); };
+}
+
+absl::StatusOr<Replica::Vectors> Replica::MakeVectors() const {
+  const Optimizer::Allocate allocate = Allocator();
+  Vectors vectors;
+  BATON_ASSIGN_OR_RETURN(vectors.weights, allocate(weights_.size()));
+  for (const Optimizer::StateVector& own : optimizer_->state()) {
+    BATON_ASSIGN_OR_RETURN(FloatMemory vector, allocate(own.values.size()));
+    vectors.optimizer.push_back(std::move(vector));
+  }
+  return vectors;
+}
+
+absl::Status Replica::Adopt(Vectors vectors, int64_t step, uint64_t table_trail) {
+  std::swap(weights_, vectors.weights);
+  for (size_t i = 0; i < vectors.optimizer.size(); ++i) {
+    std::swap(optimizer_->state()[i].values, vectors.optimizer[i]);
+  }
+  trail_ = TableTrail(table_trail);
+  step_ = step;
+  return Push();
+}
+
 absl::Status Replica::MakeState() {
   const size_t count = networks_[0]->parameter_count();
-  Optimizer::Allocate allocate;
-  if (spec::HasMappedTable(options_.spec->model)) {
-    allocate = [this](size_t floats) { return FloatMemory::InFile(options_.scratch, floats); };
-  } else {
-    allocate = [](size_t floats) { return FloatMemory::InMemory(floats); };
-  }
+  const Optimizer::Allocate allocate = Allocator();
   BATON_ASSIGN_OR_RETURN(weights_, allocate(count));
   BATON_ASSIGN_OR_RETURN(optimizer_, Optimizer::Create(options_.spec->optimizer, count, allocate));
   return absl::OkStatus();

@@ -117,16 +117,13 @@ class TrainingTest : public testing::Test {
     options.silence = std::chrono::milliseconds(60000);
     auto replica = Replica::Create(options);
     EXPECT_TRUE(replica.ok()) << replica.status();
-    HashChain chain = HashChain::Begin("d");
+    TrainingState state(**replica, HashChain::Begin("d"), true);
     if (!life.resume.empty()) {
       const auto checkpoint = CheckpointFile::Open(life.resume);
       EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
-      chain = checkpoint->header().chain;
-      std::vector<float> best;
-      EXPECT_TRUE((*replica)->Restore(*checkpoint, &best).ok());
+      EXPECT_TRUE(state.Restore(*checkpoint).ok());
     }
     EXPECT_TRUE((*replica)->WarmUp().ok());
-    EXPECT_TRUE((*replica)->Join(group).ok());
     LoopOptions loop;
     loop.checkpoint = spec.checkpoint;
     loop.evaluate = true;
@@ -135,7 +132,8 @@ class TrainingTest : public testing::Test {
     loop.metrics_file = Folder(life.output) + ".jsonl";
     loop.clock = &SystemClock();
     loop.stop = group.rank() == life.ranks - 1 ? life.stop : nullptr;
-    return RunLoop(loop, group, **replica, chain);
+    const std::unique_ptr<Gang> gang = GangOf(group);
+    return RunLoop(loop, *gang, **replica, state);
   }
 
   std::string folder_;

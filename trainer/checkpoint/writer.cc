@@ -171,7 +171,7 @@ absl::Status WriteCheckpoint(const CheckpointOptions& options, const Snapshot& s
   absl::Cleanup clean_up = [&] { fs::remove_all(unfinished, error); };
   BATON_RETURN_IF_ERROR(WriteState(options, snapshot, absl::StrCat(unfinished, "/", kStateFile)));
   const nlohmann::ordered_json meta = {{"step", snapshot.step},
-                                       {"world_size", options.world_size},
+                                       {"world_size", snapshot.world_size},
                                        {"metrics", {{"loss", snapshot.loss}}}};
   SyncedFile meta_file(absl::StrCat(unfinished, "/", contract::kCheckpointMeta));
   meta_file.Write(meta.dump() + "\n", 0);

@@ -18,7 +18,6 @@ struct CheckpointOptions {
   std::string folder;  // made when it does not exist
   Definition definition;
   Identity identity;
-  int world_size = 1;
   // Newest names that stay; older ones go once a newer one is whole. More than one, since whoever
   // uploads may still be reading the one before.
   int keep = 2;

@@ -118,6 +118,12 @@ class FolderRendezvous : public Rendezvous {
 
   absl::Status Done() override { return absl::OkStatus(); }
 
+  absl::Status Ready() override {
+    return absl::UnimplementedError("ranks that meet in a folder form one generation");
+  }
+
+  int64_t newer() const override { return 0; }
+
  private:
   std::string MemberPath(int rank) const { return absl::StrCat(path_, "/member-", rank); }
   std::string RunPath() const { return path_ + "/run.json"; }

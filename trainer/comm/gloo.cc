@@ -8,7 +8,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <exception>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,6 +20,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/status.h"
 
 namespace baton::trainer {
 namespace {
@@ -37,12 +42,17 @@ absl::Status FromException(const std::exception& error, absl::string_view doing)
   return absl::UnavailableError(message);
 }
 
+// The board answers within this what it has.
+constexpr std::chrono::milliseconds kAnswerTime{300};
+// Gloo tries a connection so often.
+constexpr int kConnectTries = 5;
+
 // The addresses of the mesh over our rendezvous. A wait throws as soon as the generation is
 // aborted, where Gloo's own stores block for their full timeouts.
 class MeshStore : public gloo::rendezvous::Store {
  public:
-  MeshStore(const GlooOptions& options, Rendezvous& rendezvous)
-      : options_(options), rendezvous_(rendezvous) {}
+  MeshStore(const GlooOptions& options, Rendezvous& rendezvous, std::vector<int>& missing)
+      : options_(options), rendezvous_(rendezvous), missing_(missing) {}
 
   void set(const std::string& key, const std::vector<char>& data) override {
     const absl::Status status =
@@ -60,7 +70,11 @@ class MeshStore : public gloo::rendezvous::Store {
   void wait(const std::vector<std::string>& keys) override {
     if (!all_met_) {
       for (int rank = 0; rank < options_.world_size; ++rank) {
-        Fetch(MeshKey(std::to_string(rank)));
+        const absl::StatusOr<std::string> address =
+            rendezvous_.Wait(MeshKey(std::to_string(rank)), options_.meet_timeout);
+        if (address.ok()) continue;
+        if (absl::IsDeadlineExceeded(address.status())) FindMissing(rank);
+        throw RendezvousFailed(address.status());
       }
       all_met_ = true;
     }
@@ -74,6 +88,16 @@ class MeshStore : public gloo::rendezvous::Store {
  private:
   static std::string MeshKey(const std::string& key) { return "mesh-" + key; }
 
+  // Those whose address is not there by now.
+  void FindMissing(int first) {
+    for (int rank = first; rank < options_.world_size; ++rank) {
+      if (rank == options_.rank) continue;
+      const absl::Status status =
+          rendezvous_.Wait(MeshKey(std::to_string(rank)), kAnswerTime).status();
+      if (absl::IsDeadlineExceeded(status)) missing_.push_back(rank);
+    }
+  }
+
   std::string Fetch(const std::string& key) {
     absl::StatusOr<std::string> value = rendezvous_.Wait(key, options_.meet_timeout);
     if (!value.ok()) throw RendezvousFailed(value.status());
@@ -82,182 +106,354 @@ class MeshStore : public gloo::rendezvous::Store {
 
   const GlooOptions& options_;
   Rendezvous& rendezvous_;
+  std::vector<int>& missing_;
   bool all_met_ = false;
 };
 
-// One buffer for all peers: a wait on it ends as soon as one of them fails from whom something is
-// still to come. A transfer under way may be destroyed: Gloo's operations hold its buffers weakly.
+constexpr char kMet[] = "1";
+
+std::string MetKey(int rank) { return absl::StrCat("met-", rank); }
+
+// After a mesh that failed, of a rank that is there: Gloo does not say whom it could not reach, so
+// each rank tells how it fared. Who tells nothing is missing, and if nobody is, those that failed.
+std::vector<int> WhoDidNotMeet(const GlooOptions& options, Rendezvous& rendezvous) {
+  std::vector<int> missing, failed;
+  const auto deadline = SteadyClock::now() + kConnectTries * options.connect_timeout;
+  for (int rank = 0; rank < options.world_size; ++rank) {
+    if (rank == options.rank) continue;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+    const absl::StatusOr<std::string> met =
+        rendezvous.Wait(MetKey(rank), std::max(left, kAnswerTime));
+    if (absl::IsDeadlineExceeded(met.status())) missing.push_back(rank);
+    if (met.ok() && *met != kMet) failed.push_back(rank);
+    if (absl::IsAborted(met.status()) || absl::IsCancelled(met.status())) return {};
+  }
+  return missing.empty() ? failed : missing;
+}
+
+// For who never looks at a clock: Gloo's own timeouts close all connections of a context, and then
+// this rank would be the one that failed the others.
+constexpr std::chrono::hours kForever{24 * 365};
+// How exactly a wait keeps its time, and how soon one learns of the second peer that went.
+constexpr std::chrono::milliseconds kTick{10};
+
+// Gloo's exceptions as a status.
+absl::Status Guarded(absl::FunctionRef<void()> call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    return FromException(error, "exchange with the other ranks");
+  }
+  return absl::OkStatus();
+}
+
+// What all transfers of a context have in common: who went away, and an end to waits whose time is
+// up or whose peers are gone.
+class Peers {
+ public:
+  explicit Peers(std::shared_ptr<gloo::rendezvous::Context> context)
+      : context_(std::move(context)),
+        watch_(context_->createUnboundBuffer(&watch_byte_, sizeof(watch_byte_))) {
+    // From each peer what nobody ever sends: only a peer's end ends the wait for it.
+    absl::Status watching = Guarded([&] {
+      for (int peer = 0; peer < context_->size; ++peer) {
+        if (peer != context_->rank) watch_->recv(peer, kWatchSlot);
+      }
+    });
+    if (!watching.ok()) broken_ = true;
+    watcher_ = std::thread([this] { Watch(); });
+    ticker_ = std::thread([this] { Tick(); });
+  }
+
+  ~Peers() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ending_ = true;
+    }
+    ended_.notify_all();
+    watch_->abortWaitRecv();
+    watcher_.join();
+    ticker_.join();
+  }
+
+  gloo::rendezvous::Context& context() { return *context_; }
+  SuspectList& suspects() { return suspects_; }
+  bool broken() const { return broken_; }
+
+  enum class End { kDone, kSilent, kBroken };
+  // Waits for one operation of the buffer; kBroken says that some peer, not always this one, went
+  // away. Throws as Gloo does.
+  End Wait(gloo::transport::UnboundBuffer& buffer, bool receive, SteadyClock::time_point deadline) {
+    while (true) {
+      Arm({&buffer, receive, deadline, std::nullopt});
+      bool done = false;
+      try {
+        done = receive ? buffer.waitRecv(nullptr, kForever) : buffer.waitSend(nullptr, kForever);
+      } catch (...) {
+        Disarm();
+        throw;
+      }
+      const std::optional<End> why = Disarm();
+      if (done) return End::kDone;
+      // Else what ended an earlier wait on the buffer, which was done already.
+      if (why) return *why;
+    }
+  }
+
+  // Whether the connection to a peer is gone: Gloo does not say whose broke, but refuses a receive
+  // on one that did.
+  bool IsGone(int peer) {
+    if (gone_.count(peer) > 0) return true;
+    probes_.push_back(context_->createUnboundBuffer(&probe_byte_, 1));
+    const absl::Status status =
+        Guarded([&] { probes_.back()->recv(peer, kWatchSlot + ++probe_count_); });
+    if (status.ok()) return false;
+    gone_.insert(peer);
+    return true;
+  }
+
+ private:
+  static constexpr uint64_t kWatchSlot = 0;  // transfers have others
+
+  struct Armed {
+    gloo::transport::UnboundBuffer* buffer;
+    bool receive;
+    SteadyClock::time_point deadline;
+    std::optional<End> ended;
+  };
+
+  void Arm(const Armed& armed) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    armed_ = armed;
+  }
+
+  std::optional<End> Disarm() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::optional<End> ended = armed_->ended;
+    armed_.reset();
+    return ended;
+  }
+
+  // Under mutex_.
+  void Interrupt(End why) {
+    armed_->ended = why;
+    if (armed_->receive) {
+      armed_->buffer->abortWaitRecv();
+    } else {
+      armed_->buffer->abortWaitSend();
+    }
+  }
+
+  void Watch() {
+    const absl::Status status = Guarded([&] { watch_->waitRecv(nullptr, kForever); });
+    if (status.ok()) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    broken_ = true;
+    if (armed_ && !armed_->ended) Interrupt(End::kBroken);
+  }
+
+  void Tick() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!ended_.wait_for(lock, kTick, [&] { return ending_; })) {
+      if (!armed_ || armed_->ended) continue;
+      if (SteadyClock::now() >= armed_->deadline) {
+        Interrupt(End::kSilent);
+      } else if (broken_) {
+        Interrupt(End::kBroken);
+      }
+    }
+  }
+
+  const std::shared_ptr<gloo::rendezvous::Context> context_;
+  SuspectList suspects_;
+  std::set<int> gone_;  // this and the two below: of the thread that waits
+  char probe_byte_ = 0;
+  std::vector<std::unique_ptr<gloo::transport::UnboundBuffer>> probes_;
+  uint64_t probe_count_ = 0;
+  std::atomic<bool> broken_{false};
+  char watch_byte_ = 0;
+  const std::unique_ptr<gloo::transport::UnboundBuffer> watch_;
+  std::mutex mutex_;  // this and all below
+  std::condition_variable ended_;
+  bool ending_ = false;
+  std::optional<Armed> armed_;
+  std::thread watcher_, ticker_;
+};
+
+// A buffer for each message, so that it is known whose did not come. A transfer under way may be
+// destroyed: Gloo's operations hold its buffers weakly.
 class GlooTransfer : public Transfer {
  public:
-  GlooTransfer(gloo::Context& context, uint64_t id, const TransferPlan& plan)
-      : context_(context),
-        plan_(plan),
-        watch_slot_(id << 40),
-        next_slot_(watch_slot_ + 1),
-        send_(context.createUnboundBuffer(const_cast<void*>(plan.send), plan.send_bytes)),
-        receive_(context.createUnboundBuffer(plan.receive, plan.receive_bytes)) {}
+  GlooTransfer(std::shared_ptr<Peers> peers, uint64_t id, const TransferPlan& plan)
+      : peers_(std::move(peers)), next_slot_(id << 40) {
+    const auto add = [this](const Message& message, const void* memory, std::vector<Part>& parts) {
+      char* at = static_cast<char*>(const_cast<void*>(memory)) + message.offset_bytes;
+      parts.push_back(
+          {message.peer, peers_->context().createUnboundBuffer(at, message.size_bytes), false});
+    };
+    for (const Message& message : plan.sends) add(message, plan.send, sends_);
+    for (const Message& message : plan.receives) add(message, plan.receive, receives_);
+  }
 
   void Start() override {
     started_ = Guarded([&] {
-      if (!watching_) Watch();
-      Post();
+      const uint64_t slot = next_slot_++;
+      for (Part& part : receives_) {
+        part.done = false;
+        part.buffer->recv(part.peer, slot);
+      }
+      for (Part& part : sends_) {
+        part.done = false;
+        part.buffer->send(part.peer, slot);
+      }
     });
   }
 
   absl::Status Finish(std::chrono::milliseconds timeout) override {
-    absl::Status status = std::exchange(started_, absl::OkStatus());
     const auto deadline = SteadyClock::now() + timeout;
-    if (status.ok()) {
-      status = Guarded([&] {
-        for (size_t i = 0; i < plan_.receives.size(); ++i) receive_->waitRecv(Left(deadline));
-        for (size_t i = 0; i < plan_.sends.size(); ++i) send_->waitSend(Left(deadline));
-      });
-    }
-    const std::string gone = absl::IsUnavailable(status) ? PeersGone() : "";
-    if (gone.empty()) return status;
-    return absl::UnavailableError(absl::StrCat(gone, " went away (", status.message(), ")"));
-  }
-
-  // Without a watch, which outlives the transfer in Gloo's lists: there are many that run once.
-  absl::Status Run(std::chrono::milliseconds timeout) override {
-    started_ = Guarded([&] { Post(); });
-    return Finish(timeout);
+    absl::Status status = std::exchange(started_, absl::OkStatus());
+    if (!status.ok()) return WhoWent(receives_, 0, status);
+    BATON_RETURN_IF_ERROR(Await(receives_, true, deadline));
+    return Await(sends_, false, deadline);
   }
 
  private:
-  // Gloo's exceptions as a status.
-  static absl::Status Guarded(absl::FunctionRef<void()> call) {
-    try {
-      call();
-    } catch (const std::exception& error) {
-      return FromException(error, "exchange with the other ranks");
+  struct Part {
+    int peer;
+    std::unique_ptr<gloo::transport::UnboundBuffer> buffer;
+    bool done;  // waited for, in this run
+  };
+
+  absl::Status Await(std::vector<Part>& parts, bool receive, SteadyClock::time_point deadline) {
+    for (size_t i = 0; i < parts.size();) {
+      if (parts[i].done) {
+        ++i;
+        continue;
+      }
+      Peers::End end = Peers::End::kDone;
+      absl::Status status =
+          Guarded([&] { end = peers_->Wait(*parts[i].buffer, receive, deadline); });
+      parts[i].done = status.ok() && end == Peers::End::kDone;
+      if (parts[i].done) continue;
+      if (end == Peers::End::kSilent) return WhoIsSilent(parts, i, receive);
+      if (status.ok()) {
+        // Also one that had given its part: the others may wait for it elsewhere, for ever.
+        if (!AnyGone(parts)) continue;
+        status = absl::UnavailableError("the connection broke");
+      }
+      return WhoWent(parts, i, status);
     }
     return absl::OkStatus();
   }
 
-  // A receive that nobody ever sends to, from each peer: with several transfers under way, one
-  // peer's part of this one may have come while it is another's that is waited for, and the first
-  // peer's death would not end that wait.
-  void Watch() {
-    for (const Message& m : plan_.receives) receive_->recv(m.peer, watch_slot_, 0, 1);
-    watching_ = true;
+  bool AnyGone(const std::vector<Part>& parts) {
+    return std::any_of(parts.begin(), parts.end(),
+                       [this](const Part& part) { return peers_->IsGone(part.peer); });
   }
 
-  void Post() {
-    const uint64_t slot = next_slot_++;
-    for (const Message& m : plan_.receives) {
-      receive_->recv(m.peer, slot, m.offset_bytes, m.size_bytes);
-    }
-    for (const Message& m : plan_.sends) {
-      send_->send(m.peer, slot, m.offset_bytes, m.size_bytes);
-    }
+  bool HasCome(Part& part, bool receive) {
+    if (part.done) return true;
+    Peers::End end = Peers::End::kSilent;
+    const absl::Status status =
+        Guarded([&] { end = peers_->Wait(*part.buffer, receive, SteadyClock::now() + kTick); });
+    part.done = status.ok() && end == Peers::End::kDone;
+    return part.done;
   }
 
-  // "rank 1, rank 2". Gloo does not say whose connection broke, but refuses a receive on one that
-  // did.
-  std::string PeersGone() {
+  absl::Status WhoWent(const std::vector<Part>& parts, size_t first, const absl::Status& status) {
+    if (!absl::IsUnavailable(status)) return status;
     std::string gone;
-    for (const Message& m : plan_.receives) {
-      try {
-        probes_.push_back(context_.createUnboundBuffer(&probe_byte_, 1));
-        probes_.back()->recv(m.peer, next_slot_++);
-      } catch (const std::exception&) {
-        absl::StrAppend(&gone, gone.empty() ? "" : ", ", "rank ", m.peer);
+    for (const std::vector<Part>* all : {&receives_, &sends_}) {
+      for (const Part& part : *all) {
+        if (!peers_->IsGone(part.peer)) continue;
+        peers_->suspects().Add(part.peer);
+        if (all == &receives_) {
+          absl::StrAppend(&gone, gone.empty() ? "" : ", ", "rank ", part.peer);
+        }
       }
     }
-    return gone;
+    if (peers_->suspects().ranks().empty() && first < parts.size()) {
+      peers_->suspects().Add(parts[first].peer);
+    }
+    if (gone.empty()) return status;
+    return absl::UnavailableError(absl::StrCat(gone, " went away (", status.message(), ")"));
   }
 
-  // Zero would mean "no timeout" to Gloo.
-  static std::chrono::milliseconds Left(SteadyClock::time_point deadline) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
-    return std::max(left, std::chrono::milliseconds(1));
+  absl::Status WhoIsSilent(std::vector<Part>& parts, size_t first, bool receive) {
+    std::string silent = absl::StrCat("rank ", parts[first].peer);
+    peers_->suspects().Add(parts[first].peer);
+    for (size_t i = first + 1; i < parts.size(); ++i) {
+      if (HasCome(parts[i], receive)) continue;
+      peers_->suspects().Add(parts[i].peer);
+      absl::StrAppend(&silent, ", rank ", parts[i].peer);
+    }
+    return absl::DeadlineExceededError(absl::StrCat(silent, " is silent"));
   }
 
-  gloo::Context& context_;
-  const TransferPlan plan_;
-  char probe_byte_ = 0;
-  std::vector<std::unique_ptr<gloo::transport::UnboundBuffer>> probes_;
+  const std::shared_ptr<Peers> peers_;
   absl::Status started_;
-  bool watching_ = false;
-  const uint64_t watch_slot_;
   uint64_t next_slot_;  // one per run: a late message of an earlier run never matches
-  const std::unique_ptr<gloo::transport::UnboundBuffer> send_;
-  const std::unique_ptr<gloo::transport::UnboundBuffer> receive_;
+  std::vector<Part> sends_, receives_;
 };
 
-// A receive from each peer of what nobody ever sends: only a peer's end ends the wait for it.
 class GlooWatch : public PeerWatch {
  public:
-  GlooWatch(gloo::Context& context, uint64_t id)
-      : buffer_(context.createUnboundBuffer(&byte_, sizeof(byte_))) {
-    for (int peer = 0; peer < context.size; ++peer) {
-      if (peer != context.rank) buffer_->recv(peer, id << 40);
-    }
-    thread_ = std::thread([this] { Wait(); });
-  }
-  ~GlooWatch() override {
-    buffer_->abortWaitRecv();
-    thread_.join();
-  }
-
+  explicit GlooWatch(std::shared_ptr<const Peers> peers) : peers_(std::move(peers)) {}
   absl::Status status() const override {
-    if (!lost_) return absl::OkStatus();
+    if (!peers_->broken()) return absl::OkStatus();
     return absl::UnavailableError("another rank went away");
   }
 
  private:
-  void Wait() {
-    try {
-      buffer_->waitRecv(std::chrono::hours(24 * 365));
-    } catch (const std::exception&) {
-      lost_ = true;
-    }
-  }
-
-  char byte_ = 0;
-  std::atomic<bool> lost_{false};
-  const std::unique_ptr<gloo::transport::UnboundBuffer> buffer_;
-  std::thread thread_;
+  const std::shared_ptr<const Peers> peers_;
 };
 
 class GlooGroup : public Group {
  public:
   explicit GlooGroup(std::shared_ptr<gloo::rendezvous::Context> context)
-      : context_(std::move(context)) {}
+      : rank_(context->rank),
+        size_(context->size),
+        peers_(std::make_shared<Peers>(std::move(context))) {}
 
-  int rank() const override { return context_->rank; }
-  int size() const override { return context_->size; }
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
 
   absl::StatusOr<std::unique_ptr<Transfer>> Prepare(const TransferPlan& plan) override {
     TransferPlan useful = plan;
     std::erase_if(useful.sends, [](const Message& m) { return m.size_bytes == 0; });
     std::erase_if(useful.receives, [](const Message& m) { return m.size_bytes == 0; });
+    const uint64_t id = next_transfer_++;
     try {
-      return std::make_unique<GlooTransfer>(*context_, next_transfer_++, useful);
+      return std::make_unique<GlooTransfer>(peers_, id, useful);
     } catch (const std::exception& error) {
       return FromException(error, "preparing an exchange");
     }
   }
 
   absl::StatusOr<std::unique_ptr<PeerWatch>> WatchPeers() override {
-    try {
-      return std::make_unique<GlooWatch>(*context_, next_transfer_++);
-    } catch (const std::exception& error) {
-      return FromException(error, "watching the other ranks");
+    return std::make_unique<GlooWatch>(peers_);
+  }
+
+  std::vector<int> Suspects() override {
+    for (int peer = 0; peer < size_ && peers_->broken(); ++peer) {
+      if (peer != rank_ && peers_->IsGone(peer)) peers_->suspects().Add(peer);
     }
+    return peers_->suspects().ranks();
   }
 
  private:
-  const std::shared_ptr<gloo::rendezvous::Context> context_;
+  const int rank_;
+  const int size_;
+  const std::shared_ptr<Peers> peers_;
   uint64_t next_transfer_ = 1;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Group>> FormGlooGroup(const GlooOptions& options,
-                                                     Rendezvous& rendezvous) {
+                                                     Rendezvous& rendezvous,
+                                                     std::vector<int>* missing) {
   std::shared_ptr<gloo::transport::Device> device;
   try {
     gloo::transport::tcp::attr attributes(options.address.c_str());
@@ -267,17 +463,25 @@ absl::StatusOr<std::unique_ptr<Group>> FormGlooGroup(const GlooOptions& options,
         "cannot listen on address \"", options.address, "\" of this node: ", error.what(),
         "; set --address or BATON_NODE_ADDRESS to one it has"));
   }
+  absl::Status failure;
+  std::vector<int> ignored;
+  if (missing == nullptr) missing = &ignored;
   try {
     auto context = std::make_shared<gloo::rendezvous::Context>(options.rank, options.world_size);
     context->setTimeout(options.connect_timeout);
-    MeshStore store(options, rendezvous);
+    MeshStore store(options, rendezvous, *missing);
     context->connectFullMesh(store, device);
-    return std::make_unique<GlooGroup>(std::move(context));
+    auto group = std::make_unique<GlooGroup>(std::move(context));
+    BATON_RETURN_IF_ERROR(rendezvous.Set(MetKey(options.rank), kMet));
+    return group;
   } catch (const RendezvousFailed& failed) {
     return failed.status;
   } catch (const std::exception& error) {
-    return FromException(error, "connecting with the other ranks");
+    failure = FromException(error, "connecting with the other ranks");
   }
+  rendezvous.Set(MetKey(options.rank), "").IgnoreError();
+  *missing = WhoDidNotMeet(options, rendezvous);
+  return failure;
 }
 
 std::string GlooVersion() {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "trainer/comm/group.h"
@@ -26,9 +27,11 @@ struct GlooOptions {
 };
 
 // Connects all ranks with each other. ABORTED or UNAVAILABLE when a peer failed meanwhile,
-// DEADLINE_EXCEEDED when one never came, CANCELLED as Rendezvous::Wait.
+// DEADLINE_EXCEEDED when one never came, CANCELLED as Rendezvous::Wait. `missing`, if given, gets
+// those that did not come, where that is known.
 absl::StatusOr<std::unique_ptr<Group>> FormGlooGroup(const GlooOptions& options,
-                                                     Rendezvous& rendezvous);
+                                                     Rendezvous& rendezvous,
+                                                     std::vector<int>* missing = nullptr);
 
 // Of the library, as it was built against: "0.5.0".
 std::string GlooVersion();

@@ -24,4 +24,14 @@ absl::Status Barrier(Group& group, std::chrono::milliseconds timeout) {
   return AllGather(group, here.data(), 1, timeout);
 }
 
+void SuspectList::Add(int rank) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ranks_.insert(rank);
+}
+
+std::vector<int> SuspectList::ranks() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return {ranks_.begin(), ranks_.end()};
+}
+
 }  // namespace baton::trainer

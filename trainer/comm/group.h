@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -75,8 +77,12 @@ class Group {
   // transfer, and the transfers must not outlive the group.
   virtual absl::StatusOr<std::unique_ptr<Transfer>> Prepare(const TransferPlan& plan) = 0;
 
-  // Every rank calls it at the same place among its Prepares.
+  // Hears of a peer's end while this object lives.
   virtual absl::StatusOr<std::unique_ptr<PeerWatch>> WatchPeers() = 0;
+
+  // The ranks that failed this one, rising: those that went away, and those that a transfer waited
+  // for in vain. A transfer that fails leaves all other connections as they are.
+  virtual std::vector<int> Suspects() = 0;
 };
 
 // `all` holds size() pieces of `piece_bytes`; this rank's own piece is filled in, and all others
@@ -86,5 +92,16 @@ absl::Status AllGather(Group& group, void* all, size_t piece_bytes,
 
 // Returns once every rank has come here.
 absl::Status Barrier(Group& group, std::chrono::milliseconds timeout);
+
+// What the transfers of a group remember for Group::Suspects. Thread-safe.
+class SuspectList {
+ public:
+  void Add(int rank);
+  std::vector<int> ranks() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<int> ranks_;
+};
 
 }  // namespace baton::trainer

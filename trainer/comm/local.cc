@@ -71,6 +71,11 @@ class Hub {
     return absl::OkStatus();
   }
 
+  bool HasLeft(int rank) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return left_[static_cast<size_t>(rank)];
+  }
+
   // Of the ranks other than `rank`.
   absl::Status WhoLeft(int rank) {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -116,8 +121,9 @@ class LocalWatch : public PeerWatch {
 
 class LocalTransfer : public Transfer {
  public:
-  LocalTransfer(std::shared_ptr<Hub> hub, int rank, uint64_t id, const TransferPlan& plan)
-      : hub_(std::move(hub)), rank_(rank), id_(id), plan_(plan) {}
+  LocalTransfer(std::shared_ptr<Hub> hub, std::shared_ptr<SuspectList> suspects, int rank,
+                uint64_t id, const TransferPlan& plan)
+      : hub_(std::move(hub)), suspects_(std::move(suspects)), rank_(rank), id_(id), plan_(plan) {}
 
   void Start() override {
     for (const Message& message : plan_.sends) {
@@ -130,8 +136,11 @@ class LocalTransfer : public Transfer {
     const auto deadline = SteadyClock::now() + timeout;
     for (const Message& message : plan_.receives) {
       Bytes bytes;
-      absl::Status status = hub_->Receive({message.peer, rank_, id_}, deadline, &bytes);
-      if (!status.ok()) return status;
+      absl::Status received = hub_->Receive({message.peer, rank_, id_}, deadline, &bytes);
+      if (!received.ok()) {
+        suspects_->Add(message.peer);
+        return received;
+      }
       BATON_CHECK(bytes.size() == message.size_bytes, "ranks disagree on the size of a message");
       std::copy(bytes.begin(), bytes.end(),
                 static_cast<char*>(plan_.receive) + message.offset_bytes);
@@ -141,6 +150,7 @@ class LocalTransfer : public Transfer {
 
  private:
   const std::shared_ptr<Hub> hub_;
+  const std::shared_ptr<SuspectList> suspects_;
   const int rank_;
   const uint64_t id_;
   const TransferPlan plan_;
@@ -155,15 +165,23 @@ class LocalGroup : public Group {
   int size() const override { return hub_->size(); }
 
   absl::StatusOr<std::unique_ptr<Transfer>> Prepare(const TransferPlan& plan) override {
-    return std::make_unique<LocalTransfer>(hub_, rank_, next_transfer_++, plan);
+    return std::make_unique<LocalTransfer>(hub_, suspects_, rank_, next_transfer_++, plan);
   }
 
   absl::StatusOr<std::unique_ptr<PeerWatch>> WatchPeers() override {
     return std::make_unique<LocalWatch>(hub_, rank_);
   }
 
+  std::vector<int> Suspects() override {
+    for (int peer = 0; peer < size(); ++peer) {
+      if (peer != rank_ && hub_->HasLeft(peer)) suspects_->Add(peer);
+    }
+    return suspects_->ranks();
+  }
+
  private:
   const std::shared_ptr<Hub> hub_;
+  const std::shared_ptr<SuspectList> suspects_ = std::make_shared<SuspectList>();
   const int rank_;
   uint64_t next_transfer_ = 0;  // the same on all ranks, since they prepare in the same order
 };

@@ -34,6 +34,13 @@ class Rendezvous {
 
   // This member needs the board no more.
   virtual absl::Status Done() = 0;
+
+  // This process has started and can be a member of a generation after this one. UNIMPLEMENTED
+  // where a board knows one generation only.
+  virtual absl::Status Ready() = 0;
+
+  // The newest generation that an answer told of; 0: none did.
+  virtual int64_t newer() const = 0;
 };
 
 struct RendezvousOptions {

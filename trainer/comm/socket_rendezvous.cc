@@ -66,6 +66,12 @@ class SocketRendezvous : public Rendezvous {
     return Ask({{"op", contract::kRendezvousOpDone}}, kAnswerTimeout).status();
   }
 
+  absl::Status Ready() override {
+    return Ask({{"op", contract::kRendezvousOpReady}}, kAnswerTimeout).status();
+  }
+
+  int64_t newer() const override { return newer_; }
+
  private:
   absl::Status Broken(absl::string_view what) const {
     return absl::UnavailableError(absl::StrCat("rendezvous ", path_, ": ", what));
@@ -86,9 +92,10 @@ class SocketRendezvous : public Rendezvous {
         return Broken("an answer is no JSON object with an id");
       }
       if (answer_id->get<int64_t>() != id) continue;
-      if (answer.contains("stale")) {
+      if (const auto stale = answer.find("stale"); stale != answer.end()) {
+        if (stale->is_number_integer()) newer_ = stale->get<int64_t>();
         return absl::AbortedError(
-            absl::StrCat("generation ", answer["stale"].dump(), " replaces ", generation_));
+            absl::StrCat("generation ", stale->dump(), " replaces ", generation_));
       }
       if (answer.contains("lost")) {
         return absl::AbortedError(absl::StrCat("rank ", answer["lost"].dump(), " was lost"));
@@ -145,6 +152,7 @@ class SocketRendezvous : public Rendezvous {
   const int64_t generation_;
   const std::atomic<bool>* const stop_;
   int64_t last_id_ = 0;
+  int64_t newer_ = 0;
   std::string input_;  // read, not yet handed out
 };
 

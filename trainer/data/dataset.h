@@ -41,6 +41,8 @@ class Dataset {
   // That Fill will be called so, soon: a data set whose samples cost time may begin with them.
   virtual void Expect(absl::Span<const uint32_t> /*indices*/,
                       const RandomStream* /*random*/) const {}
+  // Nothing that was expected will be asked for.
+  virtual void Forget() const {}
   // Not OK: a sample could no longer be read, and was zeros for some Fill before this call.
   virtual absl::Status health() const { return absl::OkStatus(); }
 

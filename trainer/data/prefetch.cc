@@ -46,6 +46,15 @@ void PrefetchDataset::Expect(absl::Span<const uint32_t> indices, const RandomStr
   changed_.notify_all();
 }
 
+void PrefetchDataset::Forget() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(requests_, [this](const std::shared_ptr<Request>& request) {
+    if (request->wanted) return false;
+    samples_ahead_ -= request->indices.size();
+    return true;
+  });
+}
+
 std::shared_ptr<PrefetchDataset::Request> PrefetchDataset::Take(absl::Span<const uint32_t> indices,
                                                                 const RandomStream* random) const {
   for (const std::shared_ptr<Request>& request : requests_) {

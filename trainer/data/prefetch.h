@@ -35,6 +35,7 @@ class PrefetchDataset : public Dataset {
 
   // Begins to fill that batch, if there is room.
   void Expect(absl::Span<const uint32_t> indices, const RandomStream* random) const override;
+  void Forget() const override;
   // What was expected is taken as far as it is filled, and the caller helps with the rest.
   void Fill(absl::Span<const uint32_t> indices, const RandomStream* random,
             Batch* batch) const override;

@@ -147,8 +147,10 @@ absl::StatusOr<GradientExchange::Sum> GradientExchange::Run(const Step& step,
   }
   StartRest(step, row_bytes);
   BATON_RETURN_IF_ERROR(SumBuckets(step, timeout));
-  if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(heard_.row_bytes, timeout));
-  for (Bucket& bucket : buckets_) BATON_RETURN_IF_ERROR(bucket.gather->Finish(timeout));
+  // Whoever is silent here may itself wait for a rank that is silent to it alone, and says so after
+  // `timeout`: that rank is the one to blame.
+  if (has_tables_) BATON_RETURN_IF_ERROR(rows_.Run(heard_.row_bytes, 2 * timeout));
+  for (Bucket& bucket : buckets_) BATON_RETURN_IF_ERROR(bucket.gather->Finish(3 * timeout));
   Renew();
   return Sum{sum_, rows_.sums(), heard_.results, heard_.flags};
 }

@@ -36,7 +36,9 @@ struct StepHeader {
   uint32_t shard_count = 0;     // shard results that follow
   uint64_t row_bytes = 0;       // of the message of sparse tables' rows, which comes later
 };
-inline constexpr uint32_t kFlagLeave = 1;  // the sender wants all to leave after this step
+inline constexpr uint32_t kFlagLeave = 1;    // the sender wants all to leave after this step
+inline constexpr uint32_t kFlagStay = 2;     // the sender was not asked to leave
+inline constexpr uint32_t kFlagRegroup = 4;  // it knows of a newer generation
 
 // What one shard reports of one step.
 struct ShardResult {

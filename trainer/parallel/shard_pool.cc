@@ -2,9 +2,10 @@
 
 namespace baton::trainer {
 
-ShardPool::ShardPool(int threads) {
-  workers_.reserve(static_cast<size_t>(threads - 1));
-  for (int worker = 1; worker < threads; ++worker) {
+ShardPool::ShardPool(int threads) { Grow(threads); }
+
+void ShardPool::Grow(int threads) {
+  for (int worker = this->threads(); worker < threads; ++worker) {
     workers_.emplace_back([this, worker] { Work(worker); });
   }
 }

@@ -18,6 +18,9 @@ class ShardPool {
   explicit ShardPool(int threads);
   ~ShardPool();
 
+  // Starts threads until there are so many. While no call of ForEach runs.
+  void Grow(int threads);
+
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls task(i, worker) for each i < count and returns when all are done. `worker` < threads()

@@ -43,6 +43,8 @@ TEST(GlooTest, AnAddressThatIsNotOursIsRefusedWithWhatToDo) {
     }
     absl::Status ReportLost(int) override { return absl::OkStatus(); }
     absl::Status Done() override { return absl::OkStatus(); }
+    absl::Status Ready() override { return absl::OkStatus(); }
+    int64_t newer() const override { return 0; }
   };
   NoRendezvous rendezvous;
   const auto group =

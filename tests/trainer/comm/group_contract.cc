@@ -1,5 +1,6 @@
 #include "tests/trainer/comm/group_contract.h"
 
+#include <atomic>
 #include <thread>
 
 #include "gmock/gmock.h"
@@ -204,6 +205,50 @@ TEST_P(GroupContract, TransfersGoOnWhileAWatchLooks) {
       // Nobody leaves before all have looked.
       ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
     }
+  });
+}
+
+// Of three that wait, one is silent: the two know whom to blame, and stay connected.
+TEST_P(GroupContract, ASilentRankIsNamedAndTheOthersStayConnected) {
+  auto members = GetParam().make(4);
+  std::atomic<int> waiting{3};
+  OnEachRank(members, [&](std::unique_ptr<Group>& member) {
+    if (member->rank() == 2) {
+      while (waiting > 0) std::this_thread::yield();
+      return;
+    }
+    const absl::Status status = Barrier(*member, milliseconds(200));
+    EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+    EXPECT_THAT(member->Suspects(), testing::ElementsAre(2));
+    std::vector<char> send(1), receive(4);
+    TransferPlan plan{send.data(), 1, {}, receive.data(), 4, {}};
+    for (const int peer : {0, 1, 3}) {
+      if (peer == member->rank()) continue;
+      plan.sends.push_back({peer, 0, 1});
+      plan.receives.push_back({peer, static_cast<size_t>(peer), 1});
+    }
+    auto transfer = member->Prepare(plan);
+    ASSERT_TRUE(transfer.ok()) << transfer.status();
+    EXPECT_TRUE((*transfer)->Run(milliseconds(10000)).ok());
+    EXPECT_THAT(member->Suspects(), testing::ElementsAre(2));
+    --waiting;
+    while (waiting > 0) std::this_thread::yield();
+  });
+}
+
+TEST_P(GroupContract, WhoWentAwayIsASuspect) {
+  auto members = GetParam().make(3);
+  std::atomic<int> waiting{2};
+  OnEachRank(members, [&](std::unique_ptr<Group>& member) {
+    ASSERT_TRUE(Barrier(*member, milliseconds(10000)).ok());
+    if (member->rank() == 0) {
+      member.reset();
+      return;
+    }
+    EXPECT_FALSE(Barrier(*member, milliseconds(10000)).ok());
+    EXPECT_THAT(member->Suspects(), testing::ElementsAre(0));
+    --waiting;
+    while (waiting > 0) std::this_thread::yield();
   });
 }
 
