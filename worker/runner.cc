@@ -219,9 +219,10 @@ struct Runner::State {
         step_problem = task.progress->TakeProblem();
         metrics_problem = task.metrics->TakeProblem();
         task.step = steps.step;
-        if (steps.step > 0) {
+        if (steps.step > 0 || steps.touched_ms > 0) {
           progressed = TaskProgressed{{key, steps.step, steps.at_ms, steps.save_ms,
-                                       steps.generation, steps.generation_step}};
+                                       steps.generation, steps.generation_step},
+                                      steps.touched_ms};
         }
         if (steps.generation >= task.awaited && steps.step > steps.generation_step)
           task.awaited = 0;

@@ -16,6 +16,7 @@ std::vector<Effect> Agent::Step(const Event& event, Now now) {
   std::visit([this, now](const auto& e) { On(e, now); }, event);
   StartDue(now);
   ApplyStops(now);
+  EndHung(now);
   ForgetEnded();
   Heartbeat(now);
   FinishIfDone(now);

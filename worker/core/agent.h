@@ -25,6 +25,7 @@
 #include "worker/core/effect.h"
 #include "worker/core/event.h"
 #include "worker/core/notice_board.h"
+#include "worker/core/pace.h"
 #include "worker/core/task.h"
 
 namespace baton::worker {
@@ -63,6 +64,9 @@ struct AgentTask {
   int64_t start_due_ms = 0;   // steady; 0: not told to run
   int64_t terminated_ms = 0;  // steady, last time
   uint64_t generation = 0;    // of its membership file
+  int64_t running_ms = 0;     // steady, since when
+  StepPace pace;
+  std::string hung;  // why it was killed; empty: it was not, for that
   bool progress_is_new = false;
   int32_t complaints = 0;                             // told
   std::map<std::string, UploadedCheckpoint> unacked;  // by name
@@ -118,6 +122,8 @@ class Agent {
   void ForgetEnded();
   bool FinishesFirstStep(AgentTask& task, const StepProgress& progress) const;
   void Heartbeat(Now now);
+  int64_t HangTime(const AgentTask& task) const;
+  void EndHung(Now now);
   void ApplyStops(Now now);
   void ApplyStop(AgentTask& task, Now now);
   void FinishIfDone(Now now);

@@ -1,4 +1,5 @@
 // Tasks that give no sign of life.
+#include <algorithm>
 #include <string>
 
 #include "worker/core/agent.h"

@@ -158,6 +158,7 @@ int64_t Agent::NextWake(Now now) const {
     at_steady(lost_ms_ + options_.detached_ms_max);
   }
   for (const auto& [key, task] : tasks_) {
+    if (const int64_t hang_ms = HangTime(task); hang_ms != 0) at_steady(hang_ms);
     if (link_up_ && task.progress_is_new) at_steady(heartbeat_sent_ms_ + options_.progress_ms);
     if (task.phase == Phase::kPrepared && task.start_due_ms != 0) at_steady(task.start_due_ms);
     if (!task.stop.has_value() || task.killed || task.phase > Phase::kRunning) continue;

@@ -80,6 +80,7 @@ void Agent::On(const TaskStarted& started, Now now) {
   AgentTask* task = Find(started.key);
   if (task == nullptr || task->phase != Phase::kStarting) return;
   task->phase = Phase::kRunning;
+  task->running_ms = now.steady_ms;
   task->report.pid = started.pid;
   Tell(*task, Stage::kRunning, now.unix_ms);
 }
@@ -99,7 +100,9 @@ void Agent::On(const TaskComplained& complained, Now) {
 void Agent::On(const TaskProgressed& progressed, Now now) {
   const StepProgress& progress = progressed.progress;
   AgentTask* task = Find(progress.key);
-  if (task == nullptr || task->phase == Phase::kEnded || progress.step <= 0) return;
+  if (task == nullptr || task->phase == Phase::kEnded) return;
+  task->pace.Saw(progress.step, progress.at_ms, progressed.touched_ms, now.steady_ms);
+  if (progress.step <= 0) return;
   Report& report = task->report;
   if (progress.step != report.last_step || progress.save_ms != report.save_ms) {
     report.last_step = progress.step;
@@ -144,6 +147,7 @@ void Agent::On(const TaskExited& exited, Now now) {
   }
   task->phase = Phase::kCollecting;
   task->exited = exited;
+  if (!task->hung.empty()) task->exited.error = task->hung;
   task->exited_ms = now.unix_ms;
   Emit(Collect{exited.key, task->is_wanted ? VanishTime() : now.unix_ms, task->is_wanted,
                exited.code == 0});

@@ -73,6 +73,7 @@ struct TaskComplained {
 
 struct TaskProgressed {
   StepProgress progress;
+  int64_t touched_ms = 0;  // unix: when the program last wrote how far it is
 };
 
 // No process of the task is left.

@@ -25,6 +25,10 @@ bool ProgressReader::ReadProgressFile() {
   if (file < 0) return false;
   contract::Progress progress;
   const ssize_t bytes = pread(file, &progress, sizeof(progress), 0);
+  struct stat info {};
+  if (fstat(file, &info) == 0) {
+    steps_.touched_ms = info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+  }
   close(file);
   if (bytes < contract::kProgressBytesMin || progress.step < steps_.step) return true;
   steps_.step = progress.step;
@@ -68,6 +72,7 @@ bool ProgressReader::ReadMetrics(int64_t now_ms) {
   close(file);
   if (n <= 0) return false;
   offset_ += n;
+  steps_.touched_ms = now_ms;
   rest_.append(bytes, 0, static_cast<size_t>(n));
   size_t begin = 0;
   for (size_t end; (end = rest_.find('\n', begin)) != std::string::npos; begin = end + 1) {

@@ -15,6 +15,7 @@ struct TaskSteps {
   int64_t save_ms = 0;
   uint64_t generation = 0;      // newest that it has formed; 0: it does not say
   int64_t generation_step = 0;  // finished steps of the state with which it did
+  int64_t touched_ms = 0;       // unix: when the program last wrote how far it is; 0: never
 };
 
 // Not thread-safe.
