@@ -93,6 +93,7 @@ v1::JobSpec WireSpec(const spec::JobSpec& spec) {
   wire.set_launch(spec.launch == spec::Launch::kNode ? v1::LAUNCH_NODE : v1::LAUNCH_RANK);
   Fill(spec, wire.mutable_checkpoint());
   if (!spec.command.empty()) wire.set_notice_signal(WireSignal(spec.notice_signal));
+  wire.set_notice_grace_ms(spec.notice_grace_ms);
   wire.set_time_limit_ms(spec.time_limit_ms);
   wire.set_hang_after_ms(spec.hang_after_ms);
   wire.set_params_json(spec.params_json);

@@ -76,6 +76,8 @@ inline constexpr int kProgressBytesMin = 24;
 //   {"id":2,"op":"wait","generation":0,"key":"address-1"}                {"id":2,"value":"..."}
 //   {"id":3,"op":"lost","generation":0,"rank":1}    rank 1 failed me     {"id":3,"ok":true}
 //   {"id":4,"op":"done","generation":0}             I need no more       {"id":4,"ok":true}
+//   {"id":4,"op":"done","generation":0,"key":"a"}   .. of this key      {"id":4,"ok":true}
+// With a key, `done` takes back its value, and the connection's waits for it end without an answer.
 //   {"id":5,"op":"ready","generation":0}            I can be a member    {"id":5,"ok":true}
 // `lost` is said of each peer that failed the caller: its connection broke, or it was silent.
 // `rank` is the one in that generation. `ready` is said by a task that is no member yet, once it

@@ -51,6 +51,7 @@ int Run(const baton::worker::Flags& flags, const std::string& join_token) {
   }
   if (cloud->has_value()) {
     (*cloud)->has_gpus = !options->inventory.gpus.empty();
+    (*cloud)->folder = folder->path();
     notices.push_back(worker::CloudNotice(**cloud));
   }
   baton::LogInfo("a task's CPUs and memory are counted by the scheduler, not enforced here");

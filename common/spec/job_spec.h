@@ -303,6 +303,7 @@ struct JobSpec {
   // folder.
   std::vector<std::string> checkpoint_globs;
   NoticeSignal notice_signal = NoticeSignal::kTerm;
+  int64_t notice_grace_ms = 0;  // from the notice of a cancel, a drain or a limit on; 0: default
   Launch launch = Launch::kRank;
   int64_t ranks_per_node = 0;  // from `nodes`; 0: any number
   Environment environment;

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "common/glob.h"
 #include "common/job_limits.h"
@@ -39,8 +41,11 @@ void ReadScript(MapReader& job, Context& context, JobSpec* spec) {
       "notice_signal",
       {{"TERM", NoticeSignal::kTerm}, {"USR1", NoticeSignal::kUsr1}, {"none", NoticeSignal::kNone}},
       &spec->notice_signal);
+  double grace_s = 0;
+  job.Number("notice_grace_s", {.min = 1, .max = 3'600}, &grace_s);
+  spec->notice_grace_ms = std::llround(grace_s * 1000);
   if (!job.Has("model")) return;
-  for (const char* key : {"checkpoints", "notice_signal"}) {
+  for (const char* key : {"checkpoints", "notice_signal", "notice_grace_s"}) {
     if (!job.Has(key)) continue;
     job.AddMistake(key,
                    "only a job with `command` has it, Baton's own trainer saves by itself; "

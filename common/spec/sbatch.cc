@@ -347,7 +347,8 @@ class Reader {
     }
   }
 
-  // "USR1@90", "B:TERM": the signal of a notice, and whether the script or its steps hear it.
+  // "USR1@90", "B:TERM": the signal of a notice, whether the script or its steps hear it, and how
+  // many seconds before the end. A node that vanishes may leave less.
   void Signal() {
     const Option* option = Given("signal");
     if (option == nullptr) return;
@@ -364,10 +365,12 @@ class Reader {
     }
     Set(*option, {"notice_signal"}, PlainValue(usr1 ? "USR1" : "TERM"));
     Set(*option, {"env", "SLURM_SIGNAL_TO"}, TextValue(batch ? "batch" : "steps"));
-    if (!parts.second.empty()) {
-      Warn(*option, absl::StrCat("@", Shown(std::string(parts.second)),
-                                 " is ignored: a notice comes as soon as the node's end is known"));
+    if (parts.second.empty()) return;
+    int seconds = 0;
+    if (!absl::SimpleAtoi(parts.second, &seconds) || seconds < 1 || seconds > 3'600) {
+      return Refuse(*option, "must have whole seconds behind @, from 1 to 3600");
     }
+    Set(*option, {"notice_grace_s"}, PlainValue(absl::StrCat(seconds)));
   }
 
   // Those of a node.

@@ -209,6 +209,9 @@ std::string WriteSpec(const JobSpec& spec) {
     for (const std::string& word : spec.command) words.push_back(Quoted(word));
     absl::StrAppend(&out, "command: [", absl::StrJoin(words, ", "), "]\n");
     absl::StrAppend(&out, "notice_signal: ", Word(spec.notice_signal), "\n");
+    if (spec.notice_grace_ms != 0) {
+      absl::StrAppend(&out, "notice_grace_s: ", spec.notice_grace_ms / 1000.0, "\n");
+    }
     WriteEnvironment(spec.environment, &out);
     words.clear();
     for (const std::string& glob : spec.checkpoint_globs) words.push_back(Quoted(glob));

@@ -9,8 +9,25 @@ void ProbeReports::Add(const state::NodeId& node, const std::string& incarnation
   std::lock_guard<std::mutex> lock(mutex_);
   for (const state::ProbeResult& result : results) {
     if (waiting_.size() >= limits_.waiting_max) return;
+    const std::pair<state::NodeId, state::NodeId> pair = {node, result.to};
+    const auto known = failed_.find(pair);
+    const bool is_known = known != failed_.end() && known->second.port == result.port &&
+                          known->second.error == result.error;
+    if (is_known) continue;
+    if (result.error.empty()) {
+      failed_.erase(pair);
+    } else if (known != failed_.end() || failed_.size() < limits_.waiting_max) {
+      failed_[pair] = result;
+    }
     waiting_.push_back({{node, incarnation}, result});
   }
+}
+
+void ProbeReports::Forget(const state::NodeId& node) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(failed_, [&node](const auto& told) {
+    return told.first.first == node || told.first.second == node;
+  });
 }
 
 state::NodesProbed ProbeReports::Take() {

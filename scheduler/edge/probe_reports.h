@@ -21,8 +21,13 @@ class ProbeReports {
   };
   explicit ProbeReports(const Limits& limits) : limits_(limits) {}
 
+  // A failure that was told before is not told again: pairs that are cut off are asked for every
+  // few seconds, and each telling is an event in the log.
   void Add(const state::NodeId& node, const std::string& incarnation,
            const std::vector<state::ProbeResult>& results);
+
+  // The node joins anew: the core has forgotten what was found of it.
+  void Forget(const state::NodeId& node);
 
   // The oldest, as one event; without nodes: there is nothing to tell.
   state::NodesProbed Take();
@@ -31,6 +36,8 @@ class ProbeReports {
   const Limits limits_;
   std::mutex mutex_;
   std::vector<std::pair<std::pair<state::NodeId, std::string>, state::ProbeResult>> waiting_;
+  // What failed when it was told last: from, to, and how.
+  std::map<std::pair<state::NodeId, state::NodeId>, state::ProbeResult> failed_;
 };
 
 }  // namespace baton::edge

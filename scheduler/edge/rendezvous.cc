@@ -115,6 +115,18 @@ void Rendezvous::Wait(Gang& gang, const Request& request, std::vector<Answer>& a
   answers.push_back(std::move(answer));
 }
 
+void Rendezvous::ForgetKey(Gang& gang, const Request& request) {
+  const auto value = gang.values.find(request.key);
+  if (value != gang.values.end()) {
+    bytes_ -= value->first.size() + value->second.size();
+    gang.values.erase(value);
+  }
+  const auto [first, last] = gang.waits.equal_range(request.key);
+  for (auto it = first; it != last;) {
+    it = it->second.task == request.task ? gang.waits.erase(it) : std::next(it);
+  }
+}
+
 std::string Rendezvous::Fault(const Request& request) const {
   if (request.key.size() > limits_.key_bytes_max) {
     return absl::StrCat("key: is longer than ", limits_.key_bytes_max, " bytes");
@@ -166,6 +178,7 @@ Rendezvous::Handled Rendezvous::Handle(const Request& request) {
       handled.is_news = gang.told_ready.try_emplace(request.task.rank, request.node).second;
       break;
     case Op::kDone:
+      if (!request.key.empty()) ForgetKey(gang, request);
       break;
   }
   handled.answers.push_back(std::move(answer));

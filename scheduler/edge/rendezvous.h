@@ -100,6 +100,8 @@ class Rendezvous {
   void TellLoss(Gang& gang, int32_t rank, std::vector<Answer>& answers);
   void Wait(Gang& gang, const Request& request, std::vector<Answer>& answers);
   Answer Set(Gang& gang, const Request& request, std::vector<Answer>& released);
+  // Its value goes, and the task's waits for it, unanswered.
+  void ForgetKey(Gang& gang, const Request& request);
   void DropValues(Gang& gang);
 
   const Limits limits_;

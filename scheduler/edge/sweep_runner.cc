@@ -70,21 +70,24 @@ state::TrialSuggested SweepRunner::Search::AnswerTo(int32_t index) {
 
 void SweepRunner::Attach(const Parts& parts) { parts_ = std::make_unique<Parts>(parts); }
 
-std::shared_ptr<SweepRunner::Search> SweepRunner::SearchOf(const state::Sweep& sweep,
-                                                           const state::State& state) {
+std::shared_ptr<SweepRunner::Search> SweepRunner::SearchOf(const state::Sweep& sweep) {
   const auto known = searches_.find(sweep.id);
   if (known != searches_.end()) return known->second;
-  for (auto it = searches_.begin(); it != searches_.end();) {
-    const auto at = state.sweeps.find(it->first);
-    const bool runs = at != state.sweeps.end() && !state::IsEnded(at->second.state);
-    it = runs ? std::next(it) : searches_.erase(it);
-  }
   return searches_.emplace(sweep.id, std::make_shared<Search>(sweep)).first->second;
 }
 
-SweepRunner::Task SweepRunner::Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep,
-                                       const state::State& state) {
-  const std::shared_ptr<Search> search = SearchOf(sweep, state);
+// A sweep that has ended asks no more, and all its trials are in its search.
+void SweepRunner::ForgetEnded(const state::Outputs& outputs, const state::State& state) {
+  for (const state::SweepId& id : outputs.dirty_sweeps) {
+    const auto at = state.sweeps.find(id);
+    if (at == state.sweeps.end() || state::IsEnded(at->second.state)) searches_.erase(id);
+  }
+  for (const auto& sweep : outputs.deleted_sweeps) searches_.erase(sweep->id);
+}
+
+SweepRunner::Task SweepRunner::Suggest(const state::SuggestTrial& effect,
+                                       const state::Sweep& sweep) {
+  const std::shared_ptr<Search> search = SearchOf(sweep);
   {
     const std::lock_guard<std::mutex> lock(search->mutex);
     for (; search->told < sweep.trials.size(); ++search->told) {
@@ -129,9 +132,10 @@ SweepRunner::Task SweepRunner::Read(const state::ReadTrial& effect, const state:
 Release SweepRunner::Take(const Seen& seen) {
   std::vector<Task> found;
   const state::State& state = seen.core.state();
+  ForgetEnded(*seen.outputs, state);
   for (const state::Effect& effect : seen.outputs->effects) {
     if (const auto* suggest = std::get_if<state::SuggestTrial>(&effect)) {
-      found.push_back(Suggest(*suggest, state.sweeps.at(suggest->sweep), state));
+      found.push_back(Suggest(*suggest, state.sweeps.at(suggest->sweep)));
     } else if (const auto* read = std::get_if<state::ReadTrial>(&effect)) {
       found.push_back(Read(*read, state.sweeps.at(read->sweep), state));
     }

@@ -38,6 +38,9 @@ class SweepRunner {
   // any thread. Null: there were none.
   Release Take(const Seen& seen);
 
+  // Core's thread. Sweeps of which something is kept: those that run and have asked.
+  size_t searches() const { return searches_.size(); }
+
   // Core's thread, every few ms: looks again at what could not be answered yet.
   void Tick();
 
@@ -50,9 +53,9 @@ class SweepRunner {
   using Task = std::function<std::optional<state::Event>(int64_t monotonic_ms)>;
 
   // While the disk has no room for new jobs there are no new trials either.
-  Task Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep,
-               const state::State& state);
-  std::shared_ptr<Search> SearchOf(const state::Sweep& sweep, const state::State& state);
+  Task Suggest(const state::SuggestTrial& effect, const state::Sweep& sweep);
+  std::shared_ptr<Search> SearchOf(const state::Sweep& sweep);
+  void ForgetEnded(const state::Outputs& outputs, const state::State& state);
   Task Read(const state::ReadTrial& effect, const state::Sweep& sweep, const state::State& state);
   void Begin();
   void Work();

@@ -141,6 +141,7 @@ void WorkerSession::OnHello(const v1::Hello& hello) {
   if (ended_) OnEnd();
   // The former stream's waits have nobody to answer to; the worker asks again on this one.
   parts_.rendezvous.DropWaits(node_);
+  parts_.probes.Forget(node_);
   Post(*std::move(joined), [self = shared_from_this()](const Seen& seen) -> Release {
     if (!seen.outputs->reply.ok()) {
       return

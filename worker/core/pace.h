@@ -1,6 +1,7 @@
 // How long a task takes for a step, and since when it gives no sign of life. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

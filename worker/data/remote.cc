@@ -27,6 +27,7 @@ constexpr std::chrono::hours kLeftoverAge{24};
 // Since its last use: it is small, and spares the next job a fetch.
 constexpr std::chrono::hours kKnownAge{24 * 90};
 constexpr char kKnownSuffix[] = ".known";
+constexpr char kGoneSuffix[] = ".gone";
 
 int64_t BytesBelow(const std::string& folder) {
   int64_t bytes = 0;
@@ -89,11 +90,13 @@ RemoteFetcher::RemoteFetcher(std::string folder, ContentCache& cache,
   const absl::Status made = MakeFolders(folder_);
   if (!made.ok()) LogWarning(std::string(made.message()));
   swept_ = std::chrono::steady_clock::now();
-  Sweep();
+  for (const std::string& path : TakeLeftovers()) RemoveTree(path);
 }
 
-// What nobody came back for: a worker may run for months. Caller holds the mutex, or is alone.
-void RemoteFetcher::Sweep() {
+// What nobody came back for: a worker may run for months. Caller holds the mutex, or is alone; what
+// is taken out of the way here is to be removed without it, since a tree may be large.
+std::vector<std::string> RemoteFetcher::TakeLeftovers() {
+  std::vector<std::string> gone;
   std::error_code error;
   const auto now = fs::file_time_type::clock::now();
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
@@ -103,16 +106,27 @@ void RemoteFetcher::Sweep() {
       return absl::StartsWith(path, PathOf(lock.first));
     });
     std::error_code ignored;
-    if (!in_use && now - entry.last_write_time(ignored) > age_max) RemoveTree(path);
+    if (in_use || now - entry.last_write_time(ignored) <= age_max) continue;
+    if (absl::EndsWith(path, kGoneSuffix)) {
+      gone.push_back(path);  // of a worker that was killed at it
+      continue;
+    }
+    fs::rename(path, path + kGoneSuffix, ignored);
+    if (!ignored) gone.push_back(path + kGoneSuffix);
   }
+  return gone;
 }
 
 void RemoteFetcher::SweepNowAndThen() {
-  std::lock_guard<std::mutex> guard(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  if (now - swept_ < sweep_every_) return;
-  swept_ = now;
-  Sweep();
+  std::vector<std::string> gone;
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - swept_ < sweep_every_) return;
+    swept_ = now;
+    gone = TakeLeftovers();
+  }
+  for (const std::string& path : gone) RemoveTree(path);
 }
 
 std::string RemoteFetcher::PathOf(const std::string& key) const {

@@ -82,7 +82,7 @@ class RemoteFetcher {
   void Remember(const std::string& key, const Known& known) const;
   std::string PathOf(const std::string& key) const;
   void SweepNowAndThen();
-  void Sweep();
+  std::vector<std::string> TakeLeftovers();
 
   const std::string folder_;
   ContentCache& cache_;

@@ -193,12 +193,26 @@ struct Rendezvous::State {
       send(request);
       return "";
     }
-    if (listener.told.size() >= kKeysMax && request.op() != v1::RendezvousRequest::READY) {
+    const bool adds =
+        request.op() == v1::RendezvousRequest::SET || request.op() == v1::RendezvousRequest::LOST;
+    if (adds && listener.told.size() >= kKeysMax) {
       return RendezvousError(parsed.id, "too many keys in one generation");
     }
-    Remember(listener, request);
+    if (request.op() == v1::RendezvousRequest::DONE && !request.key().empty()) {
+      Forget(fd, listener, request.key());
+    } else {
+      Remember(listener, request);
+    }
     send(request);
     return RendezvousOk(parsed.id);
+  }
+
+  // Nobody needs the key any more.
+  void Forget(int fd, Listener& listener, const std::string& key) {
+    listener.told.erase(absl::StrCat("set ", key));
+    listener.waits -= std::erase_if(waits, [&](const auto& wait) {
+      return wait.second.connection == fd && wait.second.request.key() == key;
+    });
   }
 
   void Read(int fd) {
@@ -337,8 +351,8 @@ void Rendezvous::OnAnswer(const v1::RendezvousAnswer& answer) {
   if (at == state_->waits.end()) return;
   const Wait wait = at->second;
   if (const auto l = state_->listeners.find(wait.key); l != state_->listeners.end()) {
-    // Who hears that its generation is over reads the next one in the membership file: Advance tells
-    // it when that is there.
+    // Who hears that its generation is over reads the next one in the membership file: Advance
+    // tells it when that is there.
     if (answer.stale_generation() > l->second.generation_max) return;
     --l->second.waits;
   }

@@ -56,7 +56,7 @@ absl::Status ReadOperation(const json& object, v1::RendezvousRequest& request) {
   }
   if (name == contract::kRendezvousOpDone) {
     request.set_op(v1::RendezvousRequest::DONE);
-    return absl::OkStatus();
+    return object.contains("key") ? ReadKey(object, request) : absl::OkStatus();
   }
   if (name == contract::kRendezvousOpReady) {
     request.set_op(v1::RendezvousRequest::READY);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "worker/metrics/append.h"
 
@@ -13,11 +14,13 @@ namespace baton::worker {
 // Thread-safe.
 class ProgramFile {
  public:
-  // How far `file` was copied is kept in `file`.taken, for the worker after one that was killed.
+  // How far `file` was copied is kept in `file`.taken, for the worker after one that was killed:
+  // it neither repeats a line nor passes one over.
   explicit ProgramFile(std::string file);
 
   // Appends the whole lines that are new. With kEnded, when no process of the task is left, a last
-  // line counts without its end too. A file that has become shorter is read from its beginning.
+  // line counts without its end too. A file that the program has written anew is read from its
+  // beginning; what stands there as before was copied already, however long the file is meanwhile.
   enum class Writer { kRuns, kEnded };
   void CopyTo(MetricsAppender& metrics, Writer writer);
 
@@ -25,11 +28,26 @@ class ProgramFile {
   bool HasBegun() const;
 
  private:
-  std::string TakeLines(Writer writer);
+  // What stands in `file`.taken: written before the lines are appended.
+  struct Taken {
+    int64_t before = 0;  // copied up to here, and with these lines
+    int64_t after = 0;   // up to here
+    int64_t size = 0;    // of the metrics without them
+    int64_t bytes = 0;   // of them
+  };
+  void Recover(const MetricsAppender& metrics);
+  void Keep(const Taken& taken) const;
+  std::string ReadNew();
+  std::string TakeLines(Writer writer, int64_t* begin);
+  std::string WithoutKnown(const std::string& bytes);
 
   const std::string file_;
-  std::mutex mutex_;
-  int64_t offset_ = 0;  // guarded by mutex_; copied up to here
+  std::mutex mutex_;  // protects what follows
+  bool recovered_ = false;
+  int64_t offset_ = 0;           // read up to here
+  std::string before_;           // the last bytes before it: others say that the file is another
+  std::vector<uint64_t> lines_;  // hashes of its first lines that were copied
+  size_t line_ = 0;              // how many of its lines were read
 };
 
 }  // namespace baton::worker

@@ -110,6 +110,7 @@ class Talk : public MetadataTalk {
   }
 
   void SetIdle(bool idle) override { idle_ = idle; }
+  bool WaitsForIdle() const override { return true; }
 
  private:
   enum class Asked : uint8_t { kName, kEvents, kApproval };

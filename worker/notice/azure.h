@@ -9,8 +9,8 @@
 namespace baton::worker {
 
 // One talk: this VM's name, then the events of its set each second, of which those count that name
-// it (all, while its name is not known). Once nothing runs here, the events that would end it are
-// approved (StartRequests), so that Azure need not wait for their time.
+// it (all, while its name is not known). Once nothing runs on this machine, the events that would
+// end it are approved (StartRequests), so that Azure need not wait for their time.
 std::unique_ptr<MetadataTalk> AzureTalk();
 
 MetadataRequest AzureProbe();

@@ -1,5 +1,7 @@
 #include "worker/notice/cloud.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -10,7 +12,9 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/atomic_file.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/notice/aws.h"
@@ -29,7 +33,7 @@ struct Cloud {
   const char* url;
   MetadataRequest (*probe)();
   bool (*is)(const MetadataReply& reply);
-  Talks (*talks)(bool has_gpus);
+  Talks (*talks)(bool has_gpus, int64_t promised_ms);
 };
 
 template <typename... T>
@@ -40,11 +44,14 @@ Talks List(std::unique_ptr<T>... talk) {
 }
 
 const Cloud kClouds[] = {
-    {"aws", "AWS", "http://169.254.169.254", AwsProbe, IsAws, [](bool) { return List(AwsTalk()); }},
+    {"aws", "AWS", "http://169.254.169.254", AwsProbe, IsAws,
+     [](bool, int64_t) { return List(AwsTalk()); }},
     {"gcp", "GCP", "http://metadata.google.internal", GcpProbe, IsGcp,
-     [](bool has_gpus) { return List(GcpPreemptedTalk(), GcpMaintenanceTalk(has_gpus)); }},
+     [](bool has_gpus, int64_t promised_ms) {
+       return List(GcpPreemptedTalk(), GcpMaintenanceTalk(has_gpus, promised_ms));
+     }},
     {"azure", "Azure", "http://169.254.169.254", AzureProbe, IsAzure,
-     [](bool) { return List(AzureTalk()); }},
+     [](bool, int64_t) { return List(AzureTalk()); }},
 };
 
 // A network that comes up after the worker is waited for.
@@ -89,10 +96,35 @@ class Source : public NoticeSource {
 
   void SetIdle(bool idle) override {
     const std::lock_guard lock(mutex_);
-    for (MetadataTalk* talk : talks_) talk->SetIdle(idle);
+    for (MetadataTalk* talk : talks_) {
+      if (talk->WaitsForIdle()) talk->SetIdle(machine_.Set(idle));
+    }
   }
 
  private:
+  std::string PromiseFile() const { return options_.folder + "/promised_end"; }
+
+  int64_t Promised() const {
+    int64_t ms = 0;
+    const absl::StatusOr<std::string> text =
+        options_.folder.empty() ? absl::NotFoundError("no folder") : ReadFile(PromiseFile());
+    return text.ok() && absl::SimpleAtoi(*text, &ms) ? ms : 0;
+  }
+
+  // Caller holds the mutex.
+  void Promise(const MetadataTalk* talk) {
+    const int64_t ms = talk->promised_ms();
+    if (options_.folder.empty() || (promises_ == talk && ms == promised_ms_)) return;
+    promises_ = ms == 0 ? nullptr : talk;
+    promised_ms_ = ms;
+    if (ms == 0) {
+      (void)unlink(PromiseFile().c_str());
+      return;
+    }
+    const absl::Status kept = WriteFileAtomically(PromiseFile(), absl::StrCat(ms));
+    if (!kept.ok()) LogWarning(std::string(kept.message()));
+  }
+
   void Start(std::function<void()> body) {
     const std::lock_guard lock(mutex_);
     if (!ended_) threads_.emplace_back(std::move(body));
@@ -130,10 +162,14 @@ class Source : public NoticeSource {
 
   void Begin(const Cloud& cloud, const std::string& url) {
     LogInfo(absl::StrCat("notices of ", cloud.shown, " are heard, by ", url));
-    for (std::unique_ptr<MetadataTalk>& talk : cloud.talks(options_.has_gpus)) {
+    for (std::unique_ptr<MetadataTalk>& talk : cloud.talks(options_.has_gpus, Promised())) {
       {
         const std::lock_guard lock(mutex_);
         talks_.push_back(talk.get());
+        if (talk->promised_ms() != 0) {
+          promises_ = talk.get();
+          promised_ms_ = talk->promised_ms();
+        }
       }
       Start([this, url, talk = std::shared_ptr<MetadataTalk>(std::move(talk))] {
         Talk(url, talk.get());
@@ -151,6 +187,7 @@ class Source : public NoticeSource {
       for (Event& event : talk->Take(reply, SystemClock().UnixMillis(), &board_)) {
         events_.push_back(std::move(event));
       }
+      if (talk->promised_ms() != 0 || promises_ == talk) Promise(talk);
     }
     const std::lock_guard lock(mutex_);
     std::erase(talks_, talk);
@@ -164,6 +201,9 @@ class Source : public NoticeSource {
   NoticeBoard board_{kLeastNoticeMs};
   std::vector<Event> events_;
   std::vector<MetadataTalk*> talks_;  // those that go on
+  MachineIdle machine_{options_.machine_file};
+  const MetadataTalk* promises_ = nullptr;  // who has promised what is kept in the file
+  int64_t promised_ms_ = 0;
   std::vector<std::thread> threads_;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "worker/notice/machine_idle.h"
 #include "worker/notice/notice.h"
 
 namespace baton::worker {
@@ -15,6 +16,8 @@ struct CloudOptions {
   // named: all three are asked at their own addresses, for two minutes, until one answers.
   std::map<std::string, std::string> urls;
   bool has_gpus = false;
+  std::string folder;  // the worker's: what was promised outlives it there; empty: nothing does
+  std::string machine_file = kMachineFile;
 };
 
 // "aws=http://127.0.0.1:8080" into `options`; InvalidArgument with what is right.

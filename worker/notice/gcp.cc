@@ -114,15 +114,23 @@ class PreemptedTalk : public Talk {
 
 class MaintenanceTalk : public Talk {
  public:
-  explicit MaintenanceTalk(bool has_gpus) : Talk("maintenance-event"), has_gpus_(has_gpus) {}
+  MaintenanceTalk(bool has_gpus, int64_t promised_ms)
+      : Talk("maintenance-event"), has_gpus_(has_gpus), promised_ms_(promised_ms) {}
+
+  int64_t promised_ms() const override { return promised_ms_; }
 
  protected:
   std::vector<Event> Changed(const std::string& value, int64_t unix_ms,
                              NoticeBoard* board) override {
-    if (value == "NONE") return board->Set("maintenance", std::nullopt);
-    Notice notice =
-        Make("maintenance", unix_ms + (has_gpus_ ? kMaintenanceOfGpusMs : kMaintenanceMs),
-             "GCP maintains this node's host", unix_ms);
+    if (value == "NONE") {
+      promised_ms_ = 0;
+      return board->Set("maintenance", std::nullopt);
+    }
+    // One that is over was for a former maintenance.
+    if (promised_ms_ <= unix_ms) {
+      promised_ms_ = unix_ms + (has_gpus_ ? kMaintenanceOfGpusMs : kMaintenanceMs);
+    }
+    Notice notice = Make("maintenance", promised_ms_, "GCP maintains this node's host", unix_ms);
     if (value == "MIGRATE_ON_HOST_MAINTENANCE") {
       notice.certain = false;  // it lives on, slower for a while
     } else if (value != "TERMINATE_ON_HOST_MAINTENANCE") {
@@ -134,14 +142,15 @@ class MaintenanceTalk : public Talk {
 
  private:
   const bool has_gpus_;
+  int64_t promised_ms_;
 };
 
 }  // namespace
 
 std::unique_ptr<MetadataTalk> GcpPreemptedTalk() { return std::make_unique<PreemptedTalk>(); }
 
-std::unique_ptr<MetadataTalk> GcpMaintenanceTalk(bool has_gpus) {
-  return std::make_unique<MaintenanceTalk>(has_gpus);
+std::unique_ptr<MetadataTalk> GcpMaintenanceTalk(bool has_gpus, int64_t promised_ms) {
+  return std::make_unique<MaintenanceTalk>(has_gpus, promised_ms);
 }
 
 MetadataRequest GcpProbe() {

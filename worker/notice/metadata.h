@@ -40,8 +40,13 @@ class MetadataTalk {
   // What is new by the answer to the request before. `board` is of all talks of this cloud.
   virtual std::vector<Event> Take(const MetadataReply& reply, int64_t unix_ms,
                                   NoticeBoard* board) = 0;
-  // Nothing runs here any more, or again something does: a cloud that waits for a word may go on.
+  // Nothing runs on this machine any more, or again something does: a cloud that waits for a word
+  // may go on.
   virtual void SetIdle(bool /*idle*/) {}
+  virtual bool WaitsForIdle() const { return false; }
+  // The end that was promised to those who run here and that the service will not tell again; 0:
+  // none. The next worker's talk begins with it.
+  virtual int64_t promised_ms() const { return 0; }
 };
 
 }  // namespace baton::worker

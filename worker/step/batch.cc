@@ -1,4 +1,5 @@
 // The batch script's own node.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,9 +8,9 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <fstream>
 
 #include "common/contract.h"
+#include "worker/step/alive.h"
 #include "worker/step/programs.h"
 #include "worker/step/step.h"
 
@@ -18,17 +19,32 @@ namespace {
 
 // For the other nodes to hear that the script has ended, should the line be away meanwhile.
 constexpr int kByeSeconds = 60;
+constexpr int kLookEveryMs = 1'000;
 
-// What the script began with: from it srun tells what the script has changed.
+// What the script began with: from it srun tells what the script has changed. The job's secrets are
+// in it: only the task's user reads it, and it goes with the script.
+std::string EnvironmentFile(const std::string& folder) { return folder + "/environment"; }
+
 bool KeepEnvironment(const std::string& folder) {
   (void)mkdir(folder.c_str(), 0700);
-  std::ofstream file(folder + "/environment", std::ios::binary | std::ios::trunc);
-  for (const std::string& variable : OwnVariables()) file << variable << '\0';
-  file.close();
-  return file.good();
+  const std::string path = EnvironmentFile(folder);
+  // One that lies there may have another mode, or be a link.
+  (void)unlink(path.c_str());
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  std::string text;
+  for (const std::string& variable : OwnVariables()) text.append(variable).push_back('\0');
+  bool whole = true;
+  for (size_t written = 0; whole && written < text.size();) {
+    const ssize_t n = write(file, text.data() + written, text.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    whole = n > 0;
+    if (whole) written += static_cast<size_t>(n);
+  }
+  return close(file) == 0 && whole;
 }
 
-int RunToEnd(const std::vector<std::string>& command) {
+int RunToEnd(const std::vector<std::string>& command, SrunWatch* sruns) {
   const int signals = OpenSignals({});
   const pid_t pid = fork();
   if (pid == 0) {
@@ -48,7 +64,9 @@ int RunToEnd(const std::vector<std::string>& command) {
     return 126;
   }
   for (;;) {
-    (void)WaitReadable({signals}, -1);
+    if (WaitReadable({signals}, sruns == nullptr ? -1 : kLookEveryMs).empty() && sruns != nullptr) {
+      sruns->Look();
+    }
     while (NextSignal(signals) != 0) {
     }
     while (const std::optional<Ended> ended = NextEnd()) {
@@ -65,7 +83,9 @@ int RunBatch(const std::vector<std::string>& command) {
     fprintf(stderr, "the node's disk does not take the batch script's environment\n");
     return 1;
   }
-  const int code = RunToEnd(command);
+  SrunWatch sruns(EnvironmentValue(contract::kStepsDir));
+  const int code = RunToEnd(command, nodes > 1 ? &sruns : nullptr);
+  (void)unlink(EnvironmentFile(EnvironmentValue(contract::kStepsDir)).c_str());
   // After a failure the whole gang is stopped.
   if (code != 0 || nodes <= 1) return code;
   Meeting meeting;

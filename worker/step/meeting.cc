@@ -87,6 +87,10 @@ uint64_t Meeting::Wait(const std::string& key) {
   return Send(contract::kRendezvousOpWait, key, nullptr);
 }
 
+uint64_t Meeting::Forget(const std::string& key) {
+  return Send(contract::kRendezvousOpDone, key, nullptr);
+}
+
 bool Meeting::Receive() {
   char buffer[64 << 10];
   ssize_t n;

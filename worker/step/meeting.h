@@ -29,6 +29,9 @@ class Meeting {
   // Both return the id of their answer. Values of any size, of bytes that JSON takes.
   uint64_t Set(const std::string& key, const std::string& value);
   uint64_t Wait(const std::string& key);
+  // Takes back what this task has set under the key, and its open waits for it, which end without
+  // an answer. Returns the id of its own.
+  uint64_t Forget(const std::string& key);
 
   // After the descriptor is readable: what has come. The worker is gone: a kError of id 0.
   std::vector<MeetingAnswer> Read();

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "common/contract.h"
+#include "worker/step/alive.h"
 #include "worker/step/programs.h"
 #include "worker/step/step.h"
 
@@ -57,6 +58,17 @@ int NextStep(const std::string& folder) {
   return written ? step : -1;
 }
 
+void KeepNumber(const std::string& path, int number) {
+  std::ofstream(path, std::ios::trunc) << number;
+}
+
+// 0: none is there.
+int NumberIn(const std::string& path) {
+  int number = 0;
+  std::ifstream(path) >> number;
+  return number;
+}
+
 std::string Folder(const std::string& asked) {
   char here[PATH_MAX];
   if (getcwd(here, sizeof(here)) == nullptr) return asked;
@@ -78,7 +90,8 @@ void Export(const SrunOptions& options, StepOrder* order) {
 
 class Srun {
  public:
-  explicit Srun(StepOrder order) : order_(std::move(order)) {}
+  Srun(StepOrder order, std::string folder)
+      : order_(std::move(order)), folder_(std::move(folder)), alive_(folder_, order_.step) {}
 
   std::string Open() {
     signals_ = OpenSignals({SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT});
@@ -98,6 +111,10 @@ class Srun {
       }
     }
     while (result_ < 0) Turn();
+    // All nodes that would hear one have told their codes.
+    for (int word = 0; word < words_; ++word) {
+      (void)meeting_.Take(meeting_.Forget(KeyOf(order_.step, "word/" + std::to_string(word))));
+    }
     return result_;
   }
 
@@ -111,7 +128,17 @@ class Srun {
       if (piece == 0) value.insert(0, std::to_string(pieces).append(":"));
       (void)meeting_.Set(KeyOf(order_.step, std::to_string(piece)), value);
     }
+    KeepNumber(PiecesFile(order_.step), static_cast<int>(pieces));
+    const int old = order_.step - kKeptSteps;
+    if (old < 0) return;
+    const int old_pieces = NumberIn(PiecesFile(old));
+    for (int piece = 0; piece < old_pieces; ++piece) {
+      (void)meeting_.Forget(KeyOf(old, std::to_string(piece)));
+    }
+    (void)unlink(PiecesFile(old).c_str());
   }
+
+  std::string PiecesFile(int step) const { return folder_ + "/pieces." + std::to_string(step); }
 
   void Turn() {
     std::vector<int> descriptors = {meeting_.fd(), signals_};
@@ -184,6 +211,8 @@ class Srun {
   }
 
   const StepOrder order_;
+  const std::string folder_;
+  const AliveFile alive_;
   Meeting meeting_;
   int signals_ = -1;
   std::unique_ptr<LocalStep> local_;
@@ -246,7 +275,7 @@ int RunSrun(const std::vector<std::string>& words) {
   order.kill_on_bad_exit = options.kill_on_bad_exit;
   order.cpus = options.cpus_per_task.value_or(0);
   order.paths = OwnPaths();
-  Srun srun(std::move(order));
+  Srun srun(std::move(order), folder);
   const std::string wrong = srun.Open();
   return wrong.empty() ? srun.Run(before) : Complain(wrong);
 }

@@ -123,8 +123,9 @@ bool LocalStep::OnEnd(pid_t pid, int status) {
   pids_.erase(at);
   // What it has started and left behind is of no use without it.
   kill(-pid, SIGKILL);
-  // Whom the step itself has ended says nothing: the code is of who failed first.
-  if (!killing_ || !WIFSIGNALED(status)) code_ = std::max(code_, CodeOf(status));
+  // Whom the step itself ends says nothing, also where it catches SIGTERM and ends with a code of
+  // its own: the code is of who failed first.
+  if (!killing_) code_ = std::max(code_, CodeOf(status));
   if (descriptor >= 0) {
     OnOutput(descriptor);
     const auto output = outputs_.find(descriptor);

@@ -48,7 +48,7 @@ class LocalStep {
   void OnOutput(int descriptor);
 
   bool done() const { return pids_.empty(); }
-  // The highest so far; 128+N: killed by signal N, other than by Kill.
+  // The highest of those that ended before Kill; 128+N: killed by signal N.
   int code() const { return code_; }
   bool must_end() const { return order_.kill_on_bad_exit && !killing_ && EndsOthers(code_); }
 

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <memory>
 
@@ -25,6 +26,7 @@ class Waiter {
 
   int Run() {
     end_ = meeting_.Wait("slurm/end");
+    gone_ = meeting_.Wait(GoneKey(gones_));
     AwaitStep();
     while (result_ < 0) {
       std::vector<int> descriptors = {meeting_.fd(), signals_};
@@ -81,6 +83,10 @@ class Waiter {
       Begin(answer.text);
       ++next_;
       AwaitStep();
+    } else if (answer.id == gone_) {
+      const auto dead = steps_.find(atoi(answer.text.c_str()));
+      if (dead != steps_.end()) dead->second.local->Kill();
+      gone_ = meeting_.Wait(GoneKey(++gones_));
     } else {
       OnWord(answer);
     }
@@ -134,6 +140,14 @@ class Waiter {
       }
       (void)meeting_.Set(KeyOf(at->first, "code/" + EnvironmentValue(contract::kRank)),
                          std::to_string(local.code()));
+      // No word of it comes any more. Its code has been read by the time that so many others have
+      // been done.
+      (void)meeting_.Forget(KeyOf(at->first, "word/" + std::to_string(at->second.words)));
+      done_.push_back(at->first);
+      if (done_.size() > kKeptSteps) {
+        (void)meeting_.Forget(KeyOf(done_.front(), "code/" + EnvironmentValue(contract::kRank)));
+        done_.pop_front();
+      }
       at = steps_.erase(at);
     }
     if (lost_ && steps_.empty() && result_ < 0) result_ = contract::kExitPeerLost;
@@ -144,6 +158,9 @@ class Waiter {
   int next_ = 0;        // step
   uint64_t order_ = 0;  // the answer that brings it
   uint64_t end_ = 0;
+  uint64_t gone_ = 0;  // the answer that brings the next srun that was killed
+  int gones_ = 0;
+  std::deque<int> done_;  // steps whose codes are still to be read
   std::map<int, Running> steps_;
   bool lost_ = false;  // another node, while all are stopped
   int result_ = -1;    // not yet

@@ -122,6 +122,8 @@ TEST(GoodSpec, CheckpointsAreOnePatternOrAList) {
       Parsed("command: [a]\ncheckpoints: [\"*.rds\", lightning_logs/**]\nnotice_signal: none\n");
   EXPECT_EQ(two.checkpoint_globs, (std::vector<std::string>{"*.rds", "lightning_logs/**"}));
   EXPECT_EQ(two.notice_signal, NoticeSignal::kNone);
+  EXPECT_EQ(two.notice_grace_ms, 0) << "the default";
+  EXPECT_EQ(Parsed("command: [a]\nnotice_grace_s: 0.5e2\n").notice_grace_ms, 50'000);
   const JobSpec set = Parsed("command: [a]\n", {.sets = {"checkpoints=[a.pt, b/**]"}});
   EXPECT_EQ(set.checkpoint_globs, (std::vector<std::string>{"a.pt", "b/**"}));
 }
@@ -157,7 +159,8 @@ TEST(WriteSpec, ReadsBackTheSame) {
              "{uri: \"file:///data/\\u00e9 \\\"x\\\".gz\", sha256: " + std::string(64, 'a') + "}"),
       "command: [a, \"b\\nc\", \"\"]\nenv: {X: \"\\t'\"}\nparams: {a: {b: [1e300, -0.0, 1e22, "
       "\"x\"]}}\ntime_limit: 400d\nhang_after: off\ncheckpoint: {every_s: 86400.125}\n",
-      "command: [a]\ncheckpoints: [\"*.pt\", \"a b/**\"]\nnotice_signal: USR1\n",
+      "command: [a]\ncheckpoints: [\"*.pt\", \"a b/**\"]\nnotice_signal: USR1\nnotice_grace_s: "
+      "90\n",
       "command: [a]\nmetrics: {val/acc: '\\d \"(\\S+)'}\n",
       "command: [a]\nresources: {cpus: 0.001, gpus: 1}\nseed: 18446744073709551615\n",
   };

@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // The job of a script, or its mistakes.
 Reading Read(const std::string& script) {
@@ -94,14 +95,15 @@ TEST(Sbatch, TasksAreSharedOutToNodes) {
 TEST(Sbatch, TheSignalOfANoticeAndWhoHearsIt) {
   const JobSpec steps = Good("#SBATCH --signal=SIGUSR1@90\n");
   EXPECT_EQ(steps.notice_signal, NoticeSignal::kUsr1);
+  EXPECT_EQ(steps.notice_grace_ms, 90'000);
   EXPECT_EQ(steps.env.at("SLURM_SIGNAL_TO"), "steps");
   const JobSpec batch = Good("#SBATCH --signal=B:TERM\n");
   EXPECT_EQ(batch.notice_signal, NoticeSignal::kTerm);
+  EXPECT_EQ(batch.notice_grace_ms, 0) << "the default";
   EXPECT_EQ(batch.env.at("SLURM_SIGNAL_TO"), "batch");
   EXPECT_THAT(ReadSbatchLines("#SBATCH --signal=USR2@90\n", "r").warnings,
               ElementsAre(HasSubstr("a notice can be TERM or USR1")));
-  EXPECT_THAT(ReadSbatchLines("#SBATCH --signal=USR1@90\n", "r").warnings,
-              ElementsAre(HasSubstr("@90 is ignored")));
+  EXPECT_THAT(ReadSbatchLines("#SBATCH --signal=USR1@90\n", "r").warnings, IsEmpty());
 }
 
 TEST(Sbatch, GpusByTheirOlderNames) { EXPECT_EQ(Good("#SBATCH --gres=gpu\n").resources.gpus, 1); }

@@ -78,5 +78,27 @@ TEST(ProbeReportsTest, GathersByNodeInOrderAndWithinItsLimits) {
   EXPECT_TRUE(reports.Take().nodes.empty());
 }
 
+TEST(ProbeReportsTest, AFailureIsToldOnceUntilItChangesOrTheNodeJoinsAnew) {
+  ProbeReports reports({});
+  const auto is_told = [&](const std::string& from, const std::string& to, int32_t port,
+                           const std::string& error) {
+    reports.Add(from, "1", {{to, port, error}});
+    return !reports.Take().nodes.empty();
+  };
+  EXPECT_TRUE(is_told("a", "b", 1, "refused"));
+  EXPECT_FALSE(is_told("a", "b", 1, "refused"));
+  EXPECT_TRUE(is_told("a", "c", 1, "refused"));
+  EXPECT_TRUE(is_told("b", "a", 1, "refused"));
+  EXPECT_TRUE(is_told("a", "b", 1, "no route")) << "it fails in another way";
+  EXPECT_TRUE(is_told("a", "b", 2, "no route")) << "another worker was dialled";
+  EXPECT_TRUE(is_told("a", "b", 2, ""));
+  EXPECT_TRUE(is_told("a", "b", 2, "no route")) << "it was reached in between";
+  for (const char* joins : {"a", "b"}) {
+    EXPECT_FALSE(is_told("a", "b", 2, "no route"));
+    reports.Forget(joins);
+    EXPECT_TRUE(is_told("a", "b", 2, "no route")) << joins << " is a new worker";
+  }
+}
+
 }  // namespace
 }  // namespace baton::edge

@@ -184,6 +184,21 @@ TEST(Rendezvous, ABrokenConnectionDropsItsWaitsOnly) {
   EXPECT_EQ(answers[0].id, 2u);
 }
 
+TEST(Rendezvous, AKeyThatNobodyNeedsGoes) {
+  Rendezvous rendezvous({.keys_per_gang_max = 1, .bytes_max = 100});
+  Tell(rendezvous, Ask(Op::kSet, 0, 1, "a", std::string(90, 'v')));
+  EXPECT_TRUE(Tell(rendezvous, Ask(Op::kWait, 1, 2, "b")).empty());
+  EXPECT_TRUE(Tell(rendezvous, Ask(Op::kWait, 2, 3, "b")).empty());
+  Tell(rendezvous, Ask(Op::kDone, 0, 4, "a"));
+  Tell(rendezvous, Ask(Op::kDone, 1, 5, "b"));
+  EXPECT_TRUE(Tell(rendezvous, Ask(Op::kWait, 0, 6, "a")).empty()) << "its value is gone";
+  // Its room is free, and of the waits only that of the other task is there.
+  const auto answers = Tell(rendezvous, Ask(Op::kSet, 0, 7, "b", std::string(90, 'w')));
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[0].id, 3u);
+  EXPECT_EQ(answers[1].error, "");
+}
+
 TEST(Rendezvous, LimitsAreAnsweredInWords) {
   Rendezvous rendezvous({.keys_per_gang_max = 2, .waits_per_gang_max = 1, .bytes_max = 100});
   EXPECT_NE(Tell(rendezvous, Ask(Op::kSet, 0, 1, std::string(257, 'k'), "v")).at(0).error, "");

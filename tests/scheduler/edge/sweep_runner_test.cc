@@ -98,6 +98,28 @@ TEST(SweepRunnerTest, MakesNoTrialsWhileTheDiskIsFull) {
   }
   EXPECT_EQ(jobs, 2u);
   EXPECT_GT(edge.ticks, 0);
+  state::SweepId sweep;
+  const auto kept = [&] {
+    size_t searches = 0;
+    Flag seen_it;
+    EXPECT_TRUE(fixture.driver
+                    ->Read(Driver::Source::kClient,
+                           [&](const Seen& seen) -> Release {
+                             sweep = seen.core.state().sweeps.begin()->first;
+                             searches = edge.runner.searches();
+                             return [&] { seen_it.Set(); };
+                           })
+                    .ok());
+    seen_it.Await();
+    return searches;
+  };
+  EXPECT_EQ(kept(), 1u);
+  ASSERT_TRUE(
+      fixture.driver
+          ->Post(Driver::Source::kClient, state::SweepStopped{.sweep = sweep, .by = "ada"}, nullptr)
+          .ok());
+  for (int i = 0; i < 10'000 && kept() > 0; ++i) fixture.clock.Advance(10);
+  EXPECT_EQ(kept(), 0u) << "it has ended, and is forgotten";
   fixture.driver->Shutdown();
   work.Close();
 }

@@ -199,6 +199,28 @@ TEST_F(RendezvousTest, ReadinessIsToldAgainInAllGenerationsALossInItsOwn) {
   EXPECT_EQ(requests[5].op(), v1::RendezvousRequest::SET);
 }
 
+TEST_F(RendezvousTest, AKeyThatNobodyNeedsIsNotToldAgainNorWaitedFor) {
+  Say(R"({"id":1,"op":"set","generation":2,"key":"a","value":"x"})");
+  Hear();
+  Say(R"({"id":2,"op":"wait","generation":2,"key":"b"})");
+  const uint64_t wait = Await(2)[1].id();
+  for (const char* key : {"a", "b"}) {
+    Say(R"({"id":3,"op":"done","generation":2,"key":")" + std::string(key) + "\"}");
+    EXPECT_EQ(Hear(), R"({"id":3,"ok":true})");
+  }
+  EXPECT_EQ(Await(4)[3].key(), "b") << "the scheduler forgets it, too";
+  v1::RendezvousAnswer answer;
+  answer.set_id(wait);
+  answer.set_value("late");
+  rendezvous_->OnAnswer(answer);
+  rendezvous_->Resend();
+  Say(R"({"id":4,"op":"set","generation":2,"key":"c","value":"x"})");
+  EXPECT_EQ(Hear(), R"({"id":4,"ok":true})") << "and not the answer to the wait";
+  const auto requests = Await(5);
+  ASSERT_EQ(requests.size(), 5u);
+  EXPECT_EQ(requests[4].key(), "c") << "nothing else was said again";
+}
+
 TEST_F(RendezvousTest, WhatNamesNoGenerationIsOfTheNewest) {
   Say(R"({"id":1,"op":"set","key":"a","value":"x"})");
   Hear();

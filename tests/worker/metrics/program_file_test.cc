@@ -53,6 +53,49 @@ TEST_F(ProgramFileTest, AProgramMayBeginItsFileAnew) {
   EXPECT_EQ(Copied(), "first\nsecond\nagain\n");
 }
 
+TEST_F(ProgramFileTest, AProgramMayWriteAllItsLinesAgainWithTheNewOnes) {
+  MetricsAppender all(folder_ + "/all");
+  ProgramFile program(own());
+  Write("one\ntwo\n");
+  program.CopyTo(all, ProgramFile::Writer::kRuns);
+  // Looked at in the middle of that.
+  Write("one\n", std::ios::trunc);
+  program.CopyTo(all, ProgramFile::Writer::kRuns);
+  Write("two\nthree\n");
+  program.CopyTo(all, ProgramFile::Writer::kRuns);
+  EXPECT_EQ(Copied(), "one\ntwo\nthree\n");
+  Write("one\ntwo\nthree\nfour\n", std::ios::trunc);
+  program.CopyTo(all, ProgramFile::Writer::kRuns);
+  program.CopyTo(all, ProgramFile::Writer::kEnded);
+  EXPECT_EQ(Copied(), "one\ntwo\nthree\nfour\n");
+}
+
+TEST_F(ProgramFileTest, AnotherFileIsReadFromItsBeginningThoughItIsLonger) {
+  MetricsAppender all(folder_ + "/all");
+  ProgramFile program(own());
+  Write("one\ntwo\n");
+  program.CopyTo(all, ProgramFile::Writer::kRuns);
+  Write("one\nTWO\nthree\n", std::ios::trunc);
+  program.CopyTo(all, ProgramFile::Writer::kRuns);
+  EXPECT_EQ(Copied(), "one\ntwo\nTWO\nthree\n");
+}
+
+// It is killed before, in the middle of, or after the write that it has announced.
+TEST_F(ProgramFileTest, AKilledWorkersLastLinesAreThereOnce) {
+  for (const char* appended : {"", "tw", "two\n", "two\ncard\n"}) {
+    SetUp();
+    MetricsAppender all(folder_ + "/all");
+    Write("one\n");
+    ProgramFile(own()).CopyTo(all, ProgramFile::Writer::kRuns);
+    Write("two\n");
+    std::ofstream(own() + ".taken") << "4 8 4 4\n";
+    std::ofstream(folder_ + "/all", std::ios::app) << appended;
+    ProgramFile(own()).CopyTo(all, ProgramFile::Writer::kEnded);
+    EXPECT_EQ(Copied().substr(0, 8), "one\ntwo\n") << appended;
+    EXPECT_EQ(Copied().find("two", 8), std::string::npos) << Copied();
+  }
+}
+
 TEST_F(ProgramFileTest, TheNextWorkerGoesOnWhereAKilledOneStood) {
   MetricsAppender all(folder_ + "/all");
   Write("one\n");

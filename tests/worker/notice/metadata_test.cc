@@ -214,6 +214,27 @@ TEST_F(TalkTest, GcpMovesAVmOrEndsIt) {
   EXPECT_TRUE(seen[0].withdrawn);
 }
 
+TEST_F(TalkTest, ARestartedWorkerCountsOnTheSameEndOfGcpsMaintenance) {
+  const MetadataReply ends = Ok("TERMINATE_ON_HOST_MAINTENANCE");
+  Begin(GcpMaintenanceTalk(true));
+  EXPECT_EQ(talk_->promised_ms(), 0);
+  const auto first = Answer("maintenance-event", ends);
+  ASSERT_EQ(first.size(), 1u);
+  const int64_t promised_ms = talk_->promised_ms();
+  EXPECT_EQ(first[0].deadline_ms, promised_ms);
+  now_ms_ += 1'800'000;
+  board_ = NoticeBoard(kLeastNoticeMs);
+  Begin(GcpMaintenanceTalk(true, promised_ms));
+  EXPECT_EQ(Answer("maintenance-event", ends).at(0).deadline_ms, promised_ms);
+  Answer("maintenance-event", Ok("NONE"));
+  EXPECT_EQ(talk_->promised_ms(), 0);
+  // What was promised for one that is over says nothing of the next.
+  board_ = NoticeBoard(kLeastNoticeMs);
+  now_ms_ = promised_ms + 1;
+  Begin(GcpMaintenanceTalk(true, promised_ms));
+  EXPECT_GT(Answer("maintenance-event", ends).at(0).deadline_ms, promised_ms + 3'500'000);
+}
+
 std::string AzureEvent(const std::string& type, const std::string& status, const std::string& begin,
                        const std::string& resource = "vm0") {
   return absl::StrCat(R"({"DocumentIncarnation":3,"Events":[{"EventId":"602d9444","EventType":")",

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "worker/step/programs.h"
 
 namespace baton::worker {
 namespace {
@@ -33,6 +39,37 @@ TEST(LocalStep, AnOutputThatIsClosedIsNotWatchedAnyMore) {
     while (const std::optional<Ended> ended = NextEnd()) step.OnEnd(ended->pid, ended->status);
   }
   EXPECT_EQ(step.code(), 128 + SIGKILL);
+}
+
+// srun's code is of who failed first, and not what others make of the SIGTERM that follows.
+TEST(LocalStep, WhoIsEndedByTheStepSaysNothing) {
+  const int signals = OpenSignals({});
+  LocalStep step(Labelled("trap 'exit 77' TERM; echo ready; while :; do sleep 0.1; done"), 0,
+                 OwnVariables());
+  step.Start(false);
+  ASSERT_EQ(WaitReadable(step.outputs(), 60'000).size(), 1u);
+  step.Kill();
+  while (!step.done()) {
+    ASSERT_EQ(WaitReadable({signals}, 60'000).size(), 1u);
+    while (NextSignal(signals) != 0) {
+    }
+    while (const std::optional<Ended> ended = NextEnd()) step.OnEnd(ended->pid, ended->status);
+  }
+  EXPECT_EQ(step.code(), 0);
+}
+
+// srun needs what the script began with, in which the job's secrets are.
+TEST(Batch, TheEnvironmentIsTheUsersAloneAndGoesWithTheScript) {
+  const std::string folder = testing::TempDir() + "/steps." + std::to_string(getpid());
+  ASSERT_EQ(setenv("BATON_STEPS_DIR", folder.c_str(), 1), 0);
+  ASSERT_EQ(setenv("BATON_WORLD_SIZE", "1", 1), 0);
+  const mode_t before = umask(0);
+  EXPECT_EQ(RunBatch({"/bin/sh", "-c",
+                      "test $(stat -c %a $BATON_STEPS_DIR/environment) = 600 && grep -q "
+                      "BATON_STEPS_DIR= $BATON_STEPS_DIR/environment && exit 5"}),
+            5);
+  umask(before);
+  EXPECT_NE(access((folder + "/environment").c_str(), F_OK), 0);
 }
 
 }  // namespace
