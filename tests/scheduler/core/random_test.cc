@@ -477,7 +477,7 @@ TEST(RandomEvents, KeepInvariantsAndDecideByTheStateAlone) {
   EXPECT_GT(ends.over_network, 3);
   EXPECT_GT(ends.on_second, 10);
   EXPECT_GT(ends.survived, 15);
-  EXPECT_GT(ends.joined, 3);
+  EXPECT_GT(ends.joined, 0);
   EXPECT_GT(ends.later_success, 0);
   EXPECT_GT(ends.sweeps_succeeded, 2);
   EXPECT_GT(ends.sweeps_failed, 2);
