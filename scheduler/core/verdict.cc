@@ -91,8 +91,8 @@ void Machine::BlameLossBefore(Job* job) {
     const bool before = loss.attempt == attempt.number && loss.recovery_ms < 0;
     if (!before || loss.detector == "exit") continue;
     attempt.cause = EndCause::kNodeLost;
-    attempt.detail = absl::StrCat("it could not go on without task ", loss.task, " on ",
-                                  NodeName(loss.node));
+    attempt.detail =
+        absl::StrCat("it could not go on without task ", loss.task, " on ", NodeName(loss.node));
     return;
   }
 }

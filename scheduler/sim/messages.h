@@ -13,10 +13,9 @@ namespace baton::sim {
 
 struct Goodbye {};
 
-using ToScheduler =
-    std::variant<state::NodeJoined, state::TaskReported, state::CheckpointUploaded,
-                 state::NodeNoticed, state::NoticeWithdrawn, state::NodesProbed,
-                 state::LossReported, state::MemberReady, Goodbye>;
+using ToScheduler = std::variant<state::NodeJoined, state::TaskReported, state::CheckpointUploaded,
+                                 state::NodeNoticed, state::NoticeWithdrawn, state::NodesProbed,
+                                 state::LossReported, state::MemberReady, Goodbye>;
 
 // The whole wanted set; an older one (term, then sequence) is ignored by the worker.
 struct Wanted {

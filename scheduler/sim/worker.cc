@@ -232,7 +232,9 @@ void Worker::Train(Task* task) {
   // A bad one ends in mid-way.
   const int64_t steps = std::max<int64_t>(program.steps - from, 0);
   const int64_t last = std::max(from + (bad ? steps / 2 : steps), task->base_step);
-  const auto at = [&](int64_t step) { return begin_ms + (step - task->base_step) * program.step_ms; };
+  const auto at = [&](int64_t step) {
+    return begin_ms + (step - task->base_step) * program.step_ms;
+  };
   if (last > task->base_step) {
     InEpoch(at(task->base_step + 1), *task,
             [this](Task* then) { Report(then, TaskStage::kFirstStep); });

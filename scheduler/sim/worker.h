@@ -24,11 +24,11 @@ class Worker {
     Program program;
     Stage stage = Stage::kPreparing;
     uint64_t serial = 0;
-    int64_t started_ms = 0;      // of the program
-    int64_t setup_ms = 0;        // until it was prepared
-    bool stopping = false;       // it was told to, and is saving
-    uint64_t generation = 0;     // of a native one: newest that it was told of; 0: it is to join
-    uint64_t formed = 0;         // newest that it has formed
+    int64_t started_ms = 0;        // of the program
+    int64_t setup_ms = 0;          // until it was prepared
+    bool stopping = false;         // it was told to, and is saving
+    uint64_t generation = 0;       // of a native one: newest that it was told of; 0: it is to join
+    uint64_t formed = 0;           // newest that it has formed
     std::vector<int32_t> members;  // of the former
     std::set<int32_t> missed;      // of them: those that it has accused
     int64_t base_step = 0;         // finished when it began to train, at started_ms
@@ -36,9 +36,9 @@ class Worker {
     int64_t first_step_ms = 0;
     bool held = false;  // it does not train: a peer is missing, or a newer generation forms
     int64_t held_step = 0;
-    uint64_t epoch = 0;    // what it had planned before is void
-    bool frozen = false;   // it says and does nothing
-    bool leaving = false;  // it was let go
+    uint64_t epoch = 0;          // what it had planned before is void
+    bool frozen = false;         // it says and does nothing
+    bool leaving = false;        // it was let go
     bool reported = false;       // `report` is waiting for its acknowledgement
     state::TaskReported report;  // of the newest stage
     std::map<std::string, state::CheckpointUploaded> uploads;  // not acknowledged

@@ -70,7 +70,8 @@ class World : public Fabric {
         checkers_(context_),
         scheduler_(context_, *this, checkers_, {}),
         clients_(context_, scheduler_, checkers_),
-        cuts_(context_, [this](const auto& from, const auto& to) { CutGangs(from, to); }) {
+        cuts_(context_, [this](const auto& from, const auto& to) { gangs_.Cut(from, to); }),
+        gangs_(context_, cuts_, workers_) {
     context_.chaos = RandomChaos(context_.random);
     const uint64_t nodes = static_cast<uint64_t>(context_.random.Between(2, 10));
     for (uint64_t i = 1; i <= nodes; ++i) {
@@ -98,10 +99,6 @@ class World : public Fabric {
   }
 
  private:
-  Worker* WorkerOf(const state::TaskKey& task) const;
-  bool CutApart(const std::vector<state::TaskKey>& members);
-  void CutGangs(const state::NodeId& from, const state::NodeId& to);
-  void BookFreezes();
   void Break(uint64_t connection);
   void BookPeople();
   void BookSchedulerLife();
@@ -207,96 +204,9 @@ std::string World::Dial(const state::NodeId& from, const state::ProbeTarget& to)
   return "no such node";
 }
 
-Worker* World::WorkerOf(const state::TaskKey& task) const {
-  for (const auto& worker : workers_) {
-    const auto job = worker->tasks().find(task.job);
-    if (job == worker->tasks().end()) continue;
-    const auto there = job->second.find(task.rank);
-    if (there != job->second.end() && there->second.wanted.task == task) return worker.get();
-  }
-  return nullptr;
-}
-
-// Two of them do not reach each other: they miss each other.
-bool World::CutApart(const std::vector<state::TaskKey>& members) {
-  for (const state::TaskKey& a : members) {
-    for (const state::TaskKey& b : members) {
-      Worker* at_a = WorkerOf(a);
-      Worker* at_b = WorkerOf(b);
-      if (at_a == nullptr || at_b == nullptr) return true;
-      if (!cuts_.Cut(at_a->offer().id, at_b->offer().id)) continue;
-      context_.probes.Hit("generation parted while it forms");
-      at_a->Misses(a, b.rank);
-      at_b->Misses(b, a.rank);
-      return true;
-    }
-  }
-  return false;
-}
-
 void World::Arrive(const state::TaskKey& task, uint64_t generation,
                    const std::vector<int32_t>& members, int64_t step) {
-  const std::vector<state::TaskKey> all = gangs_.Arrive(task, generation, members, step);
-  if (all.empty() || CutApart(all)) return;
-  const int64_t has = gangs_.StepOf(task.token, generation);
-  for (const state::TaskKey& member : all) {
-    gangs_.Leave(member);
-    context_.agenda.In(context_.random.Between(0, 50), [this, member, generation, has] {
-      Worker* worker = WorkerOf(member);
-      if (worker != nullptr) worker->Form(member, generation, has);
-    });
-  }
-}
-
-// Members on two nodes that can't reach each other any more: one of them tells so, or both.
-void World::CutGangs(const state::NodeId& from, const state::NodeId& to) {
-  const auto running = [this](const state::NodeId& node) {
-    std::map<state::Token, std::vector<state::TaskKey>> tasks;
-    for (const auto& worker : workers_) {
-      if (worker->offer().id != node) continue;
-      for (const auto& [job, ranks] : worker->tasks()) {
-        for (const auto& [rank, task] : ranks) {
-          const bool in = task.stage == Worker::Stage::kRunning && task.wanted.spec->shards > 0;
-          if (in) tasks[task.wanted.task.token].push_back(task.wanted.task);
-        }
-      }
-    }
-    return tasks;
-  };
-  const auto there = running(to);
-  for (const auto& [token, tasks] : running(from)) {
-    const auto others = there.find(token);
-    if (from == to || others == there.end()) continue;
-    context_.probes.Hit("gang parted");
-    const uint64_t who = context_.random.Below(3);
-    if (who != 0) WorkerOf(tasks.front())->Misses(tasks.front(), others->second.front().rank);
-    if (who != 1) {
-      WorkerOf(others->second.front())->Misses(others->second.front(), tasks.front().rank);
-    }
-  }
-}
-
-// A member of a gang stops in its tracks; its peers stand still, too, and miss it.
-void World::BookFreezes() {
-  context_.agenda.In(context_.random.Between(0, 60'000), [this] {
-    if (healed_) return;
-    std::vector<state::TaskKey> gangs;
-    for (const auto& worker : workers_) {
-      for (const auto& [job, ranks] : worker->tasks()) {
-        for (const auto& [rank, task] : ranks) {
-          const bool in = task.stage == Worker::Stage::kRunning && task.members.size() > 1 &&
-                          task.wanted.spec->shards > 0;
-          if (in) gangs.push_back(task.wanted.task);
-        }
-      }
-    }
-    if (!gangs.empty()) {
-      const state::TaskKey frozen = gangs[context_.random.Below(gangs.size())];
-      WorkerOf(frozen)->Freeze(frozen, context_.random.Between(1'000, 90'000));
-      for (const auto& worker : workers_) worker->PeerLost(frozen);
-    }
-    BookFreezes();
-  });
+  gangs_.Arrive(task, generation, members, step);
 }
 
 // ---- what happens ----
@@ -401,6 +311,7 @@ void World::Heal() {
   context_.chaos.delay_max_ms = delay_max_ms;
   scheduler_.store().SetFreeFraction(0.5);
   cuts_.Heal();
+  gangs_.Heal();
   // Later than whatever the faults have booked.
   context_.agenda.In(130'000, [this] {
     for (const auto& worker : workers_) {
@@ -476,7 +387,7 @@ WorldResult World::Run() {
   BookPeople();
   BookSchedulerLife();
   BookFullDisk();
-  BookFreezes();
+  gangs_.BookFreezes();
   cuts_.Begin(nodes_);
   bool good = RunUntil(options_.fault_events, INT64_MAX);
   if (good) {
