@@ -13,6 +13,7 @@ void Gangs::Arrive(const state::TaskKey& key, uint64_t generation,
   place.members = members;
   place.there[key.rank] = key;
   place.steps[key.rank] = step;
+  if (!healed_ && context_.random.Chance(1, 60)) KillSoon(key);
   if (place.there.size() < members.size()) return;
   std::vector<state::TaskKey> all;
   int64_t has = -1;
@@ -28,6 +29,19 @@ void Gangs::Arrive(const state::TaskKey& key, uint64_t generation,
       if (worker != nullptr) worker->Form(member, generation, has);
     });
   }
+}
+
+// Its node dies, before or after the generation has formed, and comes back.
+void Gangs::KillSoon(const state::TaskKey& key) {
+  context_.agenda.In(context_.random.Between(0, 400), [this, key] {
+    Worker* worker = WorkerOf(key);
+    if (worker == nullptr || healed_) return;
+    context_.probes.Hit("node killed while a generation forms");
+    worker->Die(context_.random.Chance(1, 2));
+    context_.agenda.In(context_.random.Between(100, 60'000), [worker] {
+      if (!worker->alive()) worker->Start();
+    });
+  });
 }
 
 std::vector<int32_t> Gangs::Missing(state::Token token, uint64_t generation) const {

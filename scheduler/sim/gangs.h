@@ -42,6 +42,7 @@ class Gangs {
     std::map<int32_t, int64_t> steps;
   };
   Worker* WorkerOf(const state::TaskKey& task) const;
+  void KillSoon(const state::TaskKey& key);
   bool CutApart(const std::vector<state::TaskKey>& members);
 
   Context& context_;
