@@ -83,7 +83,7 @@ bool Gangs::CutApart(const std::vector<state::TaskKey>& members) {
       Worker* at_a = WorkerOf(a);
       Worker* at_b = WorkerOf(b);
       if (at_a == nullptr || at_b == nullptr) return true;
-      if (!cuts_.Cut(at_a->offer().id, at_b->offer().id)) continue;
+      if (at_a == at_b || !cuts_.Cut(at_a->offer().id, at_b->offer().id)) continue;
       context_.probes.Hit("generation parted while it forms");
       at_a->Misses(a, b.rank);
       at_b->Misses(b, a.rank);
