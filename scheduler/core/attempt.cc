@@ -152,8 +152,8 @@ void Machine::EndTask(Job* job, Task* task, TaskPhase phase, int64_t end_ms) {
   task->phase = phase;
   task->end_ms = end_ms;
   const state::Resources& need = state::NeedOf(*job->spec, attempt);
-  Bill(need, node.offer, std::max<int64_t>(0, end_ms - StartOf(attempt, *task)),
-       job->history.get(), &node);
+  Bill(need, node.offer, std::max<int64_t>(0, end_ms - StartOf(attempt, *task)), job->history.get(),
+       &node);
   node.held_until_ms = std::max(node.held_until_ms, end_ms);
   tasks_on_[task->node].erase({job->id, task->rank});
   fleet_.Give(task->node, need, task->gpus);

@@ -33,8 +33,8 @@ absl::Status Machine::On(const state::LossReported& event) {
                       IsMember(attempt, event.task.rank) && !HasEnded(*fenced->task) &&
                       event.lost_rank >= 0 && event.lost_rank < attempt.world_size;
   if (!counts) return absl::OkStatus();
-  const state::Accusation said = {
-      event.task.rank, attempt.members[static_cast<size_t>(event.lost_rank)]};
+  const state::Accusation said = {event.task.rank,
+                                  attempt.members[static_cast<size_t>(event.lost_rank)]};
   state::Elastic& elastic = attempt.elastic;
   const bool known = std::find(elastic.accusations.begin(), elastic.accusations.end(), said) !=
                      elastic.accusations.end();
@@ -151,8 +151,8 @@ void Machine::OnOtherEnded(Job* job, const Task& task) {
 void Machine::EndLateTasks(Job* job) {
   bool ended = false;
   for (Task& task : job->LiveAttempt()->tasks) {
-    const bool due = task.deadline_ms != 0 && !HasEnded(task) &&
-                     now_ms_ >= Effective(task.deadline_ms);
+    const bool due =
+        task.deadline_ms != 0 && !HasEnded(task) && now_ms_ >= Effective(task.deadline_ms);
     if (!due) continue;
     ended = true;
     if (IsJoiner(task)) {

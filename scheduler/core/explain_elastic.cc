@@ -20,10 +20,10 @@ std::string OneLossWords(const state::Loss& loss, const std::string& node) {
                                    loss.detector, " after ", Seconds(loss.delay_ms));
   if (loss.recovery_ms < 0) return words;
   absl::StrAppend(&words, "; trained on ", Seconds(loss.recovery_ms), " later, ",
-                  loss.steps_lost == 0 ? "no step was lost"
-                                       : absl::StrCat(loss.steps_lost, loss.steps_lost == 1
-                                                                           ? " step was lost"
-                                                                           : " steps were lost"));
+                  loss.steps_lost == 0
+                      ? "no step was lost"
+                      : absl::StrCat(loss.steps_lost,
+                                     loss.steps_lost == 1 ? " step was lost" : " steps were lost"));
   return words;
 }
 

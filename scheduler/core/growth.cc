@@ -1,11 +1,10 @@
 // Running gangs that grow into room that nobody in the queue has use for.
-#include "scheduler/policy/grow.h"
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/core/exits.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/policy/grow.h"
 #include "scheduler/policy/rescale.h"
 
 namespace baton::core {

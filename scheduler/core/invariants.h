@@ -68,7 +68,7 @@ struct JobMemory {
   size_t recoveries = 0;
   int32_t blamed = 0;             // attempts that ended by the program's fault
   std::string newest_checkpoint;  // name
-  uint64_t generation = 0;        // of the newest attempt, with its members and how many tasks it had
+  uint64_t generation = 0;  // of the newest attempt, with its members and how many tasks it had
   std::vector<int32_t> members;
   size_t tasks = 0;
 };

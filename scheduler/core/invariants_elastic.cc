@@ -38,9 +38,9 @@ std::string MembersInOrder(const Job& job, const Attempt& attempt) {
     return About(job, "not one member per rank");
   }
   if (attempt.generation == 0) return About(job, "a generation without a number");
-  const bool rising = std::adjacent_find(attempt.members.begin(), attempt.members.end(),
-                                         [](int32_t a, int32_t b) { return a >= b; }) ==
-                      attempt.members.end();
+  const bool rising =
+      std::adjacent_find(attempt.members.begin(), attempt.members.end(),
+                         [](int32_t a, int32_t b) { return a >= b; }) == attempt.members.end();
   const auto tasks = static_cast<int32_t>(attempt.tasks.size());
   if (!rising || attempt.members.front() < 0 || attempt.members.back() >= tasks) {
     return About(job, "its members are not tasks in rising order");
@@ -97,8 +97,8 @@ std::string JoinersReachAll(const state::State& state, const JobMemory& before, 
   for (size_t i = before.tasks; i < attempt->tasks.size(); ++i) {
     const state::NodeId& a = attempt->tasks[i].node;
     for (const Task& task : attempt->tasks) {
-      const bool matters = IsMember(*attempt, task.rank) ||
-                           static_cast<size_t>(task.rank) >= before.tasks;
+      const bool matters =
+          IsMember(*attempt, task.rank) || static_cast<size_t>(task.rank) >= before.tasks;
       if (!matters || task.node == a) continue;
       const std::string& host = state.nodes.at(a).offer.host_id;
       const state::NodeId& b = task.node;

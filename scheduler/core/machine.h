@@ -324,8 +324,8 @@ class Machine {
   std::map<state::NodeId, std::set<std::pair<state::JobId, int32_t>>> tasks_on_;  // job, rank
   std::set<state::JobId> undecided_;  // jobs with an attempt whose verdict is open
   std::map<state::JobId, std::set<state::NodeId>> promises_;  // by whom they were made to
-  int64_t waiting_gangs_ = 0;  // queued jobs that may have several ranks
-  std::set<GrowthKey> growable_;  // running jobs that have use for more ranks
+  int64_t waiting_gangs_ = 0;                       // queued jobs that may have several ranks
+  std::set<GrowthKey> growable_;                    // running jobs that have use for more ranks
   std::map<state::JobId, GrowthTry> growth_tried_;  // in vain
   uint64_t reach_told_ = 0;                         // probes that were answered
   uint64_t passes_ = 0;

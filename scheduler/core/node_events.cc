@@ -24,7 +24,8 @@ absl::Status Machine::On(const state::NodeJoined& event) {
   const auto it = state_.nodes.find(offer.id);
   const bool up = it != state_.nodes.end() && it->second.up;
   const bool same = up && it->second.offer.incarnation == offer.incarnation;
-  if (up && !same) LoseNode(&it->second, {.node = offer.id,
+  if (up && !same)
+    LoseNode(&it->second, {.node = offer.id,
                            .incarnation = it->second.offer.incarnation,
                            .cause = "its worker was started again",
                            .last_heard_ms = now_ms_,

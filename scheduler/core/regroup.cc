@@ -60,9 +60,9 @@ std::string NoticedBy(const state::Loss& loss) {
   const std::string late = absl::StrCat(loss.delay_ms, " ms");
   if (loss.detector == "exit") return absl::StrCat("its worker told so after ", late);
   if (loss.detector == "peers") return absl::StrCat("judged by its peers within ", late);
-  return absl::StrCat(loss.detector == "lease" ? "its lease ran out, "
-                                               : "its worker's connection told, ",
-                      late, " after it was last heard");
+  return absl::StrCat(
+      loss.detector == "lease" ? "its lease ran out, " : "its worker's connection told, ", late,
+      " after it was last heard");
 }
 
 }  // namespace
@@ -131,8 +131,7 @@ bool Machine::GoOn(Job* job) {
   const policy::Gang gang = GangOf(attempt);
   const int64_t accused_ms = attempt.elastic.accused_ms;
   const bool told = now_ms_ >= Effective(accused_ms + kExitToldMs) && policy::MayJudge(gang);
-  const bool waits =
-      AccusesTheLiving(gang) && !told && now_ms_ < Effective(accused_ms + kJudgeMs);
+  const bool waits = AccusesTheLiving(gang) && !told && now_ms_ < Effective(accused_ms + kJudgeMs);
   if (!waits) Reform(job, next, nullptr);
   return true;
 }
@@ -255,8 +254,8 @@ void Machine::LetGo(Job* job, Task* task, const Leave& leave) {
   MarkJob(*job);
   Touch(task->node);
   Say(*job, "let-go",
-      absl::StrCat("task ", task->rank, " on ", NodeName(task->node), " leaves after its step: ",
-                   leave.reason));
+      absl::StrCat("task ", task->rank, " on ", NodeName(task->node),
+                   " leaves after its step: ", leave.reason));
 }
 
 // By when and why ranks on a node that goes away are to leave, where no event has just told it.

@@ -143,8 +143,7 @@ void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
     task->output_digest = report.output_digest;
     if (first) job->history->output_digest = report.output_digest;
   }
-  if (first && !report.environment.empty() &&
-      job->history->environment != report.environment) {
+  if (first && !report.environment.empty() && job->history->environment != report.environment) {
     job->history->environment = report.environment;
     MarkJob(*job);
   }

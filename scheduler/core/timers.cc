@@ -30,8 +30,8 @@ int64_t Machine::Effective(int64_t deadline_ms) const {
 
 int64_t Machine::TimeLimitAt(const Job& job) const {
   const Attempt* attempt = job.LiveAttempt();
-  const bool runs = attempt != nullptr && (job.state == JobState::kRunning ||
-                                           job.state == JobState::kRescaling);
+  const bool runs =
+      attempt != nullptr && (job.state == JobState::kRunning || job.state == JobState::kRescaling);
   if (!runs || job.spec->time_limit_ms == 0) return Deadlines::kNever;
   const state::Phases& used = job.history->phases;
   const int64_t used_ms = used.train_ms + used.save_ms + used.lost_ms;

@@ -90,9 +90,11 @@ void Machine::BlameLossBefore(Job* job) {
   for (const state::Loss& loss : job->history->losses) {
     const bool before = loss.attempt == attempt.number && loss.recovery_ms < 0;
     if (!before || loss.detector == "exit") continue;
+    // It was counted when the gang went on without it: it is one preemption.
+    if (loss.detector != "peers") --job->history->preemptions;
     attempt.cause = EndCause::kNodeLost;
-    attempt.detail = absl::StrCat("it could not go on without task ", loss.task, " on ",
-                                  NodeName(loss.node));
+    attempt.detail =
+        absl::StrCat("it could not go on without task ", loss.task, " on ", NodeName(loss.node));
     return;
   }
 }

@@ -16,11 +16,11 @@ using state::TaskPhase;
 Goal GoalOf(const Attempt& attempt, const Task& task) {
   if (attempt.stop_deadline_ms != 0 || !task.let_go.empty()) return Goal::kStop;
   if (IsJoiner(task)) return task.phase == TaskPhase::kPreparing ? Goal::kPrepare : Goal::kRun;
-  const bool go = attempt.world_size == 1 ||
-                  std::all_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
-                    return attempt.tasks[static_cast<size_t>(member)].phase !=
-                           TaskPhase::kPreparing;
-                  });
+  const bool go =
+      attempt.world_size == 1 ||
+      std::all_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
+        return attempt.tasks[static_cast<size_t>(member)].phase != TaskPhase::kPreparing;
+      });
   return go ? Goal::kRun : Goal::kPrepare;
 }
 

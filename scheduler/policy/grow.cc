@@ -21,7 +21,8 @@ std::vector<GangGroup> WaysToMeet(const Fleet& fleet, const state::JobSpec& spec
       continue;
     }
     std::erase_if(common, [&](const GangGroup& a) {
-      return std::none_of(of.begin(), of.end(), [&](const GangGroup& b) { return a.name == b.name; });
+      return std::none_of(of.begin(), of.end(),
+                          [&](const GangGroup& b) { return a.name == b.name; });
     });
   }
   return common;

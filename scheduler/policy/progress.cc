@@ -24,10 +24,9 @@ bool HasCrashed(const Attempt& attempt) {
 
 bool SaysNothing(const Attempt& attempt) {
   if (attempt.end_ms == 0 || attempt.cause == EndCause::kStartFailed) return true;
-  const bool blames_node =
-      std::any_of(attempt.tasks.begin(), attempt.tasks.end(), [&](const state::Task& task) {
-        return task.infrastructure && IsMember(attempt, task.rank);
-      });
+  const bool blames_node = std::any_of(
+      attempt.tasks.begin(), attempt.tasks.end(),
+      [&](const state::Task& task) { return task.infrastructure && IsMember(attempt, task.rank); });
   if (blames_node) return true;
   return WasTaken(attempt) && attempt.running_ms == 0 &&
          attempt.end_ms - attempt.start_ms < kPreparingMsMin;

@@ -113,8 +113,8 @@ std::vector<int32_t> ChooseMembers(const state::JobSpec& spec,
       usable.push_back(task->rank);
     }
   }
-  const auto size = static_cast<size_t>(
-      ChooseWorldSize(RangeOf(spec), static_cast<int32_t>(usable.size())));
+  const auto size =
+      static_cast<size_t>(ChooseWorldSize(RangeOf(spec), static_cast<int32_t>(usable.size())));
   if (spec.ranks_per_node == 0 || size == usable.size()) {
     usable.resize(size);
     return usable;

@@ -133,6 +133,26 @@ void Checkers::CheckTokens(const state::SendWanted& wanted) {
            absl::StrCat(task.task.job, " is run under token ", task.task.token, " after ", newest));
     }
     newest = task.task.token;
+    CheckMembers(task);
+  }
+}
+
+// A generation has the members with which it was first told.
+void Checkers::CheckMembers(const state::WantedTask& task) {
+  if (task.peers.empty()) return;
+  std::vector<int32_t> members;
+  for (const state::Peer& peer : task.peers) {
+    if (peer.rank != static_cast<int32_t>(members.size())) {
+      Fail("ranks are places",
+           absl::StrCat(task.task.job, ": rank ", peer.rank, " is out of order"));
+    }
+    members.push_back(peer.task);
+  }
+  auto& generations = members_told_[task.task.token];
+  const auto known = generations.emplace(task.generation, members).first;
+  if (known->second != members) {
+    Fail("a generation has the same members for all",
+         absl::StrCat(task.task.job, ": generation ", task.generation, " is told in two ways"));
   }
 }
 

@@ -61,6 +61,7 @@ class Checkers {
     if (!what.empty()) context_.Fail(invariant + ": " + what);
   }
   void CheckTokens(const state::SendWanted& wanted);
+  void CheckMembers(const state::WantedTask& task);
   void CheckHealthy(const state::Job& job);
   void CountProbes(const state::Outputs& outputs);
   void CheckSweepsKept(const state::State& state);
@@ -83,6 +84,7 @@ class Checkers {
   // Of attempts that workers were told about.
   std::map<state::Token, std::pair<state::JobId, int32_t>> attempt_of_token_;
   std::map<state::JobId, state::Token> newest_token_;
+  std::map<state::Token, std::map<uint64_t, std::vector<int32_t>>> members_told_;
 };
 
 // The sweep waits for an answer, not for its trials.

@@ -33,6 +33,7 @@ void Cuts::Book() {
 
 void Cuts::Break(const Pair& pair, int64_t duration_ms) {
   ++cut_[pair];
+  on_cut_(pair.first, pair.second);
   context_.agenda.In(duration_ms, [this, pair] {
     const auto cut = cut_.find(pair);
     if (cut != cut_.end() && --cut->second == 0) cut_.erase(cut);

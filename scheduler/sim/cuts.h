@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@ namespace baton::sim {
 
 class Cuts {
  public:
-  explicit Cuts(Context& context) : context_(context) {}
+  using OnCut = std::function<void(const state::NodeId& from, const state::NodeId& to)>;
+  Cuts(Context& context, OnCut on_cut) : context_(context), on_cut_(std::move(on_cut)) {}
 
   // Nodes in the order of their making; begins to cut now and then.
   void Begin(std::vector<state::NodeId> nodes);
@@ -31,6 +33,7 @@ class Cuts {
   void Break(const Pair& pair, int64_t duration_ms);
 
   Context& context_;
+  const OnCut on_cut_;
   std::vector<state::NodeId> nodes_;
   std::map<Pair, int> cut_;  // how often it is cut right now
   bool healed_ = false;

@@ -13,9 +13,9 @@ namespace baton::sim {
 
 struct Goodbye {};
 
-using ToScheduler =
-    std::variant<state::NodeJoined, state::TaskReported, state::CheckpointUploaded,
-                 state::NodeNoticed, state::NoticeWithdrawn, state::NodesProbed, Goodbye>;
+using ToScheduler = std::variant<state::NodeJoined, state::TaskReported, state::CheckpointUploaded,
+                                 state::NodeNoticed, state::NoticeWithdrawn, state::NodesProbed,
+                                 state::LossReported, state::MemberReady, Goodbye>;
 
 // The whole wanted set; an older one (term, then sequence) is ignored by the worker.
 struct Wanted {
@@ -41,6 +41,12 @@ class Fabric {
   virtual void Gone(uint64_t connection, bool told) = 0;
   // A rank ended badly: its peers on other nodes see their connections break.
   virtual void GangBroken(const state::TaskKey& task) = 0;
+
+  // A member comes to where its generation meets, with the finished steps of its state; -1: none.
+  virtual void Arrive(const state::TaskKey& task, uint64_t generation,
+                      const std::vector<int32_t>& members, int64_t step) = 0;
+  // Who has not come there.
+  virtual std::vector<int32_t> Missing(state::Token token, uint64_t generation) const = 0;
 
   // What the node finds when it dials another; empty: it is answered.
   virtual std::string Dial(const state::NodeId& from, const state::ProbeTarget& to) = 0;

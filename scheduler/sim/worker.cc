@@ -27,14 +27,6 @@ Worker::Task* Worker::Find(const TaskKey& key, uint64_t serial) {
   return task != nullptr && task->serial == serial ? task : nullptr;
 }
 
-template <typename Action>
-void Worker::In(int64_t delay_ms, const Task& task, Action action) {
-  context_.agenda.In(delay_ms, [this, key = task.wanted.task, serial = task.serial, action] {
-    Task* then = Find(key, serial);
-    if (then != nullptr) action(then);
-  });
-}
-
 void Worker::Start() {
   alive_ = true;
   offer_.incarnation = absl::StrCat(offer_.name, "-", ++incarnation_);
@@ -202,34 +194,58 @@ void Worker::Prepared(Task* task) {
 
 void Worker::Pursue(Task* task) {
   if (task->wanted.goal == state::Goal::kStop) {
-    if (task->stage == Stage::kRunning) StopSoon(task);
+    // It is told who goes on without it.
+    const bool let_go = !task->wanted.peers.empty() && task->wanted.spec->shards > 0;
+    if (task->stage == Stage::kRunning) let_go ? LeaveGang(task) : StopSoon(task);
     if (task->stage == Stage::kPreparing || task->stage == Stage::kPrepared) End(task, -15);
   } else if (task->wanted.goal == state::Goal::kRun && task->stage == Stage::kPrepared) {
     Run(task);
+  } else if (task->wanted.goal == state::Goal::kRun) {
+    Regroup(task);
   }
 }
 
 void Worker::Run(Task* task) {
   task->stage = Stage::kRunning;
   task->started_ms = context_.now_ms() + context_.random.Between(0, 1500);
+  task->base_step = task->wanted.resume_step;
+  for (const state::Peer& peer : task->wanted.peers) task->members.push_back(peer.task);
+  const bool joins = RankOf(*task, task->wanted.task.rank) < 0;
+  if (joins) {
+    task->members.clear();
+    task->held = true;
+  } else {
+    task->generation = task->wanted.generation;
+    task->formed = task->wanted.generation;
+  }
   Report(task, TaskStage::kRunning);
+  joins ? RunJoiner(task) : Train(task);
+}
+
+// From the steps that it has to the end, or until something comes between.
+void Worker::Train(Task* task) {
+  ++task->epoch;
   const Program& program = task->program;
   const int64_t begin_ms = task->started_ms - context_.now_ms();
-  const int64_t steps = std::max<int64_t>(program.steps - task->wanted.resume_step, 0);
+  const int64_t from = task->wanted.resume_step;
   const bool bad = program.Misbehaves(task->wanted.task.attempt);
   // A bad one ends in mid-way.
-  const int64_t done = bad ? steps / 2 : steps;
-  if (done > 0) {
-    In(begin_ms + program.step_ms, *task,
-       [this](Task* then) { Report(then, TaskStage::kFirstStep); });
+  const int64_t steps = std::max<int64_t>(program.steps - from, 0);
+  const int64_t last = std::max(from + (bad ? steps / 2 : steps), task->base_step);
+  const auto at = [&](int64_t step) {
+    return begin_ms + (step - task->base_step) * program.step_ms;
+  };
+  if (last > task->base_step) {
+    InEpoch(at(task->base_step + 1), *task,
+            [this](Task* then) { Report(then, TaskStage::kFirstStep); });
   }
-  for (int64_t step = program.steps_per_checkpoint; step <= done;
+  for (int64_t step = from + program.steps_per_checkpoint; step <= last;
        step += program.steps_per_checkpoint) {
-    In(begin_ms + step * program.step_ms, *task,
-       [this, step](Task* then) { TakeCheckpoint(then, then->wanted.resume_step + step); });
+    if (step <= task->base_step) continue;
+    InEpoch(at(step), *task, [this, step](Task* then) { TakeCheckpoint(then, step); });
   }
-  In(begin_ms + done * program.step_ms + 1, *task, [this, bad](Task* then) {
-    if (then->stopping) return;
+  InEpoch(at(last) + 1, *task, [this, bad](Task* then) {
+    if (then->stopping || then->leaving) return;
     End(then, bad ? then->program.BadExit() : 0);
   });
 }
@@ -264,8 +280,8 @@ void Worker::StopSoon(Task* task) {
   if (task->stopping || !task->program.catches_sigterm) return;
   task->stopping = true;
   In(context_.random.Between(10, 3000), *task, [this](Task* then) {
-    if (then->stage != Stage::kRunning) return;
-    TakeCheckpoint(then, StepOf(*then));
+    if (then->stage != Stage::kRunning || then->frozen) return;
+    if (then->formed > 0) TakeCheckpoint(then, StepOf(*then));
     End(then, 75);
   });
 }
@@ -302,6 +318,10 @@ void Worker::PeerLost(const TaskKey& lost) {
   for (const auto& [rank, task] : job->second) {
     if (task.wanted.task.token != lost.token || rank == lost.rank) continue;
     if (task.stage != Stage::kRunning) continue;
+    if (task.wanted.spec->shards > 0) {
+      Misses(task.wanted.task, lost.rank);
+      continue;
+    }
     In(context_.random.Between(5, 2500), task, [this](Task* then) {
       if (then->stage == Stage::kRunning && !then->stopping) End(then, 76);
     });
@@ -309,8 +329,10 @@ void Worker::PeerLost(const TaskKey& lost) {
 }
 
 int64_t Worker::StepOf(const Task& task) const {
+  if (task.held) return task.held_step;
   const int64_t ran_ms = std::max<int64_t>(context_.now_ms() - task.started_ms, 0);
-  return std::min(task.wanted.resume_step + ran_ms / task.program.step_ms, task.program.steps);
+  const int64_t last = std::max(task.program.steps, task.base_step);
+  return std::min(task.base_step + ran_ms / task.program.step_ms, last);
 }
 
 void Worker::Report(Task* task, TaskStage stage) {
@@ -324,12 +346,20 @@ void Worker::Report(Task* task, TaskStage stage) {
   report.setup_ms = task->setup_ms;
   report.address = offer_.data_addresses.front();
   report.port = 20'000 + task->wanted.task.rank;
-  if (task->stage == Stage::kRunning && StepOf(*task) > task->wanted.resume_step) {
-    report.first_step = task->wanted.resume_step + 1;
-    report.first_step_ms = task->started_ms + task->program.step_ms;
+  if (task->stage == Stage::kRunning && !task->held && StepOf(*task) > task->base_step) {
+    const int64_t first_ms = task->started_ms + task->program.step_ms;
+    if (task->first_step == 0) {
+      task->first_step = task->base_step + 1;
+      task->first_step_ms = first_ms;
+    }
+    report.first_step = task->first_step;
+    report.first_step_ms = task->first_step_ms;
     report.last_step = StepOf(*task);
     report.last_step_ms =
-        task->started_ms + (report.last_step - task->wanted.resume_step) * task->program.step_ms;
+        task->started_ms + (report.last_step - task->base_step) * task->program.step_ms;
+    report.generation = task->formed;
+    report.generation_step = task->base_step;
+    report.generation_step_ms = first_ms;
   }
   task->reported = true;
   // At the end of this moment, when the report is complete.
@@ -352,11 +382,11 @@ std::vector<state::LastHeard> Worker::Progress() const {
   for (const auto& [job, ranks] : tasks_) {
     for (const auto& [rank, task] : ranks) {
       const int64_t step = StepOf(task);
-      if (task.stage != Stage::kRunning || step <= task.wanted.resume_step) continue;
+      if (task.stage != Stage::kRunning || task.held || step <= task.base_step) continue;
       progress.push_back(
           {.task = task.wanted.task,
            .step = step,
-           .step_ms = task.started_ms + (step - task.wanted.resume_step) * task.program.step_ms});
+           .step_ms = task.started_ms + (step - task.base_step) * task.program.step_ms});
     }
   }
   return progress;

@@ -12,6 +12,7 @@
 #include "scheduler/sim/clients.h"
 #include "scheduler/sim/context.h"
 #include "scheduler/sim/cuts.h"
+#include "scheduler/sim/gangs.h"
 #include "scheduler/sim/messages.h"
 #include "scheduler/sim/replay.h"
 #include "scheduler/sim/scheduler.h"
@@ -69,7 +70,8 @@ class World : public Fabric {
         checkers_(context_),
         scheduler_(context_, *this, checkers_, {}),
         clients_(context_, scheduler_, checkers_),
-        cuts_(context_) {
+        cuts_(context_, [this](const auto& from, const auto& to) { gangs_.Cut(from, to); }),
+        gangs_(context_, cuts_, workers_) {
     context_.chaos = RandomChaos(context_.random);
     const uint64_t nodes = static_cast<uint64_t>(context_.random.Between(2, 10));
     for (uint64_t i = 1; i <= nodes; ++i) {
@@ -90,6 +92,11 @@ class World : public Fabric {
   bool IsHeard(uint64_t connection) const override { return open_.count(connection) != 0; }
   std::vector<state::LastHeard> Progress(uint64_t connection) const override;
   std::string Dial(const state::NodeId& from, const state::ProbeTarget& to) override;
+  void Arrive(const state::TaskKey& task, uint64_t generation, const std::vector<int32_t>& members,
+              int64_t step) override;
+  std::vector<int32_t> Missing(state::Token token, uint64_t generation) const override {
+    return gangs_.Missing(token, generation);
+  }
 
  private:
   void Break(uint64_t connection);
@@ -110,6 +117,7 @@ class World : public Fabric {
   Scheduler scheduler_;
   Clients clients_;
   Cuts cuts_;
+  Gangs gangs_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<state::NodeId> nodes_;
   std::map<uint64_t, Worker*> open_;
@@ -174,6 +182,7 @@ void World::Close(uint64_t connection) {
 }
 
 void World::GangBroken(const state::TaskKey& task) {
+  gangs_.Leave(task);
   // Not within the caller, which may be walking over its tasks.
   context_.agenda.In(0, [this, task] {
     for (const auto& worker : workers_) worker->PeerLost(task);
@@ -193,6 +202,11 @@ std::string World::Dial(const state::NodeId& from, const state::ProbeTarget& to)
     return there ? "" : "connection refused";
   }
   return "no such node";
+}
+
+void World::Arrive(const state::TaskKey& task, uint64_t generation,
+                   const std::vector<int32_t>& members, int64_t step) {
+  gangs_.Arrive(task, generation, members, step);
 }
 
 // ---- what happens ----
@@ -297,6 +311,7 @@ void World::Heal() {
   context_.chaos.delay_max_ms = delay_max_ms;
   scheduler_.store().SetFreeFraction(0.5);
   cuts_.Heal();
+  gangs_.Heal();
   // Later than whatever the faults have booked.
   context_.agenda.In(130'000, [this] {
     for (const auto& worker : workers_) {
@@ -372,6 +387,7 @@ WorldResult World::Run() {
   BookPeople();
   BookSchedulerLife();
   BookFullDisk();
+  gangs_.BookFreezes();
   cuts_.Begin(nodes_);
   bool good = RunUntil(options_.fault_events, INT64_MAX);
   if (good) {

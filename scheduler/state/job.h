@@ -212,15 +212,15 @@ struct Accusation {
 struct Elastic {
   std::vector<Accusation> accusations;  // in the present generation, in the order of their coming
   int64_t accused_ms = 0;               // when the first of them came; 0: there are none
-  std::vector<Loss> losses;      // of members of it that have ended and over which nothing is decided
-  int64_t first_step_ms = 0;     // when its first step was finished; 0: not yet
-  int64_t reached_step = 0;      // the newest step known to be finished when it was decided
-  bool stepped = false;          // a step was finished since the last loss
-  int32_t barren = 0;            // generations in a row that ended by a loss without a finished step
-  int32_t retries_used = 0;      // by crashes of members that the attempt has survived
-  int32_t survived = 0;          // losses after which a step was finished
-  int32_t joiners_failed = 0;    // in a row
-  int64_t grow_after_ms = 0;     // no joiners before; 0: at any time
+  std::vector<Loss> losses;    // of members of it that have ended and over which nothing is decided
+  int64_t first_step_ms = 0;   // when its first step was finished; 0: not yet
+  int64_t reached_step = 0;    // the newest step known to be finished when it was decided
+  bool stepped = false;        // a step was finished since the last loss
+  int32_t barren = 0;          // generations in a row that ended by a loss without a finished step
+  int32_t retries_used = 0;    // by crashes of members that the attempt has survived
+  int32_t survived = 0;        // losses after which a step was finished
+  int32_t joiners_failed = 0;  // in a row
+  int64_t grow_after_ms = 0;   // no joiners before; 0: at any time
   bool operator==(const Elastic&) const = default;
 };
 

@@ -49,7 +49,8 @@ void Append(const state::WantedTask& task, std::string* text) {
   absl::StrAppend(text, task.stop_deadline_ms, " ", task.stop_reason, " ", task.stop_for_good, " ",
                   task.alternative, " ");
   for (const state::Peer& peer : task.peers) {
-    absl::StrAppend(text, peer.rank, " ", peer.task, " ", peer.node, " ", peer.address, " ", peer.port, " ");
+    absl::StrAppend(text, peer.rank, " ", peer.task, " ", peer.node, " ", peer.address, " ",
+                    peer.port, " ");
   }
 }
 

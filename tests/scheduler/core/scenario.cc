@@ -250,16 +250,16 @@ std::string Scenario::Report(const Words& words) {
 std::string Scenario::Member(const Words& words) {
   const state::TaskKey key = KeyOf(words);
   const Attempt& attempt = core_->state().jobs.at(key.job).history->attempts.back();
-  const state::NodeId node = words.Text("node", attempt.tasks.at(static_cast<size_t>(key.rank)).node);
+  const state::NodeId node =
+      words.Text("node", attempt.tasks.at(static_cast<size_t>(key.rank)).node);
   const std::string incarnation = words.Text("incarnation", offers_[node].incarnation);
   if (words.command == "ready") return Apply(state::MemberReady{key, node, incarnation});
-  return Apply(state::LossReported{
-      .task = key,
-      .node = node,
-      .incarnation = incarnation,
-      .generation = static_cast<uint64_t>(
-          words.Number("generation", static_cast<int64_t>(attempt.generation))),
-      .lost_rank = static_cast<int32_t>(words.Number("rank", 0))});
+  return Apply(state::LossReported{.task = key,
+                                   .node = node,
+                                   .incarnation = incarnation,
+                                   .generation = static_cast<uint64_t>(words.Number(
+                                       "generation", static_cast<int64_t>(attempt.generation))),
+                                   .lost_rank = static_cast<int32_t>(words.Number("rank", 0))});
 }
 
 std::string Scenario::Checkpoint(const Words& words) {

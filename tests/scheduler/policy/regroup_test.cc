@@ -11,7 +11,8 @@ namespace {
 
 using Numbers = std::vector<int32_t>;
 
-Gang GangOf(int32_t size, std::vector<state::Accusation> accusations, std::set<int32_t> ended = {}) {
+Gang GangOf(int32_t size, std::vector<state::Accusation> accusations,
+            std::set<int32_t> ended = {}) {
   Gang gang;
   for (int32_t i = 0; i < size; ++i) gang.members.push_back(i);
   gang.accusations = std::move(accusations);
