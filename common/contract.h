@@ -54,10 +54,10 @@ inline constexpr char kFilesCheckpoint[] = "files.";
 // Optional; the native trainer writes it in every rank. A shorter file says nothing yet.
 inline constexpr char kProgressSuffix[] = ".progress";
 struct Progress {
-  int64_t step = 0;          // finished steps of the whole training, restarts included
-  int64_t unix_ms = 0;       // when that step ended
-  int64_t save_wait_ms = 0;  // since the process began: time in which a step waited for a save
-  int64_t generation = 0;    // the newest that this process formed as a member; 0: none
+  int64_t step = 0;             // finished steps of the whole training, restarts included
+  int64_t unix_ms = 0;          // when that step ended
+  int64_t save_wait_ms = 0;     // since the process began: time in which a step waited for a save
+  int64_t generation = 0;       // the newest that this process formed as a member; 0: none
   int64_t generation_step = 0;  // finished steps of the state with which it formed
 };
 static_assert(sizeof(Progress) == 40, "five little-endian 64-bit numbers, without gaps");

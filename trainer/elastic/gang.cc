@@ -33,8 +33,7 @@ constexpr milliseconds kEndWait{5000};
 // What another generation may mend.
 bool IsLoss(const absl::Status& status) {
   if (IsOwnMachines(status)) return false;
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
-         absl::IsAborted(status);
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
 }
 
 std::string DoneKey(int rank) { return absl::StrCat("done-", rank); }
@@ -202,9 +201,8 @@ class FormedGang : public Gang {
     meeting_ = Meet(meet);
     missing_ = meeting_.missing;
     BATON_RETURN_IF_ERROR(meeting_.failure);
-    const absl::StatusOr<Decision> decision =
-        HandOver(*meeting_.group, state, options_.agreement, !elastic_,
-                 std::max(timeout, options_.silence));
+    const absl::StatusOr<Decision> decision = HandOver(
+        *meeting_.group, state, options_.agreement, !elastic_, std::max(timeout, options_.silence));
     BATON_RETURN_IF_ERROR(decision.status());
     if (!decision->unlike.empty()) {
       missing_ = decision->unlike;

@@ -171,7 +171,7 @@ class ElasticTest(TrainerTest):
         self.assertTrue(all(len(hashes) == 1 for hashes in saved.values()), saved)
 
     def test_torture(self):
-        self.use(epochs=60)
+        self.use(epochs=60, shards=5)
         begin = time.monotonic()
         gang = self.gang(3)
         gang.wait_for_step(5)
