@@ -352,9 +352,9 @@ absl::Status Job::MakeReplica() {
   // A joiner's frozen layers are as drawn, too.
   replica.draw = options_.resume_dir.empty() || !weights_file_.empty() || joiner();
   replica.threads = ThreadCount(options_.threads, FirstShare().count);
-  replica.threads_most =
-      IsElastic(Gangs()) ? ThreadCount(options_.threads, static_cast<int>(native().shards))
-                         : replica.threads;
+  replica.threads_most = IsElastic(Gangs())
+                             ? ThreadCount(options_.threads, static_cast<int>(native().shards))
+                             : replica.threads;
   replica.direct = options_.exchange != "host";
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));

@@ -20,8 +20,8 @@ struct JobOptions {
   std::string membership_file;
   std::string rendezvous;
   std::string address;  // empty: the membership's, or 127.0.0.1
-  int rank = 0;  // the task number: in the first generation its rank, or a joiner's
-  int local_rank = 0;  // among the ranks of this node; chooses its card
+  int rank = 0;         // the task number: in the first generation its rank, or a joiner's
+  int local_rank = 0;   // among the ranks of this node; chooses its card
   int world_size = 1;
   std::vector<std::string> sets;  // "PATH=VALUE": changes of the spec
   std::string device = "auto";    // auto, cpu or cuda

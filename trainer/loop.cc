@@ -73,8 +73,7 @@ class Loop {
     return options_.steps_max > 0 ? std::min(all, options_.steps_max) : all;
   }
   bool stopped() const {
-    return options_.early_stopping &&
-           EarlyStopping(*options_.early_stopping, state_.best).stop();
+    return options_.early_stopping && EarlyStopping(*options_.early_stopping, state_.best).stop();
   }
   bool EpochEnds() const { return replica_.step() % replica_.steps_per_epoch() == 0; }
   bool asked() const { return options_.stop != nullptr && *options_.stop; }
@@ -227,8 +226,8 @@ absl::StatusOr<std::optional<Ending>> Loop::Steps() {
   return Finish();
 }
 
-// An elastic gang goes on without a rank that is asked to leave, once it is told to, and leaves only
-// if all are asked.
+// An elastic gang goes on without a rank that is asked to leave, once it is told to, and leaves
+// only if all are asked.
 uint32_t Loop::FlagsOf(const DrainPlan& drain) const {
   uint32_t flags = drain.leave ? kFlagLeave : 0;
   if (gang_.elastic() && !drain.leave) flags |= kFlagStay;

@@ -32,8 +32,8 @@ struct LoopOptions {
   std::string weights_file;           // the weights at the end also go here; empty: nowhere
   std::string losses_file;            // CSV of each step's loss; empty: none
   std::optional<spec::EarlyStopping> early_stopping;
-  int64_t steps_max = 0;            // ends after so many steps; 0: as the spec says
-  std::string deadline_file;        // empty: no notices by file
+  int64_t steps_max = 0;      // ends after so many steps; 0: as the spec says
+  std::string deadline_file;  // empty: no notices by file
   Identity identity;
   const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null
   std::optional<double> restore_s;          // what a resume took, for the metrics; empty: none

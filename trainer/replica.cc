@@ -207,6 +207,11 @@ absl::Status Replica::Join(Group& group) {
   LeaveGroup();
   group_ = &group;
   const auto shards = static_cast<int>(options_.spec->shards);
+  if (group.size() > shards) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("a gang of ", group.size(), " ranks, but the spec has ", shards,
+                     " shards, and each rank needs one; use fewer ranks"));
+  }
   const int share = RunOf(shards, group.size(), group.rank()).count;
   const int threads = std::min(options_.threads_most, share);
   if (threads > pool_.threads()) {

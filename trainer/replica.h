@@ -48,9 +48,9 @@ struct ReplicaOptions {
   const Clock* clock = nullptr;
   int threads = 1;
   int threads_most = 1;  // where a later generation has more shards for this rank
-  std::string scratch;  // the folder for the files of mapped tables
-  bool draw = true;     // the first values; false where a Restore follows, for it takes a while
-  bool direct = true;   // gradients between devices, where they can
+  std::string scratch;   // the folder for the files of mapped tables
+  bool draw = true;      // the first values; false where a Restore follows, for it takes a while
+  bool direct = true;    // gradients between devices, where they can
   // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
   std::chrono::milliseconds silence{2500};
 };

@@ -88,8 +88,7 @@ absl::StatusOr<std::vector<absl::Span<float>>> TrainingState::Stage(const std::s
 absl::Status TrainingState::Adopt() {
   Staged staged = *std::exchange(staged_, std::nullopt);
   const Header& header = staged.header;
-  BATON_RETURN_IF_ERROR(
-      replica_.Adopt(std::move(staged.vectors), header.step, header.table_trail));
+  BATON_RETURN_IF_ERROR(replica_.Adopt(std::move(staged.vectors), header.step, header.table_trail));
   chain = header.chain;
   loss = header.loss;
   best = header.best.value_or(Best{});

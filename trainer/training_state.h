@@ -17,7 +17,8 @@ namespace baton::trainer {
 // vectors.
 class TrainingState : public SharedState {
  public:
-  // The replica must outlive it. `present`: whether it has a state to go on from; a joiner has none.
+  // The replica must outlive it. `present`: whether it has a state to go on from; a joiner has
+  // none.
   TrainingState(Replica& replica, HashChain first_chain, bool present)
       : chain(std::move(first_chain)), replica_(replica), present_(present) {}
 

@@ -6,10 +6,16 @@ whatever happens to one of them.
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import unittest
 
-from card_case import MADE, CardCase
+from card_case import CARD, LIBRARIES, MADE, CardCase
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "trainer",
+                             "process"))
+from elastic_gang import ElasticGang  # pylint: disable=wrong-import-position
 
 # Most of it is what the simulated card takes for the step at hand.
 HEARD_S = 2
@@ -51,6 +57,37 @@ class GangOnCardsTest(CardCase):
         _, told = self.gang(spec, "part", *flags, "--resume",
                             os.path.join(folder, self.checkpoints(folder)[-1]))
         self.assertEqual(self.model("part"), whole)
+
+    def start(self, flags, log):
+        """For ElasticGang, whose tasks take a card each."""
+        env = {**os.environ, "LD_LIBRARY_PATH": LIBRARIES, "BATON_FAKE_CUDA_DEVICES": "3"}
+        with open(self.path(log), "wb") as out:
+            return subprocess.Popen(
+                [CARD + "/baton-trainer", "--device", "cuda", *flags], cwd=self.folder, env=env,
+                stdout=out, stderr=subprocess.STDOUT)
+
+    def log(self, name):
+        with open(self.path(name), encoding="utf-8", errors="replace") as text:
+            return text.read()
+
+    def test_an_elastic_gang_loses_and_gains_ranks(self):
+        self.spec = self.write_spec(*MADE["mlp"])
+        flags = ["--set", "epochs=24", "--set", "shards=3"]
+        _, whole = self.train(self.spec, "whole", *flags)
+        gang = ElasticGang(self, "elastic", 3, flags=flags,
+                           per_task={task: ["--local-rank", str(task % 3)] for task in range(5)})
+        self.addCleanup(gang.close)
+        gang.wait_for_step(5)
+        gang.member(1).kill()
+        gang.wait_for_generation(2)
+        gang.let_go(0)
+        gang.wait_for_generation(3)
+        gang.join()
+        gang.wait_for_generation(4)
+        gang.member(0).kill()
+        self.assertEqual(set(gang.finish().values()), {0}, gang.describe())
+        self.assertIn("gradients travel between devices", self.log("elastic-2.log"))
+        self.assertEqual(gang.model(), whole)
 
     def lose_a_rank(self, output, signal_number, flags):
         """One of two ranks in mid-training; the other's seconds until it ends with 76, the same

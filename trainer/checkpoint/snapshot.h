@@ -26,8 +26,8 @@ struct Best {
 inline constexpr char kBestVector[] = "best";
 
 struct Snapshot {
-  int64_t step = 0;  // finished steps
-  double loss = 0;   // mean over the batch of the last one
+  int64_t step = 0;    // finished steps
+  double loss = 0;     // mean over the batch of the last one
   int world_size = 1;  // when it was taken; no part of the state
   HashChain chain;
   uint64_t table_trail = 0;

@@ -27,14 +27,15 @@ constexpr milliseconds kLaterTimeout{5000};
 // While a newer generation is waited for: how soon a stop is noticed, and how often one looks for
 // peers that went away meanwhile.
 constexpr milliseconds kLook{20};
+// For a rank that leaves with an error of its own.
+constexpr milliseconds kLastWord{1000};
 // A wait on the board for the others' end; between two of them one looks whether to stop.
 constexpr milliseconds kEndWait{5000};
 
 // What another generation may mend.
 bool IsLoss(const absl::Status& status) {
   if (IsOwnMachines(status)) return false;
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
-         absl::IsAborted(status);
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
 }
 
 std::string DoneKey(int rank) { return absl::StrCat("done-", rank); }
@@ -47,8 +48,15 @@ class FormedGang : public Gang {
 
   absl::Status Enter(SharedState& state) {
     if (elastic_) {
-      RendezvousOptions board = BoardOptions();
-      BATON_ASSIGN_OR_RETURN(watch_, GenerationWatch::Open(board));
+      absl::StatusOr<std::unique_ptr<GenerationWatch>> watch = GenerationWatch::Open(BoardOptions());
+      if (watch.ok()) {
+        watch_ = *std::move(watch);
+      } else if (membership_.member() && membership_.world_size == 1) {
+        LogWarning(absl::StrCat(watch.status().message(), "; no other rank can join this one"));
+        elastic_ = false;
+      } else {
+        return watch.status();
+      }
     }
     absl::Status failure;
     if (membership_.member()) {
@@ -202,11 +210,12 @@ class FormedGang : public Gang {
     meeting_ = Meet(meet);
     missing_ = meeting_.missing;
     BATON_RETURN_IF_ERROR(meeting_.failure);
-    const absl::StatusOr<Decision> decision =
-        HandOver(*meeting_.group, state, options_.agreement, !elastic_,
-                 std::max(timeout, options_.silence));
+    const absl::StatusOr<Decision> decision = HandOver(
+        *meeting_.group, state, options_.agreement, !elastic_, std::max(timeout, options_.silence));
     BATON_RETURN_IF_ERROR(decision.status());
     if (!decision->unlike.empty()) {
+      // They say themselves what is wrong, if they get the time to.
+      Barrier(*meeting_.group, kLastWord).IgnoreError();
       missing_ = decision->unlike;
       return absl::AbortedError(absl::StrCat("ranks that are unlike the others: ",
                                              absl::StrJoin(decision->unlike, ", ")));
@@ -222,7 +231,7 @@ class FormedGang : public Gang {
   }
 
   const GangOptions options_;
-  const bool elastic_;
+  bool elastic_;
   Membership membership_;  // of the present generation
   bool was_member_ = false;
   int64_t generation_step_ = 0;

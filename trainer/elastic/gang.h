@@ -42,8 +42,8 @@ class Gang {
   virtual absl::StatusOr<Place> Reform(const absl::Status& why, SharedState& state) = 0;
 
   // The end of a training, where each rank has done its part: returns on all ranks once rank 0 has
-  // run `last`, with its error on rank 0. Codes as Group's transfers and Reform: a rank that is lost
-  // before that is lost as in a step.
+  // run `last`, with its error on rank 0. Codes as Group's transfers and Reform: a rank that is
+  // lost before that is lost as in a step.
   virtual absl::Status FinishTogether(absl::FunctionRef<absl::Status()> last) = 0;
 };
 

@@ -47,10 +47,9 @@ class Exchange {
     uint32_t flags = 0;                         // of all ranks, or-ed: the same on every rank
   };
   // When all gradients and results are there: the rest of the step. UNAVAILABLE or
-  // DEADLINE_EXCEEDED when a peer was lost (`timeout` is for each bucket of the first round; a later
-  // round is given more). DATA_LOSS when
-  // the ranks' weights are no longer the same, naming the rank that differs from rank 0; INTERNAL
-  // when they are not at the same step.
+  // DEADLINE_EXCEEDED when a peer was lost (`timeout` is for each bucket of the first round; a
+  // later round is given more). DATA_LOSS when the ranks' weights are no longer the same, naming
+  // the rank that differs from rank 0; INTERNAL when they are not at the same step.
   virtual absl::StatusOr<Sum> Run(const Step& step, std::chrono::milliseconds timeout) = 0;
 };
 

@@ -27,6 +27,7 @@ class Task:
         self.asked = False  # to stop
         self.code = None
         self.process = None
+        self.connections = []
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(os.path.join(self.folder, "s"))
         self.server.listen(16)
@@ -74,6 +75,7 @@ class Task:
                 connection, _ = self.server.accept()
             except OSError:
                 return
+            self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -93,6 +95,16 @@ class Task:
             pass
         self.gang.hang_up(answer)
         connection.close()
+
+    def hang_up_all(self):
+        """As a worker that dies."""
+        self.server.close()
+        os.unlink(os.path.join(self.folder, "s"))
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     def close(self):
         self.server.close()

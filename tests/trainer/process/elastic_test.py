@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import threading
 import time
 
 from elastic_gang import ElasticGang
@@ -126,6 +127,97 @@ class ElasticTest(TrainerTest):
             self.expect_calm_end(gang)
             self.assertEqual(gang.losses, 0)
 
+    def test_the_source_dies_while_it_hands_the_state_over(self):
+        self.use(epochs=2)
+        for delay_s in (0.0, 0.003, 0.008):
+            gang = self.gang(2, f"source-{delay_s}")
+            gang.wait_for_step(20)
+            met = threading.Event()
+
+            def note(task, request, gang=gang, met=met):
+                if request["generation"] == 2 and request.get("key") == "met-2":
+                    met.set()
+
+            gang.hooks.append(note)
+            gang.join()
+            self.assertTrue(met.wait(30), gang.describe())
+            time.sleep(delay_s)
+            self.kill_and_measure(gang, [gang.member(0)])
+            self.expect_calm_end(gang)
+
+    def test_a_rank_alone_becomes_a_gang_and_the_joiner_goes_on_alone(self):
+        self.use(epochs=3)
+        gang = self.gang(1)
+        gang.wait_for_step(20)
+        gang.join()
+        gang.wait_for(lambda: len(gang.members) == 2, "no joiner")
+        gang.wait_for_generation(2)
+        self.kill_and_measure(gang, [gang.member(0)])
+        self.expect_calm_end(gang)
+        # Rank 0's outputs are the joiner's now.
+        out = os.path.join(gang.member(0).folder, "out")
+        self.assertIn("model.json", os.listdir(out))
+        self.assertTrue(os.listdir(os.path.join(out, "checkpoints")))
+
+    def test_what_a_joiner_costs_the_others(self):
+        self.use(epochs=4)
+        gang = self.gang(2)
+        gang.wait_for_step(20)
+        for _ in range(2):
+            task = gang.member(0)
+            steps = [task.progress()[:2]]
+            number = gang.join().number
+            while number not in gang.members or gang.formed()[0] < gang.generation:
+                self.assertTrue(gang.alive(), gang.describe())
+                now = task.progress()[:2]
+                if now[0] != steps[-1][0]:
+                    steps.append(now)
+                time.sleep(0.0005)
+            gaps = [after[1] - before[1] for before, after in zip(steps, steps[1:])]
+            stops.append(max(gaps) - sorted(gaps)[len(gaps) // 2])
+        self.expect_calm_end(gang)
+
+    def test_a_loss_at_the_end_of_an_epoch_judges_no_test_twice(self):
+        self.use(epochs=4, early_stopping="{patience: 2, min_delta: 0.0}")
+        gang = self.gang(3)
+        for epoch in (1, 2):
+            gang.wait_for_step(157 * epoch)
+            time.sleep(RANDOM.uniform(0, 0.05))
+            self.kill_and_measure(gang, [RANDOM.choice(gang.alive())])
+        self.expect_calm_end(gang)
+
+    def test_the_first_rank_dies_while_all_finish(self):
+        gang = self.gang(3)
+
+        def kill(task, request):
+            if request["op"] == "set" and request["key"] == "done-2":
+                gang.hooks.clear()
+                gang.member(0).kill()
+
+        gang.hooks.append(kill)
+        self.expect_calm_end(gang)
+        self.assertEqual(gang.members, [1, 2])
+
+    def test_where_the_rendezvous_is_closed_no_generation_follows(self):
+        gang = self.gang(2)
+        gang.wait_for_step(10)
+        task = gang.member(1)
+        with gang.lock:
+            gang.over = True
+            gang.member(0).kill()
+            task.hang_up_all()
+        self.assertEqual(task.process.wait(timeout=20), 76, gang.describe())
+
+    def test_a_joiner_of_another_spec_ends_alone(self):
+        self.use(epochs=3)
+        gang = self.gang(2, per_task={2: ["--set", "optimizer.lr=0.01"]})
+        gang.wait_for_step(10)
+        joiner = gang.join()
+        self.assertEqual(joiner.process.wait(timeout=30), 1, gang.describe())
+        self.assertIn("another spec", self.log(f"{gang.name}-2.log"))
+        self.expect_calm_end(gang)
+        self.assertEqual(gang.members, [0, 1])
+
     def test_a_joiner_takes_the_state(self):
         self.use(epochs=3)
         gang = self.gang(2)
@@ -171,7 +263,7 @@ class ElasticTest(TrainerTest):
         self.assertTrue(all(len(hashes) == 1 for hashes in saved.values()), saved)
 
     def test_torture(self):
-        self.use(epochs=60)
+        self.use(epochs=60, shards=5)
         begin = time.monotonic()
         gang = self.gang(3)
         gang.wait_for_step(5)
@@ -218,6 +310,8 @@ class ElasticTest(TrainerTest):
             ordered = sorted(recoveries)
             print(f"kill to the next finished step: {len(ordered)} kills, median "
                   f"{ordered[len(ordered) // 2]:.0f} ms, worst {ordered[-1]:.0f} ms", flush=True)
+        if stops:
+            print(f"a joiner stops the others for {min(stops)} to {max(stops)} ms", flush=True)
 
 
 if __name__ == "__main__":
