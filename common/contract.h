@@ -27,6 +27,9 @@ inline constexpr char kRendezvous[] = "BATON_RENDEZVOUS";  // unix:PATH or dir:P
 inline constexpr char kParamsFile[] = "BATON_PARAMS_FILE";
 // Of a native job that is a trial: its parameters as changes of the spec, PATH=VALUE, one a line.
 inline constexpr char kSpecSets[] = "BATON_SPEC_SETS";
+// Of a native job that repeats another one's steps to compare hash chains (`baton verify`): it ends
+// after this step, as if the run went on, and leaves no model.
+inline constexpr char kReplayTo[] = "BATON_REPLAY_TO";
 inline constexpr char kFlagPrefix[] = "BATON_FLAG_";  // and each of these params: BATON_FLAG_LR
 
 // Exit codes of a task.

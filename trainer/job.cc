@@ -81,7 +81,8 @@ class Job {
     BATON_RETURN_IF_ERROR(replica_->WarmUp());
     BATON_RETURN_IF_ERROR(Meet());
     BATON_ASSIGN_OR_RETURN(Ending ending, RunLoop(Loop(), *gang_.group, *replica_, *chain_));
-    if (ending.kind == Ending::Kind::kFinished && membership_.rank == 0) {
+    const bool model = ending.kind == Ending::Kind::kFinished && options_.replay_to == 0;
+    if (model && membership_.rank == 0) {
       BATON_RETURN_IF_ERROR(WriteOnnx(native().model, replica_->weights(), options_.onnx_out));
       BATON_RETURN_IF_ERROR(
           WriteOutputs({spec_, data_, identity_, ending}, OutputFolder(), *replica_));
@@ -442,6 +443,7 @@ LoopOptions Job::Loop() const {
   loop.best = best_;
   loop.best_weights = best_weights_;
   loop.steps_max = options_.steps_max;
+  loop.replay_to = options_.replay_to;
   loop.deadline_file = options_.deadline_file;
   loop.identity = identity_;
   loop.stop = &stop_;

@@ -79,9 +79,13 @@ class Loop {
   }
   // Where this run ends: as the spec says, or earlier.
   int64_t End() const {
-    const int64_t all = replica_.steps_total();
-    return options_.steps_max > 0 ? std::min(all, options_.steps_max) : all;
+    int64_t end = replica_.steps_total();
+    if (options_.steps_max > 0) end = std::min(end, options_.steps_max);
+    return replay() ? std::min(end, options_.replay_to) : end;
   }
+  bool replay() const { return options_.replay_to > 0; }
+  // What the chain takes in at the end of a run, it does not where only the replay ends.
+  bool RunEnds(int64_t step) const { return step == (replay() ? replica_.steps_total() : End()); }
   bool stopped() const { return stopping_ && stopping_->stop(); }
   bool EpochEnds() const { return replica_.step() % replica_.steps_per_epoch() == 0; }
 
@@ -90,8 +94,11 @@ class Loop {
   absl::Status AfterStep(const Replica::StepResult& result, double lr);
   void ReportStep(const Replica::StepResult& result, double lr);
   absl::Status EndEpoch();
+  // A replay is after the chain, which tests are no part of unless they end the run.
+  bool Tests() const { return options_.evaluate && (!replay() || stopping_); }
   absl::Status Test();
   absl::Status TakeBest();
+  void Extend(int64_t step, const std::string& root);
   absl::StatusOr<Ending> Finish();
   absl::StatusOr<Ending> Leave();
   absl::Status WriteModel();
@@ -175,11 +182,12 @@ absl::StatusOr<Ending> Loop::Steps() {
 absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   const int64_t step = replica_.step();
   last_loss_ = result.loss;
-  if (step % kChainSteps == 0 || step == End()) {
+  if (step % kChainSteps == 0 || RunEnds(step)) {
+    const bool last = RunEnds(step);
     // From the last step on all is read through: for this, the test and the model.
-    if (step == End()) replica_.Expect(FloatMemory::Access::kInOrder);
+    if (last) replica_.Expect(FloatMemory::Access::kInOrder);
     BATON_RETURN_IF_ERROR(replica_.Fetch());
-    chain_.Extend(step, replica_.ChainRoot(step == End()));
+    Extend(step, replica_.ChainRoot(last));
   }
   metrics_->Progress(step, save_wait_ms_);
   reported_samples_ += result.samples;
@@ -188,6 +196,11 @@ absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   if (first()) ReportStep(result, lr);
   if (losses_ != nullptr) losses_->Add(step, result.loss);
   return absl::OkStatus();
+}
+
+void Loop::Extend(int64_t step, const std::string& root) {
+  chain_.Extend(step, root);
+  metrics_->Chained(chain_.step(), chain_.head());
 }
 
 void Loop::ReportStep(const Replica::StepResult& result, double lr) {
@@ -213,7 +226,7 @@ void Loop::ReportStep(const Replica::StepResult& result, double lr) {
 absl::Status Loop::EndEpoch() {
   const int64_t epoch = EpochOf(replica_.step());
   const int64_t every = options_.evaluate_every_epochs;
-  const bool test = options_.evaluate && every > 0 && epoch % every == 0;
+  const bool test = Tests() && every > 0 && epoch % every == 0;
   const int64_t trained_ms = std::max<int64_t>(NowMs() - epoch_begin_ms_, 1);
   if (test) BATON_RETURN_IF_ERROR(Test());
   if (first()) {
@@ -256,16 +269,18 @@ absl::Status Loop::TakeBest() {
   }
   BATON_RETURN_IF_ERROR(replica_.Replace(best_weights_));
   // As if it were the step after the last.
-  chain_.Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
+  Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
   return Test();
 }
 
 absl::StatusOr<Ending> Loop::Finish() {
+  // Early stopping extends the chain once more; whoever replays less than that is at the end.
+  const bool whole = !replay() || replica_.step() < options_.replay_to;
   // Always tested at the end, whatever the interval.
-  if (options_.evaluate) BATON_RETURN_IF_ERROR(Test());
-  if (stopping_) BATON_RETURN_IF_ERROR(TakeBest());
+  if (whole && Tests()) BATON_RETURN_IF_ERROR(Test());
+  if (whole && stopping_) BATON_RETURN_IF_ERROR(TakeBest());
   if (first()) {
-    BATON_RETURN_IF_ERROR(WriteModel());
+    if (!replay()) BATON_RETURN_IF_ERROR(WriteModel());
     metrics_->Finished(replica_.step(), EpochOf(replica_.step()), chain_.head(),
                        evaluation_.has_value() ? &*evaluation_ : nullptr);
     std::string line = absl::StrFormat("finished  step %d", replica_.step());

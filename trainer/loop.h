@@ -34,7 +34,11 @@ struct LoopOptions {
   Best best;                        // where a checkpoint left off
   std::vector<float> best_weights;  // likewise
   int64_t steps_max = 0;            // ends after so many steps; 0: as the spec says
-  std::string deadline_file;        // empty: no notices by file
+  // Repeats steps for their hash chain alone: ends after this one as if the run went on, and
+  // neither tests nor writes a model, but where early stopping needs the tests. 0: a run of its
+  // own.
+  int64_t replay_to = 0;
+  std::string deadline_file;  // empty: no notices by file
   Identity identity;
   const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null
   double restore_s = 0;                     // what a resume took, for the metrics

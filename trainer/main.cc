@@ -85,6 +85,11 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--steps", options.steps_max,
                  "end after so many steps; the learning rate keeps the spec's schedule")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
+  app.add_option("--replay-to", options.replay_to,
+                 "end after so many steps, as if the run went on: the hash chain up to there is "
+                 "that of the whole run, and no model is written")
+      ->envname(contract::kReplayTo)
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
   app.add_option("--output", options.output_dir, "folder for model.safetensors [runs/<name>]")
       ->envname(contract::kOutputDir);
   app.add_option("--checkpoints", options.checkpoint_dir,

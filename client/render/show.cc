@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/render/format.h"
+#include "client/render/json.h"
 #include "client/render/plot.h"
 #include "client/render/table.h"
 #include "nlohmann/json.hpp"
@@ -74,7 +75,8 @@ std::string MetricsText(const std::string& text) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : json.items()) {
     if (!value.is_number() || name == "time") continue;  // when it was written
-    if (absl::StartsWith(name, "gpu")) continue;         // has its own line
+    if (name == "chain_step") continue;                  // has its own line, as have cards
+    if (absl::StartsWith(name, "gpu")) continue;
     parts.push_back(absl::StrFormat("%s %.6g", name, value.get<double>()));
   }
   return parts.empty() ? "-" : absl::StrJoin(parts, "  ");
@@ -86,6 +88,15 @@ constexpr double kIdleAfterS = 60;   // until then it may still be warming up
 double NumberIn(const nlohmann::ordered_json& json, const char* name) {
   const auto it = json.find(name);
   return it != json.end() && it->is_number() ? it->get<double>() : 0;
+}
+
+// The newest entry, by which a person tells whether two runs are the same; empty: none yet.
+std::string ChainText(const v1::Job& job) {
+  const std::string head = ChainHead(job);
+  if (head.empty()) return "";
+  const auto json = nlohmann::ordered_json::parse(job.metrics_json(), nullptr, false);
+  return absl::StrCat(head, " of step ",
+                      Thousands(static_cast<int64_t>(NumberIn(json, "chain_step"))));
 }
 
 // Of the card that its worker told of last; empty: none did.
@@ -246,6 +257,7 @@ std::string JobText(const v1::Job& job) {
                     job.world_size() == 0 ? "" : absl::StrCat(", now ", job.world_size())));
   line("step", StepText(job));
   line("metrics", MetricsText(job.metrics_json()));
+  line("hash chain", ChainText(job));
   line("gpu", GpuText(job.metrics_json()));
   line("warning", IdleGpuText(job));
   line("environment", EnvironmentText(job.environment_json()));
