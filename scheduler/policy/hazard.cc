@@ -37,14 +37,16 @@ void CountLife(bool spot, int64_t age_ms, bool lost, std::vector<state::Losses>*
 }
 
 int64_t MeanLifeMs(const std::vector<state::Losses>& seen, bool spot, int64_t age_ms) {
-  state::Losses kind{.losses = 1, .up_ms = spot ? kSpotPriorMs : kOnDemandPriorMs};
+  state::Losses others{.losses = 1, .up_ms = spot ? kSpotPriorMs : kOnDemandPriorMs};
   const size_t first = HazardClass(spot, 0);
+  const size_t own = HazardClass(spot, age_ms);
   for (size_t place = first; place < first + kAgeClasses; ++place) {
-    kind.losses += At(seen, place).losses;
-    kind.up_ms += At(seen, place).up_ms;
+    if (place == own) continue;
+    others.losses += At(seen, place).losses;
+    others.up_ms += At(seen, place).up_ms;
   }
-  const state::Losses age = At(seen, HazardClass(spot, age_ms));
-  const int64_t mean_ms = (kind.up_ms / kind.losses + age.up_ms) / (age.losses + 1);
+  const state::Losses age = At(seen, own);
+  const int64_t mean_ms = (others.up_ms / others.losses + age.up_ms) / (age.losses + 1);
   return std::max<int64_t>(mean_ms, 1);
 }
 

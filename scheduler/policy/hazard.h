@@ -28,8 +28,8 @@ size_t HazardClass(bool spot, int64_t age_ms);
 void CountLife(bool spot, int64_t age_ms, bool lost, std::vector<state::Losses>* seen);
 
 // The mean time between losses at a node of this age. The prior counts as one loss of the kind, and
-// what was seen of the kind as one loss of the age (a gamma prior, Gelman et al., "Bayesian Data
-// Analysis", section 2.6), so that each weighs less the more there is to go by.
+// what was seen of the kind at other ages as one loss at this one (a gamma prior, Gelman et al.,
+// "Bayesian Data Analysis", section 2.6), so that each weighs less the more there is to go by.
 int64_t MeanLifeMs(const std::vector<state::Losses>& seen, bool spot, int64_t age_ms);
 
 // Until a gang whose nodes have these mean lives loses one of them: one over the sum of hazards. 0:

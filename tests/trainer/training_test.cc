@@ -266,7 +266,7 @@ TEST_F(TrainingTest, ARankThatIsAskedForASaveGetsOne) {
 }
 
 TEST_F(TrainingTest, NobodyAsksAndNothingIsDueSoNothingIsSaved) {
-  Train(SpecText(4, kMlp, kSgd) + "checkpoint: {every: 2h}\n", {2});
+  Train(SpecText(4, kMlp, kSgd) + "checkpoint: {every: 2h}\n", {2, "", nullptr, "out"});
   EXPECT_FALSE(fs::exists(Folder("out") + "/checkpoints"));
 }
 

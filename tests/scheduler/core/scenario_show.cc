@@ -120,8 +120,9 @@ std::string Scenario::Ledger(const std::string& name) const {
 std::string Scenario::Risk(const std::string& name) const {
   const Job& job = core_->state().jobs.at(IdOf(name));
   const Core::AtRisk risk = core_->AtRiskAt(job, now_ms_);
-  std::string told =
-      absl::StrCat("checkpoint ", risk.age_ms, " ms old; ", risk.usd_micro, " micro-USD at risk\n");
+  const std::string age =
+      risk.age_ms < 0 ? "no checkpoint" : absl::StrCat("checkpoint ", risk.age_ms, " ms old");
+  std::string told = absl::StrCat(age, "; ", risk.usd_micro, " micro-USD at risk\n");
   if (job.LiveAttempt() == nullptr) return told;
   for (const state::Task& task : job.LiveAttempt()->tasks) {
     for (const state::WantedTask& wanted : core_->Wanted(task.node)) {

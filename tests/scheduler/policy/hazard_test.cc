@@ -32,12 +32,19 @@ TEST(Hazard, ManyLossesMakeTheMeanTheirOwn) {
   EXPECT_EQ(MeanLifeMs(seen, false, 0), kOnDemandPriorMs) << "the other kind's is its own";
 }
 
+TEST(Hazard, OneLossCountsOnce) {
+  Seen seen;
+  CountLife(true, 0, true, &seen);
+  EXPECT_EQ(MeanLifeMs(seen, true, 0), kSpotPriorMs / 2);
+  EXPECT_EQ(MeanLifeMs(seen, true, 2 * kHour), kSpotPriorMs / 2);
+}
+
 TEST(Hazard, ALongCalmRaisesTheMean) {
   Seen seen;
   CountLife(true, 1000 * kHour, false, &seen);
   EXPECT_GT(MeanLifeMs(seen, true, 100 * kHour), 1000 * kHour);
   // Of the first hour little was seen: mostly what the kind says.
-  EXPECT_EQ(MeanLifeMs(seen, true, 0), kSpotPriorMs + 1001 * kHour);
+  EXPECT_EQ(MeanLifeMs(seen, true, 0), kSpotPriorMs + 1000 * kHour);
 }
 
 TEST(Hazard, AgesDifferWhereThereIsHistory) {
