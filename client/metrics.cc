@@ -10,6 +10,32 @@ namespace baton::client {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+
+// The line of an attempt that goes on from a checkpoint (trainer/metrics.h).
+bool IsResume(const Json& line) {
+  const auto event = line.find("event");
+  return event != line.end() && *event == "resumed";
+}
+
+// Of such a line; 0: none.
+int64_t FromStep(const Json& line) {
+  const auto from = line.find("from_step");
+  if (from == line.end() || !from->is_number()) return 0;
+  return StepOfNumber(from->get<double>()).value_or(0);
+}
+
+// Apart from where and when.
+bool HasNumber(const Json& row) {
+  for (const auto& [name, value] : row.items()) {
+    if (name == "step" || name == "time" || name == "attempt" || name == "rank") continue;
+    if (value.is_number()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 void MetricLines::Add(int attempt, int rank, absl::string_view bytes) {
   std::string& rest = rests_[{attempt, rank}];
   rest.append(bytes.data(), bytes.size());
@@ -26,15 +52,23 @@ bool MetricLines::AddLine(int attempt, int rank, const std::string& line) {
   Json json = Json::parse(PlainMetricsLine(line), nullptr, false);
   if (!json.is_object()) return false;
   int64_t& last = last_steps_[{attempt, rank}];
+  bool counts = true;
   if (json.contains("step")) {
     const auto step =
         json["step"].is_number() ? StepOfNumber(json["step"].get<double>()) : std::nullopt;
     if (!step.has_value()) return false;
     last = *step;
+  } else if (json.contains("gpu") || IsResume(json)) {
+    // What a card does is of the step before, and a resume of the one that it begins with: neither
+    // does a step again.
+    json["step"] = last = std::max(last, FromStep(json));
+    counts = false;
   } else {
-    // Counted, where the program says nothing of steps; what a card does is of the step before.
-    if (!json.contains("gpu")) ++last;
-    json["step"] = last;
+    json["step"] = ++last;  // counted, where the program says nothing of steps
+  }
+  if (counts) {
+    auto [first, is_new] = first_steps_.try_emplace(attempt, last);
+    first->second = std::min(first->second, last);
   }
   json["attempt"] = attempt;
   json["rank"] = rank;
@@ -43,19 +77,12 @@ bool MetricLines::AddLine(int attempt, int rank, const std::string& line) {
 }
 
 std::vector<Json> MetricLines::Rows() const {
-  // The first step of each attempt: what earlier attempts say of it and later ones was undone.
-  std::map<int, double> first_step;
-  for (const Json& line : lines_) {
-    const double step = line["step"].get<double>();
-    auto [entry, is_new] = first_step.try_emplace(line["attempt"].get<int>(), step);
-    if (!is_new) entry->second = std::min(entry->second, step);
-  }
   std::vector<Json> rows;
   for (const Json& line : lines_) {
     bool undone = false;
-    for (auto it = first_step.upper_bound(line["attempt"].get<int>()); it != first_step.end();
+    for (auto it = first_steps_.upper_bound(line["attempt"].get<int>()); it != first_steps_.end();
          ++it) {
-      undone |= line["step"].get<double>() >= it->second;
+      undone |= line["step"].get<double>() >= static_cast<double>(it->second);
     }
     if (!undone) rows.push_back(line);
   }
@@ -82,6 +109,7 @@ std::string MetricLines::Csv() const {
   std::string text = absl::StrJoin(columns, ",") + "\n";
   for (const Json& row : Rows()) {
     std::vector<std::string> cells;
+    if (!HasNumber(row)) continue;
     for (const std::string& column : columns) {
       cells.push_back(row.contains(column) && !row[column].is_null() ? row[column].dump() : "");
     }

@@ -21,7 +21,11 @@ class MetricLines {
   // the one before, those with a step that is none are left out.
   std::vector<nlohmann::ordered_json> Rows() const;
 
-  // Rows as CSV with a head; a cell is empty where a row lacks the column.
+  // All of them as they came, those of undone steps too.
+  const std::vector<nlohmann::ordered_json>& Lines() const { return lines_; }
+
+  // Rows as CSV with a head; a cell is empty where a row lacks the column. Rows of texts alone,
+  // such as an entry of the hash chain, are left out.
   std::string Csv() const;
 
   // Names of numeric columns, in order of appearance; "step" and "time" come first.
@@ -32,6 +36,7 @@ class MetricLines {
 
   std::map<std::pair<int, int>, std::string> rests_;
   std::map<std::pair<int, int>, int64_t> last_steps_;
+  std::map<int, int64_t> first_steps_;  // by attempt: from there on, earlier ones are undone
   std::vector<nlohmann::ordered_json> lines_;
 };
 

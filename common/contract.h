@@ -21,12 +21,20 @@ inline constexpr char kOutputDir[] = "BATON_OUTPUT_DIR";
 inline constexpr char kDataDir[] = "BATON_DATA_DIR";
 inline constexpr char kMetricsFile[] = "BATON_METRICS_FILE";
 inline constexpr char kDeadlineFile[] = "BATON_DEADLINE_FILE";
+// Appears, and appears anew, when a save is worth its time, as when the cloud recommends to leave a
+// node: JSON {unix_time, reason}. Nothing has to stop.
+inline constexpr char kSaveFile[] = "BATON_SAVE_FILE";
+// Seconds: the mean time until the gang loses a node, as the scheduler has seen the fleet.
+inline constexpr char kMtbf[] = "BATON_MTBF_S";
 inline constexpr char kMembershipFile[] = "BATON_MEMBERSHIP_FILE";
 inline constexpr char kStepsDir[] = "BATON_STEPS_DIR";     // of srun, in a Slurm script's job
 inline constexpr char kRendezvous[] = "BATON_RENDEZVOUS";  // unix:PATH or dir:PATH
 inline constexpr char kParamsFile[] = "BATON_PARAMS_FILE";
 // Of a native job that is a trial: its parameters as changes of the spec, PATH=VALUE, one a line.
 inline constexpr char kSpecSets[] = "BATON_SPEC_SETS";
+// Of a native job that repeats another one's steps to compare hash chains (`baton verify`): it ends
+// after this step, as if the run went on, and leaves no model.
+inline constexpr char kReplayTo[] = "BATON_REPLAY_TO";
 inline constexpr char kFlagPrefix[] = "BATON_FLAG_";  // and each of these params: BATON_FLAG_LR
 
 // Exit codes of a task.

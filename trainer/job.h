@@ -17,6 +17,8 @@ struct JobOptions {
   std::string resume_dir;      // empty: from the beginning
   std::string metrics_file;
   std::string deadline_file;
+  std::string save_file;
+  double mtbf_s = 0;  // mean time until the gang loses a node; 0: not known
   std::string membership_file;
   std::string rendezvous;
   std::string address;  // empty: the membership's, or 127.0.0.1
@@ -33,6 +35,7 @@ struct JobOptions {
   std::string onnx_out;                   // the model as ONNX; empty: not written
   std::string losses_file;                // CSV of each step's loss; empty: none
   int64_t steps_max = 0;                  // the run ends after so many; 0: as the spec says
+  int64_t replay_to = 0;                  // as LoopOptions::replay_to
   bool init_only = false;                 // only writes weights_out, as the run would begin
   bool dry_run = false;                   // checks everything, says what memory it needs, and ends
   int threads = 0;  // 0: one per shard, at most one per CPU that this process may use

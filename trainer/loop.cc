@@ -19,6 +19,7 @@
 #include "trainer/loss_file.h"
 #include "trainer/metrics.h"
 #include "trainer/notice_file.h"
+#include "trainer/save_request.h"
 #include "trainer/saver.h"
 
 namespace baton::trainer {
@@ -53,7 +54,8 @@ class Loop {
         gang_(gang),
         replica_(replica),
         state_(state),
-        notice_(options.deadline_file) {}
+        notice_(options.deadline_file),
+        save_request_(options.save_file, *options.clock) {}
 
   absl::StatusOr<Ending> Run() {
     absl::StatusOr<Ending> ending = Generations();
@@ -69,9 +71,13 @@ class Loop {
   }
   // Where this run ends: as the spec says, or earlier.
   int64_t End() const {
-    const int64_t all = replica_.steps_total();
-    return options_.steps_max > 0 ? std::min(all, options_.steps_max) : all;
+    int64_t end = replica_.steps_total();
+    if (options_.steps_max > 0) end = std::min(end, options_.steps_max);
+    return replay() ? std::min(end, options_.replay_to) : end;
   }
+  bool replay() const { return options_.replay_to > 0; }
+  // What the chain takes in at the end of a run, it does not where only the replay ends.
+  bool RunEnds(int64_t step) const { return step == (replay() ? replica_.steps_total() : End()); }
   bool stopped() const {
     return options_.early_stopping && EarlyStopping(*options_.early_stopping, state_.best).stop();
   }
@@ -84,12 +90,15 @@ class Loop {
   absl::Status TakeRole();
   absl::StatusOr<std::optional<Ending>> LeaveGeneration(const absl::Status& why);
   absl::StatusOr<std::optional<Ending>> Steps();
-  uint32_t FlagsOf(const DrainPlan& drain) const;
+  uint32_t FlagsOf(const DrainPlan& drain);
   absl::Status AfterStep(const Replica::StepResult& result, double lr);
   void ReportStep(const Replica::StepResult& result, double lr);
   absl::Status EndEpoch();
+  // A replay is after the chain, which tests are no part of unless they end the run.
+  bool Tests() const { return options_.evaluate && (!replay() || options_.early_stopping); }
   absl::Status Test();
   absl::Status TakeBest();
+  void Extend(int64_t step, const std::string& root);
   absl::StatusOr<Ending> Finish();
   absl::Status FinishAsFirst();
   absl::StatusOr<Ending> Leave();
@@ -107,6 +116,7 @@ class Loop {
   Replica& replica_;
   TrainingState& state_;
   NoticeFile notice_;
+  SaveRequest save_request_;
   std::unique_ptr<Metrics> metrics_;
   bool metrics_lines_ = false;
   std::unique_ptr<LossFile> losses_;  // rank 0 with a file
@@ -177,6 +187,7 @@ void Loop::MakeSaver() {
   SaverOptions saver;
   saver.folder = options_.checkpoint_dir;
   saver.policy = options_.checkpoint;
+  saver.mtbf_ms = options_.mtbf_ms;
   saver.identity = options_.identity;
   saver.early_stopping = options_.early_stopping.has_value();
   saver.clock = options_.clock;
@@ -220,6 +231,7 @@ absl::StatusOr<std::optional<Ending>> Loop::Steps() {
       replica_.Part();
       return std::nullopt;
     }
+    if ((result.flags & kFlagSave) != 0 && saver_ != nullptr) saver_->Ask();
     if (EpochEnds()) BATON_RETURN_IF_ERROR(EndEpoch());
     if (saver_ != nullptr) BATON_RETURN_IF_ERROR(saver_->SaveWhenDue());
   }
@@ -228,21 +240,24 @@ absl::StatusOr<std::optional<Ending>> Loop::Steps() {
 
 // An elastic gang goes on without a rank that is asked to leave, once it is told to, and leaves
 // only if all are asked.
-uint32_t Loop::FlagsOf(const DrainPlan& drain) const {
+uint32_t Loop::FlagsOf(const DrainPlan& drain) {
   uint32_t flags = drain.leave ? kFlagLeave : 0;
   if (gang_.elastic() && !drain.leave) flags |= kFlagStay;
   if (gang_.changes()) flags |= kFlagRegroup;
+  // The rank that is asked to save need not be the one that saves.
+  if (save_request_.Asked()) flags |= kFlagSave;
   return flags;
 }
 
 absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   const int64_t step = replica_.step();
   state_.loss = result.loss;
-  if (step % kChainSteps == 0 || step == End()) {
+  if (step % kChainSteps == 0 || RunEnds(step)) {
+    const bool last = RunEnds(step);
     // From the last step on all is read through: for this, the test and the model.
-    if (step == End()) replica_.Expect(FloatMemory::Access::kInOrder);
+    if (last) replica_.Expect(FloatMemory::Access::kInOrder);
     BATON_RETURN_IF_ERROR(replica_.Fetch());
-    state_.chain.Extend(step, replica_.ChainRoot(step == End()));
+    Extend(step, replica_.ChainRoot(last));
   }
   metrics_->Progress(step, save_wait_ms());
   reported_samples_ += result.samples;
@@ -251,6 +266,11 @@ absl::Status Loop::AfterStep(const Replica::StepResult& result, double lr) {
   if (first()) ReportStep(result, lr);
   if (losses_ != nullptr) losses_->Add(step, result.loss);
   return absl::OkStatus();
+}
+
+void Loop::Extend(int64_t step, const std::string& root) {
+  state_.chain.Extend(step, root);
+  metrics_->Chained(state_.chain.step(), state_.chain.head());
 }
 
 void Loop::ReportStep(const Replica::StepResult& result, double lr) {
@@ -276,7 +296,7 @@ void Loop::ReportStep(const Replica::StepResult& result, double lr) {
 absl::Status Loop::EndEpoch() {
   const int64_t epoch = EpochOf(replica_.step());
   const int64_t every = options_.evaluate_every_epochs;
-  const bool test = options_.evaluate && every > 0 && epoch % every == 0;
+  const bool test = Tests() && every > 0 && epoch % every == 0;
   const int64_t trained_ms = std::max<int64_t>(NowMs() - epoch_begin_ms_, 1);
   if (test) BATON_RETURN_IF_ERROR(Test());
   if (first()) {
@@ -322,18 +342,20 @@ absl::Status Loop::TakeBest() {
   }
   BATON_RETURN_IF_ERROR(replica_.Replace(state_.best_weights));
   // As if it were the step after the last.
-  state_.chain.Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
+  Extend(replica_.step() + 1, WeightsRoot(replica_.weights()));
   return Test();
 }
 
 absl::StatusOr<Ending> Loop::Finish() {
+  // Early stopping extends the chain once more; whoever replays less than that is at the end.
+  const bool whole = !replay() || replica_.step() < options_.replay_to;
   // Always tested at the end, whatever the interval.
-  if (options_.evaluate) BATON_RETURN_IF_ERROR(Test());
+  if (whole && Tests()) BATON_RETURN_IF_ERROR(Test());
   BATON_RETURN_IF_ERROR(replica_.Fetch());
   std::vector<float> last;
   const HashChain last_chain = state_.chain;
   absl::Status status;
-  if (options_.early_stopping && state_.best.step != replica_.step()) {
+  if (whole && options_.early_stopping && state_.best.step != replica_.step()) {
     last.assign(replica_.weights().begin(), replica_.weights().end());
     status = TakeBest();
   }
@@ -348,8 +370,8 @@ absl::StatusOr<Ending> Loop::Finish() {
 }
 
 absl::Status Loop::FinishAsFirst() {
-  BATON_RETURN_IF_ERROR(WriteModel());
-  if (options_.write_outputs) {
+  if (!replay()) BATON_RETURN_IF_ERROR(WriteModel());
+  if (options_.write_outputs && !replay()) {
     BATON_RETURN_IF_ERROR(options_.write_outputs(EndingOf(Ending::Kind::kFinished)));
   }
   metrics_->Finished(replica_.step(), EpochOf(replica_.step()), state_.chain.head(),

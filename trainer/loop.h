@@ -33,6 +33,12 @@ struct LoopOptions {
   std::string losses_file;            // CSV of each step's loss; empty: none
   std::optional<spec::EarlyStopping> early_stopping;
   int64_t steps_max = 0;      // ends after so many steps; 0: as the spec says
+  // Repeats steps for their hash chain alone: ends after this one as if the run went on, and
+  // neither tests nor writes a model, but where early stopping needs the tests. 0: a run of its
+  // own.
+  int64_t replay_to = 0;
+  int64_t mtbf_ms = 0;    // until the gang loses a node; 0: not known
+  std::string save_file;  // each time that it appears or is replaced, a save is due; empty: none
   std::string deadline_file;  // empty: no notices by file
   Identity identity;
   const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null

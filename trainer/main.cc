@@ -85,6 +85,11 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--steps", options.steps_max,
                  "end after so many steps; the learning rate keeps the spec's schedule")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
+  app.add_option("--replay-to", options.replay_to,
+                 "end after so many steps, as if the run went on: the hash chain up to there is "
+                 "that of the whole run, and no model is written")
+      ->envname(contract::kReplayTo)
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
   app.add_option("--output", options.output_dir, "folder for model.safetensors [runs/<name>]")
       ->envname(contract::kOutputDir);
   app.add_option("--checkpoints", options.checkpoint_dir,
@@ -97,6 +102,13 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--deadline-file", options.deadline_file,
                  "when this file appears, save and leave with exit code 75")
       ->envname(contract::kDeadlineFile);
+  app.add_option("--save-file", options.save_file,
+                 "each time that this file appears or is replaced, save soon")
+      ->envname(contract::kSaveFile);
+  app.add_option("--mtbf", options.mtbf_s,
+                 "seconds until a machine of the run is lost, on average: how often to save")
+      ->check(CLI::Range(0.0, 1e10))
+      ->envname(contract::kMtbf);
 }
 
 // Of a rank among others.

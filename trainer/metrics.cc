@@ -95,6 +95,10 @@ void Metrics::Tested(int64_t step, int64_t epoch, const Evaluation& evaluation) 
   Write(std::move(line));
 }
 
+void Metrics::Chained(int64_t step, const std::string& head) {
+  Write({{"step", step}, {"chain", head}});
+}
+
 void Metrics::Finished(int64_t step, int64_t epoch, const std::string& chain,
                        const Evaluation* evaluation) {
   Json line = {{"event", "finished"}, {"step", step}, {"epoch", epoch}, {"chain", chain}};

@@ -6,6 +6,7 @@
 //    "steps_total":..}       loss and accuracy of that step's batch: the same in every run of a
 //    spec. "samples_per_s" where the data are no images
 //   {"step":..,"time":..,"epoch":..,"test_loss":..,"test_accuracy":..,"test_count":..}
+//   {"step":..,"time":..,"chain":".."}       the head of the hash chain after that step
 // Accuracy is there where the model decides; a regression has "test_rmse" or "test_mae" in its
 // place, after its loss, in the unit of the target, and where anomalies are known "test_auc";
 // vectors of words have "test_rank_correlation" in the place of all of these.
@@ -62,6 +63,8 @@ class Metrics {
   void Resumed(int64_t from_step, double restore_s);
   void Step(const StepMetrics& metrics);
   void Tested(int64_t step, int64_t epoch, const Evaluation& evaluation);
+  // The chain (checkpoint/hash_chain.h) was extended with this step.
+  void Chained(int64_t step, const std::string& head);
   // `evaluation` is null without test data.
   void Finished(int64_t step, int64_t epoch, const std::string& chain,
                 const Evaluation* evaluation);

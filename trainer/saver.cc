@@ -37,7 +37,7 @@ void Saver::GiveUp() {
 
 void Saver::Renew(int world_size) {
   world_size_ = world_size;
-  schedule_.emplace(options_.policy, NowMs());
+  schedule_.emplace(options_.policy, options_.mtbf_ms, NowMs());
 }
 
 absl::Status Saver::SaveWhenDue() {

@@ -21,6 +21,7 @@ namespace baton::trainer {
 struct SaverOptions {
   std::string folder;
   spec::CheckpointPolicy policy;
+  int64_t mtbf_ms = 0;  // until the gang loses a node; 0: not known
   Identity identity;
   bool early_stopping = false;  // how it was tested is part of the state
   const Clock* clock = nullptr;
@@ -37,6 +38,8 @@ class Saver {
 
   // A new generation of so many ranks: the first save is due soon.
   void Renew(int world_size);
+  // Somebody has asked for a save: it is due.
+  void Ask() { schedule_->Ask(); }
   // The error is of a device's memory; what a disk refuses is a warning.
   absl::Status SaveWhenDue();
   // Returns when the state at hand is whole on disk.

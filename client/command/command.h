@@ -42,6 +42,7 @@ void AddSweeps(CLI::App& app, Context& context);
 void AddToken(CLI::App& app, Context& context);
 void AddTrain(CLI::App& app, Context& context);
 void AddTrials(CLI::App& app, Context& context);
+void AddVerify(CLI::App& app, Context& context);
 void AddWait(CLI::App& app, Context& context);
 void AddWhy(CLI::App& app, Context& context);
 

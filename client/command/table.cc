@@ -30,6 +30,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddPredict(app, context);
   AddCheckpoints(app, context);
   AddWhy(app, context);
+  AddVerify(app, context);
   AddReplay(app, context);
   AddNodes(app, context);
   AddDrain(app, context);

@@ -181,12 +181,26 @@ Json JobJson(const v1::Job& job) {
   json["data"] = DataJson(job.spec());
   json["secrets"] =
       std::vector<std::string>(job.spec().secret_names().begin(), job.spec().secret_names().end());
+  const std::string chain = ChainHead(job);
   json["metrics"] = MetricsJson(job.metrics_json());
+  json["chain_head"] = chain.empty() ? Json() : Json(chain);
+  json["chain_step"] = chain.empty() ? Json() : json["metrics"].value("chain_step", Json());
   json["phases"] = PhasesJson(job.phases());
   json["cost_usd"] = Dollars(job.cost_usd_micro());
   json["cost_on_demand_usd"] = Dollars(job.cost_on_demand_usd_micro());
+  json["checkpoint_age_s"] =
+      job.has_checkpoint_age_ms() ? Json(Seconds(job.checkpoint_age_ms())) : Json();
+  json["at_risk_usd"] = Dollars(job.at_risk_usd_micro());
   json["prices_are_examples"] = job.prices_are_examples();
   return json;
+}
+
+std::string ChainHead(const v1::Job& job) {
+  // A command's own metric of that name is something else.
+  if (!job.spec().command().empty()) return "";
+  const Json metrics = MetricsJson(job.metrics_json());
+  const auto head = metrics.find("chain");
+  return head != metrics.end() && head->is_string() ? head->get<std::string>() : "";
 }
 
 Json NodeJson(const v1::Node& node) {

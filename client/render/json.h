@@ -15,6 +15,9 @@ nlohmann::ordered_json CheckpointsJson(const v1::Job& job);  // `baton checkpoin
 nlohmann::ordered_json NodeJson(const v1::Node& node);
 nlohmann::ordered_json NoteJson(const v1::Note& note);
 
+// Of a native job's hash chain, as the newest attempt that extended it tells; empty: none yet.
+std::string ChainHead(const v1::Job& job);
+
 std::string Pretty(const nlohmann::ordered_json& json);
 
 }  // namespace baton::client

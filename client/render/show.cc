@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "client/render/format.h"
 #include "client/render/gang.h"
+#include "client/render/json.h"
 #include "client/render/plot.h"
 #include "client/render/table.h"
 #include "nlohmann/json.hpp"
@@ -75,7 +76,8 @@ std::string MetricsText(const std::string& text) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : json.items()) {
     if (!value.is_number() || name == "time") continue;  // when it was written
-    if (absl::StartsWith(name, "gpu")) continue;         // has its own line
+    if (name == "chain_step") continue;                  // has its own line, as have cards
+    if (absl::StartsWith(name, "gpu")) continue;
     parts.push_back(absl::StrFormat("%s %.6g", name, value.get<double>()));
   }
   return parts.empty() ? "-" : absl::StrJoin(parts, "  ");
@@ -87,6 +89,25 @@ constexpr double kIdleAfterS = 60;   // until then it may still be warming up
 double NumberIn(const nlohmann::ordered_json& json, const char* name) {
   const auto it = json.find(name);
   return it != json.end() && it->is_number() ? it->get<double>() : 0;
+}
+
+// What would be lost with the nodes that it runs on.
+std::string AtRiskText(const v1::Job& job) {
+  if (job.world_size() == 0) return "";
+  return absl::StrCat(Usd(job.at_risk_usd_micro()),
+                      job.has_checkpoint_age_ms()
+                          ? absl::StrCat(" since the newest checkpoint, ",
+                                         Duration(job.checkpoint_age_ms()), " ago")
+                          : ": there is no checkpoint yet");
+}
+
+// The newest entry, by which a person tells whether two runs are the same; empty: none yet.
+std::string ChainText(const v1::Job& job) {
+  const std::string head = ChainHead(job);
+  if (head.empty()) return "";
+  const auto json = nlohmann::ordered_json::parse(job.metrics_json(), nullptr, false);
+  return absl::StrCat(head, " of step ",
+                      Thousands(static_cast<int64_t>(NumberIn(json, "chain_step"))));
 }
 
 // Of the card that its worker told of last; empty: none did.
@@ -248,6 +269,7 @@ std::string JobText(const v1::Job& job) {
                     job.generation() <= 1 ? "" : absl::StrCat(", generation ", job.generation())));
   line("step", StepText(job));
   line("metrics", MetricsText(job.metrics_json()));
+  line("hash chain", ChainText(job));
   line("gpu", GpuText(job.metrics_json()));
   line("warning", IdleGpuText(job));
   line("environment", EnvironmentText(job.environment_json()));
@@ -256,6 +278,7 @@ std::string JobText(const v1::Job& job) {
        absl::StrCat(Usd(job.cost_usd_micro()), "  (on-demand ", Usd(job.cost_on_demand_usd_micro()),
                     ")",
                     job.prices_are_examples() ? ", at example prices; nothing was billed" : ""));
+  line("at risk", AtRiskText(job));
   line("preempted",
        absl::StrCat(
            job.preemptions(), " times, ", job.steps_lost(), " steps lost",

@@ -5,6 +5,7 @@
 #include "scheduler/core/exits.h"
 #include "scheduler/core/fence.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/policy/hazard.h"
 
 namespace baton::core {
 
@@ -136,6 +137,9 @@ void Machine::LoseNode(Node* node, const state::NodeLost& loss) {
   }
   node->up = false;
   node->lost_ms = now_ms_;
+  // What its operator has drained was let go.
+  policy::CountLife(node->offer.spot, now_ms_ - node->joined_ms, !node->drained,
+                    &state_.counters.losses);
   MarkNode(*node);
   LeaveReach(id);
   fleet_.Refresh(id);

@@ -2,6 +2,7 @@
 
 #include "scheduler/core/exits.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/policy/hazard.h"
 
 namespace baton::core {
 namespace {
@@ -73,6 +74,25 @@ bool HasLostOne(const Attempt& attempt) {
 
 }  // namespace
 
+// As of its start, so that the answer is the same whenever it is asked for.
+int64_t Machine::MtbfOf(const Attempt& attempt) const {
+  std::vector<state::Losses> seen = state_.counters.losses;
+  for (const auto& [id, node] : state_.nodes) {
+    if (!node.up) continue;
+    policy::CountLife(node.offer.spot, attempt.start_ms - node.joined_ms, false, &seen);
+  }
+  std::vector<int64_t> lives_ms;
+  const state::NodeId* previous = nullptr;
+  for (const Task& task : attempt.tasks) {
+    if (previous != nullptr && task.node == *previous) continue;
+    previous = &task.node;
+    const state::Node& node = state_.nodes.at(task.node);
+    const int64_t age_ms = std::max<int64_t>(0, attempt.start_ms - node.joined_ms);
+    lives_ms.push_back(policy::MeanLifeMs(seen, node.offer.spot, age_ms));
+  }
+  return policy::MtbfMs(lives_ms);
+}
+
 state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attempt,
                                     const Task& task) const {
   state::WantedTask wanted;
@@ -89,6 +109,10 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
   if (wanted.goal == Goal::kRun || !task.let_go.empty() || IsJoiner(task)) {
     wanted.peers = PeersOf(attempt);
     for (state::Peer& peer : wanted.peers) peer.node = NodeName(peer.node);
+  }
+  // Told to the program when it starts, once.
+  if (wanted.goal == Goal::kRun && task.phase < TaskPhase::kRunning) {
+    wanted.mtbf_ms = MtbfOf(attempt);
   }
   // One that joins a gang gets its state from there.
   if (task.start_ms == 0) {

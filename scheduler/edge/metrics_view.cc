@@ -18,6 +18,14 @@ constexpr size_t kMetricsMax = 256;
 constexpr size_t kTextBytesMax = 1'024;
 constexpr size_t kAttemptsRead = 4;
 
+// A head of the hash chain means nothing without its step, and other lines have later ones. The
+// line of an event repeats the head that there was before it.
+void TakeChainStep(const json& line, json& newest) {
+  if (!line.contains("chain") || !line.contains("step") || line.contains("event")) return;
+  if (!line["step"].is_number()) return;
+  newest["chain_step"] = line["step"];
+}
+
 void TakeLine(absl::string_view line, json& newest) {
   if (line.empty() || line.size() > kLineBytesMax) return;
   const json object = json::parse(PlainMetricsLine(line), nullptr, false);
@@ -28,6 +36,7 @@ void TakeLine(absl::string_view line, json& newest) {
     if (newest.size() >= kMetricsMax && !newest.contains(name)) continue;
     newest[name] = value;
   }
+  TakeChainStep(object, newest);
 }
 
 // A stream's last lines; the first of them may be cut and is then passed over.

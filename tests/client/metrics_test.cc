@@ -27,6 +27,31 @@ TEST(MetricLines, WhatALaterAttemptDidAgainReplacesWhatWasUndone) {
   EXPECT_EQ(rows[3]["attempt"], 2);
 }
 
+// Neither the line of the resume itself nor that of a card does a step again.
+TEST(MetricLines, AResumeUndoesNothingBeforeIt) {
+  MetricLines metrics;
+  metrics.Add(1, 0, "{\"step\":1,\"loss\":4}\n{\"step\":2,\"loss\":3}\n{\"step\":3,\"loss\":2}\n");
+  metrics.Add(2, 0,
+              "{\"gpu\":0}\n{\"event\":\"resumed\",\"from_step\":2,\"restore_s\":0.5}\n"
+              "{\"gpu\":0}\n{\"step\":3,\"loss\":2}\n");
+  EXPECT_EQ(metrics.Csv(),
+            "step,time,loss,gpu,from_step,restore_s,attempt,rank\n"
+            "0,,,0,,,2,0\n"
+            "1,,4,,,,1,0\n"
+            "2,,3,,,,1,0\n"
+            "2,,,,2,0.5,2,0\n"
+            "2,,,0,,,2,0\n"
+            "3,,2,,,,2,0\n");
+  EXPECT_EQ(metrics.Lines().size(), 7u);
+}
+
+TEST(MetricLines, ALineOfTextsIsNoRowOfTheTable) {
+  MetricLines metrics;
+  metrics.Add(1, 0, "{\"step\":100,\"loss\":4}\n{\"step\":100,\"time\":5,\"chain\":\"ab\"}\n");
+  EXPECT_EQ(metrics.Csv(), "step,time,loss,attempt,rank\n100,,4,1,0\n");
+  EXPECT_EQ(metrics.Rows().size(), 2u);
+}
+
 TEST(MetricLines, WhatIsNoMetricIsSkipped) {
   MetricLines metrics;
   metrics.Add(1, 0, "hello\n[1]\n{\"step\":\"x\"}\n\xff\xfe\n{\"step\":1}\n{\"step\":1.5}\n");

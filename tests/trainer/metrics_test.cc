@@ -34,6 +34,7 @@ TEST_F(MetricsTest, LinesAreJsonAndARestartAppends) {
     auto metrics = *Metrics::Open(path, true, clock_);
     metrics->Step({3, 1, 0.5, 0.75, 1000, 0.1, 20, "images"});
     metrics->Tested(10, 1, {.count = 2000, .loss = 0.25, .accuracy = 0.5});
+    metrics->Chained(10, "ab");
   }
   {
     auto metrics = *Metrics::Open(path, true, clock_);
@@ -47,6 +48,8 @@ TEST_F(MetricsTest, LinesAreJsonAndARestartAppends) {
             "\n"
             R"({"step":10,"epoch":1,"test_loss":0.25,"test_accuracy":0.5,"test_count":2000,)"
             R"("time":1700000000.25})"
+            "\n"
+            R"({"step":10,"chain":"ab","time":1700000000.25})"
             "\n"
             R"({"event":"resumed","from_step":10,"restore_s":0.125,"time":1700000000.25})"
             "\n"

@@ -7,11 +7,14 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "common/atomic_file.h"
 #include "common/random.h"
 #include "common/spec/parse.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 #include "trainer/backend/cpu/cpu_backend.h"
 #include "trainer/checkpoint/reader.h"
 #include "trainer/comm/local.h"
@@ -82,6 +85,8 @@ class TrainingTest : public testing::Test {
     std::string resume;                       // a checkpoint
     const std::atomic<bool>* stop = nullptr;  // of rank 0
     std::string output = "out";
+    int64_t replay_to = 0;
+    std::string save_file{};  // of the last rank
   };
 
   std::string Folder(const std::string& name) const { return folder_ + "/" + name; }
@@ -130,6 +135,9 @@ class TrainingTest : public testing::Test {
     loop.output_dir = Folder(life.output);
     loop.checkpoint_dir = Folder(life.output) + "/checkpoints";
     loop.metrics_file = Folder(life.output) + ".jsonl";
+    loop.early_stopping = spec.native->early_stopping;
+    loop.replay_to = life.replay_to;
+    if (group.rank() == life.ranks - 1) loop.save_file = life.save_file;
     loop.clock = &SystemClock();
     loop.stop = group.rank() == life.ranks - 1 ? life.stop : nullptr;
     const std::unique_ptr<Gang> gang = GangOf(group);
@@ -202,6 +210,76 @@ TEST_F(TrainingTest, ItLearnsAndSaysSo) {
   EXPECT_THAT(run.metrics, testing::HasSubstr("\"event\":\"finished\",\"step\":18"));
   EXPECT_THAT(run.metrics, testing::HasSubstr("\"test_count\":70"));
   EXPECT_THAT(run.metrics, testing::HasSubstr("\"test_accuracy\":1.0"));
+}
+
+// "STEP HEAD" of each link of the hash chain that the metrics tell of.
+std::vector<std::string> Links(const std::string& metrics) {
+  std::vector<std::string> links;
+  for (const absl::string_view text : absl::StrSplit(metrics, '\n', absl::SkipEmpty())) {
+    const auto line = nlohmann::json::parse(text);
+    if (line.contains("chain") && !line.contains("event")) {
+      links.push_back(
+          absl::StrCat(line["step"].get<int64_t>(), " ", line["chain"].get<std::string>()));
+    }
+  }
+  return links;
+}
+
+TEST_F(TrainingTest, AReplayHasTheLinksOfTheWholeRunAndLeavesNoModel) {
+  const std::string spec =
+      absl::StrReplaceAll(SpecText(4, kMlp, kSgd), {{"epochs: 3", "epochs: 55"}}) +
+      "checkpoint: {every_steps: 150}\n";
+  const Run whole = Train(spec, {2, "", nullptr, "whole"});
+  const std::vector<std::string> links = Links(whole.metrics);
+  ASSERT_EQ(links.size(), 4u) << whole.metrics;
+  EXPECT_EQ(links[3], absl::StrCat("330 ", whole.endings[0]->chain_head));
+
+  const Run begin = Train(spec, {1, "", nullptr, "begin", 230});
+  ASSERT_TRUE(begin.endings[0].ok()) << begin.endings[0].status();
+  EXPECT_EQ(begin.endings[0]->step, 230);
+  // The replay's own end is no link.
+  EXPECT_EQ(Links(begin.metrics), std::vector<std::string>(links.begin(), links.begin() + 2));
+  EXPECT_EQ(begin.model, "");
+  EXPECT_THAT(begin.metrics, testing::Not(testing::HasSubstr("test_loss")));
+
+  const std::string resume = Folder("whole") + "/checkpoints/" + CheckpointName(150);
+  const Run end = Train(spec, {3, resume, nullptr, "end", 330});
+  EXPECT_EQ(Links(end.metrics), std::vector<std::string>(links.begin() + 1, links.end()));
+}
+
+// Whichever rank is asked, the first one saves.
+TEST_F(TrainingTest, ARankThatIsAskedForASaveGetsOne) {
+  const std::string spec =
+      absl::StrReplaceAll(SpecText(4, kMlp, kSgd), {{"epochs: 3", "epochs: 500"}}) +
+      "checkpoint: {every: 2h}\n";
+  std::atomic<bool> over = false;
+  std::thread asking([&] {
+    while (!over) EXPECT_TRUE(WriteFileAtomically(Folder("save"), "{}").ok());
+  });
+  const Run run = Train(spec, {3, "", nullptr, "out", 0, Folder("save")});
+  over = true;
+  asking.join();
+  ASSERT_TRUE(run.endings[0].ok()) << run.endings[0].status();
+  EXPECT_FALSE(fs::is_empty(Folder("out") + "/checkpoints"));
+}
+
+TEST_F(TrainingTest, NobodyAsksAndNothingIsDueSoNothingIsSaved) {
+  Train(SpecText(4, kMlp, kSgd) + "checkpoint: {every: 2h}\n", {2, "", nullptr, "out"});
+  EXPECT_FALSE(fs::exists(Folder("out") + "/checkpoints"));
+}
+
+// What is kept then is the best that was tested, which the chain takes in as a step after the last.
+TEST_F(TrainingTest, AReplayStopsEarlyAsTheRunDid) {
+  const std::string spec =
+      SpecText(4, kConv, kSgd) + "early_stopping: {patience: 1, min_delta: 100}\n";
+  const Run whole = Train(spec, {2, "", nullptr, "whole"});
+  const int64_t stopped = whole.endings[0]->step;
+  ASSERT_LT(stopped, kStepsTotal);
+  const std::vector<std::string> links = Links(whole.metrics);
+  ASSERT_EQ(links.size(), 1u);
+  EXPECT_EQ(links[0], absl::StrCat(stopped + 1, " ", whole.endings[0]->chain_head));
+  EXPECT_EQ(Links(Train(spec, {1, "", nullptr, "all", stopped + 1}).metrics), links);
+  EXPECT_EQ(Links(Train(spec, {1, "", nullptr, "less", stopped}).metrics).size(), 0u);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@
 // sparse tables only), vectors [{name, count}], payload_bytes, payload_sha256. No number of ranks
 // and no time is in it: the same step has the same bytes in every run.
 //
-// `checkpoint.json`: {step, world_size, metrics {loss}}, the part that the public contract defines.
+// `checkpoint.json`: {step, world_size, metrics {loss}}, the part that the public contract defines,
+// and weights_root and chain as in the header, for who looks without reading state.bin.
 #pragma once
 
 #include <optional>

@@ -72,8 +72,9 @@ class SyncedFile {
 
 // One pass over the state, which may be larger than memory: the header comes before it in the file,
 // but holds its digests, so it is written last. Their length is known, and with it the header's.
-absl::Status WriteState(const CheckpointOptions& options, const Snapshot& snapshot,
-                        const std::string& path) {
+// Returns the root of the weights.
+absl::StatusOr<std::string> WriteState(const CheckpointOptions& options, const Snapshot& snapshot,
+                                       const std::string& path) {
   Header header;
   header.step = snapshot.step;
   header.loss = snapshot.loss;
@@ -108,7 +109,8 @@ absl::Status WriteState(const CheckpointOptions& options, const Snapshot& snapsh
   const std::string encoded = EncodeHeader(header);
   BATON_CHECK(encoded.size() == header_bytes, "a header whose length depends on its digests");
   file.Write(encoded, 0);
-  return file.Close();
+  BATON_RETURN_IF_ERROR(file.Close());
+  return header.weights_root;
 }
 
 // Gives `from` the name `to`, which may be taken by an older folder: names of steps come again
@@ -169,10 +171,14 @@ absl::Status WriteCheckpoint(const CheckpointOptions& options, const Snapshot& s
   fs::remove_all(unfinished, error);
   if (mkdir(unfinished.c_str(), 0755) != 0) return ErrnoStatus(errno, unfinished);
   absl::Cleanup clean_up = [&] { fs::remove_all(unfinished, error); };
-  BATON_RETURN_IF_ERROR(WriteState(options, snapshot, absl::StrCat(unfinished, "/", kStateFile)));
-  const nlohmann::ordered_json meta = {{"step", snapshot.step},
-                                       {"world_size", snapshot.world_size},
-                                       {"metrics", {{"loss", snapshot.loss}}}};
+  BATON_ASSIGN_OR_RETURN(const std::string root,
+                         WriteState(options, snapshot, absl::StrCat(unfinished, "/", kStateFile)));
+  const nlohmann::ordered_json meta = {
+      {"step", snapshot.step},
+      {"world_size", snapshot.world_size},
+      {"metrics", {{"loss", snapshot.loss}}},
+      {"weights_root", root},
+      {"chain", {{"head", snapshot.chain.head()}, {"step", snapshot.chain.step()}}}};
   SyncedFile meta_file(absl::StrCat(unfinished, "/", contract::kCheckpointMeta));
   meta_file.Write(meta.dump() + "\n", 0);
   BATON_RETURN_IF_ERROR(meta_file.Close());

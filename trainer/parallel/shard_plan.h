@@ -39,6 +39,7 @@ struct StepHeader {
 inline constexpr uint32_t kFlagLeave = 1;    // the sender wants all to leave after this step
 inline constexpr uint32_t kFlagStay = 2;     // the sender was not asked to leave
 inline constexpr uint32_t kFlagRegroup = 4;  // it knows of a newer generation
+inline constexpr uint32_t kFlagSave = 8;     // it wants the state to be saved
 
 // What one shard reports of one step.
 struct ShardResult {

@@ -124,6 +124,7 @@ class Agent {
   void Heartbeat(Now now);
   int64_t HangTime(const AgentTask& task) const;
   void EndHung(Now now);
+  void AskForSaves(const Notice& notice);
   void ApplyStops(Now now);
   void ApplyStop(AgentTask& task, Now now);
   void FinishIfDone(Now now);

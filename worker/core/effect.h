@@ -33,6 +33,13 @@ struct WriteDeadline {
   std::string reason;
 };
 
+// Tell the task that a save is worth its time; nothing stops.
+struct AskForSave {
+  TaskKey key;
+  int64_t unix_ms = 0;  // when that became known
+  std::string reason;
+};
+
 // The stop was called off: the deadline file goes.
 struct RemoveDeadline {
   TaskKey key;
@@ -109,8 +116,8 @@ struct Finish {
   int64_t deadline_ms = 0;
 };
 
-using Effect = std::variant<Prepare, Start, Regroup, WriteDeadline, RemoveDeadline, Terminate, Kill,
-                            Collect, Forget, RemoveCheckpoint, SendHello, SendReport,
+using Effect = std::variant<Prepare, Start, Regroup, WriteDeadline, AskForSave, RemoveDeadline,
+                            Terminate, Kill, Collect, Forget, RemoveCheckpoint, SendHello, SendReport,
                             SendCheckpoint, SendNotice, SendHeartbeat, HangUp, Finish>;
 
 }  // namespace baton::worker

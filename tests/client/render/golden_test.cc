@@ -56,7 +56,8 @@ v1::Job SomeJob() {
   job.set_environment_json(
       R"({"kind":"requirements","digest":"5d","source":"requirements.txt","from":"restored",)"
       R"("setup_ms":4200,"python":"3.11.2","packages_total":1,"packages":["numpy==1.24.2"]})");
-  job.set_metrics_json(R"({"loss":0.231,"images_per_s":6910,"time":1795000090.5,"note":"x"})");
+  job.set_metrics_json(R"({"loss":0.231,"images_per_s":6910,"time":1795000090.5,"note":"x",)"
+                       R"("chain":"5fa2","chain_step":1300})");
   v1::Attempt* first = job.add_attempts();
   first->set_number(1);
   first->set_world_size(2);
@@ -88,6 +89,8 @@ v1::Job SomeJob() {
   job.mutable_phases()->set_train_ms(58'000);
   job.set_cost_usd_micro(3100);
   job.set_cost_on_demand_usd_micro(8900);
+  job.set_checkpoint_age_ms(4200);
+  job.set_at_risk_usd_micro(150);
   job.set_prices_are_examples(true);
   return job;
 }

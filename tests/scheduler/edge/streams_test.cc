@@ -204,6 +204,21 @@ TEST(MetricsView, NumbersThatAreNoneAndAnUnfinishedLineDoNotHideAStep) {
   EXPECT_EQ(view.StepsTotal("j"), 9);
 }
 
+// The end of a run repeats the head under the step that it ended with.
+TEST(MetricsView, AHashChainsHeadKeepsItsStep) {
+  store::MemoryJournal journal;
+  MetricsView view(journal);
+  ASSERT_TRUE(journal
+                  .Append(Metrics(1, 0), 0,
+                          "{\"step\":100,\"chain\":\"ab\"}\n{\"step\":107,\"loss\":1}\n"
+                          "{\"event\":\"finished\",\"step\":110,\"chain\":\"ab\"}\n")
+                  .ok());
+  const auto json = nlohmann::json::parse(view.Newest("j").json);
+  EXPECT_EQ(json["chain"], "ab");
+  EXPECT_EQ(json["chain_step"], 100);
+  EXPECT_EQ(json["step"], 110);
+}
+
 TEST(MetricsView, HostileLinesDoNoHarm) {
   store::MemoryJournal journal;
   MetricsView view(journal);

@@ -87,10 +87,13 @@ TEST_F(CheckpointTest, WhatIsReadIsWhatWasWritten) {
   EXPECT_TRUE(CompareDefinitions(loaded->header.definition, SomeDefinition()).status.ok());
 }
 
-TEST_F(CheckpointTest, TheContractFileSaysStepAndWorldSize) {
+TEST_F(CheckpointTest, TheContractFileSaysStepWorldSizeAndProof) {
   ASSERT_TRUE(WriteCheckpoint(options_, SomeSnapshot(5)).ok());
   EXPECT_EQ(*ReadFile(PathOf(5) + "/checkpoint.json"),
-            "{\"step\":5,\"world_size\":3,\"metrics\":{\"loss\":0.25}}\n");
+            absl::StrCat("{\"step\":5,\"world_size\":3,\"metrics\":{\"loss\":0.25},",
+                         "\"weights_root\":\"", WeightsRoot(SomeSnapshot(5).weights),
+                         "\",\"chain\":{\"head\":\"abc\",\"step\":", SomeSnapshot(5).chain.step(),
+                         "}}\n"));
 }
 
 // Uploads of the same step from different ranks or attempts are the same content.

@@ -70,6 +70,7 @@ TEST(Environment, IsTheWholeContract) {
             "BATON_RANK=1\n"
             "BATON_RENDEZVOUS=unix:/w/sockets/1\n"
             "BATON_RESUME_DIR=\n"
+            "BATON_SAVE_FILE=/w/tasks/t/save.json\n"
             "BATON_SPEC_FILE=/w/tasks/t/work/spec.yaml\n"
             "BATON_WORLD_SIZE=2\n"
             "CUDA_DEVICE_ORDER=PCI_BUS_ID\n"
@@ -275,9 +276,9 @@ TEST_F(TaskFilesTest, SrunStartsThisRanksPart) {
 }
 
 TEST_F(TaskFilesTest, TheDeadlineFileComesChangesAndGoes) {
-  ASSERT_TRUE(WriteDeadlineFile(places_, 1'500, "spot").ok());
+  ASSERT_TRUE(WriteTaskNotice(places_, TaskNotice::kDeadline, 1'500, "spot").ok());
   EXPECT_EQ(*ReadFile(places_.deadline()), "{\"reason\":\"spot\",\"unix_time\":1.5}\n");
-  ASSERT_TRUE(WriteDeadlineFile(places_, 1'000, "bad \xff bytes").ok());
+  ASSERT_TRUE(WriteTaskNotice(places_, TaskNotice::kDeadline, 1'000, "bad \xff bytes").ok());
   EXPECT_NE(ReadFile(places_.deadline())->find("\"unix_time\":1.0"), std::string::npos);
   RemoveDeadlineFile(places_);
   EXPECT_FALSE(fs::exists(places_.deadline()));
