@@ -32,7 +32,7 @@ struct LoopOptions {
   std::string weights_file;           // the weights at the end also go here; empty: nowhere
   std::string losses_file;            // CSV of each step's loss; empty: none
   std::optional<spec::EarlyStopping> early_stopping;
-  int64_t steps_max = 0;      // ends after so many steps; 0: as the spec says
+  int64_t steps_max = 0;  // ends after so many steps; 0: as the spec says
   // Repeats steps for their hash chain alone: ends after this one as if the run went on, and
   // neither tests nor writes a model, but where early stopping needs the tests. 0: a run of its
   // own.

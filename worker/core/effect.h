@@ -117,7 +117,7 @@ struct Finish {
 };
 
 using Effect = std::variant<Prepare, Start, Regroup, WriteDeadline, AskForSave, RemoveDeadline,
-                            Terminate, Kill, Collect, Forget, RemoveCheckpoint, SendHello, SendReport,
-                            SendCheckpoint, SendNotice, SendHeartbeat, HangUp, Finish>;
+                            Terminate, Kill, Collect, Forget, RemoveCheckpoint, SendHello,
+                            SendReport, SendCheckpoint, SendNotice, SendHeartbeat, HangUp, Finish>;
 
 }  // namespace baton::worker
