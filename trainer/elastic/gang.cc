@@ -212,6 +212,11 @@ class FormedGang : public Gang {
     BATON_RETURN_IF_ERROR(meeting_.failure);
     const absl::StatusOr<Decision> decision = HandOver(
         *meeting_.group, state, options_.agreement, !elastic_, std::max(timeout, options_.silence));
+    // Said before the others hear that this rank leaves: it may be ended for that at once.
+    if (absl::IsFailedPrecondition(decision.status()) && elastic_) {
+      LogWarning(absl::StrCat("generation ", membership_.generation, ": ",
+                              decision.status().message()));
+    }
     BATON_RETURN_IF_ERROR(decision.status());
     if (!decision->unlike.empty()) {
       // They say themselves what is wrong, if they get the time to.
