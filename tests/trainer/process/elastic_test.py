@@ -313,8 +313,8 @@ optimizer: {name: adam, lr: 0.001}
             alive = gang.alive()
             if len(alive) > 1 and (len(alive) >= 5 or RANDOM.random() < 0.5):
                 # One that has the state must be left.
-                task = RANDOM.choice([t for t in alive if t is not alive[0]])
-                task.kill()
+                kept = RANDOM.choice([task for task in alive if task.progress()[0] > 0])
+                RANDOM.choice([task for task in alive if task is not kept]).kill()
                 kills += 1
             elif len(alive) + len(gang.wanted) < 5:
                 gang.join()
