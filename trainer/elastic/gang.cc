@@ -41,6 +41,7 @@ bool IsLoss(const absl::Status& status) {
 
 std::string DoneKey(int rank) { return absl::StrCat("done-", rank); }
 constexpr char kFinishedKey[] = "finished";
+constexpr char kYes[] = "1";  // that a key is set says all
 
 class FormedGang : public Gang {
  public:
@@ -112,7 +113,7 @@ class FormedGang : public Gang {
       return status;
     }
     if (meeting_.group->rank() != 0) {
-      BATON_RETURN_IF_ERROR(meeting_.board->Set(DoneKey(meeting_.group->rank()), ""));
+      BATON_RETURN_IF_ERROR(meeting_.board->Set(DoneKey(meeting_.group->rank()), kYes));
       return AwaitKey(kFinishedKey);
     }
     for (int rank = 1; rank < meeting_.group->size(); ++rank) {
@@ -122,7 +123,7 @@ class FormedGang : public Gang {
     // Of this rank's own files: no other generation mends that.
     if (IsLoss(status)) return absl::InternalError(status.message());
     BATON_RETURN_IF_ERROR(status);
-    return meeting_.board->Set(kFinishedKey, "");
+    return meeting_.board->Set(kFinishedKey, kYes);
   }
 
  private:
