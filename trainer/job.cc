@@ -225,10 +225,9 @@ absl::Status Job::ReadMembers() {
   const int world = membership_.world_size;
   if (joiner() && IsElastic(Gangs())) return absl::OkStatus();
   if (joiner()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "membership file ", options_.membership_file, " does not list --rank ", options_.rank,
-        "; only under a worker, which tells of generations (--rendezvous unix:SOCKET), may a rank "
-        "join later"));
+    return absl::InvalidArgumentError(absl::StrCat("membership file ", options_.membership_file,
+                                                   " does not list --rank ", options_.rank,
+                                                   "; only under a worker may a rank join later"));
   }
   if (world < 1 || membership_.rank < 0 || membership_.rank >= world) {
     return absl::InvalidArgumentError(absl::StrCat("--rank ", membership_.rank, " --world-size ",
@@ -357,6 +356,7 @@ absl::Status Job::MakeReplica() {
                              ? ThreadCount(options_.threads, static_cast<int>(native().shards))
                              : replica.threads;
   replica.direct = options_.exchange != "host";
+  replica.saves_block = spec_.checkpoint.every_steps > 0;
   replica.silence = std::chrono::milliseconds(options_.silence_ms);
   BATON_ASSIGN_OR_RETURN(replica_, Replica::Create(replica));
   state_.emplace(*replica_, HashChain::Begin(DefinitionJson(replica_->definition()).dump()),

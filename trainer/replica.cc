@@ -24,6 +24,8 @@ namespace {
 
 // A peer that takes this many times as long as this rank's own longest work is not merely slower.
 constexpr int64_t kSilenceFactor = 10;
+// A rank 0 that waits for a slower disk than this is taken for lost.
+constexpr size_t kSlowestDiskBytesPerMs = 50'000;
 // Devices take seconds to find each other.
 constexpr std::chrono::minutes kMeeting{2};
 // Samples of a block of the test, even if micro-batches are larger.
@@ -242,7 +244,13 @@ double Replica::learning_rate() const {
 }
 
 std::chrono::milliseconds Replica::Timeout() const {
-  return std::max(options_.silence, std::chrono::milliseconds(kSilenceFactor * longest_step_ms_));
+  int64_t save_ms = 0;
+  if (options_.saves_block || mapped()) {
+    const size_t floats = weights_.size() * (1 + optimizer_->state().size());
+    save_ms = static_cast<int64_t>(floats * sizeof(float) / kSlowestDiskBytesPerMs);
+  }
+  return std::max(options_.silence,
+                  std::chrono::milliseconds(std::max(kSilenceFactor * longest_step_ms_, save_ms)));
 }
 
 RandomStream Replica::StreamOf(RandomPurpose purpose, int64_t step, int shard) const {

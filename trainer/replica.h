@@ -51,6 +51,7 @@ struct ReplicaOptions {
   std::string scratch;   // the folder for the files of mapped tables
   bool draw = true;      // the first values; false where a Restore follows, for it takes a while
   bool direct = true;    // gradients between devices, where they can
+  bool saves_block = false;  // a step of rank 0 may wait until the state is on disk
   // How long a peer may be silent. Grows with this rank's own steps: peers do about as much work.
   std::chrono::milliseconds silence{2500};
 };

@@ -80,6 +80,7 @@ TEST_F(MetricsTest, ProgressIsOneRecordThatIsRewritten) {
   const std::string path = folder_ + "/m";
   auto metrics = *Metrics::Open(path, false, clock_);
   metrics->Progress(7, 0);
+  metrics->Formed(3, 6);
   metrics->Progress(8, 5);
   const std::string bytes = *ReadFile(path + contract::kProgressSuffix);
   contract::Progress progress;
@@ -88,6 +89,8 @@ TEST_F(MetricsTest, ProgressIsOneRecordThatIsRewritten) {
   EXPECT_EQ(progress.step, 8);
   EXPECT_EQ(progress.unix_ms, 1700000000250);
   EXPECT_EQ(progress.save_wait_ms, 5);
+  EXPECT_EQ(progress.generation, 3);
+  EXPECT_EQ(progress.generation_step, 6);
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 

@@ -19,6 +19,7 @@
 #include "trainer/checkpoint/reader.h"
 #include "trainer/comm/local.h"
 #include "trainer/data/image_dataset.h"
+#include "trainer/elastic/hand_over.h"
 #include "trainer/loop.h"
 
 namespace baton::trainer {
@@ -110,7 +111,7 @@ class TrainingTest : public testing::Test {
     return run;
   }
 
-  absl::StatusOr<Ending> TrainRank(const spec::JobSpec& spec, const Life& life, Group& group) {
+  std::unique_ptr<Replica> MakeReplica(const spec::JobSpec& spec, int rank) {
     ReplicaOptions options;
     options.seed = spec.seed;
     options.spec = &*spec.native;
@@ -118,17 +119,23 @@ class TrainingTest : public testing::Test {
     options.test = &test_;
     options.backend = backend_.get();
     options.clock = &SystemClock();
-    options.threads = 1 + group.rank() % 2;  // bits must not depend on it
+    options.threads = 1 + rank % 2;  // bits must not depend on it
+    options.threads_most = 3;        // nor on this
     options.silence = std::chrono::milliseconds(60000);
     auto replica = Replica::Create(options);
     EXPECT_TRUE(replica.ok()) << replica.status();
-    TrainingState state(**replica, HashChain::Begin("d"), true);
+    return *std::move(replica);
+  }
+
+  absl::StatusOr<Ending> TrainRank(const spec::JobSpec& spec, const Life& life, Group& group) {
+    const std::unique_ptr<Replica> replica = MakeReplica(spec, group.rank());
+    TrainingState state(*replica, HashChain::Begin("d"), true);
     if (!life.resume.empty()) {
       const auto checkpoint = CheckpointFile::Open(life.resume);
       EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
       EXPECT_TRUE(state.Restore(*checkpoint).ok());
     }
-    EXPECT_TRUE((*replica)->WarmUp().ok());
+    EXPECT_TRUE(replica->WarmUp().ok());
     LoopOptions loop;
     loop.checkpoint = spec.checkpoint;
     loop.evaluate = true;
@@ -141,7 +148,7 @@ class TrainingTest : public testing::Test {
     loop.clock = &SystemClock();
     loop.stop = group.rank() == life.ranks - 1 ? life.stop : nullptr;
     const std::unique_ptr<Gang> gang = GangOf(group);
-    return RunLoop(loop, *gang, **replica, state);
+    return RunLoop(loop, *gang, *replica, state);
   }
 
   std::string folder_;
@@ -202,6 +209,58 @@ TEST_F(TrainingTest, EveryCheckpointResumesToTheSameBytesAtAnotherWorldSize) {
   ASSERT_TRUE(last.endings[0].ok()) << last.endings[0].status();
   EXPECT_EQ(last.endings[0]->chain_head, calm.endings[0]->chain_head);
   EXPECT_EQ(last.model, calm.model);
+}
+
+// What a joiner takes is all that a checkpoint would hold: both go on to the same end.
+TEST_F(TrainingTest, AJoinerTakesTheWholeStateAndGoesOn) {
+  const std::string text =
+      SpecText(4, kMlp, kAdam) + "early_stopping: {patience: 2, min_delta: 0.0}\n";
+  const absl::StatusOr<spec::JobSpec> spec = spec::ParseText(text, "t.yaml");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  std::vector<std::unique_ptr<Replica>> replicas;
+  std::vector<std::unique_ptr<TrainingState>> states;
+  for (int rank = 0; rank < 2; ++rank) {
+    replicas.push_back(MakeReplica(*spec, rank));
+    states.push_back(std::make_unique<TrainingState>(*replicas.back(), HashChain::Begin("d"),
+                                                     /*present=*/rank == 0));
+  }
+  std::unique_ptr<Group> alone = std::move(MakeLocalGroup(1)[0]);
+  ASSERT_TRUE(replicas[0]->Join(*alone).ok());
+  for (int step = 0; step < 7; ++step) ASSERT_TRUE(replicas[0]->Step(0).ok());
+  states[0]->loss = 0.5;
+  states[0]->chain.Extend(6, "root");
+  states[0]->best = {.judged_step = 6, .step = 6, .loss = 0.25, .worse = 0};
+  states[0]->best_weights.assign(replicas[0]->weights().begin(), replicas[0]->weights().end());
+  states[0]->LeaveGroup();
+
+  auto members = MakeLocalGroup(2);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      const auto decision = HandOver(*members[rank], *states[rank], {"b", "c", "d"},
+                                     /*strict=*/false, std::chrono::milliseconds(60000));
+      EXPECT_TRUE(decision.ok()) << decision.status();
+      EXPECT_TRUE(replicas[rank]->Join(*members[rank]).ok());
+      while (replicas[rank]->step() < 12) EXPECT_TRUE(replicas[rank]->Step(0).ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(*replicas[0]->WeightsDigest(), *replicas[1]->WeightsDigest());
+  EXPECT_EQ(states[1]->step(), 12);
+  EXPECT_EQ(states[1]->loss, 0.5);
+  EXPECT_EQ(states[1]->chain.head(), states[0]->chain.head());
+  EXPECT_EQ(states[1]->best.step, 6);
+  EXPECT_EQ(states[1]->best.loss, 0.25);
+  EXPECT_EQ(states[1]->best_weights, states[0]->best_weights);
+  EXPECT_EQ(replicas[1]->optimizer_state()[1].values.span(),
+            replicas[0]->optimizer_state()[1].values.span());
+}
+
+TEST_F(TrainingTest, AGangLargerThanItsShardsIsRefused) {
+  const absl::StatusOr<spec::JobSpec> spec = spec::ParseText(SpecText(4, kMlp, kSgd), "t.yaml");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  auto members = MakeLocalGroup(5);
+  EXPECT_EQ(MakeReplica(*spec, 0)->Join(*members[0]).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(TrainingTest, ItLearnsAndSaysSo) {

@@ -110,7 +110,7 @@ class MeshStore : public gloo::rendezvous::Store {
   bool all_met_ = false;
 };
 
-constexpr char kMet[] = "1";
+constexpr char kMet[] = "1", kNotMet[] = "0";
 
 std::string MetKey(int rank) { return absl::StrCat("met-", rank); }
 
@@ -479,7 +479,7 @@ absl::StatusOr<std::unique_ptr<Group>> FormGlooGroup(const GlooOptions& options,
   } catch (const std::exception& error) {
     failure = FromException(error, "connecting with the other ranks");
   }
-  rendezvous.Set(MetKey(options.rank), "").IgnoreError();
+  rendezvous.Set(MetKey(options.rank), kNotMet).IgnoreError();
   *missing = WhoDidNotMeet(options, rendezvous);
   return failure;
 }

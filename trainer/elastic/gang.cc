@@ -24,9 +24,10 @@ using std::chrono::milliseconds;
 
 // Members of a generation after the first have started long ago.
 constexpr milliseconds kLaterTimeout{5000};
-// While a newer generation is waited for: how soon a stop is noticed, and how often one looks for
-// peers that went away meanwhile.
+// While a newer generation is waited for: how soon a stop is noticed, and, in such looks, how often
+// one looks for peers that went away meanwhile.
 constexpr milliseconds kLook{20};
+constexpr int kLooksForPeers = 10;
 // For a rank that leaves with an error of its own.
 constexpr milliseconds kLastWord{1000};
 // A wait on the board for the others' end; between two of them one looks whether to stop.
@@ -40,6 +41,7 @@ bool IsLoss(const absl::Status& status) {
 
 std::string DoneKey(int rank) { return absl::StrCat("done-", rank); }
 constexpr char kFinishedKey[] = "finished";
+constexpr char kYes[] = "1";  // that a key is set says all
 
 class FormedGang : public Gang {
  public:
@@ -48,7 +50,8 @@ class FormedGang : public Gang {
 
   absl::Status Enter(SharedState& state) {
     if (elastic_) {
-      absl::StatusOr<std::unique_ptr<GenerationWatch>> watch = GenerationWatch::Open(BoardOptions());
+      absl::StatusOr<std::unique_ptr<GenerationWatch>> watch =
+          GenerationWatch::Open(BoardOptions());
       if (watch.ok()) {
         watch_ = *std::move(watch);
       } else if (membership_.member() && membership_.world_size == 1) {
@@ -110,14 +113,17 @@ class FormedGang : public Gang {
       return status;
     }
     if (meeting_.group->rank() != 0) {
-      BATON_RETURN_IF_ERROR(meeting_.board->Set(DoneKey(meeting_.group->rank()), ""));
+      BATON_RETURN_IF_ERROR(meeting_.board->Set(DoneKey(meeting_.group->rank()), kYes));
       return AwaitKey(kFinishedKey);
     }
     for (int rank = 1; rank < meeting_.group->size(); ++rank) {
       BATON_RETURN_IF_ERROR(AwaitKey(DoneKey(rank)));
     }
-    BATON_RETURN_IF_ERROR(last());
-    return meeting_.board->Set(kFinishedKey, "");
+    const absl::Status status = last();
+    // Of this rank's own files: no other generation mends that.
+    if (IsLoss(status)) return absl::InternalError(status.message());
+    BATON_RETURN_IF_ERROR(status);
+    return meeting_.board->Set(kFinishedKey, kYes);
   }
 
  private:
@@ -168,7 +174,7 @@ class FormedGang : public Gang {
 
   // Reads the membership of the newest generation, once there is one beyond the present one.
   absl::Status AwaitNewer() {
-    while (true) {
+    for (int look = 1;; ++look) {
       const int64_t newest = watch_->newest();
       if (newest > membership_.generation) {
         BATON_ASSIGN_OR_RETURN(Membership read,
@@ -186,7 +192,8 @@ class FormedGang : public Gang {
       }
       if (Stopped()) return absl::CancelledError("asked to stop while no generation was formed");
       watch_->Await(newest, kLook);
-      if (meeting_.group != nullptr) TellLost(meeting_.group->Suspects());
+      if (meeting_.group != nullptr && look % kLooksForPeers == 0)
+        TellLost(meeting_.group->Suspects());
     }
   }
 
@@ -212,6 +219,11 @@ class FormedGang : public Gang {
     BATON_RETURN_IF_ERROR(meeting_.failure);
     const absl::StatusOr<Decision> decision = HandOver(
         *meeting_.group, state, options_.agreement, !elastic_, std::max(timeout, options_.silence));
+    // Said before the others hear that this rank leaves: it may be ended for that at once.
+    if (absl::IsFailedPrecondition(decision.status()) && elastic_) {
+      LogWarning(
+          absl::StrCat("generation ", membership_.generation, ": ", decision.status().message()));
+    }
     BATON_RETURN_IF_ERROR(decision.status());
     if (!decision->unlike.empty()) {
       // They say themselves what is wrong, if they get the time to.

@@ -162,13 +162,16 @@ TEST_F(RendezvousTest, TheSocketSpeaksThePublicProtocol) {
     EXPECT_EQ((*rendezvous)->Wait("k", milliseconds(10000)).value(), "hello");
     EXPECT_TRUE((*rendezvous)->ReportLost(3).ok());
     EXPECT_TRUE((*rendezvous)->Done().ok());
+    EXPECT_TRUE((*rendezvous)->Ready().ok());
+    EXPECT_EQ((*rendezvous)->newer(), 0);
   }
-  ASSERT_EQ(requests.size(), 4u);
+  ASSERT_EQ(requests.size(), 5u);
   EXPECT_EQ(requests[0],
             Json::parse(R"({"id":1,"op":"set","generation":7,"key":"k","value":"aGVsbG8="})"));
   EXPECT_EQ(requests[1], Json::parse(R"({"id":2,"op":"wait","generation":7,"key":"k"})"));
   EXPECT_EQ(requests[2], Json::parse(R"({"id":3,"op":"lost","generation":7,"rank":3})"));
   EXPECT_EQ(requests[3], Json::parse(R"({"id":4,"op":"done","generation":7})"));
+  EXPECT_EQ(requests[4], Json::parse(R"({"id":5,"op":"ready","generation":7})"));
 }
 
 struct BadAnswer {
@@ -194,6 +197,7 @@ TEST_F(RendezvousTest, EveryEndOfAWaitHasItsCode) {
     auto rendezvous = OpenRendezvous({.address = "unix:" + folder_ + "/s"});
     ASSERT_TRUE(rendezvous.ok()) << rendezvous.status();
     EXPECT_EQ((*rendezvous)->Wait("k", milliseconds(10000)).status().code(), bad.code) << bad.text;
+    EXPECT_EQ((*rendezvous)->newer(), bad.text.find("stale") == std::string::npos ? 0 : 8);
   }
 }
 

@@ -84,6 +84,26 @@ TEST(PrefetchTest, AnotherStreamIsAnotherBatch) {
   }
 }
 
+// As when a rank gets other shards: what it expected would take the room of what it will ask for.
+TEST(PrefetchTest, WhatIsForgottenIsFilledAnewWhenAskedFor) {
+  std::atomic<int> filled{0}, unused{0};
+  const Counting plain(&unused);
+  const PrefetchDataset ahead(std::make_unique<Counting>(&filled), 2);
+  for (int round = 0; round < 100; ++round) {
+    ahead.Expect({1, 2}, nullptr);
+    ahead.Expect({3, 4}, nullptr);
+    ahead.Forget();
+    ahead.Expect({5, 6}, nullptr);
+    for (const std::vector<uint32_t>& indices :
+         std::vector<std::vector<uint32_t>>{{3, 4}, {5, 6}, {1, 2}}) {
+      Batch mine, theirs;
+      ahead.Fill(indices, nullptr, &mine);
+      plain.Fill(indices, nullptr, &theirs);
+      ExpectSame(mine, theirs);
+    }
+  }
+}
+
 TEST(PrefetchTest, WhatNobodyFetchesIsDroppedWithIt) {
   std::atomic<int> filled{0};
   const PrefetchDataset ahead(std::make_unique<Counting>(&filled), 2);

@@ -1,6 +1,7 @@
 #include "trainer/parallel/shard_pool.h"
 
 #include <atomic>
+#include <thread>
 
 #include "gtest/gtest.h"
 
@@ -29,6 +30,23 @@ TEST(ShardPoolTest, AWorkerRunsOneTaskAtATime) {
     pool.ForEach(10, [&](int, int worker) { ++uses[worker]; });
   }
   EXPECT_EQ(uses[0] + uses[1] + uses[2], 1000);
+}
+
+TEST(ShardPoolTest, APoolThatGrewUsesItsNewThreads) {
+  ShardPool pool(1);
+  pool.ForEach(5, [](int, int worker) { EXPECT_EQ(worker, 0); });
+  pool.Grow(3);
+  pool.Grow(2);  // it has more already
+  EXPECT_EQ(pool.threads(), 3);
+  // Three tasks that wait for each other need three threads.
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> here{0};
+    pool.ForEach(3, [&](int, int) {
+      ++here;
+      while (here < 3) std::this_thread::yield();
+    });
+    EXPECT_EQ(here, 3);
+  }
 }
 
 TEST(ShardPoolTest, NothingToDoIsDone) {

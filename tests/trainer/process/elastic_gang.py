@@ -24,7 +24,6 @@ class Task:
         self.membership = os.path.join(self.folder, "membership.json")
         self.file_generation = 0
         self.ready = False
-        self.asked = False  # to stop
         self.code = None
         self.process = None
         self.connections = []
@@ -130,6 +129,7 @@ class ElasticGang:
         self.wanted = set()  # joiners that are to come in
         self.hooks = []  # called with each request, under the lock
         self.losses = 0
+        self.stopping = False
         self.over = False
         os.makedirs(self.path())
         for number in range(ranks):
@@ -160,14 +160,13 @@ class ElasticGang:
         """As for a node that was told to go: the others go on without it."""
         with self.lock:
             task = self.tasks[number]
-            task.asked = True
             self._form([member for member in self.members if member != number])
             task.kill(signal.SIGTERM)
 
     def stop_all(self):
         with self.lock:
+            self.stopping = True
             for number in self.members:
-                self.tasks[number].asked = True
                 self.tasks[number].kill(signal.SIGTERM)
 
     def member(self, rank):
@@ -315,7 +314,7 @@ class ElasticGang:
             self._judge_reports()
         ready = [number for number in self.wanted if self.tasks[number].ready]
         self.wanted = {number for number in self.wanted if self.tasks[number].alive()}
-        if ready and len(ready) == len(self.wanted):
+        if ready and len(ready) == len(self.wanted) and not self.stopping:
             self.wanted.clear()
             self._form(self.members + ready)
 

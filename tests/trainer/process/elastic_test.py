@@ -1,5 +1,6 @@
 """Real trainers in gangs that lose, gain and let go ranks while they train: the model's bytes are
-those of an undisturbed run of one rank. BATON_ELASTIC_SECONDS=N tortures a gang for so long."""
+those of an undisturbed run of one rank. BATON_ELASTIC_SECONDS=N tortures a gang for so long,
+BATON_ELASTIC_KILLS=N measures so many kills."""
 
 import hashlib
 import json
@@ -11,6 +12,7 @@ import time
 from elastic_gang import ElasticGang
 from trainer_process import RANDOM, TrainerTest, main
 
+KILLS = int(os.environ.get("BATON_ELASTIC_KILLS", "2"))
 TORTURE_S = float(os.environ.get("BATON_ELASTIC_SECONDS", "8"))
 recoveries = []  # ms from a kill to the next finished step
 stops = []  # ms without a step of the others when a rank joins
@@ -22,25 +24,30 @@ class ElasticTest(TrainerTest):
     def setUp(self):
         super().setUp()
         self.gangs = []
-        self.use(epochs=1)
+        self.use()
 
     def tearDown(self):
         for gang in self.gangs:
             gang.close()
         super().tearDown()
 
-    def use(self, **changes):
-        self.key = json.dumps(changes)
-        self.spec = self.write_spec("elastic.yaml", **changes)
+    def use(self, steps=100, **changes):
+        """The training that the test's gangs do."""
+        self.changes = {"epochs": 4, **changes}
+        self.flags = ["--steps", str(steps)]
+        self.key = json.dumps([steps, changes])
+        self.spec = self.write_spec("elastic.yaml", **self.changes)
 
-    def gang(self, ranks, name="gang", **options):
-        gang = ElasticGang(self, name, ranks, **options)
+    def gang(self, ranks, name="gang", flags=(), **options):
+        gang = ElasticGang(self, name, ranks, flags=[*self.flags, *flags], **options)
         self.gangs.append(gang)
         return gang
 
     def calm_hash(self):
         if self.key not in ElasticTest.calm:
-            ElasticTest.calm[self.key] = self.calm_model()
+            alone = self.start(["--spec", self.spec, "--output", self.path("calm"), *self.flags])
+            self.assertEqual(self.wait([alone]), [0], self.log("log"))
+            ElasticTest.calm[self.key] = self.model("calm")
         return ElasticTest.calm[self.key]
 
     def expect_calm_end(self, gang, timeout_s=120):
@@ -64,15 +71,19 @@ class ElasticTest(TrainerTest):
         return took
 
     def test_any_rank_may_be_killed(self):
-        for victim in (0, RANDOM.randrange(1, 3)):
-            gang = self.gang(3, f"victim{victim}")
+        behind = 0
+        for kill in range(KILLS):
+            victim = 0 if kill % 2 == 0 else RANDOM.randrange(1, 3)
+            gang = self.gang(3, f"kill{kill}")
             gang.wait_for_step(RANDOM.randrange(5, 60))
             self.kill_and_measure(gang, [gang.member(victim)])
             self.expect_calm_end(gang)
             self.assertEqual(len(gang.members), 2)
+            behind += "took the state" in self.log(f"{gang.name}-{gang.members[0]}.log")
+        print(f"  a survivor was a step behind in {behind} of {KILLS} kills", flush=True)
 
     def test_several_kills_until_one_is_left_and_new_ones_join(self):
-        self.use(epochs=3)
+        self.use(steps=300)
         gang = self.gang(4)
         gang.wait_for_step(20)
         for _ in range(3):
@@ -87,7 +98,7 @@ class ElasticTest(TrainerTest):
     def test_two_kills_one_after_the_other(self):
         for pause_s in (0.005, 0.02, 0.04):
             gang = self.gang(4, f"two-{pause_s}")
-            gang.wait_for_step(RANDOM.randrange(5, 40))
+            gang.wait_for_step(RANDOM.randrange(5, 60))
             self.kill_and_measure(gang, RANDOM.sample(gang.alive(), 2), pause_s)
             self.expect_calm_end(gang)
 
@@ -128,7 +139,7 @@ class ElasticTest(TrainerTest):
             self.assertEqual(gang.losses, 0)
 
     def test_the_source_dies_while_it_hands_the_state_over(self):
-        self.use(epochs=2)
+        self.use(steps=200)
         for delay_s in (0.0, 0.003, 0.008):
             gang = self.gang(2, f"source-{delay_s}")
             gang.wait_for_step(20)
@@ -146,7 +157,7 @@ class ElasticTest(TrainerTest):
             self.expect_calm_end(gang)
 
     def test_a_rank_alone_becomes_a_gang_and_the_joiner_goes_on_alone(self):
-        self.use(epochs=3)
+        self.use(steps=300)
         gang = self.gang(1)
         gang.wait_for_step(20)
         gang.join()
@@ -160,7 +171,7 @@ class ElasticTest(TrainerTest):
         self.assertTrue(os.listdir(os.path.join(out, "checkpoints")))
 
     def test_what_a_joiner_costs_the_others(self):
-        self.use(epochs=4)
+        self.use(steps=400)
         gang = self.gang(2)
         gang.wait_for_step(20)
         for _ in range(2):
@@ -178,13 +189,16 @@ class ElasticTest(TrainerTest):
         self.expect_calm_end(gang)
 
     def test_a_loss_at_the_end_of_an_epoch_judges_no_test_twice(self):
-        self.use(epochs=4, early_stopping="{patience: 2, min_delta: 0.0}")
+        self.use(steps=0, epochs=2, early_stopping="{patience: 1, min_delta: 0.0}")
         gang = self.gang(3)
-        for epoch in (1, 2):
-            gang.wait_for_step(157 * epoch)
-            time.sleep(RANDOM.uniform(0, 0.05))
-            self.kill_and_measure(gang, [RANDOM.choice(gang.alive())])
+        gang.wait_for_step(157)
+        time.sleep(RANDOM.uniform(0, 0.05))
+        self.kill_and_measure(gang, [RANDOM.choice(gang.alive())])
+        # Amid the last tests: nobody has ended before all have done their part.
+        gang.hooks.append(lambda task, request: request.get("key") == "done-1" and
+                          gang.member(1).kill())
         self.expect_calm_end(gang)
+        self.assertEqual(len(gang.members), 1)
 
     def test_the_first_rank_dies_while_all_finish(self):
         gang = self.gang(3)
@@ -209,17 +223,49 @@ class ElasticTest(TrainerTest):
         self.assertEqual(task.process.wait(timeout=20), 76, gang.describe())
 
     def test_a_joiner_of_another_spec_ends_alone(self):
-        self.use(epochs=3)
+        self.use(steps=300)
         gang = self.gang(2, per_task={2: ["--set", "optimizer.lr=0.01"]})
         gang.wait_for_step(10)
         joiner = gang.join()
-        self.assertEqual(joiner.process.wait(timeout=30), 1, gang.describe())
+        # By itself, or because the others say that it failed them.
+        self.assertIn(joiner.process.wait(timeout=30), (1, -9), gang.describe())
         self.assertIn("another spec", self.log(f"{gang.name}-2.log"))
         self.expect_calm_end(gang)
         self.assertEqual(gang.members, [0, 1])
 
+    def test_tables_in_files_are_handed_over(self):
+        self.use(steps=300)
+        with open(self.path("t.csv"), "w", encoding="utf-8") as rows:
+            rows.write("id,y\n" + "".join(f"{i * 7919 % 5000},{i % 2}\n" for i in range(4000)))
+        with open(self.spec, "w", encoding="utf-8") as spec:
+            spec.write("""
+name: table
+epochs: 3
+batch_size: 32
+shards: 3
+seed: 3
+data: {format: csv, train: t.csv, target: y, features: [id]}
+model:
+  input: [1]
+  layers:
+    - {name: table, embedding: {vocabulary: 5000, width: 256, sparse: true, storage: mmap}}
+    - flatten
+    - {name: hidden, dense: 256}
+    - {name: out, dense: 1}
+  loss: binary_cross_entropy
+optimizer: {name: adam, lr: 0.001}
+""")
+        self.key = "table"
+        gang = self.gang(2)
+        gang.wait_for_step(5)
+        gang.join()
+        gang.wait_for(lambda: len(gang.members) == 3, "no joiner")
+        gang.wait_for_generation(2)
+        self.kill_and_measure(gang, [gang.member(0)])
+        self.expect_calm_end(gang)
+
     def test_a_joiner_takes_the_state(self):
-        self.use(epochs=3)
+        self.use(steps=300)
         gang = self.gang(2)
         gang.wait_for_step(30)
         joiner = gang.join()
@@ -263,7 +309,7 @@ class ElasticTest(TrainerTest):
         self.assertTrue(all(len(hashes) == 1 for hashes in saved.values()), saved)
 
     def test_torture(self):
-        self.use(epochs=60, shards=5)
+        self.use(steps=0, epochs=60, shards=5)
         begin = time.monotonic()
         gang = self.gang(3)
         gang.wait_for_step(5)
@@ -273,8 +319,8 @@ class ElasticTest(TrainerTest):
             alive = gang.alive()
             if len(alive) > 1 and (len(alive) >= 5 or RANDOM.random() < 0.5):
                 # One that has the state must be left.
-                task = RANDOM.choice([t for t in alive if t is not alive[0]])
-                task.kill()
+                kept = RANDOM.choice([task for task in alive if task.progress()[0] > 0])
+                RANDOM.choice([task for task in alive if task is not kept]).kill()
                 kills += 1
             elif len(alive) + len(gang.wanted) < 5:
                 gang.join()
@@ -297,7 +343,7 @@ class ElasticTest(TrainerTest):
     def calm_state(self, step):
         """The digest of the checkpoint of that step of an undisturbed run of one rank."""
         spec = self.write_spec("calm.yaml", f"checkpoint: {{every_steps: {step}}}\n",
-                               **json.loads(self.key))
+                               **self.changes)
         # No checkpoint is due after the last step.
         alone = self.start(
             ["--spec", spec, "--output", self.path("alone"), "--steps", str(step + 1)])
@@ -309,7 +355,9 @@ class ElasticTest(TrainerTest):
         if recoveries:
             ordered = sorted(recoveries)
             print(f"kill to the next finished step: {len(ordered)} kills, median "
-                  f"{ordered[len(ordered) // 2]:.0f} ms, worst {ordered[-1]:.0f} ms", flush=True)
+                  f"{ordered[len(ordered) // 2]:.0f} ms, 99 of 100 within "
+                  f"{ordered[len(ordered) * 99 // 100]:.0f} ms, worst {ordered[-1]:.0f} ms",
+                  flush=True)
         if stops:
             print(f"a joiner stops the others for {min(stops)} to {max(stops)} ms", flush=True)
 
