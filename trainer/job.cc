@@ -45,12 +45,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Only a gang has peers: what these codes say of a rank alone is about its own files.
-bool IsPeerLost(const absl::Status& status, bool has_peers) {
-  if (!has_peers) return false;
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
-}
-
 class Job {
  public:
   Job(const JobOptions& options, const std::atomic<bool>& stop) : options_(options), stop_(stop) {}
@@ -485,7 +479,8 @@ int RunJob(const JobOptions& options, const std::atomic<bool>& stop) {
     LogInfo("asked to leave before the first step; nothing new to save");
     return contract::kExitResumeMe;
   }
-  if (IsPeerLost(status, job.has_peers())) {
+  // What these codes say of a rank alone is about its own files.
+  if (job.has_peers() && IsPeerLost(status)) {
     LogError(absl::StrCat("a peer was lost: ", status.message(),
                           "; resume from the last checkpoint, at any number of ranks"));
     return contract::kExitPeerLost;

@@ -28,12 +28,6 @@ namespace {
 // At most 20 lines of metrics a second.
 constexpr int64_t kMetricsGapMs = 50;
 
-// What another generation may mend.
-bool IsPeerLost(const absl::Status& status) {
-  if (IsOwnMachines(status)) return false;
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
-}
-
 // The figure that people ask for first: a decision's accuracy, or a regression's error.
 std::string TestText(const Evaluation& evaluation) {
   if (evaluation.auc) {

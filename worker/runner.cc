@@ -396,8 +396,10 @@ void Runner::Regroup(const Wanted& task) {
   const auto places = state_->PlacesOf(task.key);
   if (!places.has_value()) return;
   const absl::Status written = WriteMembershipFile(task, *places);
-  if (!written.ok()) LogWarning(std::string(written.message()));
-  if (!written.ok()) return Kill(task.key);
+  if (!written.ok()) {
+    LogWarning(std::string(written.message()));
+    return Kill(task.key);
+  }
   state_->parts.rendezvous.Advance(task.key, task.generation);
   std::lock_guard<std::mutex> lock(state_->mutex);
   if (Running* running = state_->Find(task.key)) running->awaited = task.generation;

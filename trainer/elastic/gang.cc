@@ -33,12 +33,6 @@ constexpr milliseconds kLastWord{1000};
 // A wait on the board for the others' end; between two of them one looks whether to stop.
 constexpr milliseconds kEndWait{5000};
 
-// What another generation may mend.
-bool IsLoss(const absl::Status& status) {
-  if (IsOwnMachines(status)) return false;
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
-}
-
 std::string DoneKey(int rank) { return absl::StrCat("done-", rank); }
 constexpr char kFinishedKey[] = "finished";
 constexpr char kYes[] = "1";  // that a key is set says all
@@ -64,7 +58,7 @@ class FormedGang : public Gang {
     absl::Status failure;
     if (membership_.member()) {
       failure = Form(state, options_.first_timeout);
-      if (failure.ok() || !elastic_ || !IsLoss(failure)) return failure;
+      if (failure.ok() || !elastic_ || !IsPeerLost(failure)) return failure;
     } else {
       BATON_RETURN_IF_ERROR(SayReady());
     }
@@ -100,7 +94,7 @@ class FormedGang : public Gang {
       if (failure.ok()) return Place::kMember;
       // No other generation can have what nobody has.
       if (absl::IsNotFound(failure)) return absl::UnavailableError(failure.message());
-      if (!IsLoss(failure)) return failure;
+      if (!IsPeerLost(failure)) return failure;
     }
   }
 
@@ -121,7 +115,7 @@ class FormedGang : public Gang {
     }
     const absl::Status status = last();
     // Of this rank's own files: no other generation mends that.
-    if (IsLoss(status)) return absl::InternalError(status.message());
+    if (IsPeerLost(status)) return absl::InternalError(status.message());
     BATON_RETURN_IF_ERROR(status);
     return meeting_.board->Set(kFinishedKey, kYes);
   }
@@ -273,6 +267,11 @@ class MetGang : public Gang {
 };
 
 }  // namespace
+
+bool IsPeerLost(const absl::Status& status) {
+  if (IsOwnMachines(status)) return false;
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
+}
 
 bool IsElastic(const GangOptions& options) {
   return !options.membership_file.empty() &&

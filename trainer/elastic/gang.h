@@ -59,6 +59,10 @@ struct GangOptions {
   const std::atomic<bool>* stop = nullptr;         // ends waits with CANCELLED; may be null
 };
 
+// What of a gang another generation may mend: a peer went away, or was silent. Not what this
+// machine's own files say.
+bool IsPeerLost(const absl::Status& status);
+
 // Whether the members may change while they train: under a worker, which tells of generations.
 bool IsElastic(const GangOptions& options);
 
