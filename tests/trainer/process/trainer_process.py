@@ -79,7 +79,7 @@ class TrainerTest(unittest.TestCase):
     def progress(self, output, rank=0):
         try:
             with open(self.path(f"{output}-{rank}.jsonl.progress"), "rb") as record:
-                return struct.unpack("<qqq", record.read())[0]
+                return struct.unpack("<q", record.read(8))[0]
         except (FileNotFoundError, struct.error):
             return 0
 
