@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <fstream>
+#include <string>
+
 #include "tests/worker/step/fake_meeting.h"
 #include "worker/step/alive.h"
 #include "worker/step/order.h"
@@ -69,12 +72,16 @@ TEST_F(GoneTest, TheOtherNodesEndItsTasksAndForgetItsKeys) {
   setenv("BATON_DEADLINE_FILE", (folder_ + "/deadline").c_str(), 1);
   const pid_t waiter = fork();
   if (waiter == 0) _exit(RunWaiter());
+  const std::string began = folder_ + "/began";
+  ASSERT_EQ(mkfifo(began.c_str(), 0600), 0);
   StepOrder order;
-  order.argv = {"/bin/sh", "-c", "touch " + folder_ + "/began; exec sleep 1000"};
+  order.argv = {"/bin/sh", "-c", "echo x > " + began + "; exec sleep 1000"};
   order.plan.tasks = 1;
   order.plan.parts = {{1, 0, 1}};
   meeting.Set("slurm/0/0", "1:" + EncodeOrder(order));
-  for (int i = 0; i < 3000 && access((folder_ + "/began").c_str(), F_OK) != 0; ++i) usleep(10'000);
+  std::string line;
+  std::ifstream fifo(began);
+  EXPECT_TRUE(std::getline(fifo, line)) << "its task runs";
   meeting.Set("slurm/gone/0", "0");
   EXPECT_TRUE(meeting.AwaitSaid("set slurm/0/code/1=0"));
   EXPECT_TRUE(meeting.AwaitSaid("done slurm/0/word/0")) << "no word of it comes any more";
