@@ -21,6 +21,11 @@ inline constexpr char kOutputDir[] = "BATON_OUTPUT_DIR";
 inline constexpr char kDataDir[] = "BATON_DATA_DIR";
 inline constexpr char kMetricsFile[] = "BATON_METRICS_FILE";
 inline constexpr char kDeadlineFile[] = "BATON_DEADLINE_FILE";
+// Appears, and appears anew, when a save is worth its time, as when the cloud recommends to leave a
+// node: JSON {unix_time, reason}. Nothing has to stop.
+inline constexpr char kSaveFile[] = "BATON_SAVE_FILE";
+// Seconds: the mean time until the gang loses a node, as the scheduler has seen the fleet.
+inline constexpr char kMtbf[] = "BATON_MTBF_S";
 inline constexpr char kMembershipFile[] = "BATON_MEMBERSHIP_FILE";
 inline constexpr char kStepsDir[] = "BATON_STEPS_DIR";     // of srun, in a Slurm script's job
 inline constexpr char kRendezvous[] = "BATON_RENDEZVOUS";  // unix:PATH or dir:PATH

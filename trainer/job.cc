@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -445,6 +446,8 @@ LoopOptions Job::Loop() const {
   loop.steps_max = options_.steps_max;
   loop.replay_to = options_.replay_to;
   loop.deadline_file = options_.deadline_file;
+  loop.save_file = options_.save_file;
+  loop.mtbf_ms = std::llround(options_.mtbf_s * 1000);
   loop.identity = identity_;
   loop.stop = &stop_;
   loop.restore_s = restore_s_;

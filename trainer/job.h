@@ -17,6 +17,8 @@ struct JobOptions {
   std::string resume_dir;      // empty: from the beginning
   std::string metrics_file;
   std::string deadline_file;
+  std::string save_file;
+  double mtbf_s = 0;  // mean time until the gang loses a node; 0: not known
   std::string membership_file;
   std::string rendezvous;
   std::string address;  // empty: the membership's, or 127.0.0.1

@@ -21,6 +21,7 @@
 #include "trainer/early_stopping.h"
 #include "trainer/loss_file.h"
 #include "trainer/metrics.h"
+#include "trainer/save_request.h"
 #include "trainer/save_schedule.h"
 
 namespace baton::trainer {
@@ -54,7 +55,8 @@ class Loop {
         group_(group),
         replica_(replica),
         chain_(std::move(chain)),
-        schedule_(options.checkpoint, options.clock->MonotonicMillis()) {
+        schedule_(options.checkpoint, options.mtbf_ms, options.clock->MonotonicMillis()),
+        save_request_(options.save_file, *options.clock) {
     if (!options.early_stopping) return;
     stopping_.emplace(*options.early_stopping, options.best);
     best_weights_ = options.best_weights;
@@ -104,6 +106,11 @@ class Loop {
   absl::Status WriteModel();
 
   DrainPlan Drain();
+  // What this rank tells all others with its step. The rank that is asked to save, or to leave,
+  // need not be the one that saves.
+  uint32_t Flags(const DrainPlan& drain) {
+    return (drain.leave ? kFlagLeave : 0) | (save_request_.Asked() ? kFlagSave : 0);
+  }
   bool NoticeSeen();
   absl::Status SaveWhenDue();
   absl::Status StartSave();
@@ -117,6 +124,7 @@ class Loop {
   Replica& replica_;
   HashChain chain_;
   SaveSchedule schedule_;
+  SaveRequest save_request_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<LossFile> losses_;          // rank 0 with a file
   std::unique_ptr<CheckpointWriter> writer_;  // rank 0 with a folder
@@ -167,12 +175,12 @@ absl::StatusOr<Ending> Loop::Steps() {
     // A failure is logged, and the save tried again when all have left.
     if (drain.save_first && writer_ != nullptr) SaveNow().IgnoreError();
     const double lr = replica_.learning_rate();
-    BATON_ASSIGN_OR_RETURN(const Replica::StepResult result,
-                           replica_.Step(drain.leave ? kFlagLeave : 0));
+    BATON_ASSIGN_OR_RETURN(const Replica::StepResult result, replica_.Step(Flags(drain)));
     const bool leave = (result.flags & kFlagLeave) != 0;
     BATON_RETURN_IF_ERROR(AfterStep(result, lr));
     if (replica_.step() == End()) break;
     if (leave) return Leave();
+    if ((result.flags & kFlagSave) != 0) schedule_.Ask();
     if (EpochEnds()) BATON_RETURN_IF_ERROR(EndEpoch());
     BATON_RETURN_IF_ERROR(SaveWhenDue());
   }

@@ -38,6 +38,8 @@ struct LoopOptions {
   // neither tests nor writes a model, but where early stopping needs the tests. 0: a run of its
   // own.
   int64_t replay_to = 0;
+  int64_t mtbf_ms = 0;    // until the gang loses a node; 0: not known
+  std::string save_file;  // each time that it appears or is replaced, a save is due; empty: none
   std::string deadline_file;  // empty: no notices by file
   Identity identity;
   const std::atomic<bool>* stop = nullptr;  // becomes true at SIGTERM or SIGINT; may be null

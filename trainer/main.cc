@@ -102,6 +102,13 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   app.add_option("--deadline-file", options.deadline_file,
                  "when this file appears, save and leave with exit code 75")
       ->envname(contract::kDeadlineFile);
+  app.add_option("--save-file", options.save_file,
+                 "each time that this file appears or is replaced, save soon")
+      ->envname(contract::kSaveFile);
+  app.add_option("--mtbf", options.mtbf_s,
+                 "seconds until a machine of the run is lost, on average: how often to save")
+      ->check(CLI::Range(0.0, 1e10))
+      ->envname(contract::kMtbf);
 }
 
 // Of a rank among others.

@@ -337,7 +337,10 @@ class Daemon {
   void Do(const WriteDeadline& effect) {
     LogInfo(absl::StrCat("stopping job ", effect.key.job, " rank ", effect.key.rank, ": ",
                          effect.reason));
-    runner_->WriteDeadline(effect.key, effect.deadline_ms, effect.reason);
+    runner_->WriteNotice(effect.key, TaskNotice::kDeadline, effect.deadline_ms, effect.reason);
+  }
+  void Do(const AskForSave& effect) {
+    runner_->WriteNotice(effect.key, TaskNotice::kSave, effect.unix_ms, effect.reason);
   }
   void Do(const RemoveDeadline& effect) { runner_->RemoveDeadline(effect.key); }
   void Do(const Terminate& effect) { runner_->Terminate(effect); }

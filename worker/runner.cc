@@ -399,10 +399,11 @@ void Runner::Start(const Wanted& task) {
   }
 }
 
-void Runner::WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason) {
+void Runner::WriteNotice(const TaskKey& key, TaskNotice notice, int64_t unix_ms,
+                         const std::string& reason) {
   const auto places = state_->PlacesOf(key);
   if (!places.has_value()) return;
-  const absl::Status written = WriteDeadlineFile(*places, deadline_ms, reason);
+  const absl::Status written = WriteTaskNotice(*places, notice, unix_ms, reason);
   if (!written.ok()) LogWarning(std::string(written.message()));
 }
 

@@ -54,7 +54,8 @@ class Runner {
   Runner& operator=(const Runner&) = delete;
 
   void Start(const Wanted& task);
-  void WriteDeadline(const TaskKey& key, int64_t deadline_ms, const std::string& reason);
+  void WriteNotice(const TaskKey& key, TaskNotice notice, int64_t unix_ms,
+                   const std::string& reason);
   void RemoveDeadline(const TaskKey& key);
   void Terminate(const struct Terminate& terminate);
   void Kill(const TaskKey& key);

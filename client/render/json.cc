@@ -183,6 +183,9 @@ Json JobJson(const v1::Job& job) {
   json["phases"] = PhasesJson(job.phases());
   json["cost_usd"] = Dollars(job.cost_usd_micro());
   json["cost_on_demand_usd"] = Dollars(job.cost_on_demand_usd_micro());
+  json["checkpoint_age_s"] =
+      job.has_checkpoint_age_ms() ? Json(Seconds(job.checkpoint_age_ms())) : Json();
+  json["at_risk_usd"] = Dollars(job.at_risk_usd_micro());
   json["prices_are_examples"] = job.prices_are_examples();
   return json;
 }

@@ -90,6 +90,16 @@ double NumberIn(const nlohmann::ordered_json& json, const char* name) {
   return it != json.end() && it->is_number() ? it->get<double>() : 0;
 }
 
+// What would be lost with the nodes that it runs on.
+std::string AtRiskText(const v1::Job& job) {
+  if (job.world_size() == 0) return "";
+  return absl::StrCat(Usd(job.at_risk_usd_micro()),
+                      job.has_checkpoint_age_ms()
+                          ? absl::StrCat(" since the newest checkpoint, ",
+                                         Duration(job.checkpoint_age_ms()), " ago")
+                          : ": there is no checkpoint yet");
+}
+
 // The newest entry, by which a person tells whether two runs are the same; empty: none yet.
 std::string ChainText(const v1::Job& job) {
   const std::string head = ChainHead(job);
@@ -266,6 +276,7 @@ std::string JobText(const v1::Job& job) {
        absl::StrCat(Usd(job.cost_usd_micro()), "  (on-demand ", Usd(job.cost_on_demand_usd_micro()),
                     ")",
                     job.prices_are_examples() ? ", at example prices; nothing was billed" : ""));
+  line("at risk", AtRiskText(job));
   line("preempted",
        absl::StrCat(
            job.preemptions(), " times, ", job.steps_lost(), " steps lost",

@@ -39,6 +39,9 @@ struct CheckpointPolicy {
   enum class From { kAny, kRank0 };
   int64_t every_steps = 0;
   int64_t every_ms = 0;
+  // With neither of them the trainer chooses by cost and hazard, within these.
+  int64_t at_least_ms = 2'000;
+  int64_t at_most_ms = 600'000;
   int64_t keep = 3;  // newest checkpoints that are kept; the best and the one in use are extra
   From from = From::kAny;
 };

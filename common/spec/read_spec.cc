@@ -41,6 +41,30 @@ void ReadName(MapReader& job, const std::string& key, std::string* name) {
   }
 }
 
+// `every: auto`, with its floor and ceiling, or a time.
+void ReadInterval(MapReader& fields, CheckpointPolicy* checkpoint) {
+  const Value* every = fields.Get("every");
+  const bool chosen = every == nullptr || every->text == "auto";
+  const bool fixed = checkpoint->every_steps > 0 || checkpoint->every_ms > 0;
+  if (every != nullptr && fixed) {
+    fields.AddMistake("every", "given beside every_steps or every_s; remove one");
+  } else if (!chosen) {
+    fields.DurationMs("every", &checkpoint->every_ms);
+  }
+  for (const char* bound : {"at_least", "at_most"}) {
+    if (!fields.Has(bound) || (chosen && !fixed)) continue;
+    fields.AddMistake(bound, "is for `every: auto`; the interval is given, so remove one of both");
+  }
+  fields.DurationMs("at_least", &checkpoint->at_least_ms);
+  fields.DurationMs("at_most", &checkpoint->at_most_ms);
+  int64_t& least_ms = checkpoint->at_least_ms;
+  int64_t& most_ms = checkpoint->at_most_ms;
+  // One that is not given makes room for the other.
+  if (!fields.Has("at_least")) least_ms = std::min(least_ms, most_ms);
+  if (!fields.Has("at_most")) most_ms = std::max(least_ms, most_ms);
+  if (least_ms > most_ms) fields.AddMistake("at_least", "is longer than at_most");
+}
+
 void ReadCheckpoint(MapReader& job, CheckpointPolicy* checkpoint) {
   MapReader fields = job.Map("checkpoint");
   double every_s = 0;
@@ -50,6 +74,7 @@ void ReadCheckpoint(MapReader& job, CheckpointPolicy* checkpoint) {
   if (fields.Has("every_steps") && fields.Has("every_s")) {
     fields.AddMistake("every_s", "given beside every_steps; remove one");
   }
+  ReadInterval(fields, checkpoint);
   fields.Int("keep", {1, limits::kCheckpointsKeptMax}, &checkpoint->keep);
   const Value* from = fields.Get("from");
   if (from != nullptr && from->text == "all") {

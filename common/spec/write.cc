@@ -148,6 +148,13 @@ void WriteCheckpoint(const CheckpointPolicy& checkpoint, std::string* out) {
   if (checkpoint.every_ms > 0) {
     absl::StrAppend(out, "every_s: ", Thousandths(checkpoint.every_ms), ", ");
   }
+  const CheckpointPolicy usual;
+  if (checkpoint.at_least_ms != usual.at_least_ms) {
+    absl::StrAppend(out, "at_least: ", Thousandths(checkpoint.at_least_ms), "s, ");
+  }
+  if (checkpoint.at_most_ms != usual.at_most_ms) {
+    absl::StrAppend(out, "at_most: ", Thousandths(checkpoint.at_most_ms), "s, ");
+  }
   absl::StrAppend(out, "keep: ", checkpoint.keep,
                   ", from: ", checkpoint.from == CheckpointPolicy::From::kAny ? "any" : "rank0",
                   "}\n");

@@ -27,6 +27,37 @@ state::Phases Machine::PhasesAt(const state::Job& job, int64_t now_ms) const {
   return phases;
 }
 
+// The seconds of an outage count once the worker has told them.
+int64_t Machine::PaidUntil(const state::Task& task, int64_t now_ms) const {
+  if (task.end_ms != 0) return task.end_ms;
+  const bool unheard = state_.nodes.at(task.node).Unheard(state_.counters.term);
+  return unheard ? std::min(now_ms, recovered_ms_) : now_ms;
+}
+
+Core::AtRisk Machine::AtRiskAt(const state::Job& job, int64_t now_ms) const {
+  const state::Attempt* attempt = job.LiveAttempt();
+  if (attempt == nullptr) return {};
+  Core::AtRisk risk;
+  int64_t since_ms = attempt->start_ms;
+  if (!job.history->checkpoints.empty()) {
+    const state::Checkpoint& newest = job.history->checkpoints.back();
+    // By the worker's clock, which may be ahead of ours.
+    const int64_t taken_ms = newest.taken_ms > 0 && newest.attempt > 0
+                                 ? std::min(newest.taken_ms, newest.committed_ms)
+                                 : newest.committed_ms;
+    risk.age_ms = std::max<int64_t>(0, now_ms - taken_ms);
+    since_ms = std::max(since_ms, taken_ms);
+  }
+  state::JobHistory paid;
+  for (const state::Task& task : attempt->tasks) {
+    const int64_t held_ms = std::max<int64_t>(0, PaidUntil(task, now_ms) - since_ms);
+    Bill(state::NeedOf(*job.spec, *attempt), state_.nodes.at(task.node).offer, held_ms, &paid,
+         nullptr);
+  }
+  risk.usd_micro = paid.cost_usd_micro;
+  return risk;
+}
+
 Core::Cost Machine::CostAt(const state::Job& job, int64_t now_ms) const {
   if (job.history == nullptr) return {};
   state::JobHistory cost;
@@ -39,12 +70,9 @@ Core::Cost Machine::CostAt(const state::Job& job, int64_t now_ms) const {
       const bool ended =
           task.phase == state::TaskPhase::kExited || task.phase == state::TaskPhase::kLost;
       if (ended) continue;
-      // The seconds of an outage count once the worker has told them.
-      const state::Node& node = state_.nodes.at(task.node);
-      const bool unheard = node.Unheard(state_.counters.term);
-      const int64_t until_ms = unheard ? std::min(now_ms, recovered_ms_) : now_ms;
-      const int64_t held_ms = std::max<int64_t>(0, until_ms - attempt->start_ms);
-      Bill(state::NeedOf(*job.spec, *attempt), node.offer, held_ms, &cost, nullptr);
+      const int64_t held_ms = std::max<int64_t>(0, PaidUntil(task, now_ms) - attempt->start_ms);
+      Bill(state::NeedOf(*job.spec, *attempt), state_.nodes.at(task.node).offer, held_ms, &cost,
+           nullptr);
     }
   }
   return {.usd_micro = cost.cost_usd_micro, .on_demand_usd_micro = cost.cost_on_demand_usd_micro};

@@ -53,6 +53,8 @@ class Machine {
   // accounts.cc
   state::Phases PhasesAt(const state::Job& job, int64_t now_ms) const;
   Core::Cost CostAt(const state::Job& job, int64_t now_ms) const;
+  Core::AtRisk AtRiskAt(const state::Job& job, int64_t now_ms) const;
+  int64_t PaidUntil(const state::Task& task, int64_t now_ms) const;
 
  private:
   // One handler per event; the status is the answer.
@@ -125,6 +127,8 @@ class Machine {
   void SettleVerdicts(const state::Node& node, state::EndCause cause);
   void VacateNode(const state::Node& node, int64_t deadline_ms, const std::string& reason);
   void SetNotice(state::Node* node, const state::Notice& notice);
+  // wanted.cc
+  int64_t MtbfOf(const state::Attempt& attempt) const;
 
   // reach_events.cc
   static bool SameWay(const state::NodeOffer& a, const state::NodeOffer& b);

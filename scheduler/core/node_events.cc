@@ -4,6 +4,7 @@
 #include "scheduler/core/exits.h"
 #include "scheduler/core/fence.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/policy/hazard.h"
 
 namespace baton::core {
 
@@ -130,6 +131,9 @@ void Machine::LoseNode(Node* node, const std::string& cause,
   }
   node->up = false;
   node->lost_ms = now_ms_;
+  // What its operator has drained was let go.
+  policy::CountLife(node->offer.spot, now_ms_ - node->joined_ms, !node->drained,
+                    &state_.counters.losses);
   MarkNode(*node);
   LeaveReach(id);
   fleet_.Refresh(id);

@@ -128,6 +128,10 @@ state::Phases Core::PhasesAt(const state::Job& job, int64_t now_ms) const {
   return impl_->machine.PhasesAt(job, now_ms);
 }
 
+Core::AtRisk Core::AtRiskAt(const state::Job& job, int64_t now_ms) const {
+  return impl_->machine.AtRiskAt(job, now_ms);
+}
+
 Core::Cost Core::CostAt(const state::Job& job, int64_t now_ms) const {
   return impl_->machine.CostAt(job, now_ms);
 }

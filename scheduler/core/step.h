@@ -18,7 +18,7 @@ using Outputs = state::Outputs;
 
 // Stands at the head of each segment of the event log. Raise it with every change by which the same
 // events could lead to other decisions, other words included: a replay then reports them as such.
-inline constexpr char kVersion[] = "4";
+inline constexpr char kVersion[] = "5";
 
 // Explain's answer for a queued job that nothing but the jobs before it keeps from starting: a pass
 // is due.
@@ -56,6 +56,12 @@ class Core {
     int64_t on_demand_usd_micro = 0;
   };
   Cost CostAt(const state::Job& job, int64_t now_ms) const;
+  // What would be lost with the live attempt; zeros without one.
+  struct AtRisk {
+    int64_t age_ms = -1;    // of the state in the newest committed checkpoint; -1: there is none
+    int64_t usd_micro = 0;  // paid for this attempt since then
+  };
+  AtRisk AtRiskAt(const state::Job& job, int64_t now_ms) const;
 
  private:
   struct Impl;

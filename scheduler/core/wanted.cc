@@ -2,6 +2,7 @@
 
 #include "scheduler/core/exits.h"
 #include "scheduler/core/machine.h"
+#include "scheduler/policy/hazard.h"
 
 namespace baton::core {
 namespace {
@@ -41,6 +42,25 @@ void SetPlaces(const Attempt& attempt, const Task& task, state::WantedTask* want
 
 }  // namespace
 
+// As of its start, so that the answer is the same whenever it is asked for.
+int64_t Machine::MtbfOf(const Attempt& attempt) const {
+  std::vector<state::Losses> seen = state_.counters.losses;
+  for (const auto& [id, node] : state_.nodes) {
+    if (!node.up) continue;
+    policy::CountLife(node.offer.spot, attempt.start_ms - node.joined_ms, false, &seen);
+  }
+  std::vector<int64_t> lives_ms;
+  const state::NodeId* previous = nullptr;
+  for (const Task& task : attempt.tasks) {
+    if (previous != nullptr && task.node == *previous) continue;
+    previous = &task.node;
+    const state::Node& node = state_.nodes.at(task.node);
+    const int64_t age_ms = std::max<int64_t>(0, attempt.start_ms - node.joined_ms);
+    lives_ms.push_back(policy::MeanLifeMs(seen, node.offer.spot, age_ms));
+  }
+  return policy::MtbfMs(lives_ms);
+}
+
 state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attempt,
                                     const Task& task) const {
   state::WantedTask wanted;
@@ -60,6 +80,8 @@ state::WantedTask Machine::WantedOf(const state::Job& job, const Attempt& attemp
                               .address = peer.address,
                               .port = peer.port});
     }
+    // Told to the program when it starts, once.
+    if (task.phase < TaskPhase::kRunning) wanted.mtbf_ms = MtbfOf(attempt);
   }
   wanted.resume_name = attempt.resume_name;
   wanted.resume_step = attempt.resume_step;

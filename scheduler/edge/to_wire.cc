@@ -139,7 +139,12 @@ void CommonToWire(const Seen& seen, const Progress& progress, const state::Job& 
   wire->set_cost_usd_micro(cost.usd_micro);
   wire->set_cost_on_demand_usd_micro(cost.on_demand_usd_micro);
   const state::Attempt* live = job.LiveAttempt();
-  if (live != nullptr) wire->set_world_size(live->world_size);
+  if (live != nullptr) {
+    wire->set_world_size(live->world_size);
+    const auto risk = seen.core.AtRiskAt(job, seen.now_ms);
+    if (risk.age_ms >= 0) wire->set_checkpoint_age_ms(risk.age_ms);
+    wire->set_at_risk_usd_micro(risk.usd_micro);
+  }
   if (job.history == nullptr) return;
   if (job.state == state::JobState::kFailed && !job.history->attempts.empty()) {
     wire->set_infrastructure(!core::BlamesProgram(job.history->attempts.back()));
@@ -316,6 +321,7 @@ v1::WantedTask WantedToWire(const state::WantedTask& task) {
   wire.mutable_gpus()->Add(task.gpus.begin(), task.gpus.end());
   *wire.mutable_resources() = ToWire(state::NeedOf(*task.spec, task.alternative));
   wire.set_generation(task.generation);
+  wire.set_mtbf_ms(task.mtbf_ms);
   for (const state::Peer& peer : task.peers) {
     v1::Peer* to = wire.add_peers();
     to->set_rank(peer.rank);

@@ -40,6 +40,7 @@ struct WantedTask {
   std::string stop_reason;
   bool stop_for_good = false;  // the job, or this gang, does not go on from here
   int32_t alternative = 0;     // of the spec's any_of
+  int64_t mtbf_ms = 0;         // with kRun: mean time until the gang loses a node (policy/hazard.h)
 };
 
 // The node's whole wanted set, as of this event.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "scheduler/state/job.h"
 #include "scheduler/state/node.h"
@@ -40,6 +41,14 @@ struct DeletedJob {
   bool operator==(const DeletedJob&) const = default;
 };
 
+// How often nodes of one kind were lost, and how long they were there, over the life of a fleet
+// (policy/hazard.h).
+struct Losses {
+  int64_t losses = 0;
+  int64_t up_ms = 0;  // of lives that have ended
+  bool operator==(const Losses&) const = default;
+};
+
 struct Counters {
   uint64_t term = 0;
   Token next_token = 1;
@@ -50,6 +59,7 @@ struct Counters {
   std::map<std::string, ProjectUsage> usage;  // by project
   int64_t deleted_usd_micro = 0;              // what jobs had paid that were deleted
   int64_t deleted_remainder = 0;
+  std::vector<Losses> losses{};  // by policy::HazardClass; shorter: the rest is 0
   bool operator==(const Counters&) const = default;
 };
 

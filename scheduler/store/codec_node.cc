@@ -139,7 +139,7 @@ absl::StatusOr<state::Node> DecodeNode(absl::string_view bytes) {
 
 std::string EncodeCounters(const state::Counters& counters) {
   const auto& [term, next_token, next_order, now_ms, started_ms, usage, deleted_usd_micro,
-               deleted_remainder] = counters;
+               deleted_remainder, losses] = counters;
   v1::Counters record;
   record.set_term(term);
   record.set_next_token(next_token);
@@ -154,6 +154,11 @@ std::string EncodeCounters(const state::Counters& counters) {
     const auto& [amount, as_of_ms] = used;
     entry->set_usage(amount);
     entry->set_as_of_ms(as_of_ms);
+  }
+  for (const auto& [lost, up_ms] : losses) {
+    auto* entry = record.add_losses();
+    entry->set_losses(lost);
+    entry->set_up_ms(up_ms);
   }
   return record.SerializeAsString();
 }
@@ -171,6 +176,9 @@ absl::StatusOr<state::Counters> DecodeCounters(absl::string_view bytes) {
   counters.deleted_remainder = record.deleted_remainder();
   for (const auto& entry : record.usage()) {
     counters.usage[entry.project()] = {entry.usage(), entry.as_of_ms()};
+  }
+  for (const auto& entry : record.losses()) {
+    counters.losses.push_back({entry.losses(), entry.up_ms()});
   }
   return counters;
 }

@@ -17,7 +17,7 @@ static void ToRecord(const state::Peer& value, Peer* record) {
 static void ToRecord(const state::WantedTask& value, SharedValues& shared, WantedTask* record) {
   const auto& [task, goal, spec, world_size, local_rank, local_world_size, node_rank, nodes, gpus,
                generation, peers, resume_name, resume_step, resume_digest, stop_deadline_ms,
-               stop_reason, stop_for_good, alternative] = value;
+               stop_reason, stop_for_good, alternative, mtbf_ms] = value;
   ToRecord(task, record->mutable_task());
   record->set_goal(EnumNumber(goal));
   record->set_spec(shared.KeyOf(spec));
@@ -36,6 +36,7 @@ static void ToRecord(const state::WantedTask& value, SharedValues& shared, Wante
   record->set_stop_reason(stop_reason);
   record->set_stop_for_good(stop_for_good);
   record->set_alternative(alternative);
+  record->set_mtbf_ms(mtbf_ms);
 }
 
 namespace {

@@ -1,5 +1,5 @@
 """A cloud announces the end of a machine: its job goes on elsewhere before that, in the words of the
-cloud. Argument: folder of programs."""
+cloud. Arguments: folder of programs, spec."""
 import os
 import subprocess
 import sys
@@ -97,18 +97,29 @@ def a_job_leaves_before_its_machine(cluster, site, cloud):
     cluster.baton("wait", job, check=False)
 
 
-def a_notice_that_is_called_off(cluster, site):
+def a_notice_that_is_called_off(cluster, site, spec):
     site.metadata.change(action=None)
     wait_until(lambda: not site.notice("aws-doomed"), "AWS called it off")
+    job = cluster.train(spec, "--require", "site=cloud", "--cpus", "1", "--set", "epochs=500",
+                        "--set", "checkpoint={every_s: 3600}")
+    wait_until(lambda: cluster.show(job)["step"] > 20, "it trains")
+    shown = cluster.show(job)
+    expect(not shown["checkpoints"] and shown["checkpoint_age_s"] is None, "nothing is saved yet")
+    expect(shown["at_risk_usd"] > 0, "all that was paid is at risk")
     site.metadata.change(rebalance=stamp(0))
     wait_until(lambda: site.notice("aws-doomed") == "rebalance notice from aws", "a risk is told")
+    wait_until(lambda: cluster.show(job)["checkpoints"], "the risk makes it save", 20)
+    shown = cluster.show(job)
+    expect(shown["checkpoint_age_s"] is not None and len(shown["attempts"]) == 1,
+           f"it trains on: {shown['attempts']}")
+    cluster.baton("cancel", job)
     site.metadata.change(gone=True)
     asked = sum(site.metadata.asked.values())
     wait_until(lambda: sum(site.metadata.asked.values()) > asked + 3, "it asks on")
     expect(site.notice("aws-doomed"), "silence withdraws nothing")
 
 
-def test(programs):
+def test(programs, spec):
     with Metadata() as metadata, Cluster(programs, "spot") as cluster:
         os.mkdir(cluster.top + "/script")
         with open(cluster.top + "/script/count.py", "w") as file:
@@ -119,7 +130,7 @@ def test(programs):
                 a_job_leaves_before_its_machine(cluster, site, cloud)
                 for name in (f"{cloud}-safe",):
                     cluster.baton("drain", name)
-            a_notice_that_is_called_off(cluster, site)
+            a_notice_that_is_called_off(cluster, site, spec)
             bad = subprocess.run([cluster.programs + "/baton-worker", "--dir",
                                   cluster.folder + "/workers/x", "--scheduler", site.address,
                                   "--metadata-url", "oracle=http://x"],

@@ -86,6 +86,7 @@ class TrainingTest : public testing::Test {
     const std::atomic<bool>* stop = nullptr;  // of rank 0
     std::string output = "out";
     int64_t replay_to = 0;
+    std::string save_file{};  // of the last rank
   };
 
   std::string Folder(const std::string& name) const { return folder_ + "/" + name; }
@@ -139,6 +140,7 @@ class TrainingTest : public testing::Test {
     loop.metrics_file = Folder(life.output) + ".jsonl";
     loop.early_stopping = spec.native->early_stopping;
     loop.replay_to = life.replay_to;
+    if (group.rank() == life.ranks - 1) loop.save_file = life.save_file;
     loop.clock = &SystemClock();
     loop.stop = group.rank() == life.ranks - 1 ? life.stop : nullptr;
     return RunLoop(loop, group, **replica, chain);
@@ -245,6 +247,27 @@ TEST_F(TrainingTest, AReplayHasTheLinksOfTheWholeRunAndLeavesNoModel) {
   const std::string resume = Folder("whole") + "/checkpoints/" + CheckpointName(150);
   const Run end = Train(spec, {3, resume, nullptr, "end", 330});
   EXPECT_EQ(Links(end.metrics), std::vector<std::string>(links.begin() + 1, links.end()));
+}
+
+// Whichever rank is asked, the first one saves.
+TEST_F(TrainingTest, ARankThatIsAskedForASaveGetsOne) {
+  const std::string spec =
+      absl::StrReplaceAll(SpecText(4, kMlp, kSgd), {{"epochs: 3", "epochs: 500"}}) +
+      "checkpoint: {every: 2h}\n";
+  std::atomic<bool> over = false;
+  std::thread asking([&] {
+    while (!over) EXPECT_TRUE(WriteFileAtomically(Folder("save"), "{}").ok());
+  });
+  const Run run = Train(spec, {3, "", nullptr, "out", 0, Folder("save")});
+  over = true;
+  asking.join();
+  ASSERT_TRUE(run.endings[0].ok()) << run.endings[0].status();
+  EXPECT_FALSE(fs::is_empty(Folder("out") + "/checkpoints"));
+}
+
+TEST_F(TrainingTest, NobodyAsksAndNothingIsDueSoNothingIsSaved) {
+  Train(SpecText(4, kMlp, kSgd) + "checkpoint: {every: 2h}\n", {2, "", nullptr, "out"});
+  EXPECT_FALSE(fs::exists(Folder("out") + "/checkpoints"));
 }
 
 // What is kept then is the best that was tested, which the chain takes in as a step after the last.

@@ -37,6 +37,7 @@ struct StepHeader {
   uint64_t row_bytes = 0;       // of the message of sparse tables' rows, which comes later
 };
 inline constexpr uint32_t kFlagLeave = 1;  // the sender wants all to leave after this step
+inline constexpr uint32_t kFlagSave = 2;   // the sender wants its state to be saved
 
 // What one shard reports of one step.
 struct ShardResult {

@@ -113,6 +113,7 @@ class Agent {
   void EndIfComplete(AgentTask& task, Now now);
   void ForgetEnded();
   void Heartbeat(Now now);
+  void AskForSaves(const Notice& notice);
   void ApplyStops(Now now);
   void ApplyStop(AgentTask& task, Now now);
   void FinishIfDone(Now now);

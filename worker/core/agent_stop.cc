@@ -27,11 +27,23 @@ void Agent::On(const Noticed& noticed, Now) {
                    noticed.notice.withdrawn ? std::nullopt : std::optional<Notice>(noticed.notice));
   if (news.empty()) return;
   for (const Event& event : news) {
-    if (link_up_) Emit(SendNotice{std::get<Noticed>(event).notice});
+    const Notice& news_notice = std::get<Noticed>(event).notice;
+    if (link_up_) Emit(SendNotice{news_notice});
+    if (!news_notice.certain && !news_notice.withdrawn) AskForSaves(news_notice);
   }
   for (const auto& [key, task] : tasks_) {
     if (task.phase == Phase::kCollecting && !task.collected && task.is_wanted) {
       Emit(Collect{key, VanishTime(), true, task.exited.code == 0});
+    }
+  }
+}
+
+// The node may go, or may not: what is saved now is not lost with it.
+void Agent::AskForSaves(const Notice& notice) {
+  const std::string reason = notice.reason.empty() ? notice.kind + " notice" : notice.reason;
+  for (const auto& [key, task] : tasks_) {
+    if (task.phase == Phase::kRunning && !task.stop.has_value()) {
+      Emit(AskForSave{key, notice.noticed_ms, reason});
     }
   }
 }

@@ -27,6 +27,13 @@ struct WriteDeadline {
   std::string reason;
 };
 
+// Tell the task that a save is worth its time; nothing stops.
+struct AskForSave {
+  TaskKey key;
+  int64_t unix_ms = 0;  // when that became known
+  std::string reason;
+};
+
 // The stop was called off: the deadline file goes.
 struct RemoveDeadline {
   TaskKey key;
@@ -103,8 +110,8 @@ struct Finish {
   int64_t deadline_ms = 0;
 };
 
-using Effect = std::variant<Prepare, Start, WriteDeadline, RemoveDeadline, Terminate, Kill, Collect,
-                            Forget, RemoveCheckpoint, SendHello, SendReport, SendCheckpoint,
-                            SendNotice, SendHeartbeat, HangUp, Finish>;
+using Effect = std::variant<Prepare, Start, WriteDeadline, AskForSave, RemoveDeadline, Terminate,
+                            Kill, Collect, Forget, RemoveCheckpoint, SendHello, SendReport,
+                            SendCheckpoint, SendNotice, SendHeartbeat, HangUp, Finish>;
 
 }  // namespace baton::worker

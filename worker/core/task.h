@@ -103,6 +103,7 @@ struct Wanted {
   int64_t disk_bytes = 0;     // likewise; 0: its job does not say
   uint64_t generation = 0;
   std::vector<Peer> peers;  // by rank, with kRun
+  int64_t mtbf_ms = 0;      // with kRun: mean time until the gang loses a node; 0: not told
   Resume resume;
   int64_t stop_deadline_ms = 0;  // with kStop
   std::string stop_reason;

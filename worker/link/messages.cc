@@ -89,6 +89,7 @@ absl::StatusOr<Wanted> WantedOf(const v1::WantedTask& proto) {
   if (resources.cpus_milli() > 0) wanted.cpus_milli = resources.cpus_milli();
   wanted.disk_bytes = resources.disk_bytes();
   wanted.generation = proto.generation();
+  wanted.mtbf_ms = std::max<int64_t>(0, proto.mtbf_ms());
   for (const v1::Peer& peer : proto.peers()) {
     wanted.peers.push_back({peer.rank(), peer.node(), peer.address(), peer.port()});
   }

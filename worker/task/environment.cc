@@ -45,6 +45,9 @@ void SetContract(const EnvironmentInput& input, Variables& v) {
   v[contract::kMetricsFile] =
       task.spec->command.empty() ? places.metrics() : places.program_metrics();
   v[contract::kDeadlineFile] = places.deadline();
+  v[contract::kSaveFile] = places.save();
+  if (task.mtbf_ms > 0)
+    v[contract::kMtbf] = absl::StrCat(std::max<int64_t>(1, task.mtbf_ms / 1000));
   v[contract::kMembershipFile] = places.membership();
   v[contract::kRendezvous] =
       absl::StrCat(contract::kRendezvousSocketPrefix, input.rendezvous_socket);
@@ -175,12 +178,12 @@ absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places,
   return WriteWhole(places.params(), (params.empty() ? "{}" : params) + "\n");
 }
 
-absl::Status WriteDeadlineFile(const TaskPlaces& places, int64_t deadline_unix_ms,
-                               absl::string_view reason) {
-  const json deadline = {{"unix_time", static_cast<double>(deadline_unix_ms) / 1000.0},
-                         {"reason", std::string(reason)}};
-  return WriteWhole(places.deadline(),
-                    deadline.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+absl::Status WriteTaskNotice(const TaskPlaces& places, TaskNotice notice, int64_t unix_ms,
+                             absl::string_view reason) {
+  const json told = {{"unix_time", static_cast<double>(unix_ms) / 1000.0},
+                     {"reason", std::string(reason)}};
+  return WriteWhole(notice == TaskNotice::kDeadline ? places.deadline() : places.save(),
+                    told.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 void RemoveDeadlineFile(const TaskPlaces& places) { (void)unlink(places.deadline().c_str()); }

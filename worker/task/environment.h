@@ -26,6 +26,7 @@ struct TaskPlaces {
   std::string program_metrics() const { return folder + "/program.jsonl"; }
   std::string progress() const;
   std::string deadline() const { return folder + "/deadline.json"; }
+  std::string save() const { return folder + "/save.json"; }
   std::string membership() const { return folder + "/membership.json"; }
   std::string params() const { return folder + "/params.json"; }
   std::string steps() const { return folder + "/steps"; }   // of srun's count
@@ -78,9 +79,11 @@ absl::Status MakeTaskFolders(const TaskPlaces& places);
 absl::Status WriteTaskFiles(const Wanted& task, const TaskPlaces& places,
                             const std::string& step_program);
 
-// BATON_DEADLINE_FILE, whole or not at all.
-absl::Status WriteDeadlineFile(const TaskPlaces& places, int64_t deadline_unix_ms,
-                               absl::string_view reason);
+// BATON_DEADLINE_FILE or BATON_SAVE_FILE, whole or not at all. `unix_ms`: the deadline, or when the
+// save was asked for.
+enum class TaskNotice { kDeadline, kSave };
+absl::Status WriteTaskNotice(const TaskPlaces& places, TaskNotice notice, int64_t unix_ms,
+                             absl::string_view reason);
 void RemoveDeadlineFile(const TaskPlaces& places);
 
 }  // namespace baton::worker

@@ -89,6 +89,8 @@ v1::Job SomeJob() {
   job.mutable_phases()->set_train_ms(58'000);
   job.set_cost_usd_micro(3100);
   job.set_cost_on_demand_usd_micro(8900);
+  job.set_checkpoint_age_ms(4200);
+  job.set_at_risk_usd_micro(150);
   job.set_prices_are_examples(true);
   return job;
 }

@@ -88,6 +88,19 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"two_intervals",
              Spoilt("epochs:", "checkpoint: {every_steps: 5, every_s: 1}\nepochs:"),
              "s.yaml:3: checkpoint.every_s: given beside every_steps; remove one"},
+        Case{"two_ways_to_say_when",
+             Spoilt("epochs:", "checkpoint: {every: auto, every_s: 1}\nepochs:"),
+             "s.yaml:3: checkpoint.every: given beside every_steps or every_s; remove one"},
+        Case{
+            "a_floor_of_nothing",
+            Spoilt("epochs:", "checkpoint: {every: 2m, at_least: 1s}\nepochs:"),
+            "s.yaml:3: checkpoint.at_least: is for `every: auto`; the interval is given, so remove "
+            "one of both"},
+        Case{"a_floor_above_the_ceiling",
+             Spoilt("epochs:", "checkpoint: {at_least: 2m, at_most: 1m}\nepochs:"),
+             "s.yaml:3: checkpoint.at_least: is longer than at_most"},
+        Case{"no_interval", Spoilt("epochs:", "checkpoint: {every: often}\nepochs:"),
+             "s.yaml:3: checkpoint.every: must be a duration such as 90s or 1h30m, is 'often'"},
         Case{"map_expected", Spoilt("epochs:", "resources: 4\nepochs:"),
              "s.yaml:3: resources: must be a map with cpus, memory, disk, gpus, gpu_type, "
              "gpu_memory, is '4'"},

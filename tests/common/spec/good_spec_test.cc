@@ -109,11 +109,19 @@ TEST(GoodSpec, ACommandKeepsItsWordsAndParams) {
   EXPECT_EQ(spec.resources.gpu_memory_bytes, 40'000'000'000);
   EXPECT_EQ(spec.time_limit_ms, 5'400'000);
   EXPECT_EQ(spec.checkpoint.every_ms, 2500);
+  EXPECT_EQ(spec.checkpoint.at_least_ms, 2000);
+  EXPECT_EQ(spec.checkpoint.at_most_ms, 600'000);
   EXPECT_EQ(spec.name, "s");
   EXPECT_FALSE(spec.native.has_value());
 }
 
 TEST(GoodSpec, CheckpointsAreOnePatternOrAList) {
+  const JobSpec chosen = Parsed("command: [a]\ncheckpoint: {every: auto, at_most: 1s}\n");
+  EXPECT_EQ(chosen.checkpoint.every_ms, 0);
+  EXPECT_EQ(chosen.checkpoint.at_most_ms, 1000);
+  EXPECT_EQ(chosen.checkpoint.at_least_ms, 1000) << "one that is not given makes room";
+  EXPECT_EQ(Parsed("command: [a]\ncheckpoint: {every: 2m}\n").checkpoint.every_ms, 120'000);
+
   const JobSpec one = Parsed("command: [a]\ncheckpoints: out/*.pt\n");
   EXPECT_EQ(one.checkpoint_globs, std::vector<std::string>{"out/*.pt"});
   EXPECT_EQ(one.notice_signal, NoticeSignal::kTerm);
@@ -156,6 +164,7 @@ TEST(WriteSpec, ReadsBackTheSame) {
              "{uri: \"file:///data/\\u00e9 \\\"x\\\".gz\", sha256: " + std::string(64, 'a') + "}"),
       "command: [a, \"b\\nc\", \"\"]\nenv: {X: \"\\t'\"}\nparams: {a: {b: [1e300, -0.0, 1e22, "
       "\"x\"]}}\ntime_limit: 400d\ncheckpoint: {every_s: 86400.125}\n",
+      "command: [a]\ncheckpoint: {every: auto, at_least: 0.5s, at_most: 1h}\n",
       "command: [a]\ncheckpoints: [\"*.pt\", \"a b/**\"]\nnotice_signal: USR1\n",
       "command: [a]\nmetrics: {val/acc: '\\d \"(\\S+)'}\n",
       "command: [a]\nresources: {cpus: 0.001, gpus: 1}\nseed: 18446744073709551615\n",

@@ -62,6 +62,7 @@ std::string Scenario::Run(const std::string& line) {
   if (c == "restart") return Restart();
   if (c == "show") return ShowJob(words.plain.at(0));
   if (c == "ledger") return Ledger(words.plain.at(0));
+  if (c == "risk") return Risk(words.plain.at(0));
   if (c == "why") return core_->Explain(IdOf(words.plain.at(0)), now_ms_) + "\n";
   if (c == "cancel") return Apply(state::JobCancelled{IdOf(words.plain.at(0)), "ann"});
   if (c == "pause") return Apply(state::JobPaused{IdOf(words.plain.at(0)), "ann"});

@@ -41,6 +41,7 @@ class Scenario {
   std::string Advance(int64_t by_ms);
   std::string ShowJob(const std::string& name) const;
   std::string Ledger(const std::string& name) const;
+  std::string Risk(const std::string& name) const;
   std::string Restart();
   void Start(state::State state);
 

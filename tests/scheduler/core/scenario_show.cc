@@ -117,4 +117,21 @@ std::string Scenario::Ledger(const std::string& name) const {
   return told;
 }
 
+std::string Scenario::Risk(const std::string& name) const {
+  const Job& job = core_->state().jobs.at(IdOf(name));
+  const Core::AtRisk risk = core_->AtRiskAt(job, now_ms_);
+  const std::string age =
+      risk.age_ms < 0 ? "no checkpoint" : absl::StrCat("checkpoint ", risk.age_ms, " ms old");
+  std::string told = absl::StrCat(age, "; ", risk.usd_micro, " micro-USD at risk\n");
+  if (job.LiveAttempt() == nullptr) return told;
+  for (const state::Task& task : job.LiveAttempt()->tasks) {
+    for (const state::WantedTask& wanted : core_->Wanted(task.node)) {
+      if (wanted.task.rank != task.rank || wanted.task.job != job.id || wanted.mtbf_ms == 0)
+        continue;
+      absl::StrAppend(&told, "rank ", task.rank, " is told of a loss in ", wanted.mtbf_ms, " ms\n");
+    }
+  }
+  return told;
+}
+
 }  // namespace baton::core

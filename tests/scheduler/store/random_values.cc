@@ -212,6 +212,7 @@ state::Counters RandomValues::Counters() {
   counters.deleted_usd_micro = I64();
   counters.deleted_remainder = I64();
   for (uint64_t n = random_.Below(4); n > 0; --n) counters.usage[Text()] = {I64(), I64()};
+  for (uint64_t n = random_.Below(4); n > 0; --n) counters.losses.push_back({I64(), I64()});
   return counters;
 }
 

@@ -272,6 +272,7 @@ TEST_F(AgentTest, ACertainNoticeStopsAtOnceAndAWithdrawalCallsItOff) {
   Do(Noticed{notice});
   EXPECT_EQ(Count<SendNotice>(), 1);
   EXPECT_EQ(Count<WriteDeadline>(), 1);
+  EXPECT_EQ(Count<AskForSave>(), 0) << "who is told to leave saves anyway";
   Do(Noticed{notice});
   EXPECT_EQ(Count<SendNotice>(), 0);
   notice.withdrawn = true;
@@ -280,7 +281,7 @@ TEST_F(AgentTest, ACertainNoticeStopsAtOnceAndAWithdrawalCallsItOff) {
   EXPECT_EQ(Count<RemoveDeadline>(), 1);
 }
 
-TEST_F(AgentTest, AnUncertainNoticeIsOnlyTold) {
+TEST_F(AgentTest, AnUncertainNoticeIsToldAndAsksForASave) {
   Run();
   Notice notice;
   notice.source = "aws";
@@ -290,6 +291,7 @@ TEST_F(AgentTest, AnUncertainNoticeIsOnlyTold) {
   Do(Noticed{notice});
   EXPECT_EQ(Count<SendNotice>(), 1);
   EXPECT_EQ(Count<WriteDeadline>(), 0);
+  EXPECT_EQ(All<AskForSave>().at(0).reason, "rebalance notice");
   Do(LinkLost{});
   Do(LinkUp{});
   EXPECT_TRUE(All<SendHello>()[0].has_notice);

@@ -35,6 +35,7 @@ Wanted TwoRanks() {
   task.nodes = 2;
   task.gpus = {2, 3};
   task.generation = 4;
+  task.mtbf_ms = 43'200'900;
   task.peers = {{0, "a", "10.0.0.1", 4001}, {1, "b", "fe80::2", 4002}};
   return task;
 }
@@ -62,6 +63,7 @@ TEST(Environment, IsTheWholeContract) {
             "BATON_LOCAL_RANK=0\n"
             "BATON_MEMBERSHIP_FILE=/w/tasks/t/membership.json\n"
             "BATON_METRICS_FILE=/w/tasks/t/metrics.jsonl\n"
+            "BATON_MTBF_S=43200\n"
             "BATON_NODE_ADDRESS=fe80::2\n"
             "BATON_NODE_RANK=1\n"
             "BATON_OUTPUT_DIR=/w/tasks/t/output\n"
@@ -69,6 +71,7 @@ TEST(Environment, IsTheWholeContract) {
             "BATON_RANK=1\n"
             "BATON_RENDEZVOUS=unix:/w/sockets/1\n"
             "BATON_RESUME_DIR=\n"
+            "BATON_SAVE_FILE=/w/tasks/t/save.json\n"
             "BATON_SPEC_FILE=/w/tasks/t/work/spec.yaml\n"
             "BATON_WORLD_SIZE=2\n"
             "CUDA_DEVICE_ORDER=PCI_BUS_ID\n"
@@ -274,9 +277,11 @@ TEST_F(TaskFilesTest, SrunStartsThisRanksPart) {
 }
 
 TEST_F(TaskFilesTest, TheDeadlineFileComesChangesAndGoes) {
-  ASSERT_TRUE(WriteDeadlineFile(places_, 1'500, "spot").ok());
+  ASSERT_TRUE(WriteTaskNotice(places_, TaskNotice::kSave, 2'000, "risk").ok());
+  EXPECT_EQ(*ReadFile(places_.save()), "{\"reason\":\"risk\",\"unix_time\":2.0}\n");
+  ASSERT_TRUE(WriteTaskNotice(places_, TaskNotice::kDeadline, 1'500, "spot").ok());
   EXPECT_EQ(*ReadFile(places_.deadline()), "{\"reason\":\"spot\",\"unix_time\":1.5}\n");
-  ASSERT_TRUE(WriteDeadlineFile(places_, 1'000, "bad \xff bytes").ok());
+  ASSERT_TRUE(WriteTaskNotice(places_, TaskNotice::kDeadline, 1'000, "bad \xff bytes").ok());
   EXPECT_NE(ReadFile(places_.deadline())->find("\"unix_time\":1.0"), std::string::npos);
   RemoveDeadlineFile(places_);
   EXPECT_FALSE(fs::exists(places_.deadline()));
