@@ -18,6 +18,9 @@ using state::Task;
 using state::TaskPhase;
 
 constexpr int32_t kDoublingsMax = 7;  // about an hour
+// Each is stored with its job: what a large gang in two halves says beyond so many is not needed to
+// know that it is in two.
+constexpr size_t kAccusationsMax = 4096;
 
 bool IsLiveJoiner(const Task& task) { return IsJoiner(task) && !HasEnded(task); }
 
@@ -38,11 +41,16 @@ absl::Status Machine::On(const state::LossReported& event) {
   state::Elastic& elastic = attempt.elastic;
   const bool known = std::find(elastic.accusations.begin(), elastic.accusations.end(), said) !=
                      elastic.accusations.end();
-  if (known || said.by == said.of) return absl::OkStatus();
+  const bool too_many = elastic.accusations.size() >= kAccusationsMax;
+  if (known || too_many || said.by == said.of) return absl::OkStatus();
+  const bool first_word =
+      std::none_of(elastic.accusations.begin(), elastic.accusations.end(),
+                   [&](const state::Accusation& earlier) { return earlier.by == said.by; });
   elastic.accusations.push_back(said);
   if (elastic.accused_ms == 0) elastic.accused_ms = now_ms_;
   MarkJob(job);
-  Judge(&job);
+  // What else it says waits for the others, or for the end of the time that they have.
+  if (first_word) Judge(&job);
   return absl::OkStatus();
 }
 

@@ -76,13 +76,12 @@ bool Machine::GrowOne(Job* job) {
     if (IsJoiner(task)) ask.avoid.insert(task.node);
   }
   std::vector<policy::RankPlace> places = policy::PlaceJoiners(fleet_, ask, gang);
-  if (!places.empty()) ask.honoured = HonouredByGrowth();
+  // Only what has made no promises on its way may be skipped: another head may wait by now.
+  if (places.empty()) growth_tried_[job->id] = now;
+  if (places.empty()) return false;
+  ask.honoured = HonouredByGrowth();
   if (!ask.honoured.empty()) places = policy::PlaceJoiners(fleet_, ask, gang);
-  if (places.empty() || attempt.tasks.size() + places.size() > kTasksMax) {
-    growth_tried_[job->id] = {fleet_.changes(), reach_told_, attempt.generation,
-                              attempt.tasks.size()};
-    return false;
-  }
+  if (places.empty() || attempt.tasks.size() + places.size() > kTasksMax) return false;
   AddJoiners(job, places);
   return true;
 }

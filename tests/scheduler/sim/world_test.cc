@@ -39,6 +39,8 @@ TEST(WorldTest, SeedsThatFoundBugs) {
   EXPECT_TRUE(Simulate(1, 300).status.ok());
   // One whose release fell into the scheduler's absence was never released.
   EXPECT_TRUE(Simulate(166405116664983, 4000).status.ok());
+  // A try to grow that was skipped would have promised rooms to a head that had come since.
+  EXPECT_TRUE(Simulate(73881813388001, 4000).status.ok());
 }
 
 }  // namespace
