@@ -59,7 +59,8 @@ inline constexpr char kFilesCheckpoint[] = "files.";
 
 // Beside BATON_METRICS_FILE, under its name with this suffix: how far the program is, rewritten in
 // place (one pwrite, no sync) after every finished step, for whoever wants to poll it cheaply.
-// Optional; the native trainer writes it in every rank. A shorter file says nothing yet.
+// Optional; the native trainer writes it in every rank. A shorter file says nothing yet. One that is
+// written again without a step is a sign of life (`hang_after` of a spec).
 inline constexpr char kProgressSuffix[] = ".progress";
 struct Progress {
   int64_t step = 0;          // finished steps of the whole training, restarts included

@@ -314,7 +314,7 @@ absl::Status Loop::EndEpoch() {
 }
 
 absl::Status Loop::Test() {
-  BATON_ASSIGN_OR_RETURN(evaluation_, replica_.Evaluate());
+  BATON_ASSIGN_OR_RETURN(evaluation_, replica_.Evaluate([this] { metrics_->Alive(); }));
   metrics_->Tested(replica_.step(), EpochOf(replica_.step()), *evaluation_);
   if (!options_.early_stopping) return absl::OkStatus();
   EarlyStopping stopping(*options_.early_stopping, state_.best);

@@ -114,7 +114,9 @@ void AddFlags(CLI::App& app, baton::trainer::JobOptions& options) {
 // Of a rank among others.
 void AddGangFlags(CLI::App& app, baton::trainer::JobOptions& options) {
   namespace contract = baton::contract;
-  app.add_option("--rank", options.rank, "this process, from 0; one beyond the membership file joins later")->envname(contract::kRank);
+  app.add_option("--rank", options.rank,
+                 "this process, from 0; one beyond the membership file joins later")
+      ->envname(contract::kRank);
   app.add_option("--local-rank", options.local_rank,
                  "this process among those of its node, from 0: which card it takes")
       ->envname(contract::kLocalRank)

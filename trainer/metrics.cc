@@ -69,11 +69,20 @@ void Metrics::Formed(int64_t generation, int64_t generation_step) {
 }
 
 void Metrics::Progress(int64_t step, int64_t save_wait_ms) {
+  progress_ = {step, clock_.UnixMillis(), save_wait_ms, generation_, generation_step_};
+  Tell();
+}
+
+void Metrics::Alive() {
+  constexpr int64_t kEveryMs = 1000;
+  if (clock_.MonotonicMillis() - told_ms_ >= kEveryMs) Tell();
+}
+
+void Metrics::Tell() {
+  told_ms_ = clock_.MonotonicMillis();
   if (progress_fd_ < 0) return;
-  const contract::Progress progress{step, clock_.UnixMillis(), save_wait_ms, generation_,
-                                    generation_step_};
   // Whoever polls it sees the last step that could be told; the next one tries again.
-  (void)!pwrite(progress_fd_, &progress, sizeof(progress), 0);
+  (void)!pwrite(progress_fd_, &progress_, sizeof(progress_), 0);
 }
 
 void Metrics::Resumed(int64_t from_step, double restore_s) {
@@ -108,6 +117,8 @@ void Metrics::Finished(int64_t step, int64_t epoch, const std::string& chain,
 
 void Metrics::Write(Json line) {
   if (lines_fd_ < 0) return;
+  // A later rank 0 may be another task, whose lines are then the newest.
+  if (generation_ > 1) line["generation"] = generation_;
   line["time"] = static_cast<double>(clock_.UnixMillis()) / 1000;
   const std::string text = line.dump() + "\n";
   if (write(lines_fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size())) return;

@@ -20,6 +20,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "common/contract.h"
 #include "nlohmann/json_fwd.hpp"
 
 namespace baton::trainer {
@@ -59,6 +60,9 @@ class Metrics {
   void Formed(int64_t generation, int64_t generation_step);
   // Cheap: to be called after every step.
   void Progress(int64_t step, int64_t save_wait_ms);
+  // Between two steps: says the last one again, at most once a second, as a sign of life. From any
+  // thread while no other call runs.
+  void Alive();
 
   void Resumed(int64_t from_step, double restore_s);
   void Step(const StepMetrics& metrics);
@@ -71,10 +75,13 @@ class Metrics {
 
  private:
   Metrics(int lines_fd, int progress_fd, const Clock& clock);
+  void Tell();
   void Write(nlohmann::ordered_json line);
 
   const int lines_fd_;  // -1: not written
   const int progress_fd_;
+  contract::Progress progress_;  // as told last
+  int64_t told_ms_ = 0;
   const Clock& clock_;
   int64_t generation_ = 0;
   int64_t generation_step_ = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -122,7 +123,8 @@ class Replica {
 
   // Loss, and accuracy or error, on the test data, the same on every rank and at every number of
   // ranks.
-  absl::StatusOr<Evaluation> Evaluate();
+  // `alive` is called now and then meanwhile, by one thread at a time; may be null.
+  absl::StatusOr<Evaluation> Evaluate(const std::function<void()>& alive = nullptr);
 
   // What the model gives for each sample of a data set, and what it is held against, one behind the
   // other. On this rank alone; one network, in blocks.
@@ -188,8 +190,8 @@ class Replica {
   absl::Status FirstFailure();
   absl::Status Score(Network& network, const Batch& batch, double* scores);
   // Scores are wanted where there is room for them.
-  absl::Status EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,
-                              std::vector<double>& scores);
+  absl::Status EvaluateBlocks(int64_t first, int64_t end, const std::function<void()>& alive,
+                              std::vector<ShardResult>& results, std::vector<double>& scores);
   std::optional<double> Accuracy(int64_t correct, int64_t samples) const;
   std::chrono::milliseconds Timeout() const;
 

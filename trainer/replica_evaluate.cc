@@ -41,7 +41,8 @@ absl::Status Replica::Score(Network& network, const Batch& batch, double* scores
   return absl::OkStatus();
 }
 
-absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<ShardResult>& results,
+absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, const std::function<void()>& alive,
+                                     std::vector<ShardResult>& results,
                                      std::vector<double>& scores) {
   const Dataset& test = *test_;
   const int64_t ahead = pool_.threads();
@@ -50,6 +51,7 @@ absl::Status Replica::EvaluateBlocks(int64_t first, int64_t end, std::vector<Sha
   }
   pool_.ForEach(static_cast<int>(end - first), [&](int i, int worker) {
     const size_t w = static_cast<size_t>(worker);
+    if (worker == 0 && alive) alive();
     if (first + i + ahead < end) test.Expect(BlockOf(test, first + i + ahead), nullptr);
     test.Fill(BlockOf(test, first + i), nullptr, &batches_[w]);
     auto result = networks_[w]->Evaluate(LiveWeights(), batches_[w]);
@@ -78,7 +80,7 @@ const Parameter& Replica::word_table() const {
 }
 
 // Blocks are dealt to the ranks and their results added in the order of the blocks.
-absl::StatusOr<Evaluation> Replica::Evaluate() {
+absl::StatusOr<Evaluation> Replica::Evaluate(const std::function<void()>& alive) {
   if (options_.judge != nullptr) {
     BATON_RETURN_IF_ERROR(Fetch());
     const Parameter& table = word_table();
@@ -96,7 +98,8 @@ absl::StatusOr<Evaluation> Replica::Evaluate() {
   std::vector<double> scores(
       anomalies.empty() ? 0 : static_cast<size_t>(share * group_->size() * block_samples_));
   const int64_t first = std::min(blocks, share * group_->rank());
-  BATON_RETURN_IF_ERROR(EvaluateBlocks(first, std::min(blocks, first + share), results, scores));
+  BATON_RETURN_IF_ERROR(
+      EvaluateBlocks(first, std::min(blocks, first + share), alive, results, scores));
   longest_step_ms_ = std::max(longest_step_ms_, options_.clock->MonotonicMillis() - begin_ms);
   BATON_RETURN_IF_ERROR(AllGather(*group_, results.data(),
                                   static_cast<size_t>(share) * sizeof(ShardResult), Timeout()));

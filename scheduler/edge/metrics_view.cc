@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "common/metrics_line.h"
 
@@ -17,6 +18,7 @@ constexpr size_t kLineBytesMax = 16 << 10;
 constexpr size_t kMetricsMax = 256;
 constexpr size_t kTextBytesMax = 1'024;
 constexpr size_t kAttemptsRead = 4;
+constexpr size_t kTasksRead = 16;  // of an attempt: the newest
 
 // A head of the hash chain means nothing without its step, and other lines have later ones. The
 // line of an event repeats the head that there was before it.
@@ -39,14 +41,16 @@ void TakeLine(absl::string_view line, json& newest) {
   TakeChainStep(object, newest);
 }
 
-// A stream's last lines; the first of them may be cut and is then passed over.
-void TakeTail(const store::Journal& journal, const store::Journal::StreamEnd& stream,
-              json& newest) {
+// A stream's last lines; the first of them may be cut and is then left out.
+std::string TailOf(const store::Journal& journal, const store::Journal::StreamEnd& stream) {
   const int64_t from = std::max<int64_t>(0, stream.end - kTailBytes);
-  const auto bytes = journal.Read(stream.stream, from, stream.end - from);
-  if (!bytes.ok()) return;
-  absl::string_view rest = *bytes;
-  if (from > 0) rest.remove_prefix(std::min(rest.size(), rest.find('\n')));
+  auto bytes = journal.Read(stream.stream, from, stream.end - from);
+  if (!bytes.ok()) return "";
+  if (from > 0) bytes->erase(0, bytes->find('\n'));
+  return *std::move(bytes);
+}
+
+void TakeTail(absl::string_view rest, json& newest) {
   while (true) {
     const size_t end = rest.find('\n');
     // The last line may still be being written: then it is no whole object yet.
@@ -54,6 +58,34 @@ void TakeTail(const store::Journal& journal, const store::Journal::StreamEnd& st
     TakeLine(rest.substr(0, end), newest);
     rest.remove_prefix(end + 1);
   }
+}
+
+// The newest generation that the lines speak of; 0: of none.
+int64_t GenerationIn(absl::string_view tail) {
+  constexpr char kName[] = "\"generation\":";
+  const size_t at = tail.rfind(kName);
+  if (at == absl::string_view::npos) return 0;
+  int64_t generation = 0;
+  absl::string_view digits = tail.substr(at + sizeof(kName) - 1);
+  return absl::SimpleAtoi(digits.substr(0, digits.find_first_not_of("0123456789")), &generation)
+             ? generation
+             : 0;
+}
+
+// Of one attempt's streams, by rank: the lowest rank's, and after it those of tasks that have come
+// to be rank 0 of a later generation, the newest last.
+std::vector<std::string> TailsInOrder(const store::Journal& journal,
+                                      const std::vector<store::Journal::StreamEnd>& streams) {
+  std::vector<std::string> tails = {TailOf(journal, streams.front())};
+  std::multimap<int64_t, std::string> later;
+  const size_t first = std::max<size_t>(1, streams.size() - std::min(streams.size(), kTasksRead));
+  for (size_t i = first; i < streams.size(); ++i) {
+    std::string tail = TailOf(journal, streams[i]);
+    const int64_t generation = GenerationIn(tail);
+    if (generation > GenerationIn(tails.front())) later.emplace(generation, std::move(tail));
+  }
+  for (auto& [generation, tail] : later) tails.push_back(std::move(tail));
+  return tails;
 }
 
 double NumberOf(const json& newest, const char* name) {
@@ -84,29 +116,34 @@ MetricsNow MetricsView::Newest(const std::string& job) {
   if (!streams.ok()) {
     return {.json = "{}", .attempt = 0, .step = 0, .steps_total = 0, .epoch = 0};
   }
-  std::vector<store::Journal::StreamEnd> chosen;  // one of each attempt, oldest first
+  std::vector<std::vector<store::Journal::StreamEnd>> attempts;  // oldest first
   for (const store::Journal::StreamEnd& stream : *streams) {
     if (!stream.stream.metrics || stream.end == 0) continue;
-    if (chosen.empty() || chosen.back().stream.attempt != stream.stream.attempt) {
-      chosen.push_back(stream);
-    }
+    const bool same =
+        !attempts.empty() && attempts.back().front().stream.attempt == stream.stream.attempt;
+    if (!same) attempts.emplace_back();
+    attempts.back().push_back(stream);
   }
-  if (chosen.size() > kAttemptsRead) chosen.erase(chosen.begin(), chosen.end() - kAttemptsRead);
+  if (attempts.size() > kAttemptsRead) {
+    attempts.erase(attempts.begin(), attempts.end() - kAttemptsRead);
+  }
   std::vector<int64_t> ends;
-  for (const auto& stream : chosen) ends.push_back(stream.end);
+  for (const auto& attempt : attempts) {
+    for (const auto& stream : attempt) ends.push_back(stream.end);
+  }
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const auto it = kept_.find(job);
     if (it != kept_.end() && it->second.ends == ends) return it->second.metrics;
   }
   json newest = json::object();
-  for (const auto& stream : chosen) {
+  for (const auto& attempt : attempts) {
     newest.erase("step");  // an earlier attempt's may be ahead of what this one resumed from
-    TakeTail(journal_, stream, newest);
+    for (const std::string& tail : TailsInOrder(journal_, attempt)) TakeTail(tail, newest);
   }
   MetricsNow metrics{// Bytes that are no UTF-8 come from the program and must not end the server.
                      .json = newest.dump(-1, ' ', false, json::error_handler_t::replace),
-                     .attempt = chosen.empty() ? 0 : chosen.back().stream.attempt,
+                     .attempt = attempts.empty() ? 0 : attempts.back().front().stream.attempt,
                      .step = CountOf(newest, "step"),
                      .steps_total = CountOf(newest, "steps_total"),
                      .epoch = NumberOf(newest, "epoch")};

@@ -25,7 +25,8 @@ class MetricsView {
   // `journal` outlives this.
   explicit MetricsView(const store::Journal& journal) : journal_(journal) {}
 
-  // Later attempts win; within one, the lowest rank that wrote any. Lines that are no JSON object,
+  // Later attempts win; within one, the lowest rank that wrote any, and after it the tasks that
+  // have come to be rank 0 of a later generation. Lines that are no JSON object,
   // or are too long, are passed over.
   MetricsNow Newest(const std::string& job);
   // Of Newest; once it is known no file is looked at, for lists.

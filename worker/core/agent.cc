@@ -58,8 +58,9 @@ bool Agent::AcceptTerm(uint64_t term) {
   return true;
 }
 
-void Agent::On(const Welcomed& welcomed, Now) {
+void Agent::On(const Welcomed& welcomed, Now now) {
   if (!AcceptTerm(welcomed.term)) return;
+  welcomed_ms_ = now.steady_ms;
   welcome_ = was_welcome_ = true;
   detached_.reset();
   if (welcomed.heartbeat_ms > 0) heartbeat_ms_ = welcomed.heartbeat_ms;

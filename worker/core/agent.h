@@ -146,6 +146,7 @@ class Agent {
   bool welcome_ = false;      // this session's scheduler has answered
   bool was_welcome_ = false;  // one ever has
   int64_t lost_ms_ = 0;       // steady: when the last one went away
+  int64_t welcomed_ms_ = 0;   // steady: when this one answered
   int64_t heartbeat_ms_ = 1000;
   int64_t heartbeat_sent_ms_ = 0;  // steady
   std::optional<Stop> detached_;   // the scheduler is too long away

@@ -189,6 +189,21 @@ TEST(MetricsView, MergesTheNewestValueOfEachMetric) {
   EXPECT_EQ(json["accuracy"], 0.25);
 }
 
+TEST(MetricsView, WhoHasComeToBeRankZeroOfALaterGenerationHasTheLastWord) {
+  store::MemoryJournal journal;
+  MetricsView view(journal);
+  ASSERT_TRUE(journal.Append(Metrics(1, 0), 0, "{\"step\":40,\"loss\":1,\"accuracy\":0.5}\n").ok());
+  ASSERT_TRUE(journal.Append(Metrics(1, 2), 0, "{\"step\":60,\"loss\":3,\"generation\":3}\n").ok());
+  ASSERT_TRUE(journal.Append(Metrics(1, 5), 0, "{\"step\":50,\"loss\":2,\"generation\":2}\n").ok());
+  ASSERT_TRUE(journal.Append(Metrics(1, 7), 0, "{\"gpu\":0}\n").ok());
+  const MetricsNow now = view.Newest("j");
+  EXPECT_EQ(now.step, 60);
+  const auto json = nlohmann::json::parse(now.json);
+  EXPECT_EQ(json["loss"], 3);
+  EXPECT_EQ(json["accuracy"], 0.5);
+  EXPECT_FALSE(json.contains("gpu"));
+}
+
 TEST(MetricsView, NumbersThatAreNoneAndAnUnfinishedLineDoNotHideAStep) {
   store::MemoryJournal journal;
   MetricsView view(journal);

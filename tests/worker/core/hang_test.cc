@@ -72,6 +72,20 @@ TEST_F(HangTest, AScriptIsLeftAloneUnlessItsSpecSaysOtherwise) {
   EXPECT_EQ(Count<Kill>(), 0);
 }
 
+TEST_F(HangTest, WhileTheSchedulerIsAwayAGangMayWait) {
+  RunWith(60'000, true);
+  Steps(3, 1'000);
+  Do(LinkLost{});
+  After(120'000);
+  EXPECT_EQ(Count<Kill>(), 0);
+  Do(LinkUp{});
+  Do(Welcomed{term_, 1000});
+  After(59'000);
+  EXPECT_EQ(Count<Kill>(), 0);
+  After(1'000);
+  EXPECT_EQ(Count<Kill>(), 1);
+}
+
 TEST_F(HangTest, OneThatIsBeingStoppedHasItsOwnDeadline) {
   RunWith(60'000, false);
   Steps(3, 1'000);
