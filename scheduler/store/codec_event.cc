@@ -299,6 +299,24 @@ static absl::StatusOr<state::Event> FromRecord(const CheckpointUploaded& record)
   return event;
 }
 
+static absl::StatusOr<state::Event> FromRecord(const LossReported& record) {
+  state::LossReported event;
+  BATON_RETURN_IF_ERROR(FromRecord(record.task(), &event.task));
+  event.node = record.node();
+  event.incarnation = record.incarnation();
+  event.generation = record.generation();
+  event.lost_rank = record.lost_rank();
+  return event;
+}
+
+static absl::StatusOr<state::Event> FromRecord(const MemberReady& record) {
+  state::MemberReady event;
+  BATON_RETURN_IF_ERROR(FromRecord(record.task(), &event.task));
+  event.node = record.node();
+  event.incarnation = record.incarnation();
+  return event;
+}
+
 static absl::StatusOr<state::Event> FromRecord(const Event& record, const SharedValues& shared) {
   switch (record.event_case()) {
     case Event::kSchedulerStarted:
@@ -356,24 +374,10 @@ static absl::StatusOr<state::Event> FromRecord(const Event& record, const Shared
           {record.node_cached().cached().begin(), record.node_cached().cached().end()}};
     case Event::kSweepDeleted:
       return state::SweepDeleted{record.sweep_deleted().sweep(), record.sweep_deleted().by()};
-    case Event::kLossReported: {
-      const LossReported& loss = record.loss_reported();
-      state::LossReported event;
-      BATON_RETURN_IF_ERROR(FromRecord(loss.task(), &event.task));
-      event.node = loss.node();
-      event.incarnation = loss.incarnation();
-      event.generation = loss.generation();
-      event.lost_rank = loss.lost_rank();
-      return event;
-    }
-    case Event::kMemberReady: {
-      const MemberReady& ready = record.member_ready();
-      state::MemberReady event;
-      BATON_RETURN_IF_ERROR(FromRecord(ready.task(), &event.task));
-      event.node = ready.node();
-      event.incarnation = ready.incarnation();
-      return event;
-    }
+    case Event::kLossReported:
+      return FromRecord(record.loss_reported());
+    case Event::kMemberReady:
+      return FromRecord(record.member_ready());
     case Event::EVENT_NOT_SET:
       break;
   }
