@@ -20,6 +20,7 @@
 #include "worker/checkpoint/file_checkpoints.h"
 #include "worker/container_launch.h"
 #include "worker/end_cause.h"
+#include "worker/files_to_watch.h"
 #include "worker/kept_output.h"
 #include "worker/metrics/task_metrics.h"
 #include "worker/no_throw.h"
@@ -144,27 +145,18 @@ struct Runner::State {
 
   // Looks from before the program starts on.
   std::shared_ptr<FileCheckpoints> WatchFiles(const Wanted& task, const PreparedTask& prepared) {
-    const TaskPlaces& places = prepared.places;
-    if (task.spec->checkpoint_globs.empty()) return nullptr;
     const TaskKey key = task.key;
-    if (task.spec->checkpoints_of_rank0_only && key.rank != 0) return nullptr;
-    FileCheckpointOptions watch;
-    watch.work = places.work();
-    watch.copies = places.copies();
-    watch.globs = task.spec->checkpoint_globs;
-    watch.name = absl::StrCat(contract::kFilesCheckpoint, key.attempt, ".", key.rank, ".");
-    watch.needs_known_file = key.rank != 0;
-    if (absl::StartsWith(task.resume.name, contract::kFilesCheckpoint)) {
-      watch.last = prepared.resume_folder;
-    }
+    const auto watch = FilesToWatch(task, prepared.places, prepared.resume_folder);
+    if (!watch.has_value()) return nullptr;
     return std::make_shared<FileCheckpoints>(
-        watch, parts.clock,
-        FileCheckpointEvents{
-            [this, key](const FoundCheckpoint& found) { Offer(key, found); },
-            [this, key](const std::string& text) {
-              if (MayComplain(key)) Complain(key, text);
-            },
-            [this, key, mark = TaskMark(places)] { return InodesWritten(PidOf(key), mark); }});
+        *watch, parts.clock,
+        FileCheckpointEvents{[this, key](const FoundCheckpoint& found) { Offer(key, found); },
+                             [this, key](const std::string& text) {
+                               if (MayComplain(key)) Complain(key, text);
+                             },
+                             [this, key, mark = TaskMark(prepared.places)] {
+                               return InodesWritten(PidOf(key), mark);
+                             }});
   }
 
   int32_t PidOf(const TaskKey& key) {
