@@ -104,6 +104,7 @@ class Follower:
     def __init__(self, job_id, epochs, screen):
         self.job_id, self.epochs, self.screen = job_id, epochs, screen
         self.losses, self.points, self.attempts = [], [], []
+        self.losses_told = 0  # of members that the gang has survived
 
     def poll(self):
         """The job, or None while the scheduler is away."""
@@ -130,6 +131,9 @@ class Follower:
                 self.screen.event(demo_view.ended_attempt(attempt))
             else:
                 self.screen.event(f"attempt {attempt['number']} on {', '.join(attempt['nodes'])}")
+        for loss in job["losses"][self.losses_told:]:
+            self.screen.event(demo_view.survived(loss))
+        self.losses_told = len(job["losses"])
         self.attempts = job["attempts"]
 
     def until(self, wanted, what, limit_s=600):
@@ -164,13 +168,14 @@ def mid_epoch(share, epochs):
     return holds
 
 
-def worker_of(job_id, rank):
-    """The worker that runs this rank of the job, from the processes themselves."""
-    for worker in baton_json("local", "status", "--dir", FOLDER)["workers"]:
-        for task in worker["tasks"]:
-            if task["job"] == job_id and task["rank"] == rank:
-                return worker
-    raise Failed(f"no worker holds rank {rank} of job {job_id}")
+def worker_of(job_id):
+    """The worker that runs the first rank of the job, from the processes themselves."""
+    ranks = [(task["rank"], worker)
+             for worker in baton_json("local", "status", "--dir", FOLDER)["workers"]
+             for task in worker["tasks"] if task["job"] == job_id]
+    if not ranks:
+        raise Failed(f"no worker holds a rank of job {job_id}")
+    return min(ranks, key=lambda pair: pair[0])[1]
 
 
 def replace_the_dead():
@@ -179,7 +184,7 @@ def replace_the_dead():
 
 def take_by_notice(follower, screen):
     job = follower.until(reached(0.12), "the notice")
-    worker = worker_of(job["id"], 0)
+    worker = worker_of(job["id"])
     screen.event(f"{worker['name']}  NOTICE: SIGTERM to the worker of rank 0, pid {worker['pid']}")
     os.kill(worker["pid"], signal.SIGTERM)
     wait_for_return(follower, job, "the job to go on after the notice")
@@ -187,7 +192,7 @@ def take_by_notice(follower, screen):
 
 def take_by_kill(follower, screen):
     job = follower.until(mid_epoch(0.4, follower.epochs), "the kill of a worker")
-    worker = worker_of(job["id"], 0)
+    worker = worker_of(job["id"])
     screen.event(f"{worker['name']}  KILLED (kill -9) at step {demo_view.grouped(job['step'])}, "
                  f"pid {worker['pid']}")
     os.kill(worker["pid"], signal.SIGKILL)
@@ -195,9 +200,10 @@ def take_by_kill(follower, screen):
 
 
 def wait_for_return(follower, before, what):
-    """Until a later attempt has finished a step; then a new machine takes the lost one's place."""
-    count = len(before["attempts"])
-    job = follower.until(lambda now: len(now["attempts"]) > count and is_training(now), what)
+    """Until a later attempt, or a later generation of the gang, has finished a step; then a new
+    machine takes the lost one's place."""
+    stood = demo_view.place(before)
+    job = follower.until(lambda now: demo_view.place(now) > stood and is_training(now), what)
     recoveries = job["recoveries_s"][len(before["recoveries_s"]):]
     if recoveries:
         follower.screen.event(f"training again after {recoveries[-1]:.1f} s, "

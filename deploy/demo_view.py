@@ -56,6 +56,16 @@ def epoch_of(job, epochs):
     return min(epochs, int(job["step"] / per_epoch) + 1)
 
 
+def place(job):
+    """Where a job stands: what takes a machine from it moves it on to a later attempt, or to a
+    later generation of the same one."""
+    return len(job["attempts"]), job["generation"]
+
+
+def survived(loss):
+    return f"rank {loss['rank']} on {loss['node']} is lost ({loss['detector']}); the others go on"
+
+
 def ended_attempt(attempt):
     end = attempt["end_cause"] or "ended"
     nodes = ", ".join(attempt["nodes"])
@@ -68,7 +78,7 @@ def summary(job, wall_s, digest, undisturbed_digest, model, test_images):
     accuracy = metric(job, "test_accuracy", "accuracy")
     shown = "" if accuracy is None else f"    test accuracy {accuracy * 100:.1f} %"
     shown += f" ({grouped(test_images)} images)" if shown and test_images else ""
-    survived = job["preemptions"]
+    lost = len(job["losses"]) + sum(a["end_cause"] != "succeeded" for a in job["attempts"])
     same = "yes" if digest == undisturbed_digest else "NO"
     versus = "=" if digest == undisturbed_digest else f"and {short(undisturbed_digest)} of"
     phases = {name.removesuffix("_s"): value for name, value in job["phases"].items() if value}
@@ -77,7 +87,7 @@ def summary(job, wall_s, digest, undisturbed_digest, model, test_images):
     recoveries = ", ".join(f"{value:.1f} s" for value in job["recoveries_s"]) or "none needed"
     examples = ", at example prices; nothing was billed" if job.get("prices_are_examples") else ""
     return [
-        f"{job['name']}  {job['state']} in {clock(wall_s)}{shown}    {survived} losses survived",
+        f"{job['name']}  {job['state']} in {clock(wall_s)}{shown}    {lost} losses survived",
         f"  same weights?  {same}: {short(digest)} {versus} an undisturbed run on 1 rank, "
         "compared just now",
         f"  time           {times}",

@@ -37,16 +37,32 @@ bool Machine::MayGrow(const Job& job) const {
   const Attempt& attempt = *job.LiveAttempt();
   const state::Elastic& elastic = attempt.elastic;
   if (elastic.first_step_ms == 0 || !elastic.accusations.empty()) return false;
-  if (now_ms_ < elastic.grow_after_ms || attempt.tasks.size() >= kTasksMax) return false;
+  if (now_ms_ < GrowsAfter(job) || attempt.tasks.size() >= kTasksMax) return false;
   return std::none_of(attempt.tasks.begin(), attempt.tasks.end(), [&](const Task& task) {
     return HasEnded(task) ? IsMember(attempt, task.rank) : IsJoiner(task);
   });
 }
 
+// Not before. Where peers missed each other and both nodes are there, growth could lead to the same
+// nodes again before probes tell that they do not reach each other.
+int64_t Machine::GrowsAfter(const Job& job) const {
+  const Attempt& attempt = *job.LiveAttempt();
+  int64_t after_ms = attempt.elastic.grow_after_ms;
+  const std::vector<state::Loss>& losses = job.history->losses;
+  for (auto loss = losses.rbegin(); loss != losses.rend(); ++loss) {
+    if (loss->attempt != attempt.number || now_ms_ - loss->at_ms >= kGrowAgainMs) break;
+    const state::Node& node = state_.nodes.at(loss->node);
+    const bool unexplained = loss->detector == kByPeers && node.up && node.joined_ms <= loss->at_ms;
+    if (unexplained) after_ms = std::max(after_ms, loss->at_ms + kGrowAgainMs);
+  }
+  return after_ms;
+}
+
 // When a job that could grow is to be looked at again; kNever: a change will come before.
 int64_t Machine::GrowthAt(const Job& job) const {
-  const int64_t after_ms = job.LiveAttempt()->elastic.grow_after_ms;
-  return HasUseForMore(job) && after_ms > now_ms_ ? after_ms : Deadlines::kNever;
+  if (!HasUseForMore(job)) return Deadlines::kNever;
+  const int64_t after_ms = GrowsAfter(job);
+  return after_ms > now_ms_ ? after_ms : Deadlines::kNever;
 }
 
 void Machine::Grow(int starts) {

@@ -38,6 +38,8 @@ struct StopOrder {
 
 // No joiners for so long after one has failed, at first.
 inline constexpr int64_t kGrowAgainMs = 30'000;
+// Of a loss (state::Loss): its gang's members said it, and nobody knew yet why.
+inline constexpr char kByPeers[] = "peers";
 // An attempt that has had so many tasks gets no joiners more, and ends at its next loss.
 inline constexpr size_t kTasksMax = 256;
 // For a notice whose deadline has passed already: the node may go at any moment, and so much is
@@ -182,6 +184,7 @@ class Machine {
   static bool HasUseForMore(const state::Job& job);
   void IndexGrowth(const state::Job& job);
   bool MayGrow(const state::Job& job) const;
+  int64_t GrowsAfter(const state::Job& job) const;
   int64_t GrowthAt(const state::Job& job) const;
   void Grow(int starts);
   bool GrowOne(state::Job* job);

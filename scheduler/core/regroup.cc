@@ -59,7 +59,7 @@ std::string NoticedBy(const state::Loss& loss) {
   if (loss.detector == "notice") return "announced";
   const std::string late = absl::StrCat(loss.delay_ms, " ms");
   if (loss.detector == "exit") return absl::StrCat("its worker told so after ", late);
-  if (loss.detector == "peers") return absl::StrCat("judged by its peers within ", late);
+  if (loss.detector == kByPeers) return absl::StrCat("judged by its peers within ", late);
   return absl::StrCat(
       loss.detector == "lease" ? "its lease ran out, " : "its worker's connection told, ", late,
       " after it was last heard");
@@ -171,7 +171,7 @@ void Machine::Reform(Job* job, const std::vector<int32_t>& next, const Leave* le
     if (HasEnded(task) || std::binary_search(next.begin(), next.end(), member)) continue;
     if (!std::binary_search(fit.begin(), fit.end(), member)) {
       by_peers = true;
-      NoteLoss(job, task, "peers", attempt.elastic.accused_ms);
+      NoteLoss(job, task, kByPeers, attempt.elastic.accused_ms);
       task.error = "missed by its peers";
       task.exit_code = kExitUnknown;
       EndTask(job, &task, TaskPhase::kLost, now_ms_);
@@ -183,11 +183,7 @@ void Machine::Reform(Job* job, const std::vector<int32_t>& next, const Leave* le
       LetGo(job, &task, {task.node, now_ms_ + kLeaveMs, "no longer needed"});
     }
   }
-  // Growth could lead to the same nodes again before probes tell that they do not reach each other.
-  if (by_peers) {
-    DoubtReach(attempt);
-    attempt.elastic.grow_after_ms = std::max(attempt.elastic.grow_after_ms, now_ms_ + kGrowAgainMs);
-  }
+  if (by_peers) DoubtReach(attempt);
   CountLosses(job);
   BeginGeneration(job, next);
 }
@@ -214,7 +210,7 @@ void Machine::CountLosses(Job* job) {
     Say(*job, "lost",
         absl::StrCat("task ", loss.task, " on ", NodeName(loss.node), ": ", HowItEnded(task), " (",
                      NoticedBy(loss), ")"));
-    taken = taken || (loss.detector != "exit" && loss.detector != "peers");
+    taken = taken || (loss.detector != "exit" && loss.detector != kByPeers);
     if (history.pending_loss_ms == 0) history.pending_loss_ms = loss.at_ms - loss.delay_ms;
     if (history.losses.size() == kLossesKept) history.losses.erase(history.losses.begin());
     history.losses.push_back(loss);

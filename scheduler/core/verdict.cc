@@ -91,7 +91,7 @@ void Machine::BlameLossBefore(Job* job) {
     const bool before = loss.attempt == attempt.number && loss.recovery_ms < 0;
     if (!before || loss.detector == "exit") continue;
     // It was counted when the gang went on without it: it is one preemption.
-    if (loss.detector != "peers") --job->history->preemptions;
+    if (loss.detector != kByPeers) --job->history->preemptions;
     attempt.cause = EndCause::kNodeLost;
     attempt.detail =
         absl::StrCat("it could not go on without task ", loss.task, " on ", NodeName(loss.node));

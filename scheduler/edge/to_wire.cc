@@ -68,8 +68,11 @@ void AttemptToWire(const Seen& seen, const Progress& progress, const state::Job&
   }
   int64_t first = std::numeric_limits<int64_t>::max();
   for (const state::Task& task : attempt.tasks) {
-    wire->add_nodes(NodeNameOf(seen, task.node));
     if (task.first_step > 0) first = std::min(first, task.first_step);
+  }
+  for (const int32_t member : attempt.members) {
+    const state::Task& task = attempt.tasks[static_cast<size_t>(member)];
+    wire->add_nodes(NodeNameOf(seen, task.node));
     if (attempt.end_ms != 0) {
       const bool known = task.phase == state::TaskPhase::kExited;
       wire->add_exit_codes(known ? task.exit_code : kExitUnknown);

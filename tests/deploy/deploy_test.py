@@ -21,10 +21,12 @@ import run_tests  # noqa: E402
 
 JOB = {
     "name": "lenet", "state": "SUCCEEDED", "reason": "", "step": 2512, "steps_total": 2512,
-    "world_size": 2, "preemptions": 2, "steps_lost": 7, "recoveries_s": [0.7, 1.25],
+    "world_size": 2, "generation": 2, "steps_lost": 7, "recoveries_s": [0.7, 1.25],
     "cost_usd": 0.0031, "cost_on_demand_usd": 0.0089, "prices_are_examples": True,
     "metrics": {"loss": 0.231, "test_accuracy": 0.979, "images_per_s": 6910.4},
     "phases": {"queue_s": 0, "train_s": 90.0, "save_s": 10.0},
+    "attempts": [{"end_cause": "node-lost"}, {"end_cause": "succeeded"}],
+    "losses": [{"rank": 1, "node": "spot-a", "detector": "peers"}],
     "checkpoints": [{"name": "a", "step": 9, "sha256": "0" * 64},
                     {"name": "b", "step": 2512, "sha256": "abcd" + "0" * 60}],
 }
@@ -115,6 +117,13 @@ class DeployTest(unittest.TestCase):
         self.assertIn("b (step 2 512, abcd…0000)", same[5])
         other = demo_view.summary(JOB, 98.0, "3f9c" + "0" * 60, "aaaa" + "0" * 60, "m", 2000)
         self.assertIn("same weights?  NO: 3f9c…0000 and aaaa…0000 of", other[1])
+
+    def test_a_loss_moves_a_job_on_to_a_later_generation_or_attempt(self):
+        self.assertEqual(demo_view.survived(JOB["losses"][0]),
+                         "rank 1 on spot-a is lost (peers); the others go on")
+        self.assertLess(demo_view.place(JOB), demo_view.place(JOB | {"generation": 3}))
+        again = JOB | {"attempts": [*JOB["attempts"], {"end_cause": None}], "generation": 1}
+        self.assertLess(demo_view.place(JOB), demo_view.place(again))
 
     def test_the_epoch_under_way_never_passes_the_last(self):
         self.assertEqual([demo_view.epoch_of(JOB | {"step": step}, 16) for step in

@@ -7,7 +7,7 @@ import signal
 
 from cluster import Cluster, expect, main, wait_until
 
-WORDS = ["--set", "shards=3", "--set", "epochs=30", "--set", "checkpoint.every_steps=100000"]
+WORDS = ["--set", "shards=3", "--set", "epochs=60", "--set", "checkpoint.every_steps=100000"]
 
 
 class Gang:
