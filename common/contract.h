@@ -59,8 +59,8 @@ inline constexpr char kFilesCheckpoint[] = "files.";
 
 // Beside BATON_METRICS_FILE, under its name with this suffix: how far the program is, rewritten in
 // place (one pwrite, no sync) after every finished step, for whoever wants to poll it cheaply.
-// Optional; the native trainer writes it in every rank. A shorter file says nothing yet. One that is
-// written again without a step is a sign of life (`hang_after` of a spec).
+// Optional; the native trainer writes it in every rank. A shorter file says nothing yet. One that
+// is written again without a step is a sign of life (`hang_after` of a spec).
 inline constexpr char kProgressSuffix[] = ".progress";
 struct Progress {
   int64_t step = 0;          // finished steps of the whole training, restarts included
@@ -96,10 +96,10 @@ inline constexpr int kProgressBytesMin = 24;
 //   {"id":2,"lost":RANK}          a member of this generation failed
 // Any request may be answered {"id":N,"error":"what is wrong"}. Closing the connection ends the
 // client's waits. A `wait` for a key that nobody sets is therefore a way to hear of a loss, and
-// for kRendezvousNextGeneration a way to wait for the next generation: who knows of the loss already is
-// not told of it again. `stale` comes as soon as the membership file on this node is of a newer
-// generation. Requests may speak of generations up to that file's; without one they are of that
-// one.
+// for kRendezvousNextGeneration a way to wait for the next generation: who knows of the loss
+// already is not told of it again. `stale` comes as soon as the membership file on this node is of
+// a newer generation. Requests may speak of generations up to that file's; without one they are of
+// that one.
 inline constexpr char kRendezvousSocketPrefix[] = "unix:";
 inline constexpr char kRendezvousFolderPrefix[] = "dir:";
 inline constexpr char kRendezvousOpSet[] = "set";

@@ -182,10 +182,9 @@ std::string WriteSpec(const JobSpec& spec) {
     absl::StrAppend(&out, "time_limit: ", Thousandths(spec.time_limit_ms), "s\n");
   }
   if (spec.hang_after_ms != 0) {
-    absl::StrAppend(&out, "hang_after: ",
-                    spec.hang_after_ms < 0 ? "off"
-                                           : absl::StrCat(Thousandths(spec.hang_after_ms), "s"),
-                    "\n");
+    absl::StrAppend(
+        &out, "hang_after: ",
+        spec.hang_after_ms < 0 ? "off" : absl::StrCat(Thousandths(spec.hang_after_ms), "s"), "\n");
   }
   absl::StrAppend(&out, "resources: ");
   WriteResources(spec.resources, &out);

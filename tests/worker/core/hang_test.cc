@@ -38,7 +38,9 @@ TEST_F(HangTest, ARankWithoutAStepIsNamedAndEnded) {
   After(500);
   EXPECT_EQ(Count<Kill>(), 0) << "once";
   Do(TaskExited{kKey, -9, "", false, ""});
-  Do(TaskCollected{kKey});
+  TaskCollected collected;
+  collected.key = kKey;
+  Do(collected);
   ASSERT_EQ(Count<SendReport>(), 1);
   const Report report = All<SendReport>()[0].report;
   EXPECT_EQ(report.exit_code, -9);

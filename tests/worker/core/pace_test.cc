@@ -8,12 +8,19 @@ namespace {
 TEST(StepPace, TheMedianIsOfTheNewestStepsAndNeedsSome) {
   StepPace pace;
   int64_t at_ms = 1'000;
-  for (int64_t step = 1; step <= 5; ++step) pace.Saw(step, at_ms += 100, at_ms, step);
+  for (int64_t step = 1; step <= 5; ++step) {
+    at_ms += 100;
+    pace.Saw(step, at_ms, at_ms, step);
+  }
   EXPECT_EQ(pace.median_ms(), 0) << "four durations are too few";
-  pace.Saw(6, at_ms += 900, at_ms, 6);
+  at_ms += 900;
+  pace.Saw(6, at_ms, at_ms, 6);
   EXPECT_EQ(pace.median_ms(), 100) << "one slow step is no other pace";
   // Several between two looks count with their mean; enough of them are the new pace.
-  for (int64_t step = 8; step <= 80; step += 2) pace.Saw(step, at_ms += 400, at_ms, step);
+  for (int64_t step = 8; step <= 80; step += 2) {
+    at_ms += 400;
+    pace.Saw(step, at_ms, at_ms, step);
+  }
   EXPECT_EQ(pace.median_ms(), 200);
 }
 
@@ -40,7 +47,10 @@ TEST(HangLimit, FollowsTheSpecElseTheMedianOfANativeTask) {
   EXPECT_EQ(HangLimitMs(7'000, false, pace), 7'000);
   EXPECT_EQ(HangLimitMs(-1, true, pace), 0);
   int64_t at_ms = 0;
-  for (int64_t step = 1; step <= 10; ++step) pace.Saw(step, at_ms += 40'000, at_ms, step);
+  for (int64_t step = 1; step <= 10; ++step) {
+    at_ms += 40'000;
+    pace.Saw(step, at_ms, at_ms, step);
+  }
   EXPECT_EQ(HangLimitMs(0, true, pace), 800'000) << "twenty steps of 40 s";
   EXPECT_EQ(HangLimitMs(0, false, pace), 0);
   StepPace quick;
