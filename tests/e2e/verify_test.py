@@ -29,7 +29,8 @@ def preempted(cluster, spec):
     wait_until(lambda: cluster.show(job)["step"] >= 250, "step 250")
     worker, _ = cluster.tasks(job)[0]
     os.kill(worker["pid"], signal.SIGKILL)
-    wait_until(lambda: len(cluster.show(job)["attempts"]) > 1, "a second attempt")
+    wait_until(lambda: cluster.show(job)["losses"] or len(cluster.show(job)["attempts"]) > 1,
+               "it goes on without the node")
     cluster.up()
     cluster.model(job)
     return job
