@@ -159,7 +159,7 @@ def main():
         return 1
     if ci:
         run.stage("clang-tidy", "tidy", ["python3", "tests/tidy/clang_tidy.py", "build/release",
-                                          "--newest", "200"])
+                                          "--newest", "120"])
         run_sanitizers(run)
     passed = run_ctest(run)
     return 0 if passed and not run.failed else 1

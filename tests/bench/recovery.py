@@ -10,16 +10,17 @@ import sys
 import time
 
 from measure import (PROGRAMS, ROOT, SPECS, Figure, Missing, build, debian_torch_or_missing, folder,
-                     lenet_variant, one_thread, say, spread)
+                     lenet_variant, number, one_thread, say, spread)
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from cluster import Cluster  # noqa: E402  (one harness for tests and bench)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RANKS = 2
-KILLS = 20
+KILLS = 100
 TORCH_KILLS = 6
-RECOVERY_S = 1.0
+RECOVERY_S = 0.2  # the median; all but one in a hundred within WORST_S
+WORST_S = 1.0
 START_LIMIT_S = 60
 
 
@@ -113,51 +114,61 @@ def torch_recoveries(torch, seed, *flags):
 
 
 class BatonGang:
-    """A job of two ranks on three workers of one core each: one is to spare."""
+    """A job of one or two ranks on three workers of one core each: one is to spare."""
 
     def __init__(self, cluster, spec):
         self.cluster = cluster
-        self.job = cluster.train(spec, "--ranks", str(RANKS), "--set", "retries=1000")
+        self.job = cluster.train(spec, "--ranks", f"1..{RANKS}", "--set", f"shards={RANKS}",
+                                 "--set", "retries=1000")
 
     def ranks(self):
-        """{(attempt, rank): (pid, progress file)} of the processes that train."""
-        return {(int(variables["BATON_ATTEMPT"]), int(variables["BATON_RANK"])):
-                (pid, variables["BATON_METRICS_FILE"] + ".progress")
-                for pid, variables in processes(self.cluster.folder + "/")
-                if variables.get("BATON_JOB_ID") == self.job and "BATON_RANK" in variables}
-
-    def running(self, attempt_min):
-        """The ranks, once all of an attempt from `attempt_min` on have finished a step."""
-        ranks = {key: value for key, value in self.ranks().items() if key[0] >= attempt_min}
-        newest = max((attempt for attempt, _ in ranks), default=0)
-        ranks = {key: value for key, value in ranks.items() if key[0] == newest}
-        done = len(ranks) == RANKS and all(self.stepped_ms(path) for _, path in ranks.values())
-        return ranks if done else None
+        """{(attempt, task): (pid, progress)} of the processes that train: progress is (step, unix
+        ms of its end, generation, its first state's step), None before the first step."""
+        found = {}
+        for pid, variables in processes(self.cluster.folder + "/"):
+            if variables.get("BATON_JOB_ID") != self.job or "BATON_RANK" not in variables:
+                continue
+            key = int(variables["BATON_ATTEMPT"]), int(variables["BATON_RANK"])
+            found[key] = pid, self.progress(variables["BATON_METRICS_FILE"] + ".progress")
+        return found
 
     @staticmethod
-    def stepped_ms(path):
-        """Unix milliseconds at the end of the last finished step; None before the first."""
+    def progress(path):
         try:
             with open(path, "rb") as file:
-                data = file.read(24)
+                data = file.read(40)
         except OSError:
             return None
-        return struct.unpack("<qqq", data)[1] if len(data) == 24 else None
+        if len(data) < 40:
+            return None
+        step, end_ms, _, generation, formed = struct.unpack("<qqqqq", data)
+        return (step, end_ms, generation, formed) if step > formed else None
 
-    def next_step_ms(self, attempt_min):
-        """When a rank of an attempt from `attempt_min` on was first seen to have finished a step."""
-        times = [self.stepped_ms(path) for (attempt, _), (_, path) in self.ranks().items()
-                 if attempt >= attempt_min]
-        return min((time_ms for time_ms in times if time_ms), default=None)
+    def running(self):
+        """All ranks, once they have finished a step of the same generation."""
+        ranks = self.ranks()
+        stands = {(attempt, progress[2] if progress else None)
+                  for (attempt, _), (_, progress) in ranks.items()}
+        done = len(ranks) == RANKS and len(stands) == 1 and None not in next(iter(stands))
+        return ranks if done else None
+
+    def next_step_ms(self, stood):
+        """When a step of a later generation, or attempt, than `stood` was first finished."""
+        times = [progress[1] for (attempt, _), (_, progress) in self.ranks().items()
+                 if progress and (attempt, progress[2]) > stood]
+        return min(times, default=None)
 
     def kill(self, chance):
         """Seconds from the SIGKILL of a rank to the next step that anyone has finished."""
-        ranks = wait_for(lambda: self.running(1), "a step of every rank")
+        wait_for(self.running, "a step of every rank")
         time.sleep(chance.uniform(1.0, 3.0))
-        attempt, rank = chance.choice(sorted(ranks))
+        ranks = wait_for(self.running, "a step of every rank")
+        attempt, task = chance.choice(sorted(ranks))
+        pid, progress = ranks[attempt, task]
         killed = time.time()
-        os.kill(ranks[attempt, rank][0], signal.SIGKILL)
-        next_ms = wait_for(lambda: self.next_step_ms(attempt + 1), "a step of the next attempt")
+        os.kill(pid, signal.SIGKILL)
+        stood = attempt, progress[2]
+        next_ms = wait_for(lambda: self.next_step_ms(stood), "a step of the next generation")
         return next_ms / 1000 - killed
 
 
@@ -191,6 +202,8 @@ def recovery():
         beside.append(str(error))
     seconds, own = baton_recoveries(seed)
     beside.append(f"`baton show` counts {spread(own, 's')}")
+    worst = sorted(seconds)[int(0.99 * (len(seconds) - 1))]
     yield Figure(f"recovery: kill -9 of a rank to the next finished step, {RANKS} ranks, "
-                 f"{KILLS} kills", spread(seconds, "s"), "; ".join(beside), f"{RECOVERY_S:.0f} s",
-                 statistics.median(seconds) <= RECOVERY_S)
+                 f"{KILLS} kills", f"{spread(seconds, 's')}, p99 {number(worst)} s",
+                 "; ".join(beside), f"p50 {RECOVERY_S} s, p99 {WORST_S:.0f} s",
+                 statistics.median(seconds) <= RECOVERY_S and worst <= WORST_S)
