@@ -201,8 +201,10 @@ class TwoMachinesTest(unittest.TestCase):
         self.assertEqual(sorted(attempts[-1]["nodes"]), ["far", "near"])
         self.second.cable("down")
         lost = wait_until(lambda: self.json("show", "torn")["losses"], "it goes on where it can", 60)
-        self.assertEqual((lost[0]["node"], lost[0]["detector"]), ("far", "peers"))
-        self.assertLess(lost[0]["delay_s"], 3)
+        # Its peer notices after 2.5 s of silence, the scheduler at the end of its lease.
+        self.assertEqual(lost[0]["node"], "far")
+        self.assertIn(lost[0]["detector"], ("peers", "lease"))
+        self.assertLess(lost[0]["delay_s"], 4)
         self.second.cable("up")
         wait_until(lambda: self.nodes()["far"] == "up", "the second machine is back", 60)
         self.baton("wait", "torn")
