@@ -295,7 +295,10 @@ case "$1" in
   image) test -e "{top}/has-image" && echo sha256:abc123 ;;
   pull) : > "{top}/has-image"; echo pulled ;;
   run)
-    rm "{top}/fails-once" 2>/dev/null && exit 125
+    if rm "{top}/fails-once" 2>/dev/null; then
+      echo "Error: OCI runtime error: no container for you" >&2
+      exit 125
+    fi
     while [ "$1" != my/image:1 ]; do
       test "$1" = --workdir && cd "$2"
       shift

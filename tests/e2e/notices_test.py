@@ -42,7 +42,7 @@ class Site:
         self.running.append(subprocess.Popen(
             [self.cluster.programs + "/baton-worker", "--name", name, "--cpus", "1",
              "--scheduler", self.address, "--dir", f"{self.cluster.folder}/workers/{name}",
-             "--labels", "site=cloud", "--metadata-url", url, "--notice-grace", "1"],
+             "--labels", "site=cloud", "--price", "1", "--metadata-url", url, "--notice-grace", "1"],
             stderr=subprocess.DEVNULL))
         wait_until(lambda: self.node(name).get("state") == "up", f"{name} has joined")
 
