@@ -49,7 +49,7 @@ std::string Bytes(int64_t bytes) {
 
 std::string Usd(int64_t usd_micro) {
   const double usd = static_cast<double>(usd_micro) / 1e6;
-  return absl::StrFormat(usd_micro < 1'000'000 ? "$%.4f" : "$%.2f", usd);
+  return usd_micro < 1'000'000 ? absl::StrFormat("$%.4f", usd) : absl::StrFormat("$%.2f", usd);
 }
 
 std::string Percent(double share) { return absl::StrFormat("%.1f %%", share * 100); }

@@ -21,11 +21,14 @@ using state::TaskPhase;
 // A job that is preempted for months keeps a record of bounded size; the ledgers stay complete.
 constexpr size_t kAttemptsKept = 256;
 
-// All its members have ended: others can't go on without them.
+// All its members have ended: others can't go on without them. Who was let go may have the result.
 bool IsOver(const Attempt& attempt) {
-  return std::all_of(attempt.members.begin(), attempt.members.end(), [&](int32_t member) {
-    return HasEnded(attempt.tasks[static_cast<size_t>(member)]);
-  });
+  const bool ended = std::all_of(
+      attempt.members.begin(), attempt.members.end(),
+      [&](int32_t member) { return HasEnded(attempt.tasks[static_cast<size_t>(member)]); });
+  if (!ended || !LacksResult(attempt)) return ended;
+  return std::none_of(attempt.tasks.begin(), attempt.tasks.end(),
+                      [](const Task& task) { return !HasEnded(task) && !task.let_go.empty(); });
 }
 
 // A gang whose ranks have not all prepared: no program was told to run.

@@ -153,6 +153,7 @@ void Machine::EndJoiner(Job* job, Task* task, const std::string& why) {
 void Machine::OnOtherEnded(Job* job, const Task& task) {
   if (IsJoiner(task)) JoinerFailed(job, task);
   AdmitIfReady(job);
+  FinishIfOver(job);
 }
 
 // Tasks that should have joined or left by now.
@@ -173,7 +174,9 @@ void Machine::EndLateTasks(Job* job) {
     Say(*job, "killed",
         absl::StrCat("task ", task.rank, " on ", NodeName(task.node), " had not left in time"));
   }
-  if (ended) AdmitIfReady(job);
+  if (!ended) return;
+  AdmitIfReady(job);
+  FinishIfOver(job);
 }
 
 void Machine::EndJoiners(Job* job, const std::string& why) {

@@ -58,6 +58,15 @@ bool AllSucceeded(const Attempt& attempt) {
   });
 }
 
+bool LacksResult(const Attempt& attempt) {
+  if (attempt.generation <= 1 || attempt.elastic.first_step_ms != 0) return false;
+  return AllSucceeded(attempt) &&
+         std::none_of(attempt.tasks.begin(), attempt.tasks.end(), [](const Task& task) {
+           return task.phase == TaskPhase::kExited && task.exit_code == 0 &&
+                  !task.output_digest.empty();
+         });
+}
+
 std::string ErrorsOf(const Attempt& attempt) {
   std::string errors;
   for (const Task* task : MembersOf(attempt)) {

@@ -24,6 +24,11 @@ bool IsOrdinary(int32_t exit_code);
 
 bool AllSucceeded(const state::Attempt& attempt);
 
+// All members have succeeded, in a generation that has not finished a step, and none of the tasks
+// that have is known to have stored a result: the training may have been over in an earlier
+// generation, whose rank 0 has the result and is a member no more.
+bool LacksResult(const state::Attempt& attempt);
+
 // What its tasks' workers complained of, in words; empty: nothing.
 std::string ErrorsOf(const state::Attempt& attempt);
 

@@ -311,7 +311,7 @@ void Machine::OnLost(Job* job, const std::set<int32_t>& tasks, const std::string
   }
   if (!has_member) {
     AdmitIfReady(job);
-    return;
+    return FinishIfOver(job);
   }
   if (!GoOn(job)) OnTasksLost(job, why);
 }

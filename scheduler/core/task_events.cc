@@ -141,7 +141,11 @@ void Machine::RecordProgress(const TaskReported& report, Job* job, Task* task) {
   const bool first = task->rank == attempt.members.front();
   if (!report.output_digest.empty()) {
     task->output_digest = report.output_digest;
-    if (first) job->history->output_digest = report.output_digest;
+    // The result of who finished and was let go before it was known.
+    const bool finished = report.stage == TaskStage::kExited && report.exit_code == 0;
+    if (first || (finished && !task->let_go.empty())) {
+      job->history->output_digest = report.output_digest;
+    }
   }
   if (first && !report.environment.empty() && job->history->environment != report.environment) {
     job->history->environment = report.environment;

@@ -111,6 +111,7 @@ void Machine::OnDue(Job* job) {
   }
   if (now_ms_ >= TimeLimitAt(*job)) return OnTimeLimit(job);
   EndLateTasks(job);
+  if (job->LiveAttempt() == nullptr) return;
   if (!attempt->elastic.accusations.empty()) Judge(job);
 }
 

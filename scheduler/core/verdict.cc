@@ -36,7 +36,10 @@ void Machine::Finish(Job* job) {
   const bool failed = attempt.cause == EndCause::kNone || attempt.cause == EndCause::kStartFailed;
   if (failed && !AllSucceeded(attempt)) DoubtReach(attempt);
   const bool may_succeed = job->intent != Intent::kCancel && job->intent != Intent::kFail;
-  if (may_succeed && AllSucceeded(attempt)) {
+  if (may_succeed && LacksResult(attempt)) {
+    if (attempt.cause == EndCause::kNone) attempt.cause = EndCause::kNodeLost;
+    attempt.detail = "its result was lost with the node that had it";
+  } else if (may_succeed && AllSucceeded(attempt)) {
     const bool missing = OutputsMissing(attempt);
     // Its node goes away with the result: as if it had been stopped a moment earlier.
     const bool once_more = missing && attempt.cause == EndCause::kPreempted;

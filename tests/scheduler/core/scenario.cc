@@ -228,6 +228,7 @@ std::string Scenario::Report(const Words& words) {
   report.infrastructure = words.Number("infrastructure", 0) != 0;
   report.bad_checkpoint = words.Text("bad", "");
   report.environment = words.Text("environment", "");
+  report.output_digest = words.Text("output", "");
   report.first_step = words.Number("first", 0);
   report.first_step_ms = report.first_step == 0 ? 0 : now_ms_ - words.Millis("first_ago", 0);
   report.last_step = words.Number("step", 0);
