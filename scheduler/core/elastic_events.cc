@@ -127,6 +127,31 @@ void Machine::AdmitIfReady(Job* job) {
   BeginGeneration(job, next);
 }
 
+// All members but those that have just joined have succeeded, in a generation that has not finished
+// a step: the training was over in the one before, and nobody forms this one any more.
+void Machine::DropNewcomers(Job* job) {
+  Attempt& attempt = *job->LiveAttempt();
+  if (attempt.generation <= 1 || attempt.elastic.first_step_ms != 0) return;
+  std::vector<int32_t> done;
+  for (const int32_t member : attempt.members) {
+    const Task& task = attempt.tasks[static_cast<size_t>(member)];
+    const bool succeeded = task.phase == TaskPhase::kExited && task.exit_code == 0;
+    if (succeeded) done.push_back(member);
+    if (!succeeded && (HasEnded(task) || task.joined != attempt.generation)) return;
+  }
+  if (done.empty() || done.size() == attempt.members.size()) return;
+  for (const int32_t member : attempt.members) {
+    Task& task = attempt.tasks[static_cast<size_t>(member)];
+    if (HasEnded(task)) continue;
+    task.error = "the training was over before it joined";
+    task.exit_code = kExitUnknown;
+    EndTask(job, &task, TaskPhase::kLost, now_ms_);
+  }
+  attempt.members = done;
+  attempt.world_size = static_cast<int32_t>(done.size());
+  MarkJob(*job);
+}
+
 // Growth is tried again later, each time after twice as long.
 void Machine::JoinerFailed(Job* job, const Task& task) {
   state::Elastic& elastic = job->LiveAttempt()->elastic;

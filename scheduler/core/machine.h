@@ -143,6 +143,7 @@ class Machine {
   void JoinerFailed(state::Job* job, const state::Task& task);
   void EndJoiner(state::Job* job, state::Task* task, const std::string& why);
   void OnOtherEnded(state::Job* job, const state::Task& task);
+  void DropNewcomers(state::Job* job);
   void EndLateTasks(state::Job* job);
   void EndJoiners(state::Job* job, const std::string& why);
 

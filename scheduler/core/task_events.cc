@@ -223,6 +223,7 @@ void Machine::OnExited(const TaskReported& report, Job* job, Task* task) {
     }
     Say(*job, "exited", attempt.detail);
   }
+  if (report.exit_code == 0) DropNewcomers(job);
   if (attempt.failed_ms != 0) {
     StopPeers(job, "a peer was lost");
   } else {
