@@ -88,9 +88,10 @@ class MeshStore : public gloo::rendezvous::Store {
  private:
   static std::string MeshKey(const std::string& key) { return "mesh-" + key; }
 
-  // Those whose address is not there by now.
+  // `first`, for whom was waited, and those after it whose address is not there by now either.
   void FindMissing(int first) {
-    for (int rank = first; rank < options_.world_size; ++rank) {
+    missing_.push_back(first);
+    for (int rank = first + 1; rank < options_.world_size; ++rank) {
       if (rank == options_.rank) continue;
       const absl::Status status =
           rendezvous_.Wait(MeshKey(std::to_string(rank)), kAnswerTime).status();
