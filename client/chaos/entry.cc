@@ -67,7 +67,7 @@ std::string Points() {
 // What `collect` adds to a job's own files.
 bool IsOurs(absl::string_view path) {
   return path == "job.json" || path == "metrics.jsonl" || path == "metrics.csv" ||
-         absl::StartsWith(path, "logs/");
+         path == ".baton-collect.json" || absl::StartsWith(path, "logs/");
 }
 
 absl::StatusOr<std::string> DigestOfFiles(const std::string& folder) {

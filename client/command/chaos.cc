@@ -84,8 +84,10 @@ void AddChaos(CLI::App& app, Context& context) {
       "Each job first runs undisturbed. Then it runs again and again under the seed's faults:\n"
       "kills of ranks, nodes and the scheduler, freezes, cut lines, notices of three clouds.\n"
       "Exit code 0: every run has left the same bytes as the calm one, and no process is left.");
-  verb->add_option("entry", flags->entries,
-                   "specs and scripts, each with its words between quotes (one of the game's own)");
+  verb->add_option(
+      "entry", flags->entries,
+      "specs and scripts, each with its words between quotes, flags of Baton right behind the "
+      "script (one of the game's own)");
   verb->add_option("--seed", flags->game.seed, "which faults, and when (1)");
   verb->add_option("--faults", flags->game.faults, "how many (20)")->check(CLI::Range(0, 100'000));
   verb->add_option("--workers", flags->workers,
